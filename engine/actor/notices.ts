@@ -1,0 +1,38 @@
+/** From an actor host to the main thread, unasked. */
+import type { EventStatus, WaitReason } from '../event/status.js';
+import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
+import type { EventId } from '../kernel/event-id.js';
+import type { HostFigures } from '../observe/figures.js';
+
+/** One transition, durable. */
+export interface StatusChange {
+  readonly partition: PartitionId;
+  readonly seq: Sequence;
+  readonly event: EventId;
+  readonly externalJobId: string | null;
+  readonly source: string;
+  readonly type: string | null;
+  readonly status: EventStatus;
+  readonly version: number;
+  readonly at: WallMs;
+  readonly attempt: number;
+  readonly nextAttemptAtMs: WallMs | null;
+  readonly statusCode: number | null;
+  readonly error: string | null;
+  readonly fireLagMs: number | null;
+}
+
+export type PartitionPhase = 'recovering' | 'ready' | 'failed';
+
+export type HostNotice =
+  /** In log order per partition. `upTo`: positions reached, also by records that are no change. */
+  | { readonly op: 'changes'; readonly changes: readonly StatusChange[] }
+  /** Changes behind these positions are being sent. */
+  | { readonly op: 'watching'; readonly positions: readonly (readonly [PartitionId, Sequence])[] }
+  | { readonly op: 'phase'; readonly partition: PartitionId; readonly phase: PartitionPhase; readonly detail: string | null; readonly done: number }
+  | { readonly op: 'figures'; readonly figures: HostFigures }
+  | { readonly op: 'clock-step'; readonly stepMs: number }
+  | { readonly op: 'space'; readonly level: 'ok' | 'refuse' | 'stop'; readonly freeBytes: number }
+  | { readonly op: 'drained' };
+
+export type { WaitReason };

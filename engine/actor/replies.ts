@@ -1,0 +1,13 @@
+/** From an actor host to the router: one for each numbered request, sent when what it says is durable. */
+import type { ErrorCode } from '../kernel/errors.js';
+import type { EventId } from '../kernel/event-id.js';
+import type { EventView, HistoryEntry } from '../event/view.js';
+
+export type HostReply =
+  /** A new event, SCHEDULED, version 1: the asker has everything else of it. */
+  | { readonly op: 'accepted'; readonly request: number }
+  /** The same request was accepted before, as `view`. */
+  | { readonly op: 'replayed'; readonly request: number; readonly view: EventView }
+  | { readonly op: 'event'; readonly request: number; readonly view: EventView }
+  | { readonly op: 'history'; readonly request: number; readonly entries: readonly HistoryEntry[] }
+  | { readonly op: 'refused'; readonly request: number; readonly code: ErrorCode; readonly detail: string; readonly event: EventId | null; readonly status: string | null };

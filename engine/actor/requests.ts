@@ -1,0 +1,14 @@
+/** From the router to an actor host, in batches of bytes. `request` numbers an answer; the router chooses it. */
+import type { EventId } from '../kernel/event-id.js';
+import type { PartitionId } from '../kernel/brand.js';
+
+export type HostRequest =
+  /** `body` as `event/spec-codec.ts` lays it out. Deciding needs its head only, unless its key was seen before. */
+  | { readonly op: 'schedule'; readonly request: number; readonly partition: PartitionId; readonly event: EventId; readonly body: Uint8Array }
+  | { readonly op: 'cancel'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
+  | { readonly op: 'get'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
+  | { readonly op: 'history'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
+  /** Send `changes` notices from now on; answered by `watching`. */
+  | { readonly op: 'watch'; readonly on: boolean }
+  /** No new attempts; answered by `drained` when none is running and everything is durable. */
+  | { readonly op: 'drain' };

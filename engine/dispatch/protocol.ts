@@ -1,0 +1,28 @@
+/**
+ * Between actor hosts and couriers. A courier owns the slots of an origin: how many attempts may run there at once. A host
+ * asks for slots (`want`), gets them (`grant`) as the origin allows, and answers each with an attempt (`start`) or gives
+ * it back (`release`) because the event was cancelled meanwhile. An attempt frees its slot when its outcome leaves.
+ *
+ * Messages travel in batches as bytes (`kernel/message-codec.ts`).
+ */
+import type { Attempt, Outcome } from '../event/attempt.js';
+import type { WaitReason } from '../event/status.js';
+import type { PartitionId } from '../kernel/brand.js';
+import type { EventId } from '../kernel/event-id.js';
+
+export type CourierRequest =
+  /** `count` more slots, on top of what was asked for before. */
+  | { readonly op: 'want'; readonly origin: string; readonly count: number }
+  | { readonly op: 'release'; readonly origin: string; readonly count: number }
+  /** Wants of `count` events that were cancelled or have expired while waiting. Fewer may be open: what was granted meanwhile is released instead. */
+  | { readonly op: 'unwant'; readonly origin: string; readonly count: number }
+  | { readonly op: 'start'; readonly attempt: Attempt }
+  /** After a reload: which attempts of this partition are running here? */
+  | { readonly op: 'running?'; readonly partition: PartitionId };
+
+export type CourierReply =
+  | { readonly op: 'grant'; readonly origin: string; readonly count: number }
+  | { readonly op: 'outcome'; readonly outcome: Outcome }
+  /** Why this host's open wants at `origin` are not granted; null: they are. Sent on a change only. */
+  | { readonly op: 'waiting'; readonly origin: string; readonly reason: WaitReason | null }
+  | { readonly op: 'running'; readonly partition: PartitionId; readonly attempts: readonly { readonly event: EventId; readonly attempt: number }[] };

@@ -1,0 +1,72 @@
+/**
+ * Same content, same slot: what makes a repeated request the same request.
+ *
+ * The key of an event is `source` + `external_job_id`, else `source` + idempotency key, else nothing. The slot comes from
+ * the key, so a repeated request meets the same actor. The tag is a 64-bit hash under which the key is found again; a hit
+ * is always verified against the texts, so a collision (also one made on purpose) costs a read and nothing else.
+ */
+import { createHash, randomInt } from 'node:crypto';
+import type { Slot } from '../kernel/brand.js';
+import { fnv1a32 } from '../kernel/fnv1a.js';
+import { slots } from '../kernel/limits.js';
+import type { EventSpec } from './spec.js';
+
+export type KeyKind = 'external' | 'idempotency';
+
+export interface EventKey {
+  readonly kind: KeyKind;
+  readonly source: string;
+  readonly text: string;
+}
+
+/** Null: nothing can ever repeat this event. */
+export function keyOf(spec: Pick<EventSpec, 'source' | 'externalJobId' | 'idempotencyKey'>): EventKey | null {
+  if (spec.externalJobId !== null) return { kind: 'external', source: spec.source, text: spec.externalJobId };
+  if (spec.idempotencyKey !== null) return { kind: 'idempotency', source: spec.source, text: spec.idempotencyKey };
+  return null;
+}
+
+const separator = new Uint8Array([0]);
+
+/** The contract fixes FNV-1a over `source` + key. */
+export function slotOfKey(key: EventKey): Slot {
+  return (fnv1a32(Buffer.from(key.source + key.text)) % slots) as Slot;
+}
+
+export function randomSlot(): Slot {
+  return randomInt(slots) as Slot;
+}
+
+/** Two 32-bit halves, never both 0 (0 means "no key" in a column). */
+export interface KeyTag {
+  readonly high: number;
+  readonly low: number;
+}
+
+export function tagOfKey(key: EventKey): KeyTag {
+  const bytes = Buffer.from(key.text);
+  const source = Buffer.from(key.source);
+  const high = fnv1a32(bytes, fnv1a32(separator, fnv1a32(source, key.kind === 'external' ? 0x9e3779b1 : 0x85ebca6b)));
+  const low = fnv1a32(bytes, fnv1a32(separator, fnv1a32(source, key.kind === 'external' ? 0xc2b2ae35 : 0x27d4eb2f)));
+  return { high, low: high === 0 && low === 0 ? 1 : low };
+}
+
+export const fingerprintBytes = 16;
+
+/**
+ * 16 bytes that are equal exactly when two requests have the same content: all input fields after defaults, a delay
+ * compared as a delay, the payload by its bytes. Without a time of any kind ("now") the instant is left out.
+ */
+export function fingerprintOf(spec: EventSpec, timeGiven: boolean): Uint8Array {
+  const fields = [
+    spec.externalJobId, spec.source, spec.type, spec.description,
+    timeGiven ? (spec.delayMs === null ? ['at', spec.scheduledAtMs] : ['delay', spec.delayMs]) : null,
+    spec.deliveryType, spec.destination, spec.method, spec.headers, spec.priority, spec.maxRetries,
+    [spec.retry.strategy, spec.retry.initialMs, spec.retry.maxMs, spec.retry.multiplier, spec.retry.jitter],
+    spec.timeoutMs, spec.expiresAtMs, spec.tags,
+  ];
+  const hash = createHash('sha256').update(JSON.stringify(fields));
+  hash.update(spec.payload === null ? 'none' : 'payload');
+  if (spec.payload !== null) hash.update(spec.payload);
+  return hash.digest().subarray(0, fingerprintBytes);
+}

@@ -1,0 +1,57 @@
+/**
+ * Bodies of every record but `accepted`: msgpack arrays that open with their format version. `cancelled` and `expired`
+ * say everything by their kind and carry an empty body.
+ */
+import { Packr } from 'msgpackr';
+import type { WallMs } from '../kernel/brand.js';
+import { InvariantError } from '../kernel/errors.js';
+
+const formatVersion = 1;
+const packr = new Packr({ useRecords: false });
+export const emptyBody = new Uint8Array(0);
+
+export interface DispatchedBody {
+  readonly attempt: number;
+}
+
+/** Body of `delivered`, `retrying` and `dead`. */
+export interface OutcomeBody {
+  readonly attempt: number;
+  readonly statusCode: number | null;
+  readonly durationMs: number;
+  readonly lagMs: number;
+  readonly error: string | null;
+  readonly responseBody: Uint8Array | null;
+  /** Only in `retrying`. */
+  readonly nextAttemptAtMs: WallMs | null;
+}
+
+function unpack<Fields extends unknown[]>(bytes: Uint8Array): Fields {
+  const fields = packr.unpack(bytes) as [number, ...Fields];
+  if (fields[0] !== formatVersion) throw new InvariantError(`record body: expected format ${formatVersion}, found ${String(fields[0])}`);
+  return fields.slice(1) as Fields;
+}
+
+/** The result owns its memory: msgpackr's own buffer is reused. */
+function pack(fields: readonly unknown[]): Uint8Array {
+  return new Uint8Array(packr.pack([formatVersion, ...fields]));
+}
+
+export function encodeDispatched(body: DispatchedBody): Uint8Array {
+  return pack([body.attempt]);
+}
+
+export function decodeDispatched(bytes: Uint8Array): DispatchedBody {
+  const [attempt] = unpack<[number]>(bytes);
+  return { attempt };
+}
+
+export function encodeOutcome(body: OutcomeBody): Uint8Array {
+  return pack([body.attempt, body.statusCode, body.durationMs, body.lagMs, body.error, body.responseBody, body.nextAttemptAtMs]);
+}
+
+export function decodeOutcome(bytes: Uint8Array): OutcomeBody {
+  const [attempt, statusCode, durationMs, lagMs, error, responseBody, nextAttemptAtMs] =
+    unpack<[number, number | null, number, number, string | null, Uint8Array | null, number | null]>(bytes);
+  return { attempt, statusCode, durationMs, lagMs, error, responseBody, nextAttemptAtMs: nextAttemptAtMs as WallMs | null };
+}

@@ -1,0 +1,109 @@
+/**
+ * An event as answers show it, folded from its records. The log alone is enough: what is pending, what has finished and
+ * what is shown after a restart all come from the same fold.
+ */
+import type { PartitionId, WallMs } from '../kernel/brand.js';
+import { InvariantError } from '../kernel/errors.js';
+import { decodeDispatched, decodeOutcome } from './outcome-codec.js';
+import { type LogRecord, type RecordKind, recordKinds } from './record.js';
+import { decodeSpec, type StoredSpec } from './spec-codec.js';
+import { type EventStatus, isFinished, type WaitReason } from './status.js';
+
+export interface EventView {
+  readonly id: Uint8Array;
+  readonly partition: PartitionId;
+  readonly spec: StoredSpec;
+  readonly status: EventStatus;
+  /** The number of transitions. */
+  readonly version: number;
+  /** Known to the actor alone; the fold leaves it null. */
+  readonly waitingFor: WaitReason | null;
+  readonly attempts: number;
+  /** Null once dispatched or finished. */
+  readonly nextAttemptAtMs: WallMs | null;
+  readonly updatedAtMs: WallMs;
+  readonly finishedAtMs: WallMs | null;
+  readonly lastStatusCode: number | null;
+  readonly lastError: string | null;
+  readonly fireLagMs: number | null;
+}
+
+export interface HistoryEntry {
+  readonly version: number;
+  readonly at: WallMs;
+  readonly status: EventStatus;
+  readonly attempt: number;
+  readonly statusCode: number | null;
+  readonly durationMs: number | null;
+  readonly error: string | null;
+  readonly responseBody: Uint8Array | null;
+  readonly nextAttemptAtMs: WallMs | null;
+}
+
+const statusOfKind: Readonly<Record<RecordKind, EventStatus>> = {
+  [recordKinds.accepted]: 'SCHEDULED',
+  [recordKinds.dispatched]: 'DISPATCHED',
+  [recordKinds.delivered]: 'DELIVERED',
+  [recordKinds.retrying]: 'RETRYING',
+  [recordKinds.dead]: 'DEAD',
+  [recordKinds.cancelled]: 'CANCELLED',
+  [recordKinds.expired]: 'EXPIRED',
+};
+
+/** `records`: all of one event, oldest first. */
+export function historyOf(records: readonly LogRecord[]): HistoryEntry[] {
+  let attempt = 0;
+  return records.map((record, index) => {
+    const base = { version: index + 1, at: record.at, status: statusOfKind[record.kind] };
+    const none = { statusCode: null, durationMs: null, error: null, responseBody: null, nextAttemptAtMs: null };
+    switch (record.kind) {
+      case recordKinds.accepted:
+        return { ...base, attempt: 0, ...none, nextAttemptAtMs: decodeSpec(record.body).scheduledAtMs };
+      case recordKinds.dispatched:
+        attempt = decodeDispatched(record.body).attempt;
+        return { ...base, attempt, ...none };
+      case recordKinds.delivered:
+      case recordKinds.retrying:
+      case recordKinds.dead: {
+        const outcome = decodeOutcome(record.body);
+        const { statusCode, durationMs, error, responseBody, nextAttemptAtMs } = outcome;
+        return { ...base, attempt: outcome.attempt, statusCode, durationMs, error, responseBody, nextAttemptAtMs };
+      }
+      case recordKinds.cancelled:
+      case recordKinds.expired:
+        return { ...base, attempt, ...none };
+    }
+  });
+}
+
+/** `records`: all of one event, oldest first, opening with `accepted`. */
+export function viewOf(records: readonly LogRecord[], partition: PartitionId): EventView {
+  const first = records[0];
+  if (first === undefined || first.kind !== recordKinds.accepted) {
+    throw new InvariantError(`a history must open with accepted, found kind ${first?.kind} at sequence ${first?.seq} of partition ${partition}`);
+  }
+  const spec = decodeSpec(first.body);
+  const history = historyOf(records);
+  const last = history[history.length - 1]!;
+  const outcome = records.findLast((record) => isOutcome(record.kind));
+  const lastOutcome = outcome === undefined ? null : decodeOutcome(outcome.body);
+  return {
+    id: first.event,
+    partition,
+    spec,
+    status: last.status,
+    version: last.version,
+    waitingFor: null,
+    attempts: last.attempt,
+    nextAttemptAtMs: last.nextAttemptAtMs,
+    updatedAtMs: last.at,
+    finishedAtMs: isFinished(last.status) ? last.at : null,
+    lastStatusCode: lastOutcome?.statusCode ?? null,
+    lastError: lastOutcome?.error ?? null,
+    fireLagMs: lastOutcome?.lagMs ?? null,
+  };
+}
+
+function isOutcome(kind: RecordKind): boolean {
+  return kind === recordKinds.delivered || kind === recordKinds.retrying || kind === recordKinds.dead;
+}

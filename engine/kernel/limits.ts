@@ -1,0 +1,65 @@
+/** Every bound of the engine by name, with its reason. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** The contract: at most 256 KiB of payload. */
+export const payloadBytesMax = 256 * KiB;
+/** The contract: payloads at most 128 levels deep (V8 itself fails near 10,000 when it writes JSON). */
+export const payloadDepthMax = 128;
+/** The contract: a single event's request. */
+export const eventBodyBytesMax = 512 * KiB;
+/** The contract: a batch request. */
+export const batchBodyBytesMax = 32 * MiB;
+/** The contract: events in one batch. */
+export const batchEventsMax = 10_000;
+/** The contract: at most ten years ahead (ten times 366 days, so that leap years never surprise). */
+export const aheadMsMax = 10 * 366 * 86_400_000;
+/** Idempotency keys are remembered for a day after the event was created. */
+export const idempotencyKeyMs = 86_400_000;
+
+/** Slots in an event id; a partition count divides the range unevenly but by at most one. */
+export const slots = 4096;
+/** More partitions than this cost more file handles than they bring parallelism. */
+export const partitionsMax = 1024;
+/** Rows of one partition: handles are 26-bit so that a handle and its generation fit one double. */
+export const pendingPerPartitionMax = 2 ** 26;
+
+/** Commands waiting for one actor host; a full mailbox answers `overloaded` and nothing was written. */
+export const mailboxItemsMax = 100_000;
+/** Bytes of those commands. */
+export const mailboxBytesMax = 64 * MiB;
+/** Records handed to the log writer and not yet durable; beyond it the host takes no new commands. */
+export const unsyncedRecordsMax = 200_000;
+/** Bytes of those records. */
+export const unsyncedBytesMax = 128 * MiB;
+/** How long a host works on mailbox, scan or replay before it looks at its wheels again. */
+export const turnBudgetMs = 1;
+/** Due events taken from the wheels in one turn: about 1 ms of work. */
+export const dueSliceMax = 2_000;
+/** Entries that a wheel distributes from coarse to fine slots in one turn: about 0.5 ms of work. */
+export const distributeSliceMax = 8_000;
+/** Payloads are read about this long before they are due, so that a cold page adds nothing to the lag. */
+export const readAheadMs = 1_000;
+/** Payloads read ahead, per host. */
+export const readAheadBytesMax = 64 * MiB;
+/** An event that is due within this time of its acceptance keeps its payload in memory. */
+export const keepPayloadMs = 2_000;
+
+/** A segment is sealed at this size ... */
+export const segmentBytesMax = 256 * MiB;
+/** ... or this age, whichever comes first. */
+export const segmentAgeMsMax = 86_400_000;
+
+/** Of a webhook's answer: read at most, and kept with the attempt. */
+export const responseReadBytesMax = 64 * KiB;
+export const responseKeptBytesMax = 1 * KiB;
+/** `Retry-After` is honoured up to one day. */
+export const retryAfterMsMax = 86_400_000;
+/** Attempts running at once over all origins of one courier. */
+export const attemptsInFlightMax = 4_096;
+
+/** Attempts in flight at a stop may finish for this long. */
+export const drainMsMax = 10_000;
+/** A status-stream socket that has not read this much is closed: it costs bounded memory. */
+export const streamBacklogBytesMax = 1 * MiB;

@@ -1,0 +1,85 @@
+/**
+ * Between an actor host and its two disk threads, the log writer and the reader. Plain objects over a MessagePort; the
+ * byte fields named in `transferOf` are moved, not cloned.
+ *
+ * The writer alone appends, in the order in which it is told; the reader only ever reads what a `durable` has announced.
+ */
+import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
+import type { EventId } from '../kernel/event-id.js';
+import type { HistoryEntry, EventView } from '../event/view.js';
+
+// ---- log writer ----
+
+export type WriterRequest =
+  /** Records of one partition with consecutive sequences, as `record-batch.ts` lays them out. */
+  | { readonly op: 'append'; readonly partition: PartitionId; readonly batch: Uint8Array<ArrayBuffer> }
+  /** After `failed` and a replay: go on behind `after`, in a new segment unless the failure was a full disk. */
+  | { readonly op: 'reopen'; readonly partition: PartitionId; readonly after: Sequence };
+
+/** What a failed commit was. `disk-full`: rolled back whole, nothing of it is stored. `io`: what is stored is not known. */
+export type WriteFailure = 'disk-full' | 'io';
+
+/** `refuse`: no new work; `stop`: not even outcomes fit any more, so nothing may start. */
+export type SpaceLevel = 'ok' | 'refuse' | 'stop';
+
+export type WriterReply =
+  /** Everything up to `seq` has been fsynced (or handed to the system, with durability `os`). */
+  | { readonly op: 'durable'; readonly partition: PartitionId; readonly seq: Sequence; readonly commitMs: number }
+  /** Nothing behind `durable` counts; requests for this partition are dropped until `reopen`. */
+  | { readonly op: 'failed'; readonly partition: PartitionId; readonly durable: Sequence; readonly failure: WriteFailure; readonly detail: string }
+  | { readonly op: 'reopened'; readonly partition: PartitionId }
+  /** The segment that opened with `first` is complete and ends before `next`. It is not indexed yet. */
+  | { readonly op: 'sealed'; readonly partition: PartitionId; readonly first: Sequence; readonly next: Sequence }
+  /** Its finished events can be found by the reader: what the actor remembers of them may go. */
+  | { readonly op: 'indexed'; readonly partition: PartitionId; readonly first: Sequence; readonly next: Sequence }
+  | { readonly op: 'space'; readonly level: SpaceLevel; readonly freeBytes: number };
+
+// ---- reader ----
+
+/** `tag` comes back with the answer; the asker chooses it. */
+export type ReaderRequest =
+  /** All records from the beginning, verified: `replay-batch` messages, then `replay-done`. One at a time is sent ahead. */
+  | { readonly op: 'replay'; readonly tag: number; readonly partition: PartitionId }
+  /** The actor has taken a batch in: send the next. Keeps replay from filling memory. */
+  | { readonly op: 'replay-next'; readonly tag: number }
+  /** Bodies of `accepted` records. */
+  | { readonly op: 'bodies'; readonly tag: number; readonly partition: PartitionId; readonly seqs: readonly Sequence[] }
+  /** An event folded from the record `newest` back to its first. */
+  | { readonly op: 'view'; readonly tag: number; readonly partition: PartitionId; readonly newest: Sequence }
+  | { readonly op: 'history'; readonly tag: number; readonly partition: PartitionId; readonly newest: Sequence }
+  /** Finished events in indexed segments: the newest final record of an id. */
+  | { readonly op: 'find-id'; readonly tag: number; readonly partition: PartitionId; readonly event: EventId }
+  /** The same by key tag: every candidate, newest first; the asker verifies the texts. */
+  | { readonly op: 'find-key'; readonly tag: number; readonly partition: PartitionId; readonly tagHigh: number; readonly tagLow: number };
+
+export type ReaderReply =
+  /** `batch` in the layout of `record-batch.ts`; consecutive, starting where the last one ended. `indexedBefore`: final records
+   *  with a smaller sequence are found through a segment index and need not be remembered. */
+  | { readonly op: 'replay-batch'; readonly tag: number; readonly batch: Uint8Array<ArrayBuffer>; readonly indexedBefore: Sequence; readonly done: number }
+  /** `last`: the newest durable sequence (0 for an empty log); `segmentFirst`: first sequence of the open segment. */
+  | { readonly op: 'replay-done'; readonly tag: number; readonly last: Sequence; readonly segmentFirst: Sequence }
+  /** In the order asked. */
+  | { readonly op: 'bodies'; readonly tag: number; readonly bodies: readonly Uint8Array[] }
+  | { readonly op: 'view'; readonly tag: number; readonly view: EventView }
+  | { readonly op: 'history'; readonly tag: number; readonly entries: readonly HistoryEntry[] }
+  /** Empty when there is none. `seq`: the final record. */
+  | { readonly op: 'found'; readonly tag: number; readonly finished: readonly { readonly event: EventId; readonly seq: Sequence }[] }
+  /** `damaged`: one record fails its checksum, only this read fails. `broken`: the log contradicts itself or its mark, the partition must stop. */
+  | { readonly op: 'failed'; readonly tag: number; readonly failure: 'damaged' | 'broken' | 'io'; readonly detail: string };
+
+/** How one thread's files are opened. Crosses threads in worker data. */
+export interface LogOptions {
+  readonly dataDir: string;
+  readonly partitions: readonly PartitionId[];
+  readonly durability: 'fsync' | 'os';
+  readonly segmentBytesMax: number;
+  readonly segmentAgeMsMax: number;
+  /** Free space below which new work is refused. */
+  readonly freeBytesMin: number;
+  /** Kept aside and given back when the disk is full, so that outcomes and cancels still fit. */
+  readonly ballastBytes: number;
+  /** Pages of one segment file at most; for tests of a full disk. Null: no quota. */
+  readonly pagesMax: number | null;
+}
+
+export type { WallMs };

@@ -1,0 +1,46 @@
+/**
+ * What threads measure and the main thread shows: counters since the thread started and latency buckets. Plain data, so
+ * that it crosses threads; sent about four times a second, whole, so that a lost message costs nothing.
+ */
+import type { DeliveryType } from '../event/spec.js';
+import type { EventStatus } from '../event/status.js';
+
+/** Upper bounds in milliseconds of the buckets that `/metrics` shows; the last bucket is open. */
+export const latencyBucketsMs = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000] as const;
+
+/** `histogram` is hdr-histogram's own compressed form (base64), for quantiles; `buckets` has one count more than the bounds. */
+export interface LatencyFigures {
+  readonly buckets: readonly number[];
+  readonly count: number;
+  readonly sumMs: number;
+  readonly maxMs: number;
+  readonly histogram: string;
+}
+
+/** From one actor host. */
+export interface HostFigures {
+  readonly accepted: number;
+  readonly fired: number;
+  readonly delivered: number;
+  /** Failed attempts, each counted. */
+  readonly failed: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  readonly expired: number;
+  readonly byStatus: Readonly<Record<EventStatus, number>>;
+  readonly byDeliveryType: Readonly<Record<DeliveryType, number>>;
+  readonly waiting: Readonly<Record<'concurrency' | 'breaker' | 'paused' | 'recovery', number>>;
+  /** Null when nothing is overdue. */
+  readonly oldestOverdueMs: number | null;
+  /** Not yet started and overdue when the engine started. */
+  readonly overdue: number;
+  readonly fireLag: LatencyFigures;
+  /** Of those that were overdue when the engine started: counted apart. */
+  readonly overdueLag: LatencyFigures;
+  readonly delivery: LatencyFigures;
+  readonly commit: LatencyFigures;
+  readonly records: number;
+  readonly parked: number;
+  readonly readAheadBytes: number;
+  readonly eventLoopDelay: LatencyFigures;
+}
