@@ -1,26 +1,8 @@
 /** From an actor host to the main thread, unasked. */
-import type { EventStatus, WaitReason } from '../event/status.js';
-import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
-import type { EventId } from '../kernel/event-id.js';
+import type { WaitReason } from '../event/status.js';
+import type { StatusChange } from '../event/status-change.js';
+import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { HostFigures } from '../observe/figures.js';
-
-/** One transition, durable. */
-export interface StatusChange {
-  readonly partition: PartitionId;
-  readonly seq: Sequence;
-  readonly event: EventId;
-  readonly externalJobId: string | null;
-  readonly source: string;
-  readonly type: string | null;
-  readonly status: EventStatus;
-  readonly version: number;
-  readonly at: WallMs;
-  readonly attempt: number;
-  readonly nextAttemptAtMs: WallMs | null;
-  readonly statusCode: number | null;
-  readonly error: string | null;
-  readonly fireLagMs: number | null;
-}
 
 export type PartitionPhase = 'recovering' | 'ready' | 'failed';
 
@@ -35,4 +17,4 @@ export type HostNotice =
   | { readonly op: 'space'; readonly level: 'ok' | 'refuse' | 'stop'; readonly freeBytes: number }
   | { readonly op: 'drained' };
 
-export type { WaitReason };
+export type { StatusChange, WaitReason };
