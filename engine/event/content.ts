@@ -59,11 +59,21 @@ export const fingerprintBytes = 16;
  */
 export function fingerprintOf(spec: EventSpec, timeGiven: boolean): Uint8Array {
   const fields = [
-    spec.externalJobId, spec.source, spec.type, spec.description,
+    spec.externalJobId,
+    spec.source,
+    spec.type,
+    spec.description,
     timeGiven ? (spec.delayMs === null ? ['at', spec.scheduledAtMs] : ['delay', spec.delayMs]) : null,
-    spec.deliveryType, spec.destination, spec.method, spec.headers, spec.priority, spec.maxRetries,
+    spec.deliveryType,
+    spec.destination,
+    spec.method,
+    spec.headers,
+    spec.priority,
+    spec.maxRetries,
     [spec.retry.strategy, spec.retry.initialMs, spec.retry.maxMs, spec.retry.multiplier, spec.retry.jitter],
-    spec.timeoutMs, spec.expiresAtMs, spec.tags,
+    spec.timeoutMs,
+    spec.expiresAtMs,
+    spec.tags,
   ];
   const hash = createHash('sha256').update(JSON.stringify(fields));
   hash.update(spec.payload === null ? 'none' : 'payload');

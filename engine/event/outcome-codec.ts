@@ -28,7 +28,8 @@ export interface OutcomeBody {
 
 function unpack<Fields extends unknown[]>(bytes: Uint8Array): Fields {
   const fields = packr.unpack(bytes) as [number, ...Fields];
-  if (fields[0] !== formatVersion) throw new InvariantError(`record body: expected format ${formatVersion}, found ${String(fields[0])}`);
+  if (fields[0] !== formatVersion)
+    throw new InvariantError(`record body: expected format ${formatVersion}, found ${String(fields[0])}`);
   return fields.slice(1) as Fields;
 }
 

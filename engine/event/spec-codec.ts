@@ -31,10 +31,25 @@ const originAt = 42;
 const packr = new Packr({ useRecords: false });
 
 type Rest = [
-  externalJobId: string | null, source: string, type: string | null, description: string | null, delayMs: number | null,
-  destination: string, method: string | null, headers: [string, string][], hasPayload: boolean,
-  strategy: string, initialMs: number, maxMs: number, multiplier: number, jitter: string, timeoutMs: number,
-  tags: [string, string][], idempotencyKey: string | null, traceparent: string | null, fingerprint: Uint8Array | null,
+  externalJobId: string | null,
+  source: string,
+  type: string | null,
+  description: string | null,
+  delayMs: number | null,
+  destination: string,
+  method: string | null,
+  headers: [string, string][],
+  hasPayload: boolean,
+  strategy: string,
+  initialMs: number,
+  maxMs: number,
+  multiplier: number,
+  jitter: string,
+  timeoutMs: number,
+  tags: [string, string][],
+  idempotencyKey: string | null,
+  traceparent: string | null,
+  fingerprint: Uint8Array | null,
 ];
 
 /** `fingerprint` is kept only with a key: nothing else is ever compared. */
@@ -42,6 +57,7 @@ export function encodeSpec(spec: EventSpec, fingerprint: Uint8Array | null): Uin
   const key = keyOf(spec);
   const tag = key === null ? { high: 0, low: 0 } : tagOfKey(key);
   const origin = Buffer.from(originOf(spec.deliveryType, spec.destination));
+  // biome-ignore format: in the order of the type, which is long
   const rest: Rest = [
     spec.externalJobId, spec.source, spec.type, spec.description, spec.delayMs, spec.destination, spec.method,
     spec.headers as [string, string][], spec.payload !== null, spec.retry.strategy, spec.retry.initialMs, spec.retry.maxMs,
@@ -77,7 +93,9 @@ export class SpecHead {
   /** Point at another body. One instance serves many, so that replay allocates only a view per record. */
   at(bytes: Uint8Array): this {
     if (bytes.length < originAt || bytes[0] !== formatVersion) {
-      throw new InvariantError(`body of an accepted record: expected format ${formatVersion}, found ${bytes[0]} in ${bytes.length} bytes`);
+      throw new InvariantError(
+        `body of an accepted record: expected format ${formatVersion}, found ${bytes[0]} in ${bytes.length} bytes`,
+      );
     }
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -143,7 +161,13 @@ export function decodeSpec(bytes: Uint8Array): StoredSpec {
     payload: rest[8] ? bytes.subarray(payloadAt) : null,
     priority: head.priority,
     maxRetries: head.maxRetries,
-    retry: { strategy: rest[9] as RetryStrategy, initialMs: rest[10], maxMs: rest[11], multiplier: rest[12], jitter: rest[13] as 'full' | 'none' },
+    retry: {
+      strategy: rest[9] as RetryStrategy,
+      initialMs: rest[10],
+      maxMs: rest[11],
+      multiplier: rest[12],
+      jitter: rest[13] as 'full' | 'none',
+    },
     timeoutMs: rest[14],
     expiresAtMs: head.expiresAtMs === 0 ? null : (head.expiresAtMs as WallMs),
     tags: rest[15],

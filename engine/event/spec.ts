@@ -21,7 +21,13 @@ export interface RetryPolicy {
   readonly jitter: 'full' | 'none';
 }
 
-export const defaultRetry: RetryPolicy = { strategy: 'exponential', initialMs: 1_000, maxMs: 3_600_000, multiplier: 2, jitter: 'full' };
+export const defaultRetry: RetryPolicy = {
+  strategy: 'exponential',
+  initialMs: 1_000,
+  maxMs: 3_600_000,
+  multiplier: 2,
+  jitter: 'full',
+};
 export const defaultSource = 'default';
 export const defaultPriority = 5;
 export const defaultMaxRetries = 3;

@@ -80,7 +80,9 @@ export function historyOf(records: readonly LogRecord[]): HistoryEntry[] {
 export function viewOf(records: readonly LogRecord[], partition: PartitionId): EventView {
   const first = records[0];
   if (first === undefined || first.kind !== recordKinds.accepted) {
-    throw new InvariantError(`a history must open with accepted, found kind ${first?.kind} at sequence ${first?.seq} of partition ${partition}`);
+    throw new InvariantError(
+      `a history must open with accepted, found kind ${first?.kind} at sequence ${first?.seq} of partition ${partition}`,
+    );
   }
   const spec = decodeSpec(first.body);
   const history = historyOf(records);

@@ -46,7 +46,11 @@ export class EngineError extends Error {
   readonly members: Readonly<Record<string, string>>;
   readonly errors: readonly FieldError[];
 
-  constructor(code: ErrorCode, detail: string, more: { members?: Readonly<Record<string, string>>; errors?: readonly FieldError[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    more: { members?: Readonly<Record<string, string>>; errors?: readonly FieldError[] } = {},
+  ) {
     super(detail);
     this.code = code;
     this.members = more.members ?? {};

@@ -53,6 +53,7 @@ const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 
 /** The canonical text: lower case, with hyphens. */
 export function formatEventId(id: EventId): string {
+  // biome-ignore format: the five groups of the text
   return (
     hex[id[0]!]! + hex[id[1]!]! + hex[id[2]!]! + hex[id[3]!]! + '-' + hex[id[4]!]! + hex[id[5]!]! + '-' +
     hex[id[6]!]! + hex[id[7]!]! + '-' + hex[id[8]!]! + hex[id[9]!]! + '-' +
