@@ -1,8 +1,17 @@
 /**
- * Between an actor host and its two disk threads, the log writer and the reader. Plain objects over a MessagePort; the
- * byte fields named in `transferOf` are moved, not cloned.
+ * Between an actor host and its two disk threads, the log writer and the reader. Plain objects over MessagePorts; a `batch`
+ * is moved, not cloned.
+ *
+ *     host --WriterRequest--> writer --SegmentNotice--> reader --IndexRequest--> main, which runs pool tasks
+ *     host <--WriterReply---- writer                    reader <--IndexReply---- main
+ *     host <------------ReaderRequest, ReaderReply----> reader
  *
  * The writer alone appends, in the order in which it is told; the reader only ever reads what a `durable` has announced.
+ *
+ * A sealed segment gets its index in this order: the writer seals it and tells the reader; the reader asks the main thread
+ * for a pool task; when the file is there the reader opens it and only then tells the host (`indexed`), which may now
+ * forget what it remembered of the segment's finished events. So there is no moment at which neither knows them. An index
+ * that is missing or unreadable at start takes the same way.
  */
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
@@ -14,7 +23,9 @@ export type WriterRequest =
   /** Records of one partition with consecutive sequences, as `record-batch.ts` lays them out. */
   | { readonly op: 'append'; readonly partition: PartitionId; readonly batch: Uint8Array<ArrayBuffer> }
   /** After `failed` and a replay: go on behind `after`, in a new segment unless the failure was a full disk. */
-  | { readonly op: 'reopen'; readonly partition: PartitionId; readonly after: Sequence };
+  | { readonly op: 'reopen'; readonly partition: PartitionId; readonly after: Sequence }
+  /** Commit what has come, checkpoint, close the files; the thread's task ends. */
+  | { readonly op: 'close' };
 
 /** What a failed commit was. `disk-full`: rolled back whole, nothing of it is stored. `io`: what is stored is not known. */
 export type WriteFailure = 'disk-full' | 'io';
@@ -30,9 +41,26 @@ export type WriterReply =
   | { readonly op: 'reopened'; readonly partition: PartitionId }
   /** The segment that opened with `first` is complete and ends before `next`. It is not indexed yet. */
   | { readonly op: 'sealed'; readonly partition: PartitionId; readonly first: Sequence; readonly next: Sequence }
-  /** Its finished events can be found by the reader: what the actor remembers of them may go. */
-  | { readonly op: 'indexed'; readonly partition: PartitionId; readonly first: Sequence; readonly next: Sequence }
   | { readonly op: 'space'; readonly level: SpaceLevel; readonly freeBytes: number };
+
+// ---- writer to reader ----
+
+/** A segment that opens with `first` now takes the appends; older ones end before it, whatever else is in their files. */
+export type SegmentNotice = { readonly op: 'opened'; readonly partition: PartitionId; readonly first: Sequence };
+
+// ---- reader to the main thread, which owns the pool ----
+
+/** Run `indexSegment` of `index-task.ts` with `task`. */
+export type IndexRequest = { readonly op: 'index'; readonly task: IndexTask };
+/** `detail` is null when the index was built. */
+export type IndexReply = { readonly op: 'index'; readonly task: IndexTask; readonly detail: string | null };
+
+export interface IndexTask {
+  readonly dataDir: string;
+  readonly partition: PartitionId;
+  readonly first: Sequence;
+  readonly next: Sequence;
+}
 
 // ---- reader ----
 
@@ -50,7 +78,9 @@ export type ReaderRequest =
   /** Finished events in indexed segments: the newest final record of an id. */
   | { readonly op: 'find-id'; readonly tag: number; readonly partition: PartitionId; readonly event: EventId }
   /** The same by key tag: every candidate, newest first; the asker verifies the texts. */
-  | { readonly op: 'find-key'; readonly tag: number; readonly partition: PartitionId; readonly tagHigh: number; readonly tagLow: number };
+  | { readonly op: 'find-key'; readonly tag: number; readonly partition: PartitionId; readonly tagHigh: number; readonly tagLow: number }
+  /** Answer what has come, close the files; the thread's task ends. */
+  | { readonly op: 'close' };
 
 export type ReaderReply =
   /** `batch` in the layout of `record-batch.ts`; consecutive, starting where the last one ended. `indexedBefore`: final records
@@ -64,6 +94,8 @@ export type ReaderReply =
   | { readonly op: 'history'; readonly tag: number; readonly entries: readonly HistoryEntry[] }
   /** Empty when there is none. `seq`: the final record. */
   | { readonly op: 'found'; readonly tag: number; readonly finished: readonly { readonly event: EventId; readonly seq: Sequence }[] }
+  /** Unasked: finished events of the segment [first, next) are now found here, what the actor remembers of them may go. */
+  | { readonly op: 'indexed'; readonly partition: PartitionId; readonly first: Sequence; readonly next: Sequence }
   /** `damaged`: one record fails its checksum, only this read fails. `broken`: the log contradicts itself or its mark, the partition must stop. */
   | { readonly op: 'failed'; readonly tag: number; readonly failure: 'damaged' | 'broken' | 'io'; readonly detail: string };
 
