@@ -1,0 +1,218 @@
+/**
+ * What an actor remembers of every event that is not finished: one row of numbers each, in parallel typed arrays.
+ *
+ * A JavaScript object with these fields costs 200-300 bytes and is walked by every garbage collection; a row costs 75
+ * bytes and is never looked at. Rows come in chunks of 65,536: a table that doubled would copy gigabytes in one tick, and
+ * would need both copies at that moment.
+ *
+ * A row is named by its handle. Freed rows are used again, last freed first, so that live rows stay dense; `generation`
+ * tells a reused row from the one that somebody remembered.
+ */
+import type { Handle, Sequence, WallMs } from '../kernel/brand.js';
+import { invariant } from '../kernel/errors.js';
+import type { EventId } from '../kernel/event-id.js';
+import { eventIdBytes } from '../kernel/event-id.js';
+import { pendingPerPartitionMax } from '../kernel/limits.js';
+import { type DeliveryType, deliveryTypes } from '../event/spec.js';
+import { type EventStatus, eventStatuses } from '../event/status.js';
+
+const chunkRows = 65_536;
+const chunkShift = 16;
+const chunkMask = chunkRows - 1;
+
+class Chunk {
+  readonly id = new Uint8Array(chunkRows * eventIdBytes);
+  readonly tagHigh = new Uint32Array(chunkRows);
+  readonly tagLow = new Uint32Array(chunkRows);
+  readonly acceptedSeq = new Float64Array(chunkRows);
+  readonly newestSeq = new Float64Array(chunkRows);
+  readonly dueAt = new Float64Array(chunkRows);
+  readonly expiresAt = new Float64Array(chunkRows);
+  readonly version = new Uint32Array(chunkRows);
+  readonly origin = new Uint32Array(chunkRows);
+  readonly generation = new Uint32Array(chunkRows);
+  readonly attempts = new Uint16Array(chunkRows);
+  readonly status = new Uint8Array(chunkRows);
+  readonly maxRetries = new Uint8Array(chunkRows);
+  readonly priority = new Uint8Array(chunkRows);
+  readonly deliveryType = new Uint8Array(chunkRows);
+}
+
+/** A row as it is first written. */
+export interface NewRow {
+  readonly id: EventId;
+  readonly tagHigh: number;
+  readonly tagLow: number;
+  readonly seq: Sequence;
+  readonly dueAtMs: WallMs;
+  /** 0 when none. */
+  readonly expiresAtMs: number;
+  readonly origin: number;
+  readonly maxRetries: number;
+  readonly priority: number;
+  readonly deliveryType: DeliveryType;
+}
+
+export class EventColumns {
+  readonly #chunks: Chunk[] = [];
+  /** Freed handles; the last one is used next. */
+  readonly #free: number[] = [];
+  #rows = 0;
+
+  /** Live rows. */
+  get size(): number {
+    return this.#rows - this.#free.length;
+  }
+
+  /** Every handle ever given out is below this: the bound of a scan. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  add(row: NewRow): Handle {
+    const handle = this.#allocate();
+    const chunk = this.#chunks[handle >>> chunkShift]!;
+    const at = handle & chunkMask;
+    chunk.id.set(row.id, at * eventIdBytes);
+    chunk.tagHigh[at] = row.tagHigh;
+    chunk.tagLow[at] = row.tagLow;
+    chunk.acceptedSeq[at] = row.seq;
+    chunk.newestSeq[at] = row.seq;
+    chunk.dueAt[at] = row.dueAtMs;
+    chunk.expiresAt[at] = row.expiresAtMs;
+    chunk.version[at] = 1;
+    chunk.origin[at] = row.origin;
+    chunk.attempts[at] = 0;
+    chunk.status[at] = eventStatuses.indexOf('SCHEDULED');
+    chunk.maxRetries[at] = row.maxRetries;
+    chunk.priority[at] = row.priority;
+    chunk.deliveryType[at] = deliveryTypes.indexOf(row.deliveryType);
+    return handle;
+  }
+
+  free(handle: Handle): void {
+    const chunk = this.#chunks[handle >>> chunkShift]!;
+    const at = handle & chunkMask;
+    invariant(chunk.newestSeq[at] !== 0, () => `row ${handle} is freed twice`);
+    chunk.newestSeq[at] = 0;
+    chunk.generation[at]!++;
+    this.#free.push(handle);
+  }
+
+  isLive(handle: Handle): boolean {
+    return this.#chunks[handle >>> chunkShift]!.newestSeq[handle & chunkMask] !== 0;
+  }
+
+  /** A copy: rows move on, answers keep the id. */
+  id(handle: Handle): EventId {
+    const at = (handle & chunkMask) * eventIdBytes;
+    return this.#chunks[handle >>> chunkShift]!.id.slice(at, at + eventIdBytes);
+  }
+
+  hasId(handle: Handle, id: EventId): boolean {
+    const bytes = this.#chunks[handle >>> chunkShift]!.id;
+    const start = (handle & chunkMask) * eventIdBytes;
+    // The random end differs first.
+    for (let at = eventIdBytes - 1; at >= 0; at--) if (bytes[start + at] !== id[at]) return false;
+    return true;
+  }
+
+  /** Hash of the id in a row, as `hashOfId`. */
+  idHash(handle: Handle): number {
+    return hashAt(this.#chunks[handle >>> chunkShift]!.id, (handle & chunkMask) * eventIdBytes);
+  }
+
+  tagHigh(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.tagHigh[handle & chunkMask]!;
+  }
+
+  tagLow(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.tagLow[handle & chunkMask]!;
+  }
+
+  acceptedSeq(handle: Handle): Sequence {
+    return this.#chunks[handle >>> chunkShift]!.acceptedSeq[handle & chunkMask]! as Sequence;
+  }
+
+  /** Log position of the newest record; 0 for a freed row. */
+  newestSeq(handle: Handle): Sequence {
+    return this.#chunks[handle >>> chunkShift]!.newestSeq[handle & chunkMask]! as Sequence;
+  }
+
+  /** When the next attempt may start: the latest of the time asked for and the time accepted; after a failure its next try. */
+  dueAtMs(handle: Handle): WallMs {
+    return this.#chunks[handle >>> chunkShift]!.dueAt[handle & chunkMask]! as WallMs;
+  }
+
+  setDueAtMs(handle: Handle, dueAtMs: WallMs): void {
+    this.#chunks[handle >>> chunkShift]!.dueAt[handle & chunkMask] = dueAtMs;
+  }
+
+  /** 0 when none. */
+  expiresAtMs(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.expiresAt[handle & chunkMask]!;
+  }
+
+  version(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.version[handle & chunkMask]!;
+  }
+
+  origin(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.origin[handle & chunkMask]!;
+  }
+
+  generation(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.generation[handle & chunkMask]!;
+  }
+
+  attempts(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.attempts[handle & chunkMask]!;
+  }
+
+  setAttempts(handle: Handle, attempts: number): void {
+    this.#chunks[handle >>> chunkShift]!.attempts[handle & chunkMask] = attempts;
+  }
+
+  maxRetries(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.maxRetries[handle & chunkMask]!;
+  }
+
+  priority(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.priority[handle & chunkMask]!;
+  }
+
+  deliveryType(handle: Handle): DeliveryType {
+    return deliveryTypes[this.#chunks[handle >>> chunkShift]!.deliveryType[handle & chunkMask]!]!;
+  }
+
+  status(handle: Handle): EventStatus {
+    return eventStatuses[this.#chunks[handle >>> chunkShift]!.status[handle & chunkMask]!]!;
+  }
+
+  /** The event entered `status` by the record at `seq`. */
+  advance(handle: Handle, { status, seq }: { status: EventStatus; seq: Sequence }): void {
+    const chunk = this.#chunks[handle >>> chunkShift]!;
+    const at = handle & chunkMask;
+    chunk.status[at] = eventStatuses.indexOf(status);
+    chunk.newestSeq[at] = seq;
+    chunk.version[at]!++;
+  }
+
+  #allocate(): Handle {
+    const reused = this.#free.pop();
+    if (reused !== undefined) return reused as Handle;
+    invariant(this.#rows < pendingPerPartitionMax, () => `a partition holds at most ${pendingPerPartitionMax} pending events`);
+    if (this.#rows === this.#chunks.length * chunkRows) this.#chunks.push(new Chunk());
+    return this.#rows++ as Handle;
+  }
+}
+
+/** 32 bits of an id. Its last 8 bytes are random and chosen by us, so a fold of them is as good as any hash. */
+export function hashOfId(id: EventId): number {
+  return hashAt(id, 0);
+}
+
+function hashAt(bytes: Uint8Array, start: number): number {
+  const first = (bytes[start + 9]! << 24) | (bytes[start + 10]! << 16) | (bytes[start + 11]! << 8) | bytes[start + 12]!;
+  return (first ^ (bytes[start + 13]! << 20) ^ (bytes[start + 14]! << 10) ^ bytes[start + 15]!) >>> 0;
+}

@@ -1,0 +1,105 @@
+/**
+ * Hash table from a 32-bit hash to the handles that have it. The keys themselves stay in the columns: an entry is 4 bytes.
+ *
+ * A `Map` keyed by strings would cost about 120 bytes an entry and stop the thread for 100 ms when it grows at a million.
+ * Here 1,024 shards grow one by one, each by a copy of at most a few thousand entries (about 50 us).
+ *
+ * Linear probing, at most 3/4 full; removal shifts the followers back, so that there are no tombstones. Two entries may
+ * have the same hash: `find` hands each to the caller's `matches`.
+ */
+import type { Handle } from '../kernel/brand.js';
+
+const shardBits = 10;
+const firstCapacity = 8;
+/** Spreads a poor hash (Knuth's multiplicative method): the top bits choose the shard, the low bits the place. */
+const spread = (hash: number) => Math.imul(hash, 0x9e3779b1) >>> 0;
+
+export class HandleTable {
+  /** Handle + 1; 0 is an empty place. */
+  readonly #shards: Int32Array[] = Array.from({ length: 1 << shardBits }, () => new Int32Array(0));
+  readonly #counts = new Int32Array(1 << shardBits);
+  readonly #hashOf: (handle: Handle) => number;
+  #size = 0;
+
+  /** `hashOf` must give for a stored handle the hash it was added under, as long as it is stored. */
+  constructor(hashOf: (handle: Handle) => number) {
+    this.#hashOf = hashOf;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(hash: number, handle: Handle): void {
+    const mixed = spread(hash);
+    const index = mixed >>> (32 - shardBits);
+    const shard = this.#roomIn(index);
+    place(shard, mixed, handle + 1);
+    this.#counts[index]!++;
+    this.#size++;
+  }
+
+  /** The first handle under `hash` for which `matches` holds. */
+  find(hash: number, matches: (handle: Handle) => boolean): Handle | null {
+    const mixed = spread(hash);
+    const shard = this.#shards[mixed >>> (32 - shardBits)]!;
+    if (shard.length === 0) return null;
+    const mask = shard.length - 1;
+    for (let at = mixed & mask; shard[at] !== 0; at = (at + 1) & mask) {
+      const handle = (shard[at]! - 1) as Handle;
+      if (matches(handle)) return handle;
+    }
+    return null;
+  }
+
+  /** Removes one handle; false when it is not there. */
+  remove(hash: number, handle: Handle): boolean {
+    const mixed = spread(hash);
+    const index = mixed >>> (32 - shardBits);
+    const shard = this.#shards[index]!;
+    if (shard.length === 0) return false;
+    const mask = shard.length - 1;
+    let at = mixed & mask;
+    while (shard[at] !== handle + 1) {
+      if (shard[at] === 0) return false;
+      at = (at + 1) & mask;
+    }
+    this.#closeGap(shard, at);
+    this.#counts[index]!--;
+    this.#size--;
+    return true;
+  }
+
+  /** Every follower that would no longer be found moves into the gap, which moves on to where it was. */
+  #closeGap(shard: Int32Array, start: number): void {
+    const mask = shard.length - 1;
+    let gap = start;
+    for (let at = (gap + 1) & mask; shard[at] !== 0; at = (at + 1) & mask) {
+      const home = spread(this.#hashOf((shard[at]! - 1) as Handle)) & mask;
+      if (((at - home) & mask) >= ((at - gap) & mask)) {
+        shard[gap] = shard[at]!;
+        gap = at;
+      }
+    }
+    shard[gap] = 0;
+  }
+
+  #roomIn(index: number): Int32Array {
+    const shard = this.#shards[index]!;
+    if (this.#counts[index]! < shard.length * 0.75) return shard;
+    const larger = new Int32Array(Math.max(firstCapacity, shard.length * 2));
+    for (let at = 0; at < shard.length; at++) {
+      const entry = shard[at]!;
+      if (entry !== 0) place(larger, spread(this.#hashOf((entry - 1) as Handle)), entry);
+    }
+    this.#shards[index] = larger;
+    return larger;
+  }
+}
+
+function place(shard: Int32Array, mixed: number, entry: number): void {
+  const mask = shard.length - 1;
+  let at = mixed & mask;
+  while (shard[at] !== 0) at = (at + 1) & mask;
+  shard[at] = entry;
+}

@@ -1,0 +1,194 @@
+/**
+ * What a partition knows, and the only way in which it changes: `apply(record)`.
+ *
+ * Live traffic, replay after a crash and the simulator all run this one function, so the state after a restart is the
+ * state before it by construction. No clock, disk, network, randomness or promise in here.
+ *
+ * Owned by one actor, one thread. The wheel, attempts that are running and events that wait for a slot are the actor's: they
+ * follow from the state and are not part of it.
+ */
+import { decodeOutcome } from '../event/outcome-codec.js';
+import { type LogRecord, type RecordKind, recordKinds } from '../event/record.js';
+import { type DeliveryType, deliveryTypes } from '../event/spec.js';
+import { SpecHead } from '../event/spec-codec.js';
+import { type EventStatus, eventStatuses, isFinished, move } from '../event/status.js';
+import { type Handle, noSequence, type PartitionId, type Sequence, type WallMs } from '../kernel/brand.js';
+import { invariant } from '../kernel/errors.js';
+import type { EventId } from '../kernel/event-id.js';
+import { EventColumns, hashOfId } from './columns.js';
+import { FinishedOverlay, type FinishedRow } from './finished.js';
+import { HandleTable } from './handle-table.js';
+import { OriginTable } from './origins.js';
+import { SeenFilter } from './seen-filter.js';
+
+/** What a record did, for the actor. One instance is used again and again: read it before the next `apply`. */
+export interface Applied {
+  /** Of the row, also when the event has just finished and the row is free again. */
+  readonly handle: Handle;
+  readonly status: EventStatus;
+  readonly version: number;
+  readonly attempts: number;
+}
+
+export class PartitionState {
+  readonly partition: PartitionId;
+  readonly columns = new EventColumns();
+  readonly origins = new OriginTable();
+  readonly finished = new FinishedOverlay();
+  /** All events that are retained, pending ones included. */
+  readonly byStatus: Record<EventStatus, number> = countsOf(eventStatuses);
+  readonly byDeliveryType: Record<DeliveryType, number> = countsOf(deliveryTypes);
+  readonly #ids = new HandleTable((handle) => this.columns.idHash(handle));
+  readonly #keys = new HandleTable((handle) => this.columns.tagLow(handle));
+  readonly #seenIds = new SeenFilter();
+  readonly #seenKeys = new SeenFilter();
+  readonly #head = new SpecHead();
+  readonly #applied = { handle: 0 as Handle, status: 'SCHEDULED' as EventStatus, version: 0, attempts: 0 };
+  #lastSeq: Sequence = noSequence;
+  #indexedBefore: Sequence = noSequence;
+
+  constructor(partition: PartitionId) {
+    this.partition = partition;
+  }
+
+  /** Position of the newest record applied. */
+  get lastSeq(): Sequence {
+    return this.#lastSeq;
+  }
+
+  get pending(): number {
+    return this.columns.size;
+  }
+
+  /** The row of a pending event. */
+  handleOf(id: EventId): Handle | null {
+    return this.#ids.find(hashOfId(id), (handle) => this.columns.hasId(handle, id));
+  }
+
+  /** Rows of pending events with this tag. A tag is a hash: the texts decide. */
+  tagged({ tagHigh, tagLow }: { tagHigh: number; tagLow: number }): Handle[] {
+    const handles: Handle[] = [];
+    this.#keys.find(tagLow, (handle) => {
+      if (this.columns.tagLow(handle) === tagLow && this.columns.tagHigh(handle) === tagHigh) handles.push(handle);
+      return false;
+    });
+    return handles;
+  }
+
+  /** False: certainly no event with this id finished in an indexed segment. */
+  mayBeIndexedId(id: EventId): boolean {
+    return this.#seenIds.mayContain(hashOfId(id), secondHash(id));
+  }
+
+  mayBeIndexedKey({ tagHigh, tagLow }: { tagHigh: number; tagLow: number }): boolean {
+    return this.#seenKeys.mayContain(tagHigh, tagLow);
+  }
+
+  /** Finals before `next` are found through segment indexes from now on. During replay that is known beforehand. */
+  indexedBefore(next: Sequence): void {
+    if (next <= this.#indexedBefore) return;
+    this.#indexedBefore = next;
+    this.finished.dropBefore(next, (row) => this.#remember(row));
+  }
+
+  apply(record: LogRecord): Applied {
+    invariant(
+      record.seq === this.#lastSeq + 1,
+      () => `partition ${this.partition}: expected sequence ${this.#lastSeq + 1}, found ${record.seq}`,
+    );
+    const applied = this.#applied;
+    if (record.kind === recordKinds.accepted) this.#accept(record);
+    else this.#advance(record);
+    this.#lastSeq = record.seq;
+    return applied;
+  }
+
+  #accept(record: LogRecord): void {
+    const head = this.#head.at(record.body);
+    invariant(record.prev === noSequence, () => `partition ${this.partition}: accepted record ${record.seq} has a predecessor`);
+    const { tagHigh, tagLow, deliveryType, scheduledAtMs } = head;
+    const handle = this.columns.add({
+      id: record.event,
+      tagHigh,
+      tagLow,
+      seq: record.seq,
+      dueAtMs: Math.max(scheduledAtMs, record.at) as WallMs,
+      expiresAtMs: head.expiresAtMs,
+      origin: this.origins.enter(head.origin),
+      maxRetries: head.maxRetries,
+      priority: head.priority,
+      deliveryType,
+    });
+    this.#ids.add(hashOfId(record.event), handle);
+    if (tagHigh !== 0 || tagLow !== 0) this.#keys.add(tagLow, handle);
+    this.byStatus.SCHEDULED++;
+    this.byDeliveryType[deliveryType]++;
+    this.#applied.handle = handle;
+    this.#applied.status = 'SCHEDULED';
+    this.#applied.version = 1;
+    this.#applied.attempts = 0;
+  }
+
+  #advance(record: LogRecord): void {
+    const handle = this.handleOf(record.event);
+    invariant(handle !== null, () => `partition ${this.partition}: record ${record.seq} is about an event that is not pending`);
+    const { columns } = this;
+    invariant(
+      columns.newestSeq(handle) === record.prev,
+      () => `partition ${this.partition}: record ${record.seq} follows ${record.prev}, expected ${columns.newestSeq(handle)}`,
+    );
+    const from = columns.status(handle);
+    const status = move(from, statusOf[record.kind]);
+    columns.advance(handle, { status, seq: record.seq });
+    if (status === 'DISPATCHED') columns.setAttempts(handle, columns.attempts(handle) + 1);
+    if (status === 'RETRYING') columns.setDueAtMs(handle, nextAttemptAtOf(record));
+    this.byStatus[from]--;
+    this.byStatus[status]++;
+    this.#applied.handle = handle;
+    this.#applied.status = status;
+    this.#applied.version = columns.version(handle);
+    this.#applied.attempts = columns.attempts(handle);
+    if (isFinished(status)) this.#finish(handle, record);
+  }
+
+  #finish(handle: Handle, record: LogRecord): void {
+    const { columns } = this;
+    const row = { id: record.event, tagHigh: columns.tagHigh(handle), tagLow: columns.tagLow(handle), seq: record.seq };
+    this.#ids.remove(hashOfId(record.event), handle);
+    if (row.tagHigh !== 0 || row.tagLow !== 0) this.#keys.remove(row.tagLow, handle);
+    this.origins.leave(columns.origin(handle));
+    columns.free(handle);
+    if (record.seq < this.#indexedBefore) this.#remember(row);
+    else this.finished.add(row);
+  }
+
+  #remember(row: FinishedRow): void {
+    this.#seenIds.add(hashOfId(row.id), secondHash(row.id));
+    if (row.tagHigh !== 0 || row.tagLow !== 0) this.#seenKeys.add(row.tagHigh, row.tagLow);
+  }
+}
+
+const statusOf: Readonly<Record<RecordKind, EventStatus>> = {
+  [recordKinds.accepted]: 'SCHEDULED',
+  [recordKinds.dispatched]: 'DISPATCHED',
+  [recordKinds.delivered]: 'DELIVERED',
+  [recordKinds.retrying]: 'RETRYING',
+  [recordKinds.dead]: 'DEAD',
+  [recordKinds.cancelled]: 'CANCELLED',
+  [recordKinds.expired]: 'EXPIRED',
+};
+
+function nextAttemptAtOf(record: LogRecord): WallMs {
+  const { nextAttemptAtMs } = decodeOutcome(record.body);
+  invariant(nextAttemptAtMs !== null, () => `retrying record ${record.seq} without a next attempt`);
+  return nextAttemptAtMs;
+}
+
+/** A second hash, from random bytes that `hashOfId` weighs little. */
+function secondHash(id: EventId): number {
+  return ((id[15]! << 24) | (id[12]! << 16) | (id[14]! << 8) | id[10]!) >>> 0;
+}
+
+function countsOf<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+}
