@@ -2,19 +2,19 @@
 import type { WaitReason } from '../event/status.js';
 import type { StatusChange } from '../event/status-change.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
-import type { HostFigures } from '../observe/figures.js';
-
-export type PartitionPhase = 'recovering' | 'ready' | 'failed';
+import type { HostFigures, PartitionPhase } from '../observe/figures.js';
 
 export type HostNotice =
-  /** In log order per partition. `upTo`: positions reached, also by records that are no change. */
+  /** In log order per partition, durable. Only while watched, and of a partition only behind the position that `watching` gave. */
   | { readonly op: 'changes'; readonly changes: readonly StatusChange[] }
-  /** Changes behind these positions are being sent. */
-  | { readonly op: 'watching'; readonly positions: readonly (readonly [PartitionId, Sequence])[] }
+  /** Changes behind these positions are being sent. The answer to `watch` names every partition that works; one that comes up
+   *  later (replayed, reloaded) is named by a further `watching` before its first change. `round`: of the newest `watch`, so that
+   *  an answer to an earlier one is not taken for it. */
+  | { readonly op: 'watching'; readonly round: number; readonly positions: readonly (readonly [PartitionId, Sequence])[] }
   | { readonly op: 'phase'; readonly partition: PartitionId; readonly phase: PartitionPhase; readonly detail: string | null; readonly done: number }
   | { readonly op: 'figures'; readonly figures: HostFigures }
   | { readonly op: 'clock-step'; readonly stepMs: number }
   | { readonly op: 'space'; readonly level: 'ok' | 'refuse' | 'stop'; readonly freeBytes: number }
   | { readonly op: 'drained' };
 
-export type { StatusChange, WaitReason };
+export type { PartitionPhase, StatusChange, WaitReason };

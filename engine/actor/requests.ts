@@ -8,7 +8,7 @@ export type HostRequest =
   | { readonly op: 'cancel'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
   | { readonly op: 'get'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
   | { readonly op: 'history'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
-  /** Send `changes` notices from now on; answered by `watching`. */
-  | { readonly op: 'watch'; readonly on: boolean }
+  /** Send `changes` notices from now on, or no longer. `on` is answered by `watching` with the same `round`; off is not answered. */
+  | { readonly op: 'watch'; readonly on: boolean; readonly round: number }
   /** No new attempts; answered by `drained` when none is running and everything is durable. */
   | { readonly op: 'drain' };

@@ -8,14 +8,20 @@ import type { EventStatus } from '../event/status.js';
 /** Upper bounds in milliseconds of the buckets that `/metrics` shows; the last bucket is open. */
 export const latencyBucketsMs = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000] as const;
 
-/** `histogram` is hdr-histogram's own compressed form (base64), for quantiles; `buckets` has one count more than the bounds. */
+/**
+ * `buckets` counts per bucket (not summed up) and has one count more than the bounds. `points` is what quantiles come from: pairs
+ * of a value in hundredths of a millisecond and how often it was seen, ascending, two significant digits, one flat list.
+ */
 export interface LatencyFigures {
   readonly buckets: readonly number[];
   readonly count: number;
   readonly sumMs: number;
   readonly maxMs: number;
-  readonly histogram: string;
+  readonly points: readonly number[];
 }
+
+export const partitionPhases = ['recovering', 'ready', 'failed'] as const;
+export type PartitionPhase = (typeof partitionPhases)[number];
 
 /** From one actor host. */
 export interface HostFigures {
