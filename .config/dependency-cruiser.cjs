@@ -1,0 +1,112 @@
+/**
+ * Which file may import which. Run over the TypeScript sources by `npm test`; type imports count like any other, since a
+ * type that crosses a border is a dependency of thought.
+ *
+ *   kernel <- event <- log <- partition <- actor <- router <- engine.ts <- gateway
+ *
+ * Two kinds of rule: *directions* between our own folders, and *doors*, the only place from which a package is imported,
+ * so that replacing a package is the work of one folder.
+ */
+
+/** What each folder of the engine may import besides itself. */
+const sees = {
+  kernel: [],
+  event: ['kernel'],
+  wheel: ['kernel'],
+  dispatch: ['kernel', 'event'],
+  status: ['kernel', 'event'],
+  observe: ['kernel', 'event'],
+  log: ['kernel', 'event'],
+  partition: ['kernel', 'event', 'log', 'wheel'],
+  actor: ['kernel', 'event', 'log', 'wheel', 'partition', 'observe', 'dispatch/protocol.ts'],
+  router: ['kernel', 'event', 'log', 'partition', 'actor', 'observe', 'dispatch/protocol.ts'],
+};
+
+/** Package: the sources that may import it. Tests and benches may import any. */
+const doors = {
+  'uWebSockets.js': '^gateway/server[.]ts$',
+  '@sinclair/typebox': '^gateway/',
+  'better-sqlite3': '^engine/log/',
+  msgpackr: '^engine/(kernel|event)/[a-z-]+-codec[.]ts$',
+  piscina: '^engine/',
+  'hdr-histogram-js': '^engine/observe/',
+  'prom-client': '^engine/observe/',
+  pino: '^engine/observe/logger[.]ts$',
+  undici: '^engine/dispatch/',
+  standardwebhooks: '^engine/dispatch/',
+  cockatiel: '^engine/dispatch/',
+  'ipaddr.js': '^engine/dispatch/',
+};
+
+const escaped = (text) => text.replace(/[.+*?^$()[\]{}|\\]/g, '[$&]');
+
+const directions = Object.entries(sees).map(([folder, others]) => ({
+  name: `${folder}-sees`,
+  comment: `engine/${folder} sees ${others.length === 0 ? 'nothing else' : others.join(', ')}`,
+  severity: 'error',
+  from: { path: `^engine/${folder}/` },
+  to: {
+    path: '^(engine|gateway)/',
+    pathNot: [folder, ...others].map((other) => `^engine/${other.endsWith('.ts') ? `${escaped(other)}$` : `${other}/`}`),
+  },
+}));
+
+const oneDoor = Object.entries(doors).map(([name, door]) => ({
+  name: `door-of-${name}`,
+  comment: `${name} is imported from ${door} only`,
+  severity: 'error',
+  from: { path: '^(engine|gateway)/', pathNot: door },
+  to: { path: `node_modules/${escaped(name)}/` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...directions,
+    ...oneDoor,
+    {
+      name: 'gateway-sees-the-door-only',
+      comment: 'the gateway sees engine/index.ts only',
+      severity: 'error',
+      from: { path: '^gateway/' },
+      to: { path: '^engine/', pathNot: '^engine/index[.]ts$' },
+    },
+    {
+      name: 'engine-never-sees-the-gateway',
+      severity: 'error',
+      from: { path: '^engine/' },
+      to: { path: '^gateway/' },
+    },
+    {
+      name: 'nothing-imports-tests-or-benches',
+      severity: 'error',
+      from: { path: '^(engine|gateway)/' },
+      to: { path: '^(bench|test)/' },
+    },
+    {
+      name: 'declared-packages-only',
+      comment: 'a package that is only there because another one needs it may vanish; a dev package is missing in production',
+      severity: 'error',
+      from: { path: '^(engine|gateway)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'files that import each other are one file, or miss a third',
+      severity: 'error',
+      from: { path: '^(engine|gateway|test|bench)/' },
+      to: { circular: true },
+    },
+    {
+      name: 'everything-resolves',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules', '^build/'] },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

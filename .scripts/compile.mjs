@@ -1,0 +1,77 @@
+/**
+ * TypeScript to `build/`, when a source has changed since the last time.
+ *
+ * What counts is the content of the sources, not their times: a checkout or a copy gives files new times. After a build
+ * its outputs match the sources one to one, since a test or worker file whose source is gone would otherwise go on
+ * running.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { PreparationError, root, step } from './step.mjs';
+
+const folders = ['engine', 'gateway', 'bench', 'test'];
+const build = join(root, 'build');
+const stamp = join(build, '.sources');
+
+export async function compile() {
+  const sources = findSources();
+  const fingerprint = fingerprintOf(sources);
+  const complete = sources.every((source) => existsSync(outputOf(source)));
+  if (complete && readStamp() === fingerprint) return;
+  await step('building', () => {
+    mkdirSync(build, { recursive: true });
+    rmSync(stamp, { force: true });
+    // The compiler believes its own record of what it has written, so an output that was removed has to clear it.
+    if (!complete) rmSync(join(build, '.tsbuildinfo'), { force: true });
+    removeOrphans(sources);
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const args = [tsc, '-p', 'tsconfig.json', ...(process.stdout.isTTY ? ['--pretty'] : [])];
+    const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+    if (status !== 0) throw new PreparationError('the sources do not compile: see the errors above');
+    writeFileSync(stamp, fingerprint);
+  });
+}
+
+/** Paths of all TypeScript sources from the root, sorted. */
+function findSources() {
+  return folders.flatMap((folder) => filesBelow(join(root, folder)).filter((file) => file.endsWith('.ts'))).sort();
+}
+
+function filesBelow(folder) {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)));
+}
+
+function fingerprintOf(sources) {
+  const hash = createHash('sha256');
+  for (const file of ['package-lock.json', 'tsconfig.json', ...sources]) {
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(root, file)))
+      .update('\0');
+  }
+  return hash.digest('hex');
+}
+
+function readStamp() {
+  return existsSync(stamp) ? readFileSync(stamp, 'utf8') : null;
+}
+
+function outputOf(source) {
+  return join(build, source.replace(/\.ts$/, '.js'));
+}
+
+function removeOrphans(sources) {
+  const stems = new Set(sources.map((source) => source.replace(/\.ts$/, '')));
+  for (const folder of folders) {
+    for (const file of filesBelow(join(build, folder))) {
+      const stem = relative('build', file).replace(/(\.js|\.js\.map|\.d\.ts)$/, '');
+      if (!stems.has(stem)) rmSync(join(root, file));
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * `npm test`: format and lint, build (which is the type check), import directions, then every test file of the build.
+ *
+ *   npm test                         everything
+ *   npm test -- wheel status/hub     builds, then only the test files whose path contains one of the words
+ *   npm test -- --verbose            also the output of what passed
+ *   npm test -- --jobs 1             one file at a time (default: one for each core, at most 4)
+ *   npm run check                    all but the tests
+ *
+ * A failed check does not keep the tests from running, a failed build does. The last line is the sum.
+ */
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { compile } from './compile.mjs';
+import { install } from './install.mjs';
+import { command, PreparationError, root, seconds } from './step.mjs';
+import { runTestFiles, testFiles } from './test-files.mjs';
+
+const bin = (name, file) => join(root, 'node_modules', name, file);
+const biome = [bin('@biomejs/biome', 'bin/biome'), 'check', '--config-path=.config', '--error-on-warnings'];
+const depcruise = [bin('dependency-cruiser', 'bin/dependency-cruise.mjs'), '--config', '.config/dependency-cruiser.cjs'];
+
+const passed = { passed: 1, failed: 0, skipped: 0 };
+const failed = { passed: 0, failed: 1, skipped: 0 };
+
+await command(async () => {
+  const options = readOptions(process.argv.slice(2));
+  const startedAt = performance.now();
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const add = ({ passed, failed, skipped }) => {
+    total.passed += passed;
+    total.failed += failed;
+    total.skipped += skipped;
+  };
+  await install();
+  if (options.patterns.length === 0) {
+    add(await check('format and lint', biome));
+    add(await check('import directions', [...depcruise, 'engine', 'gateway', 'bench', 'test']));
+  }
+  const built = await buildAsCheck();
+  add(built);
+  if (built.failed === 0 && !options.checksOnly) {
+    const files = testFiles(options.patterns);
+    if (files.length === 0) throw new PreparationError(`no test file whose path contains ${options.patterns.join(' or ') || 'anything'}`);
+    add(await runTestFiles(files, options));
+  }
+  if (total.failed > 0) process.exitCode = 1;
+  console.log(`\n${total.skipped > 0 ? `${total.skipped} skipped; ` : ''}took ${seconds(startedAt)}`);
+  console.log(`${total.passed} passed, ${total.failed} failed`);
+});
+
+function readOptions(args) {
+  const options = { patterns: [], verbose: false, checksOnly: false, jobs: Math.min(4, availableParallelism()) };
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at];
+    if (arg === '--verbose') options.verbose = true;
+    else if (arg === '--checks-only') options.checksOnly = true;
+    else if (arg === '--jobs') options.jobs = Math.max(1, Number.parseInt(args[++at] ?? '', 10) || 1);
+    else if (arg.startsWith('-'))
+      throw new PreparationError(`unknown option ${arg}: there are --verbose, --jobs N, --checks-only`);
+    else options.patterns.push(arg);
+  }
+  return options;
+}
+
+/** Each check counts as one test. Its output is shown when it fails. */
+async function check(title, args) {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  report({ ok: code === 0, title, startedAt, output });
+  return code === 0 ? passed : failed;
+}
+
+async function buildAsCheck() {
+  const startedAt = performance.now();
+  try {
+    await compile();
+  } catch (error) {
+    if (!(error instanceof PreparationError)) throw error;
+    report({ ok: false, title: 'build and types', startedAt, output: error.message });
+    return failed;
+  }
+  report({ ok: true, title: 'build and types', startedAt, output: '' });
+  return passed;
+}
+
+function report({ ok, title, startedAt, output }) {
+  console.log(`${ok ? 'ok    ' : 'FAILED'} ${title} (${seconds(startedAt)})`);
+  if (!ok && output !== '') console.log(output);
+}
