@@ -6,7 +6,9 @@ import type { DeliveryType } from '../event/spec.js';
 import type { EventStatus } from '../event/status.js';
 
 /** Upper bounds in milliseconds of the buckets that `/metrics` shows; the last bucket is open. */
-export const latencyBucketsMs = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000] as const;
+export const latencyBucketsMs = [
+  0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000,
+] as const;
 
 /**
  * `buckets` counts per bucket (not summed up) and has one count more than the bounds. `points` is what quantiles come from: pairs
@@ -48,5 +50,16 @@ export interface HostFigures {
   readonly records: number;
   readonly parked: number;
   readonly readAheadBytes: number;
+  readonly eventLoopDelay: LatencyFigures;
+}
+
+/** From one courier. */
+export interface CourierFigures {
+  readonly inFlight: number;
+  /** Slots that hosts want and do not have yet. */
+  readonly wanted: number;
+  /** Origins with a pool at the moment. */
+  readonly origins: number;
+  readonly breakersOpen: number;
   readonly eventLoopDelay: LatencyFigures;
 }

@@ -1,0 +1,233 @@
+/**
+ * The newest figures of every thread in one place, and what they come to together: `statistics`, and the numbers of `/metrics`.
+ *
+ * A thread reports the whole of its counters, so a lost report costs nothing. But a thread that dies takes its counters with it
+ * and its successor starts at 0, while Prometheus and people expect totals that never go back. So for each host the board keeps
+ * what its predecessors had counted (`carried`) and adds the living one's report to it. Levels (pending, waiting, overdue) are not
+ * added up: they are the newest report's, and the dead host's last one until the successor has spoken, because events do not
+ * vanish with the thread that held them.
+ *
+ * Lives on the main thread. Everything here is since the process started; nothing is stored.
+ */
+import { type DeliveryType, deliveryTypes } from '../event/spec.js';
+import { type EventStatus, eventStatuses, isFinished, type WaitReason, waitReasons } from '../event/status.js';
+import type { MonoMs, PartitionId } from '../kernel/brand.js';
+import type { CourierFigures, HostFigures, LatencyFigures, PartitionPhase } from './figures.js';
+import { type LatencyQuantiles, mergeLatency, noLatency, sumLatency } from './latency.js';
+import { Rates, type WindowRates } from './rates.js';
+
+export const counterNames = ['accepted', 'fired', 'delivered', 'failed', 'dead', 'cancelled', 'expired', 'records'] as const;
+export type CounterName = (typeof counterNames)[number];
+
+const latencyNames = ['fireLag', 'overdueLag', 'delivery', 'commit'] as const;
+export type LatencyName = (typeof latencyNames)[number];
+
+const levelNames = ['overdue', 'parked', 'readAheadBytes'] as const;
+export type LevelName = (typeof levelNames)[number];
+
+const rateNames = ['accepted', 'fired', 'delivered', 'failed'] as const;
+
+/** `GET /events/statistics`, as the contract names it. */
+export interface Statistics {
+  readonly total: number;
+  readonly by_status: Readonly<Record<EventStatus, number>>;
+  readonly by_delivery_type: Readonly<Record<DeliveryType, number>>;
+  readonly waiting: Readonly<Record<WaitReason, number>>;
+  readonly rates: Readonly<Record<(typeof rateNames)[number], WindowRates>>;
+  readonly fire_lag_ms: LatencyQuantiles;
+  readonly delivery_ms: LatencyQuantiles;
+  readonly oldest_overdue_ms: number | null;
+}
+
+/** What grows only. */
+type Grown = Readonly<Record<CounterName, number> & Record<LatencyName, LatencyFigures>>;
+
+interface HostPlace {
+  /** By hosts in this place that are gone. */
+  carried: Grown;
+  newest: HostFigures;
+  /** `newest` comes from one that is gone: its counters are in `carried`, its levels still stand. */
+  gone: boolean;
+}
+
+export class FiguresBoard {
+  readonly #hosts = new Map<number, HostPlace>();
+  readonly #couriers = new Map<number, CourierFigures>();
+  readonly #loopDelays = new Map<string, LatencyFigures>();
+  readonly #phases = new Map<PartitionId, PartitionPhase>();
+  readonly #freeBytes = new Map<number, number>();
+  readonly #rates = new Rates(rateNames);
+  /** Until something new is reported; several sockets may ask for it each second. */
+  #statistics: Statistics | null = null;
+
+  host(host: number, figures: HostFigures): void {
+    const place = this.#hosts.get(host);
+    if (place === undefined) {
+      this.#hosts.set(host, { carried: nothing, newest: figures, gone: false });
+    } else {
+      // A successor that nobody announced shows by counters that went back.
+      if (!place.gone && counterNames.some((name) => figures[name] < place.newest[name])) this.hostGone(host);
+      place.newest = figures;
+      place.gone = false;
+    }
+    this.#statistics = null;
+  }
+
+  /** To be told when a host's thread has ended, before its successor reports. */
+  hostGone(host: number): void {
+    const place = this.#hosts.get(host);
+    if (place === undefined || place.gone) return;
+    place.carried = added([place.carried, place.newest]);
+    place.gone = true;
+  }
+
+  courier(courier: number, figures: CourierFigures): void {
+    this.#couriers.set(courier, figures);
+  }
+
+  courierGone(courier: number): void {
+    this.#couriers.delete(courier);
+  }
+
+  /** Of a thread that reports nothing else: `gateway`, `writer-0`, `reader-0`. */
+  loopDelay(thread: string, figures: LatencyFigures): void {
+    this.#loopDelays.set(thread, figures);
+  }
+
+  phase(partition: PartitionId, phase: PartitionPhase): void {
+    this.#phases.set(partition, phase);
+  }
+
+  /** Free space under the data directory, as a host's log writer last saw it. */
+  freeBytes(host: number, bytes: number): void {
+    this.#freeBytes.set(host, bytes);
+  }
+
+  /** To be called once a second: what the rates are made of. */
+  sampleRates(at: MonoMs): void {
+    this.#rates.sample(at, {
+      accepted: this.counter('accepted'),
+      fired: this.counter('fired'),
+      delivered: this.counter('delivered'),
+      failed: this.counter('failed'),
+    });
+    this.#statistics = null;
+  }
+
+  statistics(): Statistics {
+    this.#statistics ??= {
+      total: total(Object.values(this.byStatus())),
+      by_status: this.byStatus(),
+      by_delivery_type: this.#summed(deliveryTypes, (figures) => figures.byDeliveryType),
+      waiting: this.waiting(),
+      rates: this.#rates.rates(),
+      fire_lag_ms: mergeLatency(this.#latencies('fireLag')),
+      delivery_ms: mergeLatency(this.#latencies('delivery')),
+      oldest_overdue_ms: this.oldestOverdueMs,
+    };
+    return this.#statistics;
+  }
+
+  /** Since the process started; never goes back. */
+  counter(name: CounterName): number {
+    return total(this.#grown().map((grown) => grown[name]));
+  }
+
+  /** Since the process started; no count of it ever goes back. */
+  latency(name: LatencyName): LatencyFigures {
+    return sumLatency(this.#latencies(name));
+  }
+
+  level(name: LevelName): number {
+    return total(this.#newest().map((figures) => figures[name]));
+  }
+
+  byStatus(): Record<EventStatus, number> {
+    return this.#summed(eventStatuses, (figures) => figures.byStatus);
+  }
+
+  waiting(): Record<WaitReason, number> {
+    return this.#summed(waitReasons, (figures) => figures.waiting);
+  }
+
+  /** Events that are not finished. */
+  get pending(): number {
+    const byStatus = this.byStatus();
+    return total(eventStatuses.filter((status) => !isFinished(status)).map((status) => byStatus[status]));
+  }
+
+  get oldestOverdueMs(): number | null {
+    const ages = this.#newest().flatMap(({ oldestOverdueMs }) => (oldestOverdueMs === null ? [] : [oldestOverdueMs]));
+    return ages.length === 0 ? null : Math.max(...ages);
+  }
+
+  /** Null until a log writer has said it. The smallest, should they disagree: they look at one disk at different moments. */
+  get diskFreeBytes(): number | null {
+    return this.#freeBytes.size === 0 ? null : Math.min(...this.#freeBytes.values());
+  }
+
+  get couriers(): ReadonlyMap<number, CourierFigures> {
+    return this.#couriers;
+  }
+
+  get phases(): ReadonlyMap<PartitionId, PartitionPhase> {
+    return this.#phases;
+  }
+
+  /** By the name of the thread. */
+  loopDelays(): ReadonlyMap<string, LatencyFigures> {
+    const delays = new Map(this.#loopDelays);
+    for (const [host, place] of this.#hosts) delays.set(`host-${host}`, place.newest.eventLoopDelay);
+    for (const [courier, figures] of this.#couriers) delays.set(`courier-${courier}`, figures.eventLoopDelay);
+    return delays;
+  }
+
+  #newest(): HostFigures[] {
+    return [...this.#hosts.values()].map((place) => place.newest);
+  }
+
+  /** Each host's own and what was carried over. */
+  #grown(): Grown[] {
+    return [...this.#hosts.values()].flatMap((place) => (place.gone ? [place.carried] : [place.carried, place.newest]));
+  }
+
+  #latencies(name: LatencyName): LatencyFigures[] {
+    return this.#grown().map((grown) => grown[name]);
+  }
+
+  #summed<Name extends string>(
+    names: readonly Name[],
+    of: (figures: HostFigures) => Readonly<Record<Name, number>>,
+  ): Record<Name, number> {
+    const newest = this.#newest();
+    const entries = names.map((name) => [name, total(newest.map((figures) => of(figures)[name]))]);
+    return Object.fromEntries(entries) as Record<Name, number>;
+  }
+}
+
+function total(numbers: readonly number[]): number {
+  let sum = 0;
+  for (const number of numbers) sum += number;
+  return sum;
+}
+
+function added(list: readonly Grown[]): Grown {
+  const counters = counterNames.map((name) => [name, total(list.map((grown) => grown[name]))]);
+  const latencies = latencyNames.map((name) => [name, sumLatency(list.map((grown) => grown[name]))]);
+  return Object.fromEntries([...counters, ...latencies]) as Grown;
+}
+
+const nothing: Grown = {
+  accepted: 0,
+  fired: 0,
+  delivered: 0,
+  failed: 0,
+  dead: 0,
+  cancelled: 0,
+  expired: 0,
+  records: 0,
+  fireLag: noLatency,
+  overdueLag: noLatency,
+  delivery: noLatency,
+  commit: noLatency,
+};

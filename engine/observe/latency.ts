@@ -1,0 +1,131 @@
+/**
+ * How long things take: recorded on one thread, shown on another.
+ *
+ * Two forms side by side, because two readers want different things. Prometheus wants counts in the same fixed buckets on every
+ * thread and in every process, so that it can add them up; people want "p99 = 1.4 ms", for which 18 buckets are too coarse. So a
+ * recorder keeps the fixed buckets of `latencyBucketsMs` and an HDR histogram of 2,560 slots (10 us to 10 minutes, two significant
+ * digits: a quantile is off by less than 1 %).
+ *
+ * What crosses threads is the histogram's points that are not zero, as plain numbers: 0.005 ms to collect when all decades are in
+ * use, against 0.09 ms for hdr-histogram's own compressed form, and points of several threads can simply be added up.
+ *
+ * Recording costs about 0.1 us and allocates nothing. The only door to hdr-histogram-js. One instance per thread and quantity.
+ */
+import { Float64Histogram } from 'hdr-histogram-js';
+import { type LatencyFigures, latencyBucketsMs } from './figures.js';
+
+/** The histogram counts whole hundredths of a millisecond. */
+const unitsPerMs = 100;
+/** Ten minutes; what takes longer is counted as ten minutes there, while `maxMs` and `sumMs` stay exact. */
+const unitsMax = 600_000 * unitsPerMs;
+const significantDigits = 2;
+
+export class LatencyRecorder {
+  readonly #buckets = new Float64Array(latencyBucketsMs.length + 1);
+  readonly #histogram = newHistogram();
+  #count = 0;
+  #sumMs = 0;
+  #maxMs = 0;
+
+  /** Less than nothing (a clock that stepped back) and NaN count as 0. */
+  record(ms: number): void {
+    const value = ms > 0 ? ms : 0;
+    this.#buckets[bucketOf(value)]! += 1;
+    this.#histogram.recordValue(unitsOf(value));
+    this.#count += 1;
+    this.#sumMs += value;
+    if (value > this.#maxMs) this.#maxMs = value;
+  }
+
+  /** Everything since the recorder was made. */
+  figures(): LatencyFigures {
+    return {
+      buckets: Array.from(this.#buckets),
+      count: this.#count,
+      sumMs: this.#sumMs,
+      maxMs: this.#maxMs,
+      points: pointsOf(this.#histogram),
+    };
+  }
+}
+
+export const noLatency: LatencyFigures = new LatencyRecorder().figures();
+
+/** As if one recorder had seen it all. */
+export function sumLatency(list: readonly LatencyFigures[]): LatencyFigures {
+  const buckets = new Array<number>(latencyBucketsMs.length + 1).fill(0);
+  let [count, sumMs, maxMs] = [0, 0, 0];
+  for (const figures of list) {
+    for (let bucket = 0; bucket < buckets.length; bucket++) buckets[bucket]! += figures.buckets[bucket]!;
+    count += figures.count;
+    sumMs += figures.sumMs;
+    maxMs = Math.max(maxMs, figures.maxMs);
+  }
+  return { buckets, count, sumMs, maxMs, points: pointsOf(histogramOf(list)) };
+}
+
+/** Milliseconds with two decimals; null when nothing was seen. The names are the contract's. */
+export interface LatencyQuantiles {
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+  readonly p99_9: number | null;
+  readonly max: number | null;
+  readonly count: number;
+}
+
+/** Quantiles over all that several threads have seen. */
+export function mergeLatency(list: readonly LatencyFigures[]): LatencyQuantiles {
+  const histogram = histogramOf(list);
+  const count = histogram.totalCount;
+  if (count === 0) return { p50: null, p90: null, p95: null, p99: null, p99_9: null, max: null, count: 0 };
+  const maxMs = Math.max(...list.map((figures) => figures.maxMs));
+  // The histogram answers with the upper end of a slot, which may lie beyond the largest value seen.
+  const quantile = (percent: number): number => rounded(Math.min(histogram.getValueAtPercentile(percent) / unitsPerMs, maxMs));
+  return {
+    p50: quantile(50),
+    p90: quantile(90),
+    p95: quantile(95),
+    p99: quantile(99),
+    p99_9: quantile(99.9),
+    max: rounded(maxMs),
+    count,
+  };
+}
+
+function newHistogram(): Float64Histogram {
+  return new Float64Histogram(1, unitsMax, significantDigits);
+}
+
+/** Most values lie in the first few buckets, so a search from below is the shortest. */
+function bucketOf(ms: number): number {
+  let bucket = 0;
+  while (bucket < latencyBucketsMs.length && ms > latencyBucketsMs[bucket]!) bucket++;
+  return bucket;
+}
+
+function unitsOf(ms: number): number {
+  return Math.min(Math.round(ms * unitsPerMs), unitsMax);
+}
+
+function pointsOf(histogram: Float64Histogram): number[] {
+  const points: number[] = [];
+  for (let index = 0; index < histogram.countsArrayLength; index++) {
+    const count = histogram.getCountAtIndex(index);
+    if (count !== 0) points.push(histogram.valueFromIndex(index), count);
+  }
+  return points;
+}
+
+function histogramOf(list: readonly LatencyFigures[]): Float64Histogram {
+  const histogram = newHistogram();
+  for (const { points } of list) {
+    for (let at = 0; at < points.length; at += 2) histogram.recordValueWithCount(points[at]!, points[at + 1]!);
+  }
+  return histogram;
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * unitsPerMs) / unitsPerMs;
+}
