@@ -11,7 +11,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join, relative } from 'node:path';
 import { PreparationError, root, step } from './step.mjs';
 
-const folders = ['engine', 'gateway', 'bench', 'test'];
+/** Where sources are, from the root. */
+export const folders = ['engine', 'gateway', 'bench', 'test'];
 const build = join(root, 'build');
 const stamp = join(build, '.sources');
 

@@ -97,8 +97,9 @@ async function runFile(file, running) {
   const counts = countPoints(output);
   if (signal !== null && faults.length === 0) faults.push(`was ended by ${signal}`);
   if (code !== null && code !== 0 && counts.failed === 0) faults.push(`exit code ${code}`);
-  if (counts.passed + counts.failed + counts.skipped === 0 && faults.length === 0) faults.push('has no tests');
-  return { file, output, faults, took: seconds(startedAt), ...counts, failed: counts.failed + faults.length };
+  const points = counts.passed + counts.failed + counts.skipped;
+  if (points === 0 && faults.length === 0) faults.push('has no tests');
+  return { file, output, faults, points, took: seconds(startedAt), ...counts, failed: counts.failed + faults.length };
 }
 
 /** False if there is nobody left in the group. */
@@ -123,8 +124,8 @@ function countPoints(output) {
   return counts;
 }
 
-function print({ file, output, faults, took, passed, failed }, verbose) {
-  const detail = [`${passed + failed} tests`, took, ...faults].join(', ');
+function print({ file, output, faults, points, took, failed }, verbose) {
+  const detail = [points === 1 ? '1 test' : `${points} tests`, took, ...faults].join(', ');
   console.log(`${failed === 0 ? 'ok    ' : 'FAILED'} ${sourceOf(file)} (${detail})`);
   if (failed > 0 || verbose) console.log(output.replace(/^/gm, '    '));
 }

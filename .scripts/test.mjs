@@ -10,9 +10,10 @@
  * A failed check does not keep the tests from running, a failed build does. The last line is the sum.
  */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { compile } from './compile.mjs';
+import { compile, folders } from './compile.mjs';
 import { install } from './install.mjs';
 import { command, PreparationError, root, seconds } from './step.mjs';
 import { runTestFiles, testFiles } from './test-files.mjs';
@@ -36,13 +37,13 @@ await command(async () => {
   await install();
   if (options.patterns.length === 0) {
     add(await check('format and lint', biome));
-    add(await check('import directions', [...depcruise, 'engine', 'gateway', 'bench', 'test']));
+    add(await check('import directions', [...depcruise, ...folders.filter(existsSync)]));
   }
   const built = await buildAsCheck();
   add(built);
   if (built.failed === 0 && !options.checksOnly) {
     const files = testFiles(options.patterns);
-    if (files.length === 0) throw new PreparationError(`no test file whose path contains ${options.patterns.join(' or ') || 'anything'}`);
+    if (files.length === 0) throw new PreparationError(`there is no test file ${options.patterns.join(' or ')}`);
     add(await runTestFiles(files, options));
   }
   if (total.failed > 0) process.exitCode = 1;
