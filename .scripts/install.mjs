@@ -87,7 +87,7 @@ async function npm(args) {
   if (code === 0) return;
   // The compiler's absence shows as a screenful of node-gyp; whoever lacks it needs only the name of it.
   if (missingTools().length > 0 && /gyp|better-sqlite3/.test(output)) throw new PreparationError(toolsAdvice());
-  throw new PreparationError(`npm ${args.join(' ')} failed (exit code ${code}):\n${output.split('\n').slice(-60).join('\n')}`);
+  throw new PreparationError(`npm ${args.join(' ')} failed (exit code ${code}):\n${output}`);
 }
 
 function missingTools() {

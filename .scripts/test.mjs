@@ -37,7 +37,7 @@ await command(async () => {
   await install();
   if (options.patterns.length === 0) {
     add(await check('format and lint', biome));
-    add(await check('import directions', [...depcruise, ...folders.filter(existsSync)]));
+    add(await check('import directions', [...depcruise, ...folders.filter((folder) => existsSync(join(root, folder)))]));
   }
   const built = await buildAsCheck();
   add(built);
