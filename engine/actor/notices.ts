@@ -11,7 +11,13 @@ export type HostNotice =
    *  later (replayed, reloaded) is named by a further `watching` before its first change. `round`: of the newest `watch`, so that
    *  an answer to an earlier one is not taken for it. */
   | { readonly op: 'watching'; readonly round: number; readonly positions: readonly (readonly [PartitionId, Sequence])[] }
-  | { readonly op: 'phase'; readonly partition: PartitionId; readonly phase: PartitionPhase; readonly detail: string | null; readonly done: number }
+  | {
+      readonly op: 'phase';
+      readonly partition: PartitionId;
+      readonly phase: PartitionPhase;
+      readonly detail: string | null;
+      readonly done: number;
+    }
   | { readonly op: 'figures'; readonly figures: HostFigures }
   | { readonly op: 'clock-step'; readonly stepMs: number }
   | { readonly op: 'space'; readonly level: 'ok' | 'refuse' | 'stop'; readonly freeBytes: number }

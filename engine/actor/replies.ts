@@ -10,4 +10,11 @@ export type HostReply =
   | { readonly op: 'replayed'; readonly request: number; readonly view: EventView }
   | { readonly op: 'event'; readonly request: number; readonly view: EventView }
   | { readonly op: 'history'; readonly request: number; readonly entries: readonly HistoryEntry[] }
-  | { readonly op: 'refused'; readonly request: number; readonly code: ErrorCode; readonly detail: string; readonly event: EventId | null; readonly status: string | null };
+  | {
+      readonly op: 'refused';
+      readonly request: number;
+      readonly code: ErrorCode;
+      readonly detail: string;
+      readonly event: EventId | null;
+      readonly status: string | null;
+    };

@@ -4,7 +4,13 @@ import type { PartitionId } from '../kernel/brand.js';
 
 export type HostRequest =
   /** `body` as `event/spec-codec.ts` lays it out. Deciding needs its head only, unless its key was seen before. */
-  | { readonly op: 'schedule'; readonly request: number; readonly partition: PartitionId; readonly event: EventId; readonly body: Uint8Array }
+  | {
+      readonly op: 'schedule';
+      readonly request: number;
+      readonly partition: PartitionId;
+      readonly event: EventId;
+      readonly body: Uint8Array;
+    }
   | { readonly op: 'cancel'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
   | { readonly op: 'get'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
   | { readonly op: 'history'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }

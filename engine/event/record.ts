@@ -6,6 +6,7 @@
  */
 import type { Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
+import type { EventStatus } from './status.js';
 
 /** Numbers are on disk: never change one, never use one again. */
 export const recordKinds = {
@@ -19,6 +20,22 @@ export const recordKinds = {
 } as const;
 
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
+
+/** The state that a record of this kind leads to. */
+export const statusOfKind: Readonly<Record<RecordKind, EventStatus>> = {
+  [recordKinds.accepted]: 'SCHEDULED',
+  [recordKinds.dispatched]: 'DISPATCHED',
+  [recordKinds.delivered]: 'DELIVERED',
+  [recordKinds.retrying]: 'RETRYING',
+  [recordKinds.dead]: 'DEAD',
+  [recordKinds.cancelled]: 'CANCELLED',
+  [recordKinds.expired]: 'EXPIRED',
+};
+
+/** Whether a record of this kind carries the outcome of an attempt. */
+export function isOutcome(kind: RecordKind): boolean {
+  return kind === recordKinds.delivered || kind === recordKinds.retrying || kind === recordKinds.dead;
+}
 
 export interface LogRecord {
   readonly seq: Sequence;

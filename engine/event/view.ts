@@ -5,7 +5,7 @@
 import type { PartitionId, WallMs } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { decodeDispatched, decodeOutcome } from './outcome-codec.js';
-import { type LogRecord, type RecordKind, recordKinds } from './record.js';
+import { isOutcome, type LogRecord, recordKinds, statusOfKind } from './record.js';
 import { decodeSpec, type StoredSpec } from './spec-codec.js';
 import { type EventStatus, isFinished, type WaitReason } from './status.js';
 
@@ -39,16 +39,6 @@ export interface HistoryEntry {
   readonly responseBody: Uint8Array | null;
   readonly nextAttemptAtMs: WallMs | null;
 }
-
-const statusOfKind: Readonly<Record<RecordKind, EventStatus>> = {
-  [recordKinds.accepted]: 'SCHEDULED',
-  [recordKinds.dispatched]: 'DISPATCHED',
-  [recordKinds.delivered]: 'DELIVERED',
-  [recordKinds.retrying]: 'RETRYING',
-  [recordKinds.dead]: 'DEAD',
-  [recordKinds.cancelled]: 'CANCELLED',
-  [recordKinds.expired]: 'EXPIRED',
-};
 
 /** `records`: all of one event, oldest first. */
 export function historyOf(records: readonly LogRecord[]): HistoryEntry[] {
@@ -104,8 +94,4 @@ export function viewOf(records: readonly LogRecord[], partition: PartitionId): E
     lastError: lastOutcome?.error ?? null,
     fireLagMs: lastOutcome?.lagMs ?? null,
   };
-}
-
-function isOutcome(kind: RecordKind): boolean {
-  return kind === recordKinds.delivered || kind === recordKinds.retrying || kind === recordKinds.dead;
 }

@@ -130,6 +130,7 @@ export class EventColumns {
     return this.#chunks[handle >>> chunkShift]!.tagLow[handle & chunkMask]!;
   }
 
+  /** Log position of the body; stays in a freed row, so ask `isLive` as well. */
   acceptedSeq(handle: Handle): Sequence {
     return this.#chunks[handle >>> chunkShift]!.acceptedSeq[handle & chunkMask]! as Sequence;
   }

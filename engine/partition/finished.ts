@@ -123,9 +123,15 @@ export class FinishedOverlay {
     this.#pages.push(new Page(first));
   }
 
-  /** Segments before `next` are indexed: their finals are handed to `leave` once more and forgotten. */
+  /**
+   * Segments before `next` are indexed: their finals are handed to `leave` once more and forgotten. The actor runs ahead of
+   * its log writer, so a page may hold finals of the following segment; these move to the next page.
+   */
   dropBefore(next: Sequence, leave: (row: FinishedRow) => void): void {
-    while (this.#pages.length > 1 && this.#pages[1]!.first <= next) this.#pages.shift()!.forEach(leave);
+    while (this.#pages.length > 1 && this.#pages[1]!.first <= next) {
+      const dropped = this.#pages.shift()!;
+      dropped.forEach((row) => (row.seq < next ? leave(row) : this.#pages[0]!.add(row)));
+    }
   }
 
   /** The newest final record of an id. */

@@ -8,7 +8,7 @@
  * follow from the state and are not part of it.
  */
 import { decodeOutcome } from '../event/outcome-codec.js';
-import { type LogRecord, type RecordKind, recordKinds } from '../event/record.js';
+import { type LogRecord, recordKinds, statusOfKind } from '../event/record.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
 import { type EventStatus, eventStatuses, isFinished, move } from '../event/status.js';
@@ -138,7 +138,7 @@ export class PartitionState {
       () => `partition ${this.partition}: record ${record.seq} follows ${record.prev}, expected ${columns.newestSeq(handle)}`,
     );
     const from = columns.status(handle);
-    const status = move(from, statusOf[record.kind]);
+    const status = move(from, statusOfKind[record.kind]);
     columns.advance(handle, { status, seq: record.seq });
     if (status === 'DISPATCHED') columns.setAttempts(handle, columns.attempts(handle) + 1);
     if (status === 'RETRYING') columns.setDueAtMs(handle, nextAttemptAtOf(record));
@@ -167,16 +167,6 @@ export class PartitionState {
     if (row.tagHigh !== 0 || row.tagLow !== 0) this.#seenKeys.add(row.tagHigh, row.tagLow);
   }
 }
-
-const statusOf: Readonly<Record<RecordKind, EventStatus>> = {
-  [recordKinds.accepted]: 'SCHEDULED',
-  [recordKinds.dispatched]: 'DISPATCHED',
-  [recordKinds.delivered]: 'DELIVERED',
-  [recordKinds.retrying]: 'RETRYING',
-  [recordKinds.dead]: 'DEAD',
-  [recordKinds.cancelled]: 'CANCELLED',
-  [recordKinds.expired]: 'EXPIRED',
-};
 
 function nextAttemptAtOf(record: LogRecord): WallMs {
   const { nextAttemptAtMs } = decodeOutcome(record.body);

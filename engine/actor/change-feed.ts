@@ -1,0 +1,111 @@
+/**
+ * Status changes of one partition on their way to the main thread: in log order, each when it is durable and its labels
+ * (source, type, external id) are known.
+ *
+ * Labels are in the body of the accepted record. Whoever causes a change usually has it at hand; for a cancel or an expiry
+ * it is read. Nothing is gathered while nobody watches.
+ */
+import { decodeOutcome } from '../event/outcome-codec.js';
+import { isOutcome, type LogRecord, recordKinds, statusOfKind } from '../event/record.js';
+import { decodeSpec, SpecHead } from '../event/spec-codec.js';
+import type { StatusChange } from '../event/status-change.js';
+import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
+import type { Reads } from './reads.js';
+
+export interface Labels {
+  readonly externalJobId: string | null;
+  readonly source: string;
+  readonly type: string | null;
+}
+
+export function labelsOf(body: Uint8Array): Labels {
+  const { externalJobId, source, type } = decodeSpec(body);
+  return { externalJobId, source, type };
+}
+
+/** What the actor knows of a record beside itself. */
+export interface Circumstances {
+  readonly version: number;
+  readonly attempts: number;
+  /** Null: not at hand. */
+  readonly labels: Labels | null;
+  /** Where the labels can be read. */
+  readonly acceptedSeq: Sequence;
+}
+
+interface Held {
+  readonly change: Omit<StatusChange, keyof Labels>;
+  readonly acceptedSeq: Sequence;
+  /** `reading`: asked for. `unreadable`: its body is damaged; the change is left out. */
+  labels: Labels | 'reading' | 'unreadable' | null;
+}
+
+export class ChangeFeed {
+  readonly #partition: PartitionId;
+  readonly #reads: Reads;
+  readonly #out: (change: StatusChange) => void;
+  readonly #head = new SpecHead();
+  #held: Held[] = [];
+  #durable: Sequence = noSequence;
+
+  constructor({ partition, reads, out }: { partition: PartitionId; reads: Reads; out: (change: StatusChange) => void }) {
+    this.#partition = partition;
+    this.#reads = reads;
+    this.#out = out;
+  }
+
+  add(record: LogRecord, { version, attempts, labels, acceptedSeq }: Circumstances): void {
+    const outcome = isOutcome(record.kind) ? decodeOutcome(record.body) : null;
+    const isAccepted = record.kind === recordKinds.accepted;
+    this.#held.push({
+      change: {
+        partition: this.#partition,
+        seq: record.seq,
+        event: record.event,
+        status: statusOfKind[record.kind],
+        version,
+        at: record.at,
+        attempt: attempts,
+        nextAttemptAtMs: isAccepted ? this.#head.at(record.body).scheduledAtMs : (outcome?.nextAttemptAtMs ?? null),
+        statusCode: outcome?.statusCode ?? null,
+        error: outcome?.error ?? null,
+        fireLagMs: outcome?.lagMs ?? null,
+      },
+      acceptedSeq,
+      labels,
+    });
+  }
+
+  /** Lets out what is durable, up to the first change whose labels are missing; those are asked for. */
+  release(durable: Sequence): void {
+    this.#durable = durable;
+    let ready = 0;
+    while (ready < this.#held.length) {
+      const { change, labels } = this.#held[ready]!;
+      if (change.seq > durable) break;
+      if (labels === null) this.#readLabels(ready);
+      if (labels === null || labels === 'reading') break;
+      if (labels !== 'unreadable') this.#out({ ...change, ...labels });
+      ready++;
+    }
+    if (ready > 0) this.#held = this.#held.slice(ready);
+  }
+
+  clear(): void {
+    this.#held = [];
+    this.#durable = noSequence;
+  }
+
+  /** Of all durable changes from `first` on, in one read; before they are durable the reader would not see them. */
+  #readLabels(first: number): void {
+    const wanted = this.#held.slice(first).filter(({ change, labels }) => labels === null && change.seq <= this.#durable);
+    for (const held of wanted) held.labels = 'reading';
+    const seqs = wanted.map((held) => held.acceptedSeq);
+    this.#reads.ask({ op: 'bodies', partition: this.#partition, seqs }, (reply) => {
+      for (const [index, held] of wanted.entries()) {
+        held.labels = reply.op === 'bodies' ? labelsOf(reply.bodies[index]!) : 'unreadable';
+      }
+      this.release(this.#durable);
+    });
+  }
+}

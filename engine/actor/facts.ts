@@ -1,0 +1,122 @@
+/**
+ * Fetches what a decision needs and memory does not hold: which events have a key, how an event ended.
+ *
+ * The reader is asked only for what is durable; the caller sees to that. `done` gets null when a read failed.
+ */
+import { keyOf } from '../event/content.js';
+import { decodeSpec, type StoredSpec } from '../event/spec-codec.js';
+import type { EventView } from '../event/view.js';
+import type { PartitionId, Sequence } from '../kernel/brand.js';
+import { InvariantError } from '../kernel/errors.js';
+import type { EventId } from '../kernel/event-id.js';
+import type { ReaderReply } from '../log/protocol.js';
+import type { Facts, KnownEvent, Needs } from '../partition/command.js';
+import type { PartitionState } from '../partition/state.js';
+import type { Reads } from './reads.js';
+
+export interface ReadFailure {
+  readonly failure: 'damaged' | 'broken' | 'io';
+  readonly detail: string;
+}
+
+type Done = (facts: Facts | ReadFailure) => void;
+
+export function isFailure(facts: Facts | ReadFailure): facts is ReadFailure {
+  return 'failure' in facts;
+}
+
+export function fetchFacts(needs: Needs, { state, reads }: { state: PartitionState; reads: Reads }, done: Done): void {
+  if (needs.about === 'id') factsOfId(needs, { partition: state.partition, reads }, done);
+  else factsOfKey(needs, { state, reads }, done);
+}
+
+type IdNeeds = Extract<Needs, { about: 'id' }>;
+type KeyNeeds = Extract<Needs, { about: 'key' }>;
+
+function factsOfId(needs: IdNeeds, { partition, reads }: { partition: PartitionId; reads: Reads }, done: Done): void {
+  if (needs.finished !== null) {
+    factsOfFinished([needs.finished], { partition, reads }, done);
+    return;
+  }
+  reads.ask({ op: 'find-id', partition, event: needs.event }, (reply) => {
+    if (reply.op === 'failed') done(reply);
+    else factsOfFinished(found(reply).slice(0, 1), { partition, reads }, done);
+  });
+}
+
+/** Pending events with this tag, then finished ones, newest first. */
+function factsOfKey(needs: KeyNeeds, { state, reads }: { state: PartitionState; reads: Reads }, done: Done): void {
+  const { partition, columns } = state;
+  const pending = needs.pending.map((handle) => ({
+    event: columns.id(handle),
+    newest: columns.newestSeq(handle),
+    status: columns.status(handle),
+    seq: columns.acceptedSeq(handle),
+  }));
+  const withFinished = (known: KnownEvent[], finished: readonly Sequence[]) =>
+    factsOfFinished(finished, { partition, reads }, (facts) => done(isFailure(facts) ? facts : [...known, ...facts]));
+  const withIndexed = (known: KnownEvent[]) => {
+    if (!needs.askIndex) {
+      withFinished(known, needs.finished);
+      return;
+    }
+    reads.ask({ op: 'find-key', partition, tagHigh: needs.tagHigh, tagLow: needs.tagLow }, (reply) => {
+      if (reply.op === 'failed') done(reply);
+      else withFinished(known, [...needs.finished, ...found(reply)]);
+    });
+  };
+  if (pending.length === 0) {
+    withIndexed([]);
+    return;
+  }
+  reads.ask({ op: 'bodies', partition, seqs: pending.map(({ seq }) => seq) }, (reply) => {
+    if (reply.op === 'failed') {
+      done(reply);
+      return;
+    }
+    if (reply.op !== 'bodies') throw new InvariantError(`expected bodies, found ${reply.op}`);
+    withIndexed(pending.map((event, index) => known(event, decodeSpec(reply.bodies[index]!))));
+  });
+}
+
+function factsOfFinished(
+  seqs: readonly Sequence[],
+  { partition, reads }: { partition: PartitionId; reads: Reads },
+  done: Done,
+): void {
+  const facts = new Array<KnownEvent>(seqs.length);
+  let left = seqs.length;
+  if (left === 0) done([]);
+  for (const [index, newest] of seqs.entries()) {
+    reads.ask({ op: 'view', partition, newest }, (reply) => {
+      if (reply.op === 'failed') {
+        if (left > 0) done(reply);
+        left = 0;
+        return;
+      }
+      if (reply.op !== 'view') throw new InvariantError(`expected a view, found ${reply.op}`);
+      facts[index] = knownFromView(reply.view, newest);
+      if (--left === 0) done(facts);
+    });
+  }
+}
+
+function found(reply: ReaderReply): Sequence[] {
+  if (reply.op !== 'found') throw new InvariantError(`expected found, found ${reply.op}`);
+  return reply.finished.map(({ seq }) => seq);
+}
+
+function knownFromView(view: EventView, newest: Sequence): KnownEvent {
+  return known({ event: view.id, newest, status: view.status }, view.spec);
+}
+
+function known(event: { event: EventId; newest: Sequence; status: KnownEvent['status'] }, spec: StoredSpec): KnownEvent {
+  return {
+    event: event.event,
+    newest: event.newest,
+    status: event.status,
+    key: keyOf(spec),
+    fingerprint: spec.fingerprint,
+    createdAtMs: spec.createdAtMs,
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * A partition's memory from its log: at the start, and again when a commit has failed.
+ *
+ *     asking ---replay-batch---> replaying ... ---replay-done, couriers asked---> arming ---all rows---> done
+ *
+ * Batches come one ahead of being applied, so replay never fills memory. Work is cut into steps of about a millisecond, so
+ * that the other partitions of the host keep their ticks. Couriers are asked which attempts still run: those must not be
+ * started a second time by a partition that only lost its memory.
+ */
+import type { PartitionId, Sequence } from '../kernel/brand.js';
+import { noSequence } from '../kernel/brand.js';
+import { InvariantError } from '../kernel/errors.js';
+import { type EventId, formatEventId } from '../kernel/event-id.js';
+import { RecordCursor } from '../log/record-batch.js';
+import { PartitionState } from '../partition/state.js';
+import type { ReadFailure } from './facts.js';
+import type { Reads } from './reads.js';
+
+/** Records applied or rows armed between two looks at the clock. */
+const stepRows = 256;
+
+export interface RecoveryResult {
+  readonly state: PartitionState;
+  /** Ids (as text) of attempts that a courier is still running. */
+  readonly running: ReadonlySet<string>;
+  /** Finals with a smaller sequence are found through segment indexes. */
+  readonly indexedBefore: Sequence;
+}
+
+export class Recovery {
+  readonly state: PartitionState;
+  readonly #reads: Reads;
+  readonly #tag: number;
+  readonly #running = new Set<string>();
+  #couriersOpen: number;
+  #batches: Uint8Array[] = [];
+  #cursor: RecordCursor | null = null;
+  #last: Sequence | null = null;
+  #segmentFirst: Sequence = noSequence;
+  #indexedBefore: Sequence = noSequence;
+  #failure: ReadFailure | null = null;
+  #done = 0;
+
+  /** `couriers`: how many have been asked for what they run. */
+  constructor({ partition, reads, couriers }: { partition: PartitionId; reads: Reads; couriers: number }) {
+    this.state = new PartitionState(partition);
+    this.#reads = reads;
+    this.#couriersOpen = couriers;
+    this.#tag = reads.ask({ op: 'replay', partition }, (reply) => {
+      switch (reply.op) {
+        case 'replay-batch':
+          this.#batches.push(reply.batch);
+          this.#indexedBefore = reply.indexedBefore;
+          this.state.indexedBefore(reply.indexedBefore);
+          this.#done = reply.done;
+          break;
+        case 'replay-done':
+          this.#last = reply.last;
+          this.#segmentFirst = reply.segmentFirst;
+          break;
+        case 'failed':
+          this.#failure = reply;
+          break;
+        default:
+          throw new InvariantError(`a replay was answered with ${reply.op}`);
+      }
+    });
+  }
+
+  get failure(): ReadFailure | null {
+    return this.#failure;
+  }
+
+  /** Part of the log that has been read, 0-1. */
+  get done(): number {
+    return this.#done;
+  }
+
+  /** Something to do without another message. */
+  get hasWork(): boolean {
+    return this.#cursor !== null || this.#batches.length > 0;
+  }
+
+  /** A courier has told what it runs. */
+  courierRuns(attempts: readonly { readonly event: EventId }[]): void {
+    for (const { event } of attempts) this.#running.add(formatEventId(event));
+    this.#couriersOpen--;
+  }
+
+  /** Applies records until `isOver` says that the turn's time is up. The result once everything is known. */
+  step(isOver: () => boolean): RecoveryResult | null {
+    while (this.hasWork) {
+      this.#applySome();
+      if (isOver()) return null;
+    }
+    if (this.#last === null || this.#couriersOpen > 0 || this.#failure !== null) return null;
+    if (this.state.lastSeq !== this.#last) {
+      throw new InvariantError(
+        `partition ${this.state.partition}: replay ended at ${this.state.lastSeq}, the log at ${this.#last}`,
+      );
+    }
+    this.state.finished.openPage(this.#segmentFirst);
+    return { state: this.state, running: this.#running, indexedBefore: this.#indexedBefore };
+  }
+
+  #applySome(): void {
+    if (this.#cursor === null) {
+      this.#cursor = new RecordCursor(this.#batches.shift()!);
+      this.#reads.next(this.#tag);
+    }
+    const cursor = this.#cursor;
+    for (let row = 0; row < stepRows; row++) {
+      if (!cursor.next()) {
+        this.#cursor = null;
+        return;
+      }
+      this.state.apply({
+        seq: cursor.seq,
+        kind: cursor.kind,
+        event: cursor.event,
+        prev: cursor.prev,
+        at: cursor.at,
+        body: cursor.body,
+      });
+    }
+  }
+}
