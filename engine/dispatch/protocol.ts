@@ -5,6 +5,7 @@
  *
  * Messages travel in batches as bytes (`kernel/message-codec.ts`).
  */
+import type { MessagePort } from 'node:worker_threads';
 import type { Attempt, Outcome } from '../event/attempt.js';
 import type { WaitReason } from '../event/status.js';
 import type { PartitionId } from '../kernel/brand.js';
@@ -25,4 +26,35 @@ export type CourierReply =
   | { readonly op: 'outcome'; readonly outcome: Outcome }
   /** Why this host's open wants at `origin` are not granted; null: they are. Sent on a change only. */
   | { readonly op: 'waiting'; readonly origin: string; readonly reason: WaitReason | null }
-  | { readonly op: 'running'; readonly partition: PartitionId; readonly attempts: readonly { readonly event: EventId; readonly attempt: number }[] };
+  | {
+      readonly op: 'running';
+      readonly partition: PartitionId;
+      readonly attempts: readonly { readonly event: EventId; readonly attempt: number }[];
+    };
+
+// ---- between the main thread and a courier thread: rare, plain objects ----
+
+export type CourierControl =
+  /** `port` is in the transfer list. The host that had this number before is gone. */
+  | { readonly op: 'attach'; readonly host: number; readonly port: MessagePort }
+  | { readonly op: 'detach'; readonly host: number }
+  /** Grant nothing any more; answered by `drained` when nothing runs, or after `drainMs`. */
+  | { readonly op: 'drain'; readonly drainMs: number }
+  | { readonly op: 'close' };
+
+export type CourierNotice =
+  /** About four times a second. */
+  | { readonly op: 'figures'; readonly figures: CourierFigures }
+  /** `left`: attempts that still run. */
+  | { readonly op: 'drained'; readonly left: number };
+
+export interface CourierFigures {
+  /** Attempts that run. */
+  readonly running: number;
+  /** Slots in use: granted or running. */
+  readonly taken: number;
+  /** Origins remembered. */
+  readonly origins: number;
+  /** How late the thread's event loop was, sampled since the last figures. */
+  readonly loopDelaysMs: readonly number[];
+}

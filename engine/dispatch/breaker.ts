@@ -1,0 +1,115 @@
+/**
+ * Circuit breaker of one origin: a destination that is down is left alone, and its events wait instead of using up their
+ * retries.
+ *
+ *     closed ---- >= 20 ended within 10 s, half of them failed ----> open (5 s)
+ *     open ------ its time is over, one probe starts --------------> half-open
+ *     half-open - the probe went well -----------------------------> closed
+ *     half-open - it failed ---------------------------------------> open (twice as long, at most 60 s)
+ *
+ * The states and their moves are cockatiel's. Two things of it are replaced. Its sampling breaker moves on by one window
+ * for each attempt, so that counts from before a quiet time live on, and it asks for more than half; `AttemptWindow` counts
+ * exactly. And it reads `Date.now()`: after a step of the machine's clock an open circuit would stay open as long as the
+ * step, so it is told that the wait is always over, and the wait itself is a timer here.
+ *
+ * An attempt that was granted its slot before the circuit opened still runs, and its result is not counted.
+ */
+import {
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhenResult,
+  type IBackoff,
+} from 'cockatiel';
+import { AttemptWindow } from './attempt-window.js';
+import type { DeliveryResult } from './deliverer.js';
+import type { CancelTimer, Timing } from './timing.js';
+
+const attemptsMin = 20;
+const firstOpenMs = 5_000;
+const openMsMax = 60_000;
+
+/** `probe`: open, its time is over, and one attempt may try. */
+export type BreakerState = 'closed' | 'open' | 'probe' | 'half-open';
+
+interface Judged {
+  readonly result: DeliveryResult;
+  /** The circuit opens, or stays open, because of this one. */
+  readonly opens: boolean;
+}
+
+export class Breaker {
+  readonly #timing: Timing;
+  readonly #changed: () => void;
+  readonly #window = new AttemptWindow();
+  readonly #policy: CircuitBreakerPolicy;
+  #waitIsOver = false;
+  #cancelWait: CancelTimer | null = null;
+
+  /** `changed` is called after every move, also when the wait is over. */
+  constructor({ timing, changed }: { readonly timing: Timing; readonly changed: () => void }) {
+    this.#timing = timing;
+    this.#changed = changed;
+    this.#policy = circuitBreaker(
+      handleWhenResult((judged) => (judged as Judged).opens),
+      { breaker: new ConsecutiveBreaker(1), halfOpenAfter: this.#backoff() },
+    );
+    this.#policy.onReset(() => this.#window.clear());
+    this.#policy.onStateChange(changed);
+  }
+
+  get state(): BreakerState {
+    switch (this.#policy.state) {
+      case CircuitState.Closed:
+        return 'closed';
+      case CircuitState.HalfOpen:
+        return 'half-open';
+      default:
+        return this.#waitIsOver ? 'probe' : 'open';
+    }
+  }
+
+  /** Runs an attempt, which never rejects, and lets its result count. Who asks for a probe has looked at `state` first. */
+  async run(attempt: () => Promise<DeliveryResult>): Promise<DeliveryResult> {
+    const { state } = this;
+    if (state === 'open' || state === 'half-open') return attempt();
+    const judged = await this.#policy.execute(async (): Promise<Judged> => {
+      const result = await attempt();
+      return { result, opens: state === 'probe' ? result.unhealthy : this.#tips(result) };
+    });
+    return judged.result;
+  }
+
+  /** Forgotten: no timer stays behind. */
+  dispose(): void {
+    this.#cancelWait?.();
+  }
+
+  /** Counts it. A success can tip the balance too: it may be the one that makes twenty. */
+  #tips(result: DeliveryResult): boolean {
+    if (this.#policy.state !== CircuitState.Closed) return false;
+    this.#window.record(this.#timing.monoMs(), result.unhealthy);
+    return this.#window.ended >= attemptsMin && this.#window.failed * 2 >= this.#window.ended;
+  }
+
+  #backoff(): IBackoff<{ readonly attempt: number }> {
+    const backoff: IBackoff<{ readonly attempt: number }> = {
+      duration: Number.NEGATIVE_INFINITY,
+      next: ({ attempt }) => {
+        this.#wait(Math.min(firstOpenMs * 2 ** (attempt - 1), openMsMax));
+        return backoff;
+      },
+    };
+    return backoff;
+  }
+
+  #wait(openMs: number): void {
+    this.#waitIsOver = false;
+    this.#cancelWait?.();
+    this.#cancelWait = this.#timing.after(openMs, () => {
+      this.#waitIsOver = true;
+      this.#changed();
+    });
+  }
+}

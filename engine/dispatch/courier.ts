@@ -1,0 +1,223 @@
+/**
+ * The courier: who may deliver where, and what became of it. All deliveries to one origin pass through one courier, so that
+ * its concurrency limit and its circuit breaker are exact, without a lock or a message between threads.
+ *
+ * A host asks for slots as its events become due; it gets them as the origin allows and answers each with an attempt. So
+ * an event that waits costs nothing here and can still be cancelled there.
+ *
+ * Every attempt that starts ends in exactly one outcome, which goes to the host that asked for it, or to the one that has
+ * since asked what runs of its partition. When its host is gone and nobody has asked, it is dropped, and the attempt will
+ * be made again under the same number.
+ *
+ * Nothing starts before `dueAtMs`, also when the machine's clock was set back after the host had looked at it.
+ *
+ * Has no thread, port or timer of its own: `courier-ports.ts` binds it to ports, the simulator to its scheduler.
+ */
+import type { Attempt, Outcome } from '../event/attempt.js';
+import { decodeSpec } from '../event/spec-codec.js';
+import type { PartitionId } from '../kernel/brand.js';
+import { type Deliverer, type DeliveryResult, failedWithout } from './deliverer.js';
+import type { HostNumber, Origin } from './origin.js';
+import { Origins, type OriginsNews, type OriginsOptions } from './origins.js';
+import type { CourierReply, CourierRequest } from './protocol.js';
+import type { CancelTimer, Timing } from './timing.js';
+
+export type CourierOptions = OriginsOptions;
+
+export interface CourierParts {
+  readonly options: CourierOptions;
+  readonly deliverer: Deliverer;
+  readonly timing: Timing;
+  /** At most once a turn and host. */
+  readonly send: (host: HostNumber, replies: readonly CourierReply[]) => void;
+}
+
+interface RunningAttempt {
+  readonly attempt: Attempt;
+  /** Where the outcome goes; null: its host is gone and nobody has asked since. */
+  host: HostNumber | null;
+}
+
+export class Courier {
+  readonly #deliverer: Deliverer;
+  readonly #timing: Timing;
+  readonly #send: CourierParts['send'];
+  readonly #origins: Origins;
+  readonly #running = new Set<RunningAttempt>();
+  readonly #outbox = new Map<HostNumber, CourierReply[]>();
+  /** Timers of attempts that wait for their moment. */
+  readonly #waits = new Set<CancelTimer>();
+  #turnEnds = false;
+  #draining = false;
+  #closed = false;
+  #drained: (() => void) | null = null;
+
+  constructor({ options, deliverer, timing, send }: CourierParts) {
+    this.#deliverer = deliverer;
+    this.#timing = timing;
+    this.#send = send;
+    this.#origins = new Origins({ options, timing, changed: () => this.#endTurnSoon() });
+  }
+
+  /** Attempts that have started and not ended. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Slots in use: granted or running. */
+  get taken(): number {
+    return this.#origins.taken;
+  }
+
+  /** Origins remembered. */
+  get origins(): number {
+    return this.#origins.count;
+  }
+
+  /** Throws InvariantError when the host uses slots that it does not have. */
+  receive(host: HostNumber, requests: readonly CourierRequest[]): void {
+    for (const request of requests) this.#handle(host, request);
+  }
+
+  /** Its thread has ended. Its attempts run on; who takes its partitions over asks for them with `running?`. */
+  hostGone(host: HostNumber): void {
+    this.#outbox.delete(host);
+    for (const running of this.#running) if (running.host === host) running.host = null;
+    this.#origins.hostGone(host);
+  }
+
+  /** Grants nothing any more and waits for what is running, at most `drainMs`. Resolves to how many still run then. */
+  async drain(drainMs: number): Promise<number> {
+    this.#draining = true;
+    if (this.#running.size > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#timing.after(drainMs, resolve);
+        this.#drained = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    this.#endTurn();
+    return this.#running.size;
+  }
+
+  /** What still runs is given up without an outcome: after a restart it is made again under the same attempt number. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const cancel of this.#waits) cancel();
+    this.#origins.close();
+    await this.#deliverer.close();
+  }
+
+  #handle(host: HostNumber, request: CourierRequest): void {
+    switch (request.op) {
+      case 'want':
+        this.#origins.want(request.origin, { host, count: request.count });
+        break;
+      case 'unwant':
+        this.#origins.unwant(request.origin, { host, count: request.count });
+        break;
+      case 'release':
+        this.#origins.release(request.origin, { host, count: request.count });
+        break;
+      case 'start':
+        this.#start(host, request.attempt);
+        break;
+      case 'running?':
+        this.#adopt(host, request.partition);
+        break;
+    }
+  }
+
+  #start(host: HostNumber, attempt: Attempt): void {
+    const origin = this.#origins.start(attempt.origin, host);
+    const running: RunningAttempt = { attempt, host };
+    this.#running.add(running);
+    const perform = () => this.#perform(running);
+    void (origin.breaker === null ? perform() : origin.breaker.run(perform)).then(() => this.#end(origin, running));
+  }
+
+  /** From the wait for its moment to its outcome; never rejects. */
+  async #perform(running: RunningAttempt): Promise<DeliveryResult> {
+    const { attempt } = running;
+    for (let earlyMs = this.#earlyMs(attempt); earlyMs > 0; earlyMs = this.#earlyMs(attempt)) await this.#waited(earlyMs);
+    const startedAtMs = this.#timing.wallMs();
+    const startedMono = this.#timing.monoMs();
+    const lagMs = startedAtMs - attempt.dueAtMs;
+    const result = await this.#resultOf({ attempt, startedAtMs, lagMs });
+    const durationMs = this.#timing.monoMs() - startedMono;
+    const { kind, statusCode, error, responseBody, retryAfterMs } = result;
+    const identity = { partition: attempt.partition, event: attempt.event, attempt: attempt.attempt };
+    this.#report(running, { ...identity, kind, startedAtMs, durationMs, lagMs, statusCode, error, responseBody, retryAfterMs });
+    return result;
+  }
+
+  async #resultOf(start: Pick<Outcome, 'startedAtMs' | 'lagMs'> & { readonly attempt: Attempt }): Promise<DeliveryResult> {
+    try {
+      return await this.#deliverer.deliver({ ...start, spec: decodeSpec(start.attempt.spec) });
+    } catch (thrown) {
+      // A deliverer answers with a result; what it throws is a defect, and must not leave the event without an outcome.
+      return failedWithout({ error: `internal: ${thrown instanceof Error ? thrown.message : String(thrown)}`, unhealthy: false });
+    }
+  }
+
+  #earlyMs(attempt: Attempt): number {
+    return attempt.dueAtMs - this.#timing.wallMs();
+  }
+
+  #waited(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#timing.after(delayMs, () => {
+        this.#waits.delete(cancel);
+        resolve();
+      });
+      this.#waits.add(cancel);
+    });
+  }
+
+  #report({ host }: RunningAttempt, outcome: Outcome): void {
+    if (host !== null) this.#post(host, { op: 'outcome', outcome });
+  }
+
+  #end(origin: Origin, running: RunningAttempt): void {
+    this.#running.delete(running);
+    this.#origins.end(origin);
+    if (this.#running.size === 0) this.#drained?.();
+  }
+
+  /** Their outcomes are the asker's from now on. */
+  #adopt(host: HostNumber, partition: PartitionId): void {
+    const adopted = [...this.#running].filter(({ attempt }) => attempt.partition === partition);
+    for (const running of adopted) running.host = host;
+    const attempts = adopted.map(({ attempt }) => ({ event: attempt.event, attempt: attempt.attempt }));
+    this.#post(host, { op: 'running', partition, attempts });
+  }
+
+  #post(host: HostNumber, reply: CourierReply): void {
+    const replies = this.#outbox.get(host);
+    if (replies === undefined) this.#outbox.set(host, [reply]);
+    else replies.push(reply);
+    this.#endTurnSoon();
+  }
+
+  #endTurnSoon(): void {
+    if (this.#turnEnds || this.#closed) return;
+    this.#turnEnds = true;
+    this.#timing.soon(() => this.#endTurn());
+  }
+
+  #endTurn(): void {
+    if (this.#closed) return;
+    this.#origins.settle(this.#news, { grant: !this.#draining });
+    this.#turnEnds = false;
+    const outbox = [...this.#outbox];
+    this.#outbox.clear();
+    for (const [host, replies] of outbox) this.#send(host, replies);
+  }
+
+  readonly #news: OriginsNews = {
+    granted: (host, origin, count) => this.#post(host, { op: 'grant', origin, count }),
+    waiting: (host, origin, reason) => this.#post(host, { op: 'waiting', origin, reason }),
+  };
+}

@@ -1,0 +1,48 @@
+/** Errors of sockets, TLS, resolvers and undici as a short sentence for people: what an operator reads in `last_error`. */
+import { connectMsMax, EgressRefused } from './connector.js';
+import { headerBytesMax } from './connections.js';
+
+const textMax = 200;
+
+const sentences: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset by the destination',
+  EPIPE: 'connection closed by the destination',
+  UND_ERR_SOCKET: 'connection closed before the answer was complete',
+  ENOTFOUND: 'host name not found',
+  EAI_AGAIN: 'host name cannot be resolved at the moment',
+  EAI_FAIL: 'host name cannot be resolved',
+  EAI_NODATA: 'host name has no address',
+  EHOSTUNREACH: 'host unreachable',
+  ENETUNREACH: 'network unreachable',
+  EADDRNOTAVAIL: 'address not available: no free local port, or not an address to connect to',
+  EMFILE: 'too many open files on this machine',
+  ENFILE: 'too many open files on this machine',
+  ETIMEDOUT: `no connection within ${connectMsMax} ms`,
+  UND_ERR_CONNECT_TIMEOUT: `no connection within ${connectMsMax} ms`,
+  UND_ERR_HEADERS_OVERFLOW: `answer has more than ${headerBytesMax} bytes of headers`,
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'answer is not as long as it says',
+  EPROTO: 'TLS handshake failed',
+};
+
+/** Node's codes for certificates that do not hold have no prefix in common. */
+const certificate =
+  /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)|SIGNATURE|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH/;
+
+export function failureText(error: Error): string {
+  // Every address of a name was tried and none answered: the first says as much as all.
+  if (error instanceof AggregateError && error.errors[0] instanceof Error) return failureText(error.errors[0]);
+  if (error instanceof EgressRefused) return cut(error.message);
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const known = sentences[code];
+  if (known !== undefined) return known;
+  if (code.startsWith('HPE_')) return 'answer is not valid HTTP';
+  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return cut(`TLS: ${error.message}`);
+  if (certificate.test(code)) return cut(`TLS: certificate not accepted (${error.message})`);
+  return cut(error.message === '' ? error.name : error.message);
+}
+
+function cut(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ').trim();
+  return line.length <= textMax ? line : `${line.slice(0, textMax - 1)}…`;
+}

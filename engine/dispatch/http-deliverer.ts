@@ -1,0 +1,87 @@
+/**
+ * Webhooks. Each attempt is one request on a connection of its own (`connections.ts`), opened only to addresses that egress
+ * allows (`connector.ts`), signed (`signer.ts`), and ended by its own deadline at the latest (`http-exchange.ts`).
+ *
+ * The payload's bytes go out as they came: nothing is parsed or written anew between the producer and the receiver.
+ */
+import { createConnector } from './connector.js';
+import { Connections } from './connections.js';
+import { type Deliverer, type Delivery, type DeliveryResult, failedWithout } from './deliverer.js';
+import type { EgressPolicy } from './egress.js';
+import { failureText } from './failure-text.js';
+import { HttpExchange } from './http-exchange.js';
+import { createResolver, type Resolve } from './resolver.js';
+import type { Signer } from './signer.js';
+import { webhookHeaders } from './webhook-headers.js';
+
+/** Sockets kept open without an attempt, over all origins: half of the smallest usual limit on open files. */
+const idleConnectionsMax = 512;
+/** undici itself closes the socket after 4 s, or when the destination said it would; this clears away what is left. */
+const idleConnectionMs = 10_000;
+
+export interface HttpDelivererParts {
+  readonly policy: EgressPolicy;
+  readonly signer: Signer;
+  /** `escapement/0.1.0` */
+  readonly userAgent: string;
+  /** For tests; the system's resolver when left out. */
+  readonly resolve?: Resolve;
+}
+
+export class HttpDeliverer implements Deliverer {
+  readonly #parts: HttpDelivererParts;
+  readonly #connections: Connections;
+  readonly #running = new Set<HttpExchange>();
+  #closed = false;
+
+  constructor(parts: HttpDelivererParts) {
+    this.#parts = parts;
+    this.#connections = new Connections({
+      connect: createConnector({ policy: parts.policy, resolve: createResolver(parts.resolve) }),
+      idleMax: idleConnectionsMax,
+      idleMs: idleConnectionMs,
+    });
+  }
+
+  get connections(): { readonly busy: number; readonly idle: number } {
+    return this.#connections.count;
+  }
+
+  deliver(delivery: Delivery): Promise<DeliveryResult> {
+    const { spec } = delivery;
+    if (this.#closed) return Promise.resolve(failedWithout({ error: 'the courier is closed', unhealthy: false }));
+    if (spec.deliveryType !== 'HTTP') {
+      return Promise.resolve(failedWithout({ error: `delivery type ${spec.deliveryType} is not set up here`, unhealthy: false }));
+    }
+    const url = new URL(spec.destination);
+    const headers = webhookHeaders(delivery, this.#parts);
+    return new Promise((resolve) => {
+      const connection = this.#connections.take(url.origin);
+      const exchange: HttpExchange = new HttpExchange({
+        timeoutMs: spec.timeoutMs,
+        settle: (result, reusable) => {
+          this.#running.delete(exchange);
+          if (reusable) this.#connections.giveBack(connection);
+          else this.#connections.drop(connection);
+          resolve(result);
+        },
+      });
+      this.#running.add(exchange);
+      try {
+        connection.client.dispatch(
+          { path: url.pathname + url.search, method: spec.method ?? 'POST', headers, body: spec.payload },
+          exchange,
+        );
+      } catch (thrown) {
+        // What undici refuses to send, such as a header that intake let through.
+        exchange.fail(`request cannot be sent: ${failureText(thrown as Error)}`, false);
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const exchange of this.#running) exchange.fail('the courier was closed', false);
+    this.#connections.close();
+  }
+}
