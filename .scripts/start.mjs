@@ -12,13 +12,13 @@ await command(async () => {
 });
 
 /** An event that needs no receiver: it asks the engine's own health page, five seconds from now. */
-function greet({ url, dataDir, publicOnly }) {
-  const destination = publicOnly ? 'https://example.org/' : `${url}/health/live`;
+function greet({ url, config }) {
+  const destination = config.egress === 'public' ? 'https://example.org/' : `${url}/health/live`;
   const event = JSON.stringify({ delay: '5s', method: 'GET', destination });
   console.log(
     [
       '',
-      `  data      ${dataDir}`,
+      `  data      ${config.dataDir}`,
       `  health    ${url}/health`,
       '  stop      Ctrl-C',
       '',

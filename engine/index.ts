@@ -5,6 +5,7 @@ import type { EventStatus } from './event/status.js';
 import type { EventView, HistoryEntry } from './event/view.js';
 import type { EngineError } from './kernel/errors.js';
 
+export { type Config, defaultConfig, type Invocation, invocationOfProcess } from './config.js';
 export type { WallMs } from './kernel/brand.js';
 export { type Clock, SystemClock } from './kernel/clock.js';
 export { EngineError, type ErrorCode, errorKinds, type FieldError, InvariantError, StartError } from './kernel/errors.js';
@@ -13,6 +14,7 @@ export {
   aheadMsMax,
   batchBodyBytesMax,
   batchEventsMax,
+  drainMsMax,
   eventBodyBytesMax,
   payloadBytesMax,
   payloadDepthMax,
@@ -33,6 +35,7 @@ export {
   type RetryPolicy,
   retryStrategies,
 } from './event/spec.js';
+export { createLogger, type Logger } from './observe/logger.js';
 export { type EventStatus, eventStatuses, type WaitReason } from './event/status.js';
 export type { StatusChange } from './event/status-change.js';
 export type { EventView, HistoryEntry } from './event/view.js';

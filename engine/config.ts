@@ -1,0 +1,252 @@
+/**
+ * What can be set, and the only file that reads the environment and the arguments.
+ *
+ * `settings` is the one list: names, defaults, rules, help text. Rules that concern several settings follow it in
+ * `configFrom`. Nothing outside has been touched when a value is refused.
+ */
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { StartError } from './kernel/errors.js';
+import { attemptsInFlightMax, partitionsMax } from './kernel/limits.js';
+import {
+  explain,
+  list,
+  oneOf,
+  parseCommandLine,
+  readSettings,
+  refuseUnknownVariables,
+  type Setting,
+  type Sources,
+  text,
+  type ValuesOf,
+  webhookSecrets,
+  wholeNumber,
+  yesOrNo,
+} from './settings.js';
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export type LogLevel = (typeof logLevels)[number];
+export type LogFormat = 'json' | 'pretty';
+
+export interface Config {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** PEM files, as absolute paths. Null: plain HTTP. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly partitions: number;
+  readonly actorThreads: number;
+  readonly durability: 'fsync' | 'os';
+  /** Empty: the one in the data directory, which is made at the first start. */
+  readonly webhookSecrets: readonly string[];
+  readonly egress: 'network' | 'public' | 'any';
+  /** Hosts and CIDR ranges as they were written; the courier parses them. */
+  readonly egressAllow: readonly string[];
+  readonly originConcurrency: number;
+  readonly breaker: boolean;
+  readonly insecure: boolean;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
+
+function setting<Value>(definition: Setting<Value>): Setting<Value> {
+  return definition;
+}
+
+export const settings = {
+  host: setting({
+    name: 'HOST',
+    form: text,
+    fallback: '127.0.0.1',
+    meaning: 'address to listen on; beyond loopback only with --insecure, as there are no API keys yet',
+  }),
+  port: setting({
+    name: 'PORT',
+    form: wholeNumber({ min: 0, max: 65_535 }),
+    fallback: 8080,
+    meaning: 'HTTP and WebSocket; 0 picks a free one',
+  }),
+  tlsCert: setting<string | null>({
+    name: 'TLS_CERT',
+    form: { ...text, placeholder: 'file' },
+    fallback: null,
+    fallbackText: 'none',
+    meaning: 'certificate chain, a PEM file; needs --tls-key',
+  }),
+  tlsKey: setting<string | null>({
+    name: 'TLS_KEY',
+    form: { ...text, placeholder: 'file' },
+    fallback: null,
+    fallbackText: 'none',
+    meaning: 'its private key, a PEM file',
+  }),
+  dataDir: setting({
+    name: 'DATA_DIR',
+    form: { ...text, placeholder: 'folder' },
+    fallback: './data',
+    meaning: 'where everything is kept; locked, so that two processes cannot share it',
+  }),
+  partitions: setting({
+    name: 'PARTITIONS',
+    form: wholeNumber({ min: 1, max: partitionsMax }),
+    fallback: 4,
+    meaning: 'fixed when the data directory is created; another value later is refused',
+  }),
+  actorThreads: setting<number | null>({
+    name: 'ACTOR_THREADS',
+    form: wholeNumber({ min: 1, max: partitionsMax }),
+    fallback: null,
+    fallbackText: 'cores - 1, at least 1, at most the partitions',
+    meaning: 'threads that run the partitions',
+  }),
+  durability: setting<Config['durability']>({
+    name: 'DURABILITY',
+    form: oneOf(['fsync', 'os']),
+    fallback: 'fsync',
+    meaning: 'fsync: what was acknowledged is on disk; os: it was handed to the operating system',
+  }),
+  webhookSecrets: setting<readonly string[]>({
+    name: 'WEBHOOK_SECRET',
+    form: webhookSecrets,
+    fallback: [],
+    fallbackText: 'generated, in the data directory',
+    meaning: 'signs webhooks; several, separated by commas, while one replaces the other',
+  }),
+  egress: setting<Config['egress']>({
+    name: 'EGRESS',
+    form: oneOf(['network', 'public', 'any']),
+    fallback: 'network',
+    meaning:
+      'where webhooks may go. network: not to link-local, cloud-metadata, multicast and unspecified addresses; public: public addresses only; any',
+  }),
+  egressAllow: setting<readonly string[]>({
+    name: 'EGRESS_ALLOW',
+    form: list,
+    fallback: [],
+    fallbackText: 'none',
+    meaning: 'hosts and CIDR ranges that are allowed on top, separated by commas',
+  }),
+  originConcurrency: setting({
+    name: 'ORIGIN_CONCURRENCY',
+    form: wholeNumber({ min: 1, max: attemptsInFlightMax }),
+    fallback: 64,
+    meaning: 'attempts in flight for each destination origin',
+  }),
+  breaker: setting({
+    name: 'BREAKER',
+    form: yesOrNo(['on', 'off']),
+    fallback: true,
+    fallbackText: 'on',
+    meaning: 'circuit breaker for each origin',
+  }),
+  insecure: setting({
+    name: 'INSECURE',
+    form: yesOrNo(['true', 'false']),
+    fallback: false,
+    meaning: 'allows listening beyond loopback although anybody who can connect may do anything',
+  }),
+  logLevel: setting<LogLevel>({
+    name: 'LOG_LEVEL',
+    form: oneOf(logLevels),
+    fallback: 'info',
+    meaning: 'the least that is logged',
+  }),
+  logFormat: setting<LogFormat>({
+    name: 'LOG_FORMAT',
+    form: oneOf(['json', 'pretty']),
+    fallback: 'json',
+    meaning: 'json: one object a line; pretty: for a terminal',
+  }),
+};
+
+/** Of the contract, but without an effect in this version: ignoring them would be a promise that is not kept. */
+const later = ['RETENTION_DAYS', 'API_KEYS', 'RECOVERY_RATE', 'REPLAY_WINDOW', 'NATS_URL', 'CLUSTER', 'NODE_ID'];
+
+/** What the command line asks for. */
+export type Invocation =
+  | { readonly do: 'serve'; readonly config: Config }
+  /** `--help`, `--version`: to stdout, then exit code 0. */
+  | { readonly do: 'print'; readonly text: string };
+
+/** What of the process matters here. */
+export interface Surroundings {
+  /** Without program and script. */
+  readonly argv: readonly string[];
+  readonly env: Sources['env'];
+  readonly cwd: string;
+  readonly cores: number;
+  readonly version: string;
+}
+
+/** Throws StartError for anything that cannot be understood. */
+export function readInvocation({ argv, env, cwd, cores, version }: Surroundings): Invocation {
+  const { words, flags } = parseCommandLine(settings, { argv, plain: ['--help', '-h', '--version'] });
+  if (flags.has('--help') || flags.has('-h')) return { do: 'print', text: help() };
+  if (flags.has('--version')) return { do: 'print', text: version };
+  const [command = 'serve', ...rest] = words;
+  if (command === 'gateway' || command === 'engine') {
+    throw new StartError(`"escapement ${command}" needs NATS, which this version does not have: use "escapement serve"`);
+  }
+  if (command !== 'serve' || rest.length > 0) {
+    throw new StartError(`unknown command "${words.join(' ')}": there is "escapement serve"; --help explains it`);
+  }
+  refuseUnknownVariables(settings, { env, later });
+  return { do: 'serve', config: configFrom(readSettings(settings, { flags, env }), { cwd, cores }) };
+}
+
+/** The same for this very process: the one place that reads its environment. */
+export function invocationOfProcess(argv: readonly string[]): Invocation {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  return readInvocation({ argv, env: process.env, cwd: process.cwd(), cores: availableParallelism(), version });
+}
+
+/** The defaults, for a program that embeds the engine and for tests. Reads no environment. */
+export function defaultConfig(given: Partial<Config> & { readonly dataDir: string }): Config {
+  const values = readSettings(settings, { flags: new Map(), env: {} });
+  return { ...configFrom(values, { cwd: given.dataDir, cores: availableParallelism() }), ...given };
+}
+
+function configFrom(values: ValuesOf<typeof settings>, machine: { readonly cwd: string; readonly cores: number }): Config {
+  const { tlsCert, tlsKey, actorThreads, ...rest } = values;
+  const { host, insecure, partitions } = rest;
+  if (!isLoopback(host) && !insecure) {
+    throw new StartError(
+      `ESCAPEMENT_HOST is ${host}, which others can reach, and nothing asks them who they are: set ESCAPEMENT_INSECURE=true if that is meant`,
+    );
+  }
+  if ((tlsCert === null) !== (tlsKey === null)) {
+    throw new StartError('ESCAPEMENT_TLS_CERT and ESCAPEMENT_TLS_KEY belong together: set both or neither');
+  }
+  if (actorThreads !== null && actorThreads > partitions) {
+    throw new StartError(
+      `ESCAPEMENT_ACTOR_THREADS is ${actorThreads}, but only ${partitions} can be used: each thread needs a partition of its own`,
+    );
+  }
+  return {
+    ...rest,
+    tls:
+      tlsCert === null || tlsKey === null
+        ? null
+        : { certFile: resolve(machine.cwd, tlsCert), keyFile: resolve(machine.cwd, tlsKey) },
+    dataDir: resolve(machine.cwd, rest.dataDir),
+    actorThreads: actorThreads ?? Math.max(1, Math.min(machine.cores - 1, partitions)),
+  };
+}
+
+/** Names other than localhost may resolve to anything, so they do not count. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function help(): string {
+  return `Escapement holds events until their moment and delivers each as a signed webhook.
+
+Usage: escapement [serve] [flags]      gateway and engine in one process
+
+${explain(settings)}
+
+  --help, --version`;
+}

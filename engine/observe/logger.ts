@@ -1,0 +1,64 @@
+/**
+ * Logs: one JSON object a line on stdout, with `level`, `time` and `component`, so that any collector reads them; or one
+ * readable line each, for a terminal. The only door to pino.
+ *
+ * Writes are synchronous: what was logged before a crash is there, and a log line is rare here (never one per event).
+ * Every thread may have its own logger, since a line is written to the file descriptor in one piece.
+ */
+import { type DestinationStream, destination, pino, stdSerializers, stdTimeFunctions } from 'pino';
+
+export type LogFields = Readonly<Record<string, unknown>>;
+type Log = (fields: LogFields, message: string) => void;
+
+/** `err` is the field for an error: it is written with its stack. */
+export interface Logger {
+  readonly trace: Log;
+  readonly debug: Log;
+  readonly info: Log;
+  readonly warn: Log;
+  readonly error: Log;
+  readonly fatal: Log;
+  /** Adds fields to every line, foremost `component`. */
+  child(fields: LogFields): Logger;
+}
+
+export interface LoggerOptions {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+  readonly format: 'json' | 'pretty';
+  /** Stdout, unless a test listens. Gets whole lines. */
+  readonly sink?: { write(line: string): void };
+}
+
+export function createLogger({ level, format, sink = destination({ dest: 1, sync: true }) }: LoggerOptions): Logger {
+  const stream: DestinationStream = format === 'json' ? sink : { write: (line) => sink.write(prettyLine(line)) };
+  const options = {
+    level,
+    // Process id and host name are the collector's to add; they would be the longest part of most lines.
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: stdSerializers.err },
+  };
+  return pino(options, stream);
+}
+
+/** `10:02:03.004 WARN  gateway  slow request  path=/api/v1/events ms=812`; a stack follows on lines of its own. */
+function prettyLine(line: string): string {
+  const { level, time, component, msg, err, ...rest } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+  const fields = Object.entries(rest).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  const columns = [
+    String(time).slice(11, 23),
+    String(level).toUpperCase().padEnd(5),
+    component ?? 'main',
+    `${String(msg)}  ${fields.join(' ')}`,
+  ];
+  return `${columns.join(' ').trimEnd()}\n${stackOf(err)}`;
+}
+
+function stackOf(err: unknown): string {
+  if (typeof err !== 'object' || err === null) return '';
+  const { stack, message } = err as { stack?: unknown; message?: unknown };
+  return `${String(stack ?? message)}\n`.replace(/^(?=.)/gm, '    ');
+}

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { type Config, defaultConfig, readInvocation, settings } from '../engine/config.js';
+import { StartError } from '../engine/kernel/errors.js';
+import { variableOf } from '../engine/settings.js';
+
+function invoke(argv: readonly string[], env: Record<string, string> = {}, cores = 4) {
+  return readInvocation({ argv, env, cwd: '/srv/escapement', cores, version: '1.2.3' });
+}
+
+function configOf(env: Record<string, string> = {}, cores = 4): Config {
+  const invocation = invoke([], env, cores);
+  if (invocation.do !== 'serve') throw new Error('expected serve');
+  return invocation.config;
+}
+
+t.test('without flags and environment it serves on loopback with the documented defaults', async (t) => {
+  t.same(configOf(), {
+    host: '127.0.0.1',
+    port: 8080,
+    tls: null,
+    dataDir: '/srv/escapement/data',
+    partitions: 4,
+    actorThreads: 3,
+    durability: 'fsync',
+    webhookSecrets: [],
+    egress: 'network',
+    egressAllow: [],
+    originConcurrency: 64,
+    breaker: true,
+    insecure: false,
+    logLevel: 'info',
+    logFormat: 'json',
+  });
+});
+
+t.test('actor threads follow the cores, but are never more than the partitions', async (t) => {
+  t.equal(configOf({}, 1).actorThreads, 1);
+  t.equal(configOf({}, 2).actorThreads, 1);
+  t.equal(configOf({}, 64).actorThreads, 4);
+  t.equal(configOf({ ESCAPEMENT_ACTOR_THREADS: '2' }, 64).actorThreads, 2);
+  t.throws(() => configOf({ ESCAPEMENT_ACTOR_THREADS: '5' }), StartError);
+});
+
+t.test('listening beyond loopback has to be meant', async (t) => {
+  for (const host of ['127.0.0.1', '127.8.9.1', '::1', 'localhost']) t.equal(configOf({ ESCAPEMENT_HOST: host }).host, host);
+  for (const host of ['0.0.0.0', '::', '192.168.1.4', 'engine.example.org', '127.0.0.1.example.org']) {
+    t.throws(() => configOf({ ESCAPEMENT_HOST: host }), /ESCAPEMENT_INSECURE=true/, host);
+    t.equal(configOf({ ESCAPEMENT_HOST: host, ESCAPEMENT_INSECURE: 'true' }).host, host);
+  }
+});
+
+t.test('a certificate without its key is refused', async (t) => {
+  t.throws(() => configOf({ ESCAPEMENT_TLS_CERT: 'a.pem' }), /set both or neither/);
+  t.same(configOf({ ESCAPEMENT_TLS_CERT: 'a.pem', ESCAPEMENT_TLS_KEY: '/b.pem' }).tls, {
+    certFile: '/srv/escapement/a.pem',
+    keyFile: '/b.pem',
+  });
+});
+
+t.test('what is out of range is refused', async (t) => {
+  const wrong = {
+    PORT: '65536',
+    PARTITIONS: '0',
+    DURABILITY: 'maybe',
+    EGRESS: 'none',
+    ORIGIN_CONCURRENCY: '0',
+    BREAKER: 'yes',
+    LOG_LEVEL: 'loud',
+  };
+  for (const [name, value] of Object.entries(wrong)) {
+    t.throws(() => configOf({ [`ESCAPEMENT_${name}`]: value }), new RegExp(`^ESCAPEMENT_${name} must be`), name);
+  }
+});
+
+t.test('settings of a later version are refused rather than ignored', async (t) => {
+  t.throws(() => configOf({ ESCAPEMENT_API_KEYS: 'keys.json' }), /does not support it yet/);
+  t.throws(() => configOf({ ESCAPEMENT_NATS_URL: 'nats://localhost' }), /does not support it yet/);
+});
+
+t.test('commands: serve is the default, the halves need NATS, others are unknown', async (t) => {
+  t.equal(invoke(['serve', '--port', '0']).do, 'serve');
+  t.throws(() => invoke(['gateway']), /needs NATS/);
+  t.throws(() => invoke(['engine', '--port', '1']), /needs NATS/);
+  t.throws(() => invoke(['stop']), /unknown command "stop"/);
+  t.throws(() => invoke(['serve', 'now']), /unknown command "serve now"/);
+});
+
+t.test('--help and --version print, whatever else is wrong', async (t) => {
+  t.same(invoke(['--version'], { ESCAPEMENT_PORT: 'x' }), { do: 'print', text: '1.2.3' });
+  const help = invoke(['gateway', '--help']);
+  if (help.do !== 'print') throw new Error('expected print');
+  for (const setting of Object.values(settings)) t.match(help.text, variableOf(setting));
+});
+
+t.test('an embedding program gets the defaults and what it gives', async (t) => {
+  const config = defaultConfig({ dataDir: '/var/lib/x', partitions: 1, port: 0 });
+  t.match(config, { dataDir: '/var/lib/x', partitions: 1, port: 0, egress: 'network', durability: 'fsync' });
+  t.equal(config.actorThreads, 1);
+});
+
+t.test('the README lists every setting with its default', async (t) => {
+  const readme = readFileSync('README.md', 'utf8');
+  for (const setting of Object.values(settings)) {
+    const fallback = setting.fallbackText ?? String(setting.fallback);
+    const row = readme.split('\n').find((line) => line.startsWith(`| \`${variableOf(setting)}\``));
+    t.ok(row?.includes(fallback), `${variableOf(setting)}, default ${fallback}`);
+  }
+});
