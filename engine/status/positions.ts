@@ -13,6 +13,9 @@ import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { encodeCursor } from './cursor.js';
 
+/** `first`: nothing was known. `differs`: changes between the two positions have never come. */
+export type Announced = 'first' | 'as-known' | 'differs';
+
 export class Positions {
   readonly #positions: (Sequence | null)[];
   /** Until something moves: 1,000 subscribers share one text. */
@@ -31,13 +34,13 @@ export class Positions {
     return true;
   }
 
-  /** Changes after `seq` will come. True if some before it never came. */
-  announce(partition: PartitionId, seq: Sequence): boolean {
+  /** Changes after `seq` will come. */
+  announce(partition: PartitionId, seq: Sequence): Announced {
     const position = this.#at(partition);
-    if (position === seq) return false;
+    if (position === seq) return 'as-known';
     this.#positions[partition] = seq;
     this.#cursor = null;
-    return position !== null;
+    return position === null ? 'first' : 'differs';
   }
 
   /** Nobody listens any more: changes go by unseen. */

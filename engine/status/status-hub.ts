@@ -100,6 +100,8 @@ export class StatusHub {
   readonly #audience = new Audience<Member>();
   readonly #members = new Set<Member>();
   readonly #unanswered = new Set<number>();
+  /** Since somebody listens. What the predecessor announced last may have died with it, so a position that is unknown to us proves nothing. */
+  readonly #startedAnew = new Set<number>();
   /** The round of the newest request to each host. */
   readonly #rounds = new Map<number, number>();
   #waiting: Waiting[] = [];
@@ -133,14 +135,19 @@ export class StatusHub {
 
   /** A host's thread was started, at first or in place of one that died: what the old one was asked is void. */
   hostStarted(host: number): void {
-    if (this.size > 0) this.#ask(host);
+    if (this.size === 0) return;
+    this.#startedAnew.add(host);
+    this.#ask(host);
   }
 
   watching({ host, round, positions }: WatchAnswer): void {
     if (this.#rounds.get(host) !== round) return;
     const before = this.#positions.cursor();
     let lost = false;
-    for (const [partition, seq] of positions) lost = this.#positions.announce(partition, seq) || lost;
+    for (const [partition, seq] of positions) {
+      const announced = this.#positions.announce(partition, seq);
+      if (announced === 'differs' || (announced === 'first' && this.#startedAnew.has(host))) lost = true;
+    }
     if (lost) this.#deliverAll({ cursor: this.#positions.cursor(), items: [], gapFrom: before });
     this.#unanswered.delete(host);
     this.#beginIfAnswered();
@@ -241,6 +248,7 @@ export class StatusHub {
 
   #rest(): void {
     this.#unanswered.clear();
+    this.#startedAnew.clear();
     this.#positions.forget();
     for (let host = 0; host < this.#options.hosts; host++) this.#order(host, false);
   }
