@@ -50,6 +50,8 @@ interface Subscriber {
 
 class World {
   readonly random: () => number;
+  /** One: the hub is often idle. Many: it hardly ever is. */
+  readonly listenersMax: number;
   readonly hosts: Host[] = Array.from({ length: hosts }, () => ({ round: null, orders: [], messages: [] }));
   readonly partitions: Partition[];
   readonly events: EventId[] = Array.from({ length: 8 }, newEventId);
@@ -65,6 +67,7 @@ class World {
 
   constructor(seed: number) {
     this.random = mulberry32(seed);
+    this.listenersMax = this.pick([1, 2, 20]);
     this.partitions = Array.from({ length: partitions }, () => {
       const seq = this.below(5);
       return { log: [], seq, up: this.below(4) > 0, cameUpAt: seq };
@@ -95,7 +98,8 @@ class World {
   write(number: number): void {
     const partition = this.partitions[number]!;
     if (!partition.up) return;
-    const changes: StatusChange[] = [];
+    // Now and then with one that was sent before or that nobody asked for.
+    const changes: StatusChange[] = this.below(4) === 0 ? partition.log.slice(-1) : [];
     for (let count = this.below(4); count >= 0; count--) {
       partition.seq += 1;
       if (this.below(5) === 0) continue;
@@ -157,6 +161,7 @@ class World {
   }
 
   subscribe(): void {
+    if (this.hub.size >= this.listenersMax) return;
     const maybe = <Value>(list: readonly Value[]) => (this.below(3) === 0 ? list : null);
     const filter: StatusFilter = {
       status: maybe([this.pick(eventStatuses), this.pick(eventStatuses)]),
@@ -179,8 +184,8 @@ class World {
   }
 
   leave(): void {
-    const subscriber = this.pick(this.subscribers);
-    if (subscriber === undefined || subscriber.subscription === null) return;
+    const subscriber = this.pick(this.subscribers.filter(({ subscription, closed }) => subscription !== null && !closed));
+    if (subscriber?.subscription == null) return;
     subscriber.closed = true;
     subscriber.subscription.close();
   }

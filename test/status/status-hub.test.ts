@@ -156,6 +156,32 @@ t.test('when the last one leaves the hosts are told, and what still comes is pas
   t.same(next.batches, []);
 });
 
+t.test('what was known before everybody left is not taken for the place of a later subscription', async (t) => {
+  const { hub, begun, subscribe, answer } = setup();
+  const first = await begun();
+  first.subscription!.close();
+  hub.hostStarted(1);
+  const second = subscribe();
+  answer(0, { 0: 10, 1: 20 });
+  answer(1, { 3: 40 });
+  await nextTurn();
+  t.same(place(second.subscription?.cursor), [10, 20, null, 40]);
+  answer(1, { 2: 35 });
+  t.same(second.batches, []);
+});
+
+t.test('a host that dies after a partition of it came up may have lost its announcement: that is a gap', async (t) => {
+  const { hub, subscribe, answer } = setup();
+  const subscriber = subscribe();
+  answer(0, { 0: 10, 1: 20 });
+  answer(1, { 3: 40 });
+  await nextTurn();
+  hub.hostStarted(1);
+  answer(1, { 2: 35, 3: 40 });
+  t.same(place(subscriber.batches[0]?.gapFrom ?? ''), [10, 20, null, 40]);
+  t.same(place(subscriber.batches[0]?.cursor), [10, 20, 35, 40]);
+});
+
 t.test('an answer to an earlier request is not taken for the answer to this one', async (t) => {
   const { hub, subscribe, answer, orders } = setup();
   const first = subscribe();
@@ -241,19 +267,21 @@ t.test('a listener that throws is closed, and the others hear the batch', async 
 t.test('a listener may close others and subscribe while it hears', async (t) => {
   const { hub, begun } = setup();
   await begun();
-  const inner: StatusBatch[] = [];
-  const victim: StatusBatch[] = [];
+  const shop = { ...everything, source: ['shop'] };
+  const heard = { inner: [] as StatusBatch[], victim: [] as StatusBatch[], stays: [] as StatusBatch[] };
   const closing: Subscription[] = [];
   await hub.subscribe(everything, () => {
     closing.pop()?.close();
-    void hub.subscribe({ ...everything, source: ['shop'] }, (batch) => inner.push(batch));
+    void hub.subscribe(shop, (batch) => heard.inner.push(batch));
   });
-  closing.push(await hub.subscribe({ ...everything, source: ['shop'] }, (batch) => victim.push(batch)));
+  closing.push(await hub.subscribe(shop, (batch) => heard.victim.push(batch)));
+  await hub.subscribe(shop, (batch) => heard.stays.push(batch));
   await nextTurn();
   hub.publish([change(0, 11)]);
   await nextTurn();
-  t.same(victim, []);
-  t.same(inner, [], 'it began behind the change that was being heard');
+  t.same(heard.victim, []);
+  t.equal(heard.stays.length, 1);
+  t.same(heard.inner, [], 'it began behind the change that was being heard');
 });
 
 t.test('refresh tells a quiet subscriber its place, once for each time it moved', async (t) => {
