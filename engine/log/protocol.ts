@@ -37,7 +37,13 @@ export type WriterReply =
   /** Everything up to `seq` has been fsynced (or handed to the system, with durability `os`). */
   | { readonly op: 'durable'; readonly partition: PartitionId; readonly seq: Sequence; readonly commitMs: number }
   /** Nothing behind `durable` counts; requests for this partition are dropped until `reopen`. */
-  | { readonly op: 'failed'; readonly partition: PartitionId; readonly durable: Sequence; readonly failure: WriteFailure; readonly detail: string }
+  | {
+      readonly op: 'failed';
+      readonly partition: PartitionId;
+      readonly durable: Sequence;
+      readonly failure: WriteFailure;
+      readonly detail: string;
+    }
   | { readonly op: 'reopened'; readonly partition: PartitionId }
   /** The segment that opened with `first` is complete and ends before `next`. It is not indexed yet. */
   | { readonly op: 'sealed'; readonly partition: PartitionId; readonly first: Sequence; readonly next: Sequence }
@@ -45,8 +51,11 @@ export type WriterReply =
 
 // ---- writer to reader ----
 
-/** A segment that opens with `first` now takes the appends; older ones end before it, whatever else is in their files. */
-export type SegmentNotice = { readonly op: 'opened'; readonly partition: PartitionId; readonly first: Sequence };
+export type SegmentNotice =
+  /** A segment that opens with `first` takes the appends now; older ones end before it, whatever else is in their files. */
+  | { readonly op: 'opened'; readonly partition: PartitionId; readonly first: Sequence }
+  /** Enough has been appended to the open segment, or nothing for a while: fold its -wal file into the main file. */
+  | { readonly op: 'checkpoint'; readonly partition: PartitionId };
 
 // ---- reader to the main thread, which owns the pool ----
 
@@ -78,22 +87,38 @@ export type ReaderRequest =
   /** Finished events in indexed segments: the newest final record of an id. */
   | { readonly op: 'find-id'; readonly tag: number; readonly partition: PartitionId; readonly event: EventId }
   /** The same by key tag: every candidate, newest first; the asker verifies the texts. */
-  | { readonly op: 'find-key'; readonly tag: number; readonly partition: PartitionId; readonly tagHigh: number; readonly tagLow: number }
+  | {
+      readonly op: 'find-key';
+      readonly tag: number;
+      readonly partition: PartitionId;
+      readonly tagHigh: number;
+      readonly tagLow: number;
+    }
   /** Answer what has come, close the files; the thread's task ends. */
   | { readonly op: 'close' };
 
 export type ReaderReply =
   /** `batch` in the layout of `record-batch.ts`; consecutive, starting where the last one ended. `indexedBefore`: final records
    *  with a smaller sequence are found through a segment index and need not be remembered. */
-  | { readonly op: 'replay-batch'; readonly tag: number; readonly batch: Uint8Array<ArrayBuffer>; readonly indexedBefore: Sequence; readonly done: number }
+  | {
+      readonly op: 'replay-batch';
+      readonly tag: number;
+      readonly batch: Uint8Array<ArrayBuffer>;
+      readonly indexedBefore: Sequence;
+      readonly done: number;
+    }
   /** `last`: the newest durable sequence (0 for an empty log); `segmentFirst`: first sequence of the open segment. */
   | { readonly op: 'replay-done'; readonly tag: number; readonly last: Sequence; readonly segmentFirst: Sequence }
-  /** In the order asked. */
-  | { readonly op: 'bodies'; readonly tag: number; readonly bodies: readonly Uint8Array[] }
+  /** In the order asked. Those of `damaged` are empty, which no body is. */
+  | { readonly op: 'bodies'; readonly tag: number; readonly bodies: readonly Uint8Array[]; readonly damaged: readonly Sequence[] }
   | { readonly op: 'view'; readonly tag: number; readonly view: EventView }
   | { readonly op: 'history'; readonly tag: number; readonly entries: readonly HistoryEntry[] }
   /** Empty when there is none. `seq`: the final record. */
-  | { readonly op: 'found'; readonly tag: number; readonly finished: readonly { readonly event: EventId; readonly seq: Sequence }[] }
+  | {
+      readonly op: 'found';
+      readonly tag: number;
+      readonly finished: readonly { readonly event: EventId; readonly seq: Sequence }[];
+    }
   /** Unasked: finished events of the segment [first, next) are now found here, what the actor remembers of them may go. */
   | { readonly op: 'indexed'; readonly partition: PartitionId; readonly first: Sequence; readonly next: Sequence }
   /** `damaged`: one record fails its checksum, only this read fails. `broken`: the log contradicts itself or its mark, the partition must stop. */

@@ -39,6 +39,7 @@ export class RecordBatchBuilder {
   #bytes = new Uint8Array(startBytes);
   #view = new DataView(this.#bytes.buffer);
   #end = headerBytes;
+  #lastAt = headerBytes;
   #count = 0;
   #next = 0;
 
@@ -49,6 +50,11 @@ export class RecordBatchBuilder {
   /** Bytes that `take` would return. */
   get bytes(): number {
     return this.#end;
+  }
+
+  /** The bytes of the record appended last: what its checksum covers. A view, good until the next `append`. */
+  get last(): Uint8Array {
+    return this.#bytes.subarray(this.#lastAt, this.#end);
   }
 
   /** `record.seq` must follow the last one. */
@@ -68,17 +74,22 @@ export class RecordBatchBuilder {
     view.setFloat64(at + atAt, record.at, true);
     for (let place = 0; place < eventIdBytes; place++) bytes[at + eventAt + place] = event[place]!;
     if (body.length > 0) bytes.set(body, at + recordHeadBytes);
+    this.#lastAt = at;
     this.#end = end;
     this.#count++;
     this.#next = seq + 1;
+  }
+
+  clear(): void {
+    this.#end = headerBytes;
+    this.#count = 0;
   }
 
   /** The batch, owning its buffer so that it can be transferred; the builder is empty afterwards. */
   take(): Uint8Array<ArrayBuffer> {
     this.#view.setUint32(0, this.#count, true);
     const end = this.#end;
-    this.#end = headerBytes;
-    this.#count = 0;
+    this.clear();
     if (this.#bytes.length <= keepBytesMax) return this.#bytes.slice(0, end);
     const whole = this.#bytes.subarray(0, end);
     this.#bytes = new Uint8Array(startBytes);

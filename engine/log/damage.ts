@@ -1,0 +1,31 @@
+/**
+ * A log that is not what was written. `damaged`: one record, and only its own read fails. `broken`: the log contradicts
+ * itself or its mark, and the partition must stop instead of going on with a guess.
+ */
+import { InvariantError } from '../kernel/errors.js';
+import { storageFaultOf } from './sqlite.js';
+
+export type DamageScope = 'damaged' | 'broken';
+
+export class DamageError extends InvariantError {
+  readonly scope: DamageScope;
+
+  constructor(scope: DamageScope, detail: string) {
+    super(detail);
+    this.scope = scope;
+  }
+}
+
+/**
+ * What a read that threw says to its asker; `scope` is what damage that SQLite itself noticed means to this read.
+ * Rethrows what is neither damage nor an error of a file: that is a bug, and ends the thread.
+ */
+export function readFailureOf(
+  error: unknown,
+  scope: DamageScope,
+): { readonly failure: DamageScope | 'io'; readonly detail: string } {
+  if (error instanceof DamageError) return { failure: error.scope, detail: error.message };
+  const fault = storageFaultOf(error);
+  if (fault === null || !(error instanceof Error)) throw error;
+  return { failure: fault === 'damaged' ? scope : 'io', detail: error.message };
+}

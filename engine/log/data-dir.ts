@@ -1,0 +1,170 @@
+/**
+ * The data directory: whose it is, what made it, and the secrets and names that live as long as it does.
+ *
+ *     <data>/format.json      {"format":1,"partitions":4,"hash":"fnv1a32"}: what must never change
+ *     <data>/lock             locked by the process that uses the directory
+ *     <data>/lock.pid         which process that is, for people
+ *     <data>/webhook-secret   signs webhooks unless the configuration says otherwise
+ *     <data>/node-id          name of this node
+ *     <data>/partitions/      the logs
+ *
+ * Two processes on one log would overwrite each other, so there is a lock. It is SQLite's exclusive lock on a file, held by
+ * an open transaction: the system releases it with the process, however that ends, and nothing stale can be left behind as
+ * with a file that merely says "locked". The number of partitions decides which log an event is in, so a directory made
+ * with another number, or by another format, is refused before anything is touched.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { StartError } from '../kernel/errors.js';
+import { makeDir, syncDir } from './segment-files.js';
+import { type Database, openDatabase, storageFaultOf } from './sqlite.js';
+
+const formatVersion = 1;
+const slotHash = 'fnv1a32';
+const secretBytes = 32;
+
+/** What a start that was cut short may leave behind before there is a `format.json`, and what a fresh mount brings along. */
+const beginnings = ['lock', 'lock-journal', 'lock.pid', 'lock.pid.new', 'format.json.new', 'lost+found'];
+
+export interface DataDir {
+  readonly path: string;
+  /** `whsec_` and base64. */
+  readonly webhookSecret: string;
+  readonly nodeId: string;
+  /** Let others have it. */
+  close(): void;
+}
+
+/** Make `dataDir`, or open it. Throws StartError, and has then changed nothing, when it cannot be ours. */
+export function openDataDir({ dataDir, partitions }: { readonly dataDir: string; readonly partitions: number }): DataDir {
+  return explained(dataDir, () => {
+    checkFormat(dataDir, partitions);
+    makeDir(dataDir);
+    const lock = lockDir(dataDir);
+    try {
+      // Once more, now that nobody else can be making it.
+      if (!checkFormat(dataDir, partitions)) {
+        writeWhole(join(dataDir, 'format.json'), {
+          text: `${JSON.stringify({ format: formatVersion, partitions, hash: slotHash })}\n`,
+        });
+      }
+      const webhookSecret = keep(join(dataDir, 'webhook-secret'), () => `whsec_${randomBytes(secretBytes).toString('base64')}`);
+      const nodeId = keep(join(dataDir, 'node-id'), () => randomBytes(8).toString('hex'));
+      return { path: dataDir, webhookSecret, nodeId, close: () => unlockDir(dataDir, lock) };
+    } catch (error) {
+      unlockDir(dataDir, lock);
+      throw error;
+    }
+  });
+}
+
+/** True for a directory that is ours, false for one that is yet to be made. Throws StartError for any other. */
+function checkFormat(dataDir: string, partitions: number): boolean {
+  const text = readIfThere(join(dataDir, 'format.json'));
+  if (text === null) {
+    const strange = entriesOf(dataDir).find((name) => !beginnings.includes(name) && !name.startsWith('.'));
+    if (strange === undefined) return false;
+    throw new StartError(
+      `data directory ${dataDir} is not empty and not Escapement's (it holds ${strange}): choose another with ESCAPEMENT_DATA_DIR`,
+    );
+  }
+  const { format, partitions: made, hash } = parseFormat(dataDir, text);
+  if (format !== formatVersion || hash !== slotHash) {
+    throw new StartError(
+      `data directory ${dataDir} has format ${String(format)}/${String(hash)}, this version reads ${formatVersion}/${slotHash}: use the version that made it`,
+    );
+  }
+  if (made !== partitions) {
+    throw new StartError(
+      `data directory ${dataDir} was made with ${String(made)} partitions, not ${partitions}: set ESCAPEMENT_PARTITIONS=${String(made)}`,
+    );
+  }
+  return true;
+}
+
+function parseFormat(
+  dataDir: string,
+  text: string,
+): { readonly format?: unknown; readonly partitions?: unknown; readonly hash?: unknown } {
+  try {
+    const format: unknown = JSON.parse(text);
+    if (typeof format === 'object' && format !== null) return format;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new StartError(`data directory ${dataDir} has an unreadable format.json: restore it from a backup`);
+}
+
+function lockDir(dataDir: string): Database {
+  const lock = openDatabase(join(dataDir, 'lock'), { mode: 'write', waitMs: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if (!(error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY')) throw error;
+    const pid = readIfThere(join(dataDir, 'lock.pid'))?.trim();
+    throw new StartError(
+      `data directory ${dataDir} is in use by ${pid ? `process ${pid}` : 'another process'}: stop it, or choose another with ESCAPEMENT_DATA_DIR`,
+    );
+  }
+  writeWhole(join(dataDir, 'lock.pid'), { text: `${process.pid}\n` });
+  return lock;
+}
+
+function unlockDir(dataDir: string, lock: Database): void {
+  if (!lock.open) return;
+  rmSync(join(dataDir, 'lock.pid'), { force: true });
+  lock.close();
+}
+
+/** The text of `path`, made once. Secrets, so nobody but the owner may read it. */
+function keep(path: string, make: () => string): string {
+  const known = readIfThere(path)?.trim();
+  if (known) return known;
+  const made = make();
+  writeWhole(path, { text: `${made}\n`, mode: 0o600 });
+  return made;
+}
+
+/** All of it or nothing, and durable. */
+function writeWhole(path: string, { text, mode }: { readonly text: string; readonly mode?: number }): void {
+  const unnamed = `${path}.new`;
+  rmSync(unnamed, { force: true });
+  const fd = openSync(unnamed, 'w', mode ?? 0o644);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(unnamed, path);
+  syncDir(join(path, '..'));
+}
+
+function readIfThere(path: string): string | null {
+  return ifThere(() => readFileSync(path, 'utf8'));
+}
+
+function entriesOf(dir: string): string[] {
+  return ifThere(() => readdirSync(dir)) ?? [];
+}
+
+function ifThere<Found>(read: () => Found): Found | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** One line that a stranger can act on, also when the system says no. */
+function explained<Result>(dataDir: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof StartError || !(error instanceof Error) || storageFaultOf(error) === null) throw error;
+    throw new StartError(`data directory ${dataDir} cannot be used: ${error.message}`);
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Is there room? Three levels, and a ballast file between the first two.
+ *
+ *     ok       free space above the watermark, the ballast in place
+ *     refuse   below the watermark, or a commit met a full disk: the ballast is removed, so that outcomes and cancels of
+ *              what was accepted still fit; new work is refused
+ *     stop     the ballast is gone as well and the disk is full again, or free space is below half of the watermark:
+ *              nothing may start, because its outcome might not fit
+ *
+ * Accepting goes on by itself: when the free space covers the watermark and a new ballast, the ballast is made again, a
+ * few mebibytes at each look so that no commit waits for it, and the level is `ok` when it is whole. The ballast is
+ * written, not merely sized: a sparse file holds no space.
+ *
+ * One instance per log writer, called about once a second and after a failed commit.
+ */
+import { closeSync, ftruncateSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import type { SpaceLevel } from './protocol.js';
+import { storageFaultOf } from './sqlite.js';
+
+/** Written at each look: some 2-5 ms of a commit's time. */
+const sliceBytes = 4 * 1024 * 1024;
+
+export interface DiskSpaceOptions {
+  readonly dir: string;
+  readonly ballastPath: string;
+  readonly ballastBytes: number;
+  readonly freeBytesMin: number;
+  /** Free bytes of the file system that holds `dir`; tests say what they like. */
+  readonly freeBytesOf?: (dir: string) => number;
+}
+
+export class DiskSpace {
+  readonly #options: DiskSpaceOptions;
+  readonly #freeBytesOf: (dir: string) => number;
+  readonly #slice: Uint8Array;
+  #ballastBytes: number;
+  #level: SpaceLevel = 'ok';
+  #freeBytes = 0;
+
+  constructor(options: DiskSpaceOptions) {
+    this.#options = options;
+    this.#freeBytesOf = options.freeBytesOf ?? freeBytes;
+    this.#slice = new Uint8Array(Math.min(sliceBytes, options.ballastBytes));
+    this.#ballastBytes = Math.min(statSync(options.ballastPath, { throwIfNoEntry: false })?.size ?? 0, options.ballastBytes);
+  }
+
+  get level(): SpaceLevel {
+    return this.#level;
+  }
+
+  get freeBytes(): number {
+    return this.#freeBytes;
+  }
+
+  /** Look again. Returns whether the level is another one now. */
+  look(): boolean {
+    const free = this.#freeBytesOf(this.#options.dir);
+    this.#freeBytes = free;
+    const { freeBytesMin, ballastBytes } = this.#options;
+    if (free < freeBytesMin / 2 && this.#ballastBytes === 0) return this.#enter('stop');
+    if (free < freeBytesMin) {
+      this.#removeBallast();
+      return this.#enter('refuse');
+    }
+    const missing = ballastBytes - this.#ballastBytes;
+    if (free >= freeBytesMin + missing && missing > 0) this.#growBallast();
+    // At the start the ballast still grows and the level stays `ok`; once freed, it must be whole again.
+    if (this.#level === 'ok' || this.#ballastBytes >= ballastBytes) return this.#enter('ok');
+    return this.#enter('refuse');
+  }
+
+  /** A commit met a full disk, whatever the file system says is free. Returns whether the level is another one now. */
+  full(): boolean {
+    if (this.#ballastBytes === 0) return this.#enter('stop');
+    this.#removeBallast();
+    return this.#enter('refuse');
+  }
+
+  #enter(level: SpaceLevel): boolean {
+    const changed = level !== this.#level;
+    this.#level = level;
+    return changed;
+  }
+
+  #removeBallast(): void {
+    if (this.#ballastBytes === 0) return;
+    rmSync(this.#options.ballastPath, { force: true });
+    this.#ballastBytes = 0;
+  }
+
+  #growBallast(): void {
+    const bytes = Math.min(this.#slice.length, this.#options.ballastBytes - this.#ballastBytes);
+    const fd = openSync(this.#options.ballastPath, 'a');
+    try {
+      this.#ballastBytes += writeSync(fd, this.#slice, 0, bytes);
+    } catch (error) {
+      // A disk that fills up at this moment costs nothing but the ballast; the next look decides anew.
+      if (storageFaultOf(error) !== 'disk-full') throw error;
+      ftruncateSync(fd, this.#ballastBytes);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function freeBytes(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize;
+}

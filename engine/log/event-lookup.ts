@@ -1,0 +1,103 @@
+/**
+ * Reads of single events: their records, their bodies, and where they finished.
+ *
+ * Every record is verified on its own, and everything that one record or an index says about another is checked against
+ * that other, so that damage anywhere ends in "damaged" and never in somebody else's event.
+ */
+import { type LogRecord, type RecordKind, recordKinds } from '../event/record.js';
+import { noSequence, type Sequence } from '../kernel/brand.js';
+import { type EventId, formatEventId } from '../kernel/event-id.js';
+import { DamageError, readFailureOf } from './damage.js';
+import type { PartitionSegments } from './partition-segments.js';
+import { isFinal } from './segment-index.js';
+
+export interface FinishedEvent {
+  readonly event: EventId;
+  /** Its final record. */
+  readonly seq: Sequence;
+}
+
+/** All records of an event, oldest first: a walk along `prev` from `newest`, across segments. */
+export function recordsOfEvent(segments: PartitionSegments, newest: Sequence): LogRecord[] {
+  let record = segments.record(newest);
+  const records = [record];
+  while (record.prev !== noSequence) {
+    const { seq, prev, event } = record;
+    if (prev >= seq) throw falsePredecessor(record);
+    record = segments.record(prev);
+    if (!isSame(record.event, event)) throw falsePredecessor(records.at(-1)!);
+    records.push(record);
+  }
+  return records.reverse();
+}
+
+const nothing = new Uint8Array(0);
+
+/**
+ * Bodies of `accepted` records in the order asked, read in file order: neighbours share a page. A damaged one fails no
+ * other: it is named in `damaged` and empty.
+ */
+export function bodiesOf(segments: PartitionSegments, seqs: readonly Sequence[]): { bodies: Uint8Array[]; damaged: Sequence[] } {
+  const bodies: Uint8Array[] = seqs.map(() => nothing);
+  const damaged: Sequence[] = [];
+  const places = seqs.map((_, place) => place).sort((one, other) => seqs[one]! - seqs[other]!);
+  for (const place of places) {
+    const seq = seqs[place]!;
+    try {
+      bodies[place] = expectKind(segments.record(seq), recordKinds.accepted).body;
+    } catch (error) {
+      if (readFailureOf(error, 'damaged').failure === 'io') throw error;
+      damaged.push(seq);
+    }
+  }
+  return { bodies, damaged };
+}
+
+/** The newest final record of an event in indexed segments; empty when there is none. */
+export function findById(segments: PartitionSegments, event: EventId): FinishedEvent[] {
+  const found: FinishedEvent[] = [];
+  segments.searchIndexes((index) => {
+    const seq = index.findId(event);
+    if (seq === null) return 'more';
+    const record = finalRecord(segments, seq);
+    if (!isSame(record.event, event))
+      throw new DamageError('damaged', `an index names sequence ${seq} for ${formatEventId(event)}`);
+    found.push({ event: record.event, seq });
+    return 'enough';
+  });
+  return found;
+}
+
+/** Final records of events with this key tag in indexed segments, newest first. */
+export function findByKey(
+  segments: PartitionSegments,
+  key: { readonly tagHigh: number; readonly tagLow: number },
+): FinishedEvent[] {
+  const found: FinishedEvent[] = [];
+  segments.searchIndexes((index) => {
+    for (const seq of index.findKey(key)) found.push({ event: finalRecord(segments, seq).event, seq });
+    return 'more';
+  });
+  return found;
+}
+
+function finalRecord(segments: PartitionSegments, seq: Sequence): LogRecord {
+  const record = segments.record(seq);
+  if (!isFinal(record.kind))
+    throw new DamageError('damaged', `an index names sequence ${seq}, which has kind ${record.kind} and is not final`);
+  return record;
+}
+
+function expectKind(record: LogRecord, kind: RecordKind): LogRecord {
+  if (record.kind !== kind)
+    throw new DamageError('damaged', `expected kind ${kind} at sequence ${record.seq}, found ${record.kind}`);
+  return record;
+}
+
+function falsePredecessor({ seq, prev, event }: LogRecord): DamageError {
+  return new DamageError('damaged', `sequence ${seq} of ${formatEventId(event)} has a false predecessor, ${prev}`);
+}
+
+function isSame(one: EventId, other: EventId): boolean {
+  return Buffer.compare(one, other) === 0;
+}

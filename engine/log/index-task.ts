@@ -1,0 +1,53 @@
+/**
+ * Pool task: verify a sealed segment and build its index. The main thread runs it when the reader asks.
+ *
+ * On the way the segment becomes one file: its -wal is folded in and its journal mode set back, so that reading it takes
+ * one descriptor instead of three and a copy of it is a copy of all of it. That needs the file alone for a moment; when a
+ * reader has it open just then, it stays as it is, which costs nothing but the descriptors.
+ */
+import type { LogRecord } from '../event/record.js';
+import { invariant } from '../kernel/errors.js';
+import { HandleCache } from './handle-cache.js';
+import { PartitionSegments } from './partition-segments.js';
+import type { IndexTask } from './protocol.js';
+import { runCheckpoint } from './segment.js';
+import { buildIndex, type SegmentIndex } from './segment-index.js';
+import type { SegmentName } from './segment-files.js';
+import type { SegmentReader } from './segment-reader.js';
+import { openDatabase, storageFaultOf } from './sqlite.js';
+
+/** Segments open at once while tags are followed into older ones. */
+const readersMax = 8;
+/** How long to wait for readers before the file is left in WAL mode. */
+const aloneMs = 200;
+
+/** Rejects with what is wrong when the segment is damaged; then there is no index, and the log is none the worse. */
+export async function indexSegment({ dataDir, partition, first, next }: IndexTask): Promise<void> {
+  const readers = new HandleCache<SegmentReader>(readersMax);
+  const indexes = new HandleCache<SegmentIndex>(1);
+  try {
+    const segments = new PartitionSegments({ dataDir, partition, readers, indexes });
+    const name = segments.names.find((each) => each.first === first);
+    invariant(name !== undefined, () => `partition ${partition} has no segment that opens with ${first}`);
+    becomeOneFile(name);
+    const segment = segments.readerOf(name);
+    const earlier = (seq: LogRecord['seq']) => segments.record(seq);
+    buildIndex({ partition, segment, next, earlier });
+  } finally {
+    readers.close();
+    indexes.close();
+  }
+}
+
+function becomeOneFile(name: SegmentName): void {
+  const database = openDatabase(name.path, { mode: 'write', waitMs: aloneMs });
+  try {
+    runCheckpoint(database, 'truncate');
+    database.pragma('journal_mode = DELETE');
+  } catch (error) {
+    if (storageFaultOf(error) !== 'io') throw error;
+    // Somebody reads it: it stays in WAL mode.
+  } finally {
+    database.close();
+  }
+}

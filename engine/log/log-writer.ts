@@ -1,0 +1,252 @@
+/**
+ * Log writer: appends the records of a host's partitions and says when they are durable.
+ *
+ * Group commit. A disk takes a few thousand fsyncs a second, whatever is in them; so everything of a partition that has
+ * arrived while the last fsync was under way goes into its next transaction. The batch grows with load, and a lone event
+ * waits for one fsync only. Partitions take turns in the order in which they began to wait.
+ *
+ * A partition is open or failed. When a commit fails, `failed` says what was durable; its waiting requests and all that
+ * follow are dropped until `reopen`, because each of them was decided on top of what has just been lost. What `reopen`
+ * does about the files is told in `partition-log.ts`.
+ *
+ * Checkpoints. Frames stay in the -wal file until somebody moves them. The reader does, when it is told (`checkpoint`), so
+ * that no commit waits for it. But a -wal file begins anew only when a checkpoint has caught up with its end, and under
+ * constant load the reader never quite does; so once in a while the writer moves the short rest itself, between two
+ * commits. Above a hard cap it even waits for readers.
+ *
+ * No port, thread or timer in here; `writer-thread.ts` has those.
+ */
+import { join } from 'node:path';
+import type { PartitionId, Sequence } from '../kernel/brand.js';
+import type { Clock } from '../kernel/clock.js';
+import { InvariantError, invariant } from '../kernel/errors.js';
+import { DiskSpace } from './disk-space.js';
+import { PartitionLog, type SegmentStorage, segmentStorage } from './partition-log.js';
+import type { LogOptions, SegmentNotice, WriterReply, WriterRequest } from './protocol.js';
+import { storageFaultOf } from './sqlite.js';
+
+const MiB = 1024 * 1024;
+/** A transaction ends with the batch that takes it beyond this: a commit of 16 MiB is about 100 ms. */
+const commitBytesMax = 16 * MiB;
+/** Appended since the last time: ask the reader for a checkpoint. */
+const checkpointBytes = 4 * MiB;
+/** Appended since the -wal file last began anew: the writer moves the rest itself. */
+const catchUpBytes = 32 * MiB;
+/** The same, when readers were in the way: now it waits for them. */
+const walBytesMax = 128 * MiB;
+/** Nothing appended for this many ticks: a good moment for a checkpoint. */
+const idleTicks = 3;
+
+export interface LogWriterParts {
+  readonly options: LogOptions;
+  readonly clock: Clock;
+  readonly reply: (reply: WriterReply) => void;
+  readonly notice: (notice: SegmentNotice) => void;
+  /** For tests: files that fail, a disk that is full. */
+  readonly storage?: SegmentStorage;
+  readonly freeBytesOf?: (dir: string) => number;
+}
+
+/** One partition: its log, what waits, and what the checkpoints need to know. */
+class Lane {
+  log: PartitionLog | null = null;
+  failed = false;
+  waiting: Uint8Array[] = [];
+  /** Bytes since the reader was asked for a checkpoint, and since the -wal file began anew. */
+  unaskedBytes = 0;
+  walBytes = 0;
+  ticksIdle = 0;
+}
+
+export class LogWriter {
+  readonly #parts: LogWriterParts;
+  readonly #space: DiskSpace;
+  readonly #lanes = new Map<PartitionId, Lane>();
+  /** Partitions with something waiting, in the order in which they began to wait. */
+  readonly #turns = new Set<PartitionId>();
+
+  /** Opens, or begins, the log of every partition; one that cannot be opened is `failed` at once. */
+  constructor(parts: LogWriterParts) {
+    this.#parts = parts;
+    const { dataDir, partitions, ballastBytes, freeBytesMin } = parts.options;
+    const ballastPath = join(dataDir, `ballast-${Math.min(...partitions)}`);
+    const { freeBytesOf } = parts;
+    this.#space = new DiskSpace({ dir: dataDir, ballastPath, ballastBytes, freeBytesMin, ...(freeBytesOf && { freeBytesOf }) });
+    for (const partition of partitions) {
+      const lane = new Lane();
+      this.#lanes.set(partition, lane);
+      this.#guard(partition, () => {
+        lane.log = this.#open(partition);
+      });
+    }
+    if (this.#space.look()) this.#replySpace();
+  }
+
+  /** Takes a request in; `commitNext` carries appends out. */
+  submit(request: Exclude<WriterRequest, { readonly op: 'close' }>): void {
+    const lane = this.#laneOf(request.partition);
+    if (request.op === 'reopen') this.#reopen(request.partition, request.after);
+    else if (!lane.failed) {
+      lane.waiting.push(request.batch);
+      this.#turns.add(request.partition);
+    }
+  }
+
+  /** Commit what waits of the partition whose turn it is. False when nothing waits. */
+  commitNext(): boolean {
+    for (const partition of this.#turns) {
+      this.#turns.delete(partition);
+      this.#commit(partition);
+      return true;
+    }
+    return false;
+  }
+
+  /** About once a second: marks, segments that are full or old, free space, idle checkpoints. */
+  tick(): void {
+    if (this.#space.look()) this.#replySpace();
+    for (const [partition, lane] of this.#lanes) {
+      this.#guard(partition, () => {
+        this.#unlessFull(() => lane.log?.sync());
+        if (this.#isDueForSealing(lane)) this.#unlessFull(() => this.#seal(partition));
+      });
+      lane.ticksIdle++;
+      if (lane.ticksIdle === idleTicks && lane.unaskedBytes > 0) this.#askForCheckpoint(partition);
+    }
+  }
+
+  /** Commit all that waits and close the files. */
+  close(): void {
+    while (this.commitNext());
+    for (const [partition, { log }] of this.#lanes) {
+      if (log !== null) this.#guard(partition, () => log.close());
+    }
+    this.#lanes.clear();
+  }
+
+  /** Pages of the open segments at most from now on; for tests of a full disk that empties again. */
+  setPagesMax(pagesMax: number): void {
+    for (const { log } of this.#lanes.values()) log?.segment.setPagesMax(pagesMax);
+  }
+
+  #commit(partition: PartitionId): void {
+    const lane = this.#laneOf(partition);
+    const log = lane.log;
+    invariant(log !== null, () => `partition ${partition}: records wait for a log that is not open`);
+    const { batches, bytes } = takeUpTo(lane.waiting, commitBytesMax);
+    if (lane.waiting.length > 0) this.#turns.add(partition);
+    const startedAt = this.#parts.clock.monoMs();
+    this.#guard(partition, () => {
+      log.append(batches);
+      const commitMs = this.#parts.clock.monoMs() - startedAt;
+      this.#parts.reply({ op: 'durable', partition, seq: log.last.seq, commitMs });
+      lane.ticksIdle = 0;
+      lane.unaskedBytes += bytes;
+      lane.walBytes += bytes;
+      if (lane.unaskedBytes >= checkpointBytes) this.#askForCheckpoint(partition);
+      if (lane.walBytes >= catchUpBytes) this.#unlessFull(() => this.#catchUp(lane, log));
+    });
+  }
+
+  #catchUp(lane: Lane, log: PartitionLog): void {
+    const { frames, done } = log.checkpoint(lane.walBytes < walBytesMax ? 'passive' : 'restart');
+    // Readers in the way: not again at the next commit, but a little later.
+    lane.walBytes = done === frames ? 0 : Math.max(catchUpBytes - checkpointBytes, lane.walBytes - checkpointBytes);
+  }
+
+  #askForCheckpoint(partition: PartitionId): void {
+    this.#laneOf(partition).unaskedBytes = 0;
+    this.#parts.notice({ op: 'checkpoint', partition });
+  }
+
+  #isDueForSealing({ log, failed }: Lane): boolean {
+    if (log === null || failed || log.segment.isEmpty || this.#space.level !== 'ok') return false;
+    const { segmentBytesMax, segmentAgeMsMax } = this.#parts.options;
+    return log.segment.bytes >= segmentBytesMax || this.#parts.clock.wallMs() - log.segment.header.createdAt >= segmentAgeMsMax;
+  }
+
+  #seal(partition: PartitionId): void {
+    const lane = this.#laneOf(partition);
+    invariant(lane.log !== null, () => `partition ${partition}: a log that is not open cannot be sealed`);
+    const { first, next } = lane.log.seal();
+    this.#beginSegment(partition, next);
+    this.#parts.reply({ op: 'sealed', partition, first, next });
+  }
+
+  #reopen(partition: PartitionId, after: Sequence): void {
+    const lane = this.#laneOf(partition);
+    lane.waiting.length = 0;
+    lane.failed = false;
+    this.#guard(partition, () => {
+      lane.log ??= this.#open(partition);
+      const before = lane.log.segment;
+      lane.log.reopenAfter(after);
+      if (lane.log.segment !== before) this.#beginSegment(partition, lane.log.segment.header.first);
+      this.#parts.reply({ op: 'reopened', partition });
+    });
+  }
+
+  #beginSegment(partition: PartitionId, first: Sequence): void {
+    const lane = this.#laneOf(partition);
+    lane.unaskedBytes = 0;
+    lane.walBytes = 0;
+    this.#parts.notice({ op: 'opened', partition, first });
+  }
+
+  #open(partition: PartitionId): PartitionLog {
+    const { options, clock, storage } = this.#parts;
+    const { dataDir, durability, pagesMax } = options;
+    return new PartitionLog({ dataDir, partition, options: { durability, pagesMax }, clock, storage: storage ?? segmentStorage });
+  }
+
+  /** Whatever goes wrong in `work` fails this partition and no other. */
+  #guard(partition: PartitionId, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(partition, error);
+    }
+  }
+
+  /** For work that can as well be done when the disk has room again: what is durable stays so without it. */
+  #unlessFull(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (storageFaultOf(error) !== 'disk-full') throw error;
+      if (this.#space.full()) this.#replySpace();
+    }
+  }
+
+  #fail(partition: PartitionId, error: unknown): void {
+    const fault = storageFaultOf(error);
+    // A broken invariant of ours or of the disk stops the partition; anything else is unknown and ends the thread.
+    if (!(error instanceof Error) || (fault === null && !(error instanceof InvariantError))) throw error;
+    const lane = this.#laneOf(partition);
+    lane.failed = true;
+    lane.waiting.length = 0;
+    this.#turns.delete(partition);
+    const failure = fault === 'disk-full' ? 'disk-full' : 'io';
+    const durable = lane.log?.last.seq ?? (0 as Sequence);
+    this.#parts.reply({ op: 'failed', partition, durable, failure, detail: error.message });
+    if (failure === 'disk-full' && this.#space.full()) this.#replySpace();
+  }
+
+  #replySpace(): void {
+    this.#parts.reply({ op: 'space', level: this.#space.level, freeBytes: this.#space.freeBytes });
+  }
+
+  #laneOf(partition: PartitionId): Lane {
+    const lane = this.#lanes.get(partition);
+    invariant(lane !== undefined, () => `partition ${partition} is not one of this log writer`);
+    return lane;
+  }
+}
+
+/** From the front of `waiting`, at least one; shortens it. */
+function takeUpTo(waiting: Uint8Array[], bytesMax: number): { readonly batches: Uint8Array[]; readonly bytes: number } {
+  let bytes = 0;
+  let count = 0;
+  while (count < waiting.length && bytes < bytesMax) bytes += waiting[count++]!.length;
+  return { batches: waiting.splice(0, count), bytes };
+}

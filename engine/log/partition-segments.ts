@@ -1,0 +1,119 @@
+/**
+ * The segments of one partition for reading: which are there, which have an index, and which holds a sequence.
+ *
+ * A segment ends where the next one begins, whatever else is in its file (`partition-log.ts` tells why). A sequence that is
+ * not where it should be makes this look at the directory once more, because the word of a new segment may still be on its
+ * way while the asker has already heard of its records.
+ *
+ * Owned by the reader's thread.
+ */
+import type { LogRecord } from '../event/record.js';
+import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
+import { DamageError } from './damage.js';
+import type { HandleCache } from './handle-cache.js';
+import { type IndexName, listIndexes, listSegments, partitionDir, type SegmentName } from './segment-files.js';
+import { isIntact, SegmentIndex } from './segment-index.js';
+import { SegmentReader } from './segment-reader.js';
+
+export interface SealedSegment {
+  readonly name: SegmentName;
+  readonly next: Sequence;
+}
+
+export interface PartitionSegmentsParts {
+  readonly dataDir: string;
+  readonly partition: PartitionId;
+  readonly readers: HandleCache<SegmentReader>;
+  readonly indexes: HandleCache<SegmentIndex>;
+}
+
+export class PartitionSegments {
+  readonly partition: PartitionId;
+  readonly dir: string;
+  readonly #readers: HandleCache<SegmentReader>;
+  readonly #indexes: HandleCache<SegmentIndex>;
+  #names: readonly SegmentName[] = [];
+  /** By first sequence; verified when they were found. */
+  readonly #indexOf = new Map<Sequence, IndexName>();
+
+  constructor({ dataDir, partition, readers, indexes }: PartitionSegmentsParts) {
+    this.partition = partition;
+    this.dir = partitionDir(dataDir, partition);
+    this.#readers = readers;
+    this.#indexes = indexes;
+    this.refresh();
+  }
+
+  /** Oldest first. */
+  get names(): readonly SegmentName[] {
+    return this.#names;
+  }
+
+  /** The segment that takes the appends. */
+  get open(): SegmentName | null {
+    return this.#names.at(-1) ?? null;
+  }
+
+  /** Final records before this are found through indexes: every segment before the one that begins here has one. */
+  get indexedBefore(): Sequence {
+    return this.sealed().find(({ name }) => !this.hasIndex(name.first))?.name.first ?? this.open?.first ?? noSequence;
+  }
+
+  sealed(): SealedSegment[] {
+    return this.#names.slice(0, -1).map((name, place) => ({ name, next: this.#names[place + 1]!.first }));
+  }
+
+  hasIndex(first: Sequence): boolean {
+    return this.#indexOf.has(first);
+  }
+
+  /** Look at the directory again. */
+  refresh(): void {
+    const names = listSegments(this.dir);
+    for (const { path } of this.#names) {
+      if (!names.some((name) => name.path === path)) this.#readers.drop(path);
+    }
+    this.#names = names;
+  }
+
+  /** Take in the indexes that are there and intact. What is not counts as missing, to be built again. */
+  findIndexes(): void {
+    for (const index of listIndexes(this.dir)) {
+      if (this.#indexOf.get(index.first)?.path === index.path || !isIntact(index)) continue;
+      this.#indexOf.set(index.first, index);
+    }
+  }
+
+  /** Close what is open of a segment, so that others may have its file alone. */
+  release({ path }: SegmentName): void {
+    this.#readers.drop(path);
+  }
+
+  readerOf(name: SegmentName): SegmentReader {
+    return this.#readers.get(name.path, () => new SegmentReader(name));
+  }
+
+  /** The record at `seq`, verified. Throws DamageError when it is damaged or missing. */
+  record(seq: Sequence): LogRecord {
+    const record = this.#recordIfThere(seq);
+    if (record !== null) return record;
+    this.refresh();
+    const found = this.#recordIfThere(seq);
+    if (found === null)
+      throw new DamageError('damaged', `partition ${this.partition}: the record with sequence ${seq} is missing`);
+    return found;
+  }
+
+  /** Ask the indexes, newest first, until `enough`. */
+  searchIndexes(ask: (index: SegmentIndex) => 'enough' | 'more'): void {
+    for (const { name } of this.sealed().reverse()) {
+      const index = this.#indexOf.get(name.first);
+      if (index !== undefined && ask(this.#indexes.get(index.path, () => new SegmentIndex(index))) === 'enough') return;
+    }
+  }
+
+  #recordIfThere(seq: Sequence): LogRecord | null {
+    const name = this.#names.findLast(({ first }) => first <= seq);
+    return name === undefined ? null : this.readerOf(name).record(seq);
+  }
+}

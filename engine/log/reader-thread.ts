@@ -1,0 +1,75 @@
+/**
+ * The reader's thread: ports around `LogReader`. One long task of a pool, like the log writer.
+ *
+ * A message is worked off at a time, so that a replay, which sends itself no messages but waits for `replay-next`, and the
+ * reads of running partitions take turns.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { LogReader } from './log-reader.js';
+import type { IndexReply, IndexRequest, LogOptions, ReaderReply, ReaderRequest, SegmentNotice } from './protocol.js';
+
+export interface ReaderThreadData {
+  /** `ReaderRequest` in, `ReaderReply` out: the actor host's. */
+  readonly port: MessagePort;
+  /** `SegmentNotice` in: the log writer's. */
+  readonly link: MessagePort;
+  /** `IndexRequest` out, `IndexReply` in: the main thread's, which owns the pool. */
+  readonly pool: MessagePort;
+  readonly options: Pick<LogOptions, 'dataDir' | 'partitions'>;
+}
+
+/** Ends when the host's port is closed or `close` has been carried out; rejects on a bug. All ports are to be transferred. */
+export function logReader({ port, link, pool, options }: ReaderThreadData): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const reader = new LogReader({
+      options,
+      reply: (reply) => port.postMessage(reply, movedWith(reply)),
+      index: (task) => pool.postMessage({ op: 'index', task } satisfies IndexRequest),
+    });
+    let isOpen = true;
+
+    const end = () => {
+      if (!isOpen) return;
+      isOpen = false;
+      try {
+        reader.close();
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+      for (const each of [port, link, pool]) each.close();
+    };
+    const carefully =
+      <Message>(work: (message: Message) => void) =>
+      (message: Message) => {
+        if (!isOpen) return;
+        try {
+          work(message);
+        } catch (error) {
+          reject(error);
+          end();
+        }
+      };
+
+    port.on('close', end);
+    port.on(
+      'message',
+      carefully((request: ReaderRequest) => {
+        if (request.op === 'close') end();
+        else reader.handle(request);
+      }),
+    );
+    link.on(
+      'message',
+      carefully((notice: SegmentNotice) => reader.notice(notice)),
+    );
+    pool.on(
+      'message',
+      carefully((reply: IndexReply) => reader.indexed(reply)),
+    );
+  });
+}
+
+function movedWith(reply: ReaderReply): ArrayBuffer[] {
+  return reply.op === 'replay-batch' ? [reply.batch.buffer] : [];
+}

@@ -1,0 +1,274 @@
+/**
+ * A segment being written: one SQLite file that takes the records of one partition until it is sealed.
+ *
+ * Insert only, and in the order of its primary key, so that every insert goes to the right-most page: no page is ever
+ * split or read again, and there is no secondary index (one random b-tree insert a record cut 300,000 rows/s to 55,000).
+ *
+ * `synchronous=FULL` is set after the switch to WAL and read back, because better-sqlite3's build goes to NORMAL by itself
+ * at that switch. SQLite's own checkpoints are off: they would run inside a commit; see `checkpoint` for who does it.
+ * 4 KiB pages: a lone event's commit writes one or two of them, and larger pages were not faster in batches.
+ *
+ * A segment is made under another name, with its header, and gets its own name when that is on disk. So a segment that
+ * can be seen is never half made.
+ *
+ * One instance per file and process, owned by the log writer's thread.
+ */
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { LogRecord } from '../event/record.js';
+import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
+import { InvariantError, invariant } from '../kernel/errors.js';
+import { chainOf, crcOf, crcOfRecord } from './checksum.js';
+import { DamageError } from './damage.js';
+import type { LogPosition } from './mark.js';
+import { RecordCursor } from './record-batch.js';
+import { type SegmentName, syncDir, syncFile } from './segment-files.js';
+import { type Database, openDatabase, type Statement } from './sqlite.js';
+
+/** Format of the tables below and of what is in them. */
+const formatVersion = 1;
+const pageBytes = 4096;
+/** Of each connection; the right-most path of the tree is all that appending touches. */
+const cacheKiB = 2_048;
+/** A -wal file that has grown beyond this is cut back when it is next begun from the start. */
+const walKeptBytes = 32 * 1024 * 1024;
+
+const schema = `
+  CREATE TABLE header(format INTEGER NOT NULL, partition INTEGER NOT NULL, first INTEGER NOT NULL, chain_before INTEGER NOT NULL,
+                      created_at REAL NOT NULL, crc INTEGER NOT NULL);
+  CREATE TABLE record(seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, event BLOB NOT NULL, prev INTEGER NOT NULL, at REAL NOT NULL,
+                      body BLOB NOT NULL, crc INTEGER NOT NULL, chain INTEGER NOT NULL);`;
+
+export interface SegmentHeader {
+  readonly partition: PartitionId;
+  /** Sequence of its first record, also while it has none. */
+  readonly first: Sequence;
+  /** Chain value of the record before `first`. */
+  readonly chainBefore: number;
+  readonly createdAt: WallMs;
+}
+
+export interface SegmentOptions {
+  /** `fsync`: a commit returns when it is on disk. `os`: when the operating system has it. */
+  readonly durability: 'fsync' | 'os';
+  /** Null: no quota. */
+  readonly pagesMax: number | null;
+}
+
+/** Of a checkpoint: frames in the -wal file, and how many of them are in the main file now. */
+export interface CheckpointResult {
+  readonly frames: number;
+  readonly done: number;
+}
+
+export class Segment {
+  readonly name: SegmentName;
+  readonly header: SegmentHeader;
+  readonly #database: Database;
+  readonly #begin: Statement;
+  readonly #insert: Statement;
+  readonly #commit: Statement;
+  readonly #rollback: Statement;
+  #last: LogPosition;
+  #bytes: number;
+
+  /** Make the file durable, `carried` included, and open it. `carried` starts at `header.first`. */
+  static create(
+    name: SegmentName,
+    {
+      header,
+      carried,
+      options,
+    }: { readonly header: SegmentHeader; readonly carried: readonly LogRecord[]; readonly options: SegmentOptions },
+  ): Segment {
+    const unnamed = `${name.path}.new`;
+    for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(unnamed + suffix, { force: true });
+    const database = openDatabase(unnamed, { mode: 'write' });
+    try {
+      database.pragma(`page_size = ${pageBytes}`);
+      database.pragma('synchronous = FULL');
+      database.exec(`BEGIN; ${schema}`);
+      const { partition, first, chainBefore, createdAt } = header;
+      const insertHeader = database.prepare('INSERT INTO header VALUES (?, ?, ?, ?, ?, ?)');
+      insertHeader.run(formatVersion, partition, first, chainBefore, createdAt, crcOfHeader(header));
+      insertRecords(database, { records: carried, chainBefore });
+      database.exec('COMMIT');
+      database.pragma('journal_mode = WAL');
+    } finally {
+      database.close();
+    }
+    syncFile(unnamed);
+    invariant(!existsSync(name.path), () => `a segment's name is used once, found ${name.path}`);
+    renameSync(unnamed, name.path);
+    syncDir(dirname(name.path));
+    return new Segment(name, options);
+  }
+
+  /** Open an existing file. Throws DamageError when its header or its last record is not what was written. */
+  constructor(name: SegmentName, options: SegmentOptions) {
+    this.name = name;
+    this.#database = openDatabase(name.path, { mode: 'write' });
+    try {
+      setUp(this.#database, options);
+      this.header = readHeader(this.#database, name);
+      this.#last = lastPosition(this.#database, this.header);
+      this.#bytes = (this.#database.pragma('page_count', { simple: true }) as number) * pageBytes;
+      this.#begin = this.#database.prepare('BEGIN IMMEDIATE');
+      this.#insert = this.#database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+      this.#commit = this.#database.prepare('COMMIT');
+      this.#rollback = this.#database.prepare('ROLLBACK');
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
+  }
+
+  /** The newest committed record, or what was before the first. */
+  get last(): LogPosition {
+    return this.#last;
+  }
+
+  /** About how large the file is, with what is still in its -wal. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#last.seq < this.header.first;
+  }
+
+  /**
+   * All of `batches` in one transaction, behind `last`. If it throws, nothing of them counts; whether the file can be used
+   * again is for the caller to say by the kind of error.
+   */
+  append(batches: readonly Uint8Array[]): void {
+    this.#begin.run();
+    let { seq, chain } = this.#last;
+    let bytes = 0;
+    try {
+      for (const batch of batches) {
+        const cursor = new RecordCursor(batch);
+        while (cursor.next()) {
+          if (cursor.seq !== seq + 1) throw this.#gap({ expected: seq + 1, found: cursor.seq });
+          seq = cursor.seq;
+          const crc = crcOf(cursor.record);
+          chain = chainOf(chain, crc);
+          this.#insert.run(seq, cursor.kind, cursor.event, cursor.prev, cursor.at, cursor.body, crc, chain);
+        }
+        bytes += batch.length;
+      }
+      this.#commit.run();
+    } catch (error) {
+      // SQLite has rolled back by itself after the graver errors.
+      if (this.#database.inTransaction) this.#rollback.run();
+      throw error;
+    }
+    this.#last = { seq, chain };
+    this.#bytes += bytes;
+  }
+
+  /**
+   * Move frames of the -wal file into the main file. `passive` does what it can without waiting for anybody; `restart`
+   * waits for readers, so that the next commit begins the -wal file from its start; `truncate` empties it as well.
+   */
+  checkpoint(mode: 'passive' | 'restart' | 'truncate'): CheckpointResult {
+    return runCheckpoint(this.#database, mode);
+  }
+
+  /** With durability `os`: put on disk what was handed to the operating system. */
+  syncWal(): void {
+    const wal = `${this.name.path}-wal`;
+    if (existsSync(wal)) syncFile(wal);
+  }
+
+  /** Pages at most from now on; for tests of a full disk that empties again. */
+  setPagesMax(pagesMax: number): void {
+    this.#database.pragma(`max_page_count = ${pagesMax}`);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #gap({ expected, found }: { readonly expected: number; readonly found: number }): InvariantError {
+    return new InvariantError(`partition ${this.header.partition}: expected sequence ${expected} to append, found ${found}`);
+  }
+}
+
+export function runCheckpoint(database: Database, mode: 'passive' | 'restart' | 'truncate'): CheckpointResult {
+  const [row] = database.pragma(`wal_checkpoint(${mode})`) as [{ log: number; checkpointed: number }];
+  return { frames: Math.max(0, row.log), done: Math.max(0, row.checkpointed) };
+}
+
+/** The header, verified. `name` says which segment it must be of. */
+export function readHeader(database: Database, name: SegmentName): SegmentHeader {
+  const row = database.prepare('SELECT * FROM header').get() as
+    | { format: number; partition: number; first: number; chain_before: number; created_at: number; crc: number }
+    | undefined;
+  if (row === undefined) throw new DamageError('broken', `segment ${name.path} has no header`);
+  const header: SegmentHeader = {
+    partition: row.partition as PartitionId,
+    first: row.first as Sequence,
+    chainBefore: row.chain_before,
+    createdAt: row.created_at as WallMs,
+  };
+  if (row.crc !== crcOfHeader(header)) throw new DamageError('broken', `segment ${name.path}: its header fails its checksum`);
+  if (row.format !== formatVersion)
+    throw new DamageError('broken', `segment ${name.path}: expected format ${formatVersion}, found ${row.format}`);
+  if (row.first !== name.first)
+    throw new DamageError('broken', `segment ${name.path}: its header says that it opens with sequence ${row.first}`);
+  return header;
+}
+
+function setUp(database: Database, { durability, pagesMax }: SegmentOptions): void {
+  database.pragma('journal_mode = WAL');
+  const [name, level] = durability === 'fsync' ? (['FULL', 2] as const) : (['NORMAL', 1] as const);
+  database.pragma(`synchronous = ${name}`);
+  const found = {
+    synchronous: database.pragma('synchronous', { simple: true }),
+    journal: database.pragma('journal_mode', { simple: true }),
+  };
+  invariant(
+    found.synchronous === level && found.journal === 'wal',
+    () => `expected synchronous ${level} and wal, found ${JSON.stringify(found)}`,
+  );
+  database.pragma('wal_autocheckpoint = 0');
+  database.pragma(`journal_size_limit = ${walKeptBytes}`);
+  database.pragma(`cache_size = -${cacheKiB}`);
+  if (pagesMax !== null) database.pragma(`max_page_count = ${pagesMax}`);
+}
+
+function insertRecords(
+  database: Database,
+  { records, chainBefore }: { readonly records: readonly LogRecord[]; readonly chainBefore: number },
+): void {
+  const insert = database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  let chain = chainBefore;
+  for (const record of records) {
+    const crc = crcOfRecord(record);
+    chain = chainOf(chain, crc);
+    insert.run(record.seq, record.kind, record.event, record.prev, record.at, record.body, crc, chain);
+  }
+}
+
+/** The chain is taken on from what is stored, so what is stored must fit what comes before it. */
+function lastPosition(database: Database, header: SegmentHeader): LogPosition {
+  const newest = database.prepare('SELECT seq, crc, chain FROM record ORDER BY seq DESC LIMIT 2').all() as {
+    seq: number;
+    crc: number;
+    chain: number;
+  }[];
+  const [last, before] = newest;
+  if (last === undefined) return { seq: (header.first - 1) as Sequence, chain: header.chainBefore };
+  if (chainOf(before?.chain ?? header.chainBefore, last.crc) !== last.chain) {
+    throw new DamageError(
+      'broken',
+      `partition ${header.partition}: the chain breaks at sequence ${last.seq}, the last of its segment`,
+    );
+  }
+  return { seq: last.seq as Sequence, chain: last.chain };
+}
+
+function crcOfHeader({ partition, first, chainBefore, createdAt }: SegmentHeader): number {
+  return crcOf(Buffer.from(`${formatVersion} ${partition} ${first} ${chainBefore} ${createdAt}`));
+}

@@ -1,0 +1,84 @@
+/**
+ * The log writer's thread: ports and a timer around `LogWriter`.
+ *
+ * Runs as one long task of a pool whose threads do not sleep in Atomics (else the timer would never fire). Before each
+ * commit it takes in everything that has been posted meanwhile, which is what makes a group of it: the event loop alone
+ * would hand over one message at a time.
+ */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { SystemClock } from '../kernel/clock.js';
+import { LogWriter } from './log-writer.js';
+import type { LogOptions, WriterRequest } from './protocol.js';
+
+const tickMs = 1_000;
+
+export interface WriterThreadData {
+  /** `WriterRequest` in, `WriterReply` out: the actor host's. */
+  readonly port: MessagePort;
+  /** `SegmentNotice` out: the reader's. */
+  readonly link: MessagePort;
+  readonly options: LogOptions;
+}
+
+/** Ends when the port is closed or `close` has been carried out; rejects on a bug. Both ports are to be transferred. */
+export function logWriter({ port, link, options }: WriterThreadData): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const clock = new SystemClock();
+    const writer = new LogWriter({
+      options,
+      clock,
+      reply: (reply) => port.postMessage(reply),
+      notice: (notice) => link.postMessage(notice),
+    });
+    let isOpen = true;
+
+    const end = () => {
+      if (!isOpen) return;
+      isOpen = false;
+      clearInterval(ticking);
+      try {
+        writer.close();
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+      port.close();
+      link.close();
+    };
+    const carefully = (work: () => void) => {
+      if (!isOpen) return;
+      try {
+        work();
+      } catch (error) {
+        reject(error);
+        end();
+      }
+    };
+    const take = (request: WriterRequest) => {
+      if (request.op === 'close') end();
+      else writer.submit(request);
+    };
+    const takeAll = () => {
+      while (isOpen) {
+        const next = receiveMessageOnPort(port) as { readonly message: WriterRequest } | undefined;
+        if (next === undefined) return;
+        take(next.message);
+      }
+    };
+
+    const ticking = setInterval(() => {
+      carefully(() => {
+        clock.check();
+        writer.tick();
+      });
+    }, tickMs);
+    port.on('close', end);
+    port.on('message', (request: WriterRequest) => {
+      carefully(() => {
+        take(request);
+        do takeAll();
+        while (isOpen && writer.commitNext());
+      });
+    });
+  });
+}
