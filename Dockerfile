@@ -1,0 +1,33 @@
+# docker build -t escapement .
+# docker run -p 127.0.0.1:8080:8080 -v escapement:/data -e ESCAPEMENT_INSECURE=true escapement
+
+# The full image has python3, make and g++, should better-sqlite3 have to be compiled.
+FROM node:22-bookworm AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+RUN node_modules/.bin/tsc -p tsconfig.json && rm build/.tsbuildinfo && npm prune --omit=dev
+
+FROM node:22-bookworm-slim
+WORKDIR /app
+COPY --from=build /app/package.json /app/LICENSE ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/build build
+RUN mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+
+# Inside a container only 0.0.0.0 can be reached from outside. There are no API keys yet, so it starts only when
+# ESCAPEMENT_INSECURE=true says that whoever reaches the port may do anything.
+ENV NODE_ENV=production \
+    ESCAPEMENT_HOST=0.0.0.0 \
+    ESCAPEMENT_PORT=8080 \
+    ESCAPEMENT_DATA_DIR=/data
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8080/health/live').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+
+# Attempts in flight may take 10 s to finish after SIGTERM: stop with a longer grace period than that.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "build/gateway/main.js"]
