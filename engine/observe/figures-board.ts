@@ -13,7 +13,7 @@ import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses, isFinished, type WaitReason, waitReasons } from '../event/status.js';
 import type { MonoMs, PartitionId } from '../kernel/brand.js';
 import type { CourierFigures, HostFigures, LatencyFigures, PartitionPhase } from './figures.js';
-import { type LatencyQuantiles, mergeLatency, noLatency, sumLatency } from './latency.js';
+import { LatencyRecorder, type LatencyQuantiles, mergeLatency, noLatency, sumLatency } from './latency.js';
 import { Rates, type WindowRates } from './rates.js';
 
 export const counterNames = ['accepted', 'fired', 'delivered', 'failed', 'dead', 'cancelled', 'expired', 'records'] as const;
@@ -53,6 +53,8 @@ interface HostPlace {
 export class FiguresBoard {
   readonly #hosts = new Map<number, HostPlace>();
   readonly #couriers = new Map<number, CourierFigures>();
+  /** A courier sends samples; they are gathered here, over all threads that had its number. */
+  readonly #courierDelays = new Map<number, LatencyRecorder>();
   readonly #loopDelays = new Map<string, LatencyFigures>();
   readonly #phases = new Map<PartitionId, PartitionPhase>();
   readonly #freeBytes = new Map<number, number>();
@@ -83,6 +85,9 @@ export class FiguresBoard {
 
   courier(courier: number, figures: CourierFigures): void {
     this.#couriers.set(courier, figures);
+    const delays = this.#courierDelays.get(courier) ?? new LatencyRecorder();
+    this.#courierDelays.set(courier, delays);
+    for (const delayMs of figures.loopDelaysMs) delays.record(delayMs);
   }
 
   courierGone(courier: number): void {
@@ -178,7 +183,7 @@ export class FiguresBoard {
   loopDelays(): ReadonlyMap<string, LatencyFigures> {
     const delays = new Map(this.#loopDelays);
     for (const [host, place] of this.#hosts) delays.set(`host-${host}`, place.newest.eventLoopDelay);
-    for (const [courier, figures] of this.#couriers) delays.set(`courier-${courier}`, figures.eventLoopDelay);
+    for (const [courier, recorder] of this.#courierDelays) delays.set(`courier-${courier}`, recorder.figures());
     return delays;
   }
 

@@ -53,13 +53,13 @@ export interface HostFigures {
   readonly eventLoopDelay: LatencyFigures;
 }
 
-/** From one courier. */
+/** From one courier, as `dispatch/protocol.ts` sends it. The delays are samples since its last figures, not sums. */
 export interface CourierFigures {
-  readonly inFlight: number;
-  /** Slots that hosts want and do not have yet. */
-  readonly wanted: number;
-  /** Origins with a pool at the moment. */
+  /** Attempts that run. */
+  readonly running: number;
+  /** Slots in use: granted or running. */
+  readonly taken: number;
+  /** Origins remembered. */
   readonly origins: number;
-  readonly breakersOpen: number;
-  readonly eventLoopDelay: LatencyFigures;
+  readonly loopDelaysMs: readonly number[];
 }

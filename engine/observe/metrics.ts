@@ -81,10 +81,9 @@ const families: readonly Family[] = [
   ),
   gauge('escapement_parked_commands', 'Commands that wait for facts from the disk.', (board) => one(board.level('parked'))),
   gauge('escapement_read_ahead_bytes', 'Payloads in memory ahead of their time.', (board) => one(board.level('readAheadBytes'))),
-  gauge('escapement_attempts_in_flight', 'Attempts that are running.', (board) => couriers(board, 'inFlight')),
-  gauge('escapement_slots_wanted', 'Attempts that wait for a slot at their origin.', (board) => couriers(board, 'wanted')),
-  gauge('escapement_origins', 'Origins with open connections.', (board) => couriers(board, 'origins')),
-  gauge('escapement_breakers_open', 'Origins whose circuit breaker is open.', (board) => couriers(board, 'breakersOpen')),
+  gauge('escapement_attempts_in_flight', 'Attempts that are running.', (board) => couriers(board, 'running')),
+  gauge('escapement_slots_taken', 'Slots of origins in use, granted or running.', (board) => couriers(board, 'taken')),
+  gauge('escapement_origins', 'Origins that a courier remembers.', (board) => couriers(board, 'origins')),
   gauge('escapement_partition_phase', 'The phase that a partition is in has the value 1.', partitionPhase),
   gauge('escapement_disk_free_bytes', 'Free space under the data directory.', (board) =>
     board.diskFreeBytes === null ? [] : one(board.diskFreeBytes),
@@ -140,7 +139,7 @@ function each(label: string, values: Readonly<Record<string, number>>): Sample[]
   return Object.entries(values).map(([name, value]) => ({ value, labels: { [label]: name } }));
 }
 
-function couriers(board: FiguresBoard, name: 'inFlight' | 'wanted' | 'origins' | 'breakersOpen'): Sample[] {
+function couriers(board: FiguresBoard, name: 'running' | 'taken' | 'origins'): Sample[] {
   return [...board.couriers].map(([courier, figures]) => ({ value: figures[name], labels: { courier: `${courier}` } }));
 }
 
