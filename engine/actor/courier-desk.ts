@@ -56,6 +56,13 @@ export class CourierDesk {
     else this.#reasons.set(origin, reason);
   }
 
+  /** A courier is gone, and with it what was meant for it and what it had said. */
+  forget(courier: number): void {
+    this.#outgoing[courier] = [];
+    for (const origin of [...this.#reasons.keys()]) if (this.#ports.courierOf(origin) === courier) this.#reasons.delete(origin);
+    for (const origin of [...this.#wants.keys()]) if (this.#ports.courierOf(origin) === courier) this.#wants.delete(origin);
+  }
+
   flush(): void {
     for (const [origin, count] of this.#wants) {
       const requests = this.#outgoing[this.#ports.courierOf(origin)]!;

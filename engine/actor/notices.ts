@@ -1,12 +1,8 @@
-/** From an actor host to the main thread, unasked. */
-import type { WaitReason } from '../event/status.js';
-import type { StatusChange } from '../event/status-change.js';
+/** From an actor host to the main thread, unasked. Status changes travel beside these, as bytes (`mail.ts`). */
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { HostFigures, PartitionPhase } from '../observe/figures.js';
 
 export type HostNotice =
-  /** In log order per partition, durable. Only while watched, and of a partition only behind the position that `watching` gave. */
-  | { readonly op: 'changes'; readonly changes: readonly StatusChange[] }
   /** Changes behind these positions are being sent. The answer to `watch` names every partition that works; one that comes up
    *  later (replayed, reloaded) is named by a further `watching` before its first change. `round`: of the newest `watch`, so that
    *  an answer to an earlier one is not taken for it. */
@@ -22,5 +18,3 @@ export type HostNotice =
   | { readonly op: 'clock-step'; readonly stepMs: number }
   | { readonly op: 'space'; readonly level: 'ok' | 'refuse' | 'stop'; readonly freeBytes: number }
   | { readonly op: 'drained' };
-
-export type { PartitionPhase, StatusChange, WaitReason };

@@ -26,7 +26,7 @@ import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { keepPayloadMs, readAheadMs } from '../kernel/limits.js';
 import type { SpaceLevel, WriteFailure } from '../log/protocol.js';
 import { RecordBatchBuilder } from '../log/record-batch.js';
-import type { Answer, Command, Facts, Needs, Request } from '../partition/command.js';
+import type { Answer, Command, Decision, Facts, Needs, Request } from '../partition/command.js';
 import { decide } from '../partition/decide.js';
 import { PartitionState } from '../partition/state.js';
 import { Wheel } from '../wheel/wheel.js';
@@ -37,7 +37,7 @@ import { fetchFacts, isFailure, type ReadFailure } from './facts.js';
 import type { HostCounters } from './host-counters.js';
 import type { HostPorts } from './host-ports.js';
 import { IndexedSegments } from './indexed-segments.js';
-import type { PartitionPhase } from './notices.js';
+import type { PartitionPhase } from '../observe/figures.js';
 import { Outbox } from './outbox.js';
 import { Parking, type ParkingKey } from './parking.js';
 import { type PayloadBudget, Payloads } from './payloads.js';
@@ -122,6 +122,8 @@ export class PartitionActor {
   /** Everything up to here is on disk. */
   #durable: Sequence = noSequence;
   #readyAtMs = 0 as WallMs;
+  /** Of those that were overdue when it became ready: not started yet. */
+  #overdue = 0;
 
   constructor({ partition, number, shared }: { partition: PartitionId; number: number; shared: HostShared }) {
     const { ports, reads } = shared;
@@ -159,9 +161,9 @@ export class PartitionActor {
   get parked(): number {
     return this.#parking.size;
   }
-  /** Events due before this were overdue when the partition became ready. */
-  get readyAtMs(): WallMs {
-    return this.#readyAtMs;
+  /** Events that were overdue when the partition became ready and have not started yet. */
+  get overdue(): number {
+    return this.#overdue;
   }
   /** Records that are decided and not durable. */
   get unsynced(): number {
@@ -216,6 +218,7 @@ export class PartitionActor {
     this.#durable = state.lastSeq;
     this.#indexed = new IndexedSegments(indexedBefore);
     this.#arming = { row: 0, running };
+    this.#readyAtMs = this.#tick() as number as WallMs;
     if (this.#failedCommits > 0) this.#shared.ports.toWriter({ op: 'reopen', partition: this.partition, after: this.#durable });
   }
 
@@ -230,7 +233,6 @@ export class PartitionActor {
       if (isOver()) return;
     }
     this.#arming = null;
-    this.#readyAtMs = this.#now();
     this.#setPhase('ready', null);
     const postponed = this.#postponed;
     this.#postponed = [];
@@ -239,6 +241,7 @@ export class PartitionActor {
 
   #placeRecovered(handle: Handle, running: ReadonlySet<string>): void {
     if (this.#state.columns.status(handle) !== 'DISPATCHED') {
+      if (this.#state.columns.dueAtMs(handle) < this.#readyAtMs) this.#overdue++;
       this.#arm(handle);
     } else if (running.has(formatEventId(this.#state.columns.id(handle)))) {
       this.#places.put(handle, 'running');
@@ -305,6 +308,7 @@ export class PartitionActor {
     this.#state = new PartitionState(this.partition);
     this.#wheel = new Wheel(this.#tick());
     this.#durable = noSequence;
+    this.#overdue = 0;
   }
 
   #setPhase(phase: PartitionPhase, detail: string | null): void {
@@ -332,12 +336,15 @@ export class PartitionActor {
   /** What a request is parked under; null for an event without a key, which can repeat nothing. */
   #parkingKey(command: Request): ParkingKey | null {
     if (command.op !== 'schedule') return `event:${formatEventId(command.event)}`;
+    if (!SpecHead.isReadable(command.body)) return null;
     const { tagHigh, tagLow } = this.#head.at(command.body);
     return tagHigh === 0 && tagLow === 0 ? null : `key:${tagHigh}:${tagLow}`;
   }
 
   #decideRequest({ request, command, facts }: { request: number; command: Request; facts: Facts | null }): void {
-    const { records, answer, needs } = decide(this.#state, command, { now: this.#now(), facts });
+    const decision = this.#tryDeciding({ request, command, facts });
+    if (decision === null) return;
+    const { records, answer, needs } = decision;
     if (needs !== null) {
       const key = this.#parkingKey(command);
       if (key === null) throw new InvariantError(`partition ${this.partition}: facts for an event without a key`);
@@ -354,6 +361,20 @@ export class PartitionActor {
       return;
     }
     if (answer !== null) this.#hold({ what: 'answer', request, command, answer, waitingFor });
+  }
+
+  /** Deciding changes nothing, so a request that cannot be decided harms nobody: it is refused with the reason. */
+  #tryDeciding({ request, command, facts }: { request: number; command: Request; facts: Facts | null }): Decision | null {
+    try {
+      return decide(this.#state, command, { now: this.#now(), facts });
+    } catch (error) {
+      this.#answers.refuse(
+        request,
+        'internal',
+        `the request cannot be decided: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      return null;
+    }
   }
 
   #reasonToWait(event: EventId): WaitReason | null {
@@ -469,6 +490,20 @@ export class PartitionActor {
     });
   }
 
+  /** The courier of some origins died with all that it ran and had granted: these events wait for a slot once more. */
+  courierLost(isLost: (origin: string) => boolean): void {
+    const { columns } = this.#state;
+    // If it had been asked what it runs: nothing any more.
+    this.#recovery?.courierRuns([]);
+    for (let row = 0; row < columns.rows; row++) {
+      const handle = row as Handle;
+      const place = columns.isLive(handle) ? this.#places.of(handle) : 'decided';
+      if ((place !== 'running' && place !== 'loading') || !isLost(this.#originOf(handle))) continue;
+      this.#running.delete(handle);
+      this.#wait(handle);
+    }
+  }
+
   /** A courier reports how an attempt ended. */
   ended(outcome: Outcome): void {
     if (this.#phase === 'recovering') this.#postponed.push(() => this.ended(outcome));
@@ -512,6 +547,7 @@ export class PartitionActor {
   /** A record becomes true: what it withdraws is disarmed at once; what it permits waits in the outbox. */
   #carryOut(record: LogRecord): Handle {
     const before = record.kind === recordKinds.accepted ? null : this.#state.handleOf(record.event);
+    if (before !== null && this.#overdue > 0) this.#countOverdue(before);
     if (before !== null && (record.kind === recordKinds.cancelled || record.kind === recordKinds.expired)) this.#withdraw(before);
     const acceptedSeq = before === null ? record.seq : this.#state.columns.acceptedSeq(before);
     const { handle, status, version, attempts } = this.#state.apply(record);
@@ -524,6 +560,12 @@ export class PartitionActor {
     if (isFinished(status)) this.#payloads.take(handle);
     if (status !== 'DISPATCHED') this.#places.put(handle, 'decided');
     return handle;
+  }
+
+  /** A transition of an event that was overdue: it is so no longer. */
+  #countOverdue(handle: Handle): void {
+    const { columns } = this.#state;
+    if (columns.status(handle) !== 'DISPATCHED' && columns.dueAtMs(handle) < this.#readyAtMs) this.#overdue--;
   }
 
   /** Before a cancel or an expiry: from now on nothing of it can start. */
@@ -589,6 +631,11 @@ export class PartitionActor {
     if (this.#batch.count > 0)
       this.#shared.ports.toWriter({ op: 'append', partition: this.partition, batch: this.#batch.take() });
     this.#payloads.flush();
+  }
+
+  /** Watching begins or ends: what was decided before is nobody's news. */
+  forgetChanges(): void {
+    this.#feed.clear();
   }
 
   // ---- segments ----

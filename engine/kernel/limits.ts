@@ -63,3 +63,10 @@ export const attemptsInFlightMax = 4_096;
 export const drainMsMax = 10_000;
 /** A status-stream socket that has not read this much is closed: it costs bounded memory. */
 export const streamBacklogBytesMax = 1 * MiB;
+
+/** Free space on the disk below which new work is refused, so that outcomes and cancels still fit. */
+export const freeBytesMin = 256 * MiB;
+/** Kept aside in a file, and given back for outcomes and cancels when space has run out all the same. */
+export const ballastBytes = 32 * MiB;
+/** Origins that a courier remembers; idle ones beyond it are forgotten, the longest idle first. */
+export const originsMax = 10_000;

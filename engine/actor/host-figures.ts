@@ -1,0 +1,70 @@
+/** What a host shows of itself four times a second: its counters and the sizes of what it holds. */
+import { type DeliveryType, deliveryTypes } from '../event/spec.js';
+import { type EventStatus, eventStatuses, type WaitReason, waitReasons } from '../event/status.js';
+import type { WallMs } from '../kernel/brand.js';
+import type { HostFigures, LatencyFigures } from '../observe/figures.js';
+import type { CourierDesk } from './courier-desk.js';
+import type { HostCounters } from './host-counters.js';
+import type { PartitionActor } from './partition-actor.js';
+import type { WaitingRoom } from './waiting-room.js';
+
+export interface HostParts {
+  readonly actors: readonly PartitionActor[];
+  readonly counters: HostCounters;
+  readonly desk: CourierDesk;
+  readonly waitingRoom: WaitingRoom;
+  readonly readAheadBytes: number;
+  readonly now: WallMs;
+  readonly eventLoopDelay: LatencyFigures;
+}
+
+export function figuresOf({ actors, counters, desk, waitingRoom, readAheadBytes, now, eventLoopDelay }: HostParts): HostFigures {
+  const byStatus = zeros<EventStatus>(eventStatuses);
+  const byDeliveryType = zeros<DeliveryType>(deliveryTypes);
+  const waiting = zeros<WaitReason>(waitReasons);
+  let parked = 0;
+  for (const actor of actors) {
+    for (const status of eventStatuses) byStatus[status] += actor.state.byStatus[status];
+    for (const type of deliveryTypes) byDeliveryType[type] += actor.state.byDeliveryType[type];
+    parked += actor.parked;
+  }
+  for (const origin of waitingRoom.origins()) waiting[desk.reasonFor(origin)] += waitingRoom.count(origin);
+  const { oldestDueAtMs, overdue } = waits(actors, waitingRoom);
+  return {
+    accepted: counters.accepted,
+    fired: counters.fired,
+    delivered: counters.delivered,
+    failed: counters.failed,
+    dead: counters.dead,
+    cancelled: counters.cancelled,
+    expired: counters.expired,
+    byStatus,
+    byDeliveryType,
+    waiting,
+    oldestOverdueMs: oldestDueAtMs === null ? null : Math.max(0, now - oldestDueAtMs),
+    overdue,
+    fireLag: counters.fireLag.figures(),
+    overdueLag: counters.overdueLag.figures(),
+    delivery: counters.delivery.figures(),
+    commit: counters.commit.figures(),
+    records: counters.records,
+    parked,
+    readAheadBytes,
+    eventLoopDelay,
+  };
+}
+
+function waits(actors: readonly PartitionActor[], waitingRoom: WaitingRoom): { oldestDueAtMs: number | null; overdue: number } {
+  let oldestDueAtMs: number | null = null;
+  waitingRoom.forEachHead(({ actor, handle }) => {
+    const dueAtMs = actors[actor]!.state.columns.dueAtMs(handle);
+    if (oldestDueAtMs === null || dueAtMs < oldestDueAtMs) oldestDueAtMs = dueAtMs;
+  });
+  let overdue = 0;
+  for (const actor of actors) overdue += actor.overdue;
+  return { oldestDueAtMs, overdue };
+}
+
+function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+}

@@ -1,0 +1,212 @@
+/**
+ * The thread of an actor host: ports, a timer and the clock around `ActorHost`. A long-lived task of the worker pool.
+ *
+ * Messages are taken in as they come and change nothing but queues; the work is done in turns, one at the end of each pass
+ * of the event loop in which a message came, so that all that arrived together is decided, written and answered together.
+ * Between turns a timer waits for the next deadline. It may come up to a millisecond early, since the event loop counts
+ * whole milliseconds; the wheel, which looks at the clock itself, then asks for another millisecond.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { CourierReply } from '../dispatch/protocol.js';
+import type { StatusChange } from '../event/status-change.js';
+import { SystemClock } from '../kernel/clock.js';
+import { InvariantError } from '../kernel/errors.js';
+import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
+import type { ReaderReply, WriterReply } from '../log/protocol.js';
+import { EventLoopDelay } from '../observe/event-loop.js';
+import { ActorHost } from './host.js';
+import type { HostOptions } from './host-ports.js';
+import type { HostMail, HostOrder } from './mail.js';
+import type { HostReply } from './replies.js';
+import type { HostRequest } from './requests.js';
+
+const figuresEveryMs = 250;
+const clockCheckEveryMs = 1_000;
+
+export interface HostThreadData {
+  readonly options: HostOptions;
+  /** `HostMail` to the main thread, `HostOrder` from it. */
+  readonly main: MessagePort;
+  readonly writer: MessagePort;
+  readonly reader: MessagePort;
+  /** By number; the first is the main thread's own courier. */
+  readonly couriers: readonly MessagePort[];
+}
+
+/** Ends after `close`, or when the main thread has closed its port; rejects when a neighbour thread is gone. */
+export function actorHost(data: HostThreadData): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const thread = new HostThread(data);
+    thread.run(resolve, reject);
+  });
+}
+
+class HostThread {
+  readonly #main: MessagePort;
+  readonly #writer: MessagePort;
+  readonly #reader: MessagePort;
+  readonly #couriers: MessagePort[];
+  readonly #host: ActorHost;
+  readonly #clock = new SystemClock();
+  readonly #loopDelay = new EventLoopDelay(this.#clock);
+  #replies: HostReply[] = [];
+  #changes: StatusChange[] = [];
+  #turnIsDue = false;
+  #timer: NodeJS.Timeout | null = null;
+  readonly #intervals: NodeJS.Timeout[] = [];
+  #isOpen = true;
+  #end: (error: Error | null) => void = () => undefined;
+
+  constructor({ options, main, writer, reader, couriers }: HostThreadData) {
+    this.#main = main;
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#couriers = [...couriers];
+    this.#host = new ActorHost(options, {
+      clock: this.#clock,
+      random: Math.random,
+      toWriter: (request) => writer.postMessage(request, request.op === 'append' ? [request.batch.buffer] : []),
+      toReader: (request) => reader.postMessage(request),
+      couriers: {
+        couriers: couriers.length,
+        courierOf: (origin) => courierOf(origin, couriers.length),
+        send: (courier, requests) => {
+          const bytes = encodeMessages(requests);
+          this.#couriers[courier]!.postMessage(bytes, [bytes.buffer]);
+        },
+      },
+      reply: (reply) => this.#replies.push(reply),
+      notify: (notice) => this.#mail({ op: 'notice', notice }),
+      change: (change) => this.#changes.push(change),
+    });
+  }
+
+  run(resolve: () => void, reject: (error: Error) => void): void {
+    this.#end = (error) => {
+      if (!this.#isOpen) return;
+      this.#isOpen = false;
+      if (this.#timer !== null) clearTimeout(this.#timer);
+      for (const interval of this.#intervals) clearInterval(interval);
+      this.#loopDelay.stop();
+      for (const port of [this.#main, this.#writer, this.#reader, ...this.#couriers]) port.close();
+      if (error === null) resolve();
+      else reject(error);
+    };
+    this.#listen(this.#main, 'main thread', (order: HostOrder) => this.#obey(order));
+    this.#listen(this.#writer, 'log writer', (reply: WriterReply) => this.#host.fromWriter(reply));
+    this.#listen(this.#reader, 'reader', (reply: ReaderReply) => this.#host.fromReader(reply));
+    for (const [number, port] of this.#couriers.entries()) this.#listenToCourier(number, port);
+    this.#loopDelay.start();
+    this.#intervals.push(
+      setInterval(() => this.#sendFigures(), figuresEveryMs),
+      setInterval(() => this.#checkClock(), clockCheckEveryMs),
+    );
+    this.#host.start();
+    this.#turnSoon();
+  }
+
+  #listen<Message>(port: MessagePort, name: string, take: (message: Message) => void): void {
+    port.on('message', (message: Message) => {
+      if (!this.#isOpen) return;
+      take(message);
+      this.#turnSoon();
+    });
+    // The main thread ends this one by closing its port. A disk thread that is gone ends it too: everything is replayed then.
+    port.on('close', () => this.#end(port === this.#main ? null : new InvariantError(`the ${name} of an actor host is gone`)));
+  }
+
+  /** A courier that dies is replaced by the main thread, with a port of its own. */
+  #listenToCourier(number: number, port: MessagePort): void {
+    port.on('message', (bytes: Uint8Array) => {
+      if (!this.#isOpen || this.#couriers[number] !== port) return;
+      this.#host.fromCourier(decodeMessages<CourierReply>(bytes));
+      this.#turnSoon();
+    });
+  }
+
+  #obey(order: HostOrder): void {
+    switch (order.op) {
+      case 'requests':
+        this.#host.fromRouter(decodeMessages<HostRequest>(order.bytes));
+        break;
+      case 'courier':
+        this.#couriers[order.courier]!.close();
+        this.#couriers[order.courier] = order.port;
+        this.#listenToCourier(order.courier, order.port);
+        this.#host.courierLost(order.courier);
+        break;
+      case 'close':
+        this.#close();
+        break;
+    }
+  }
+
+  #turnSoon(): void {
+    if (this.#turnIsDue || !this.#isOpen) return;
+    this.#turnIsDue = true;
+    setImmediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#turnIsDue = false;
+    if (!this.#isOpen) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const waitMs = this.#host.turn();
+    this.#sendGathered();
+    if (waitMs === 0) this.#turnSoon();
+    else if (waitMs !== null) this.#timer = setTimeout(() => this.#turn(), Math.min(Math.floor(waitMs), timerMsMax));
+  }
+
+  #sendGathered(): void {
+    if (this.#replies.length > 0) {
+      const bytes = encodeMessages(this.#replies);
+      this.#replies = [];
+      this.#mail({ op: 'replies', bytes }, [bytes.buffer]);
+    }
+    if (this.#changes.length > 0) {
+      const bytes = encodeMessages(this.#changes);
+      this.#changes = [];
+      this.#mail({ op: 'changes', bytes }, [bytes.buffer]);
+    }
+  }
+
+  #mail(mail: HostMail, transfer: ArrayBuffer[] = []): void {
+    this.#main.postMessage(mail, transfer);
+  }
+
+  #sendFigures(): void {
+    this.#mail({ op: 'notice', notice: { op: 'figures', figures: this.#host.figures(this.#loopDelay.figures()) } });
+  }
+
+  #checkClock(): void {
+    const step = this.#clock.check();
+    if (step !== null) this.#mail({ op: 'notice', notice: { op: 'clock-step', stepMs: step.stepMs } });
+    // Whatever the clock did, the wheels must see it.
+    this.#turnSoon();
+  }
+
+  /** The disk threads finish first, so that their last words are not mistaken for a failure. */
+  #close(): void {
+    for (const port of [this.#writer, this.#reader]) port.removeAllListeners('close');
+    let open = 2;
+    const closed = () => {
+      if (--open === 0) this.#end(null);
+    };
+    this.#writer.on('close', closed);
+    this.#reader.on('close', closed);
+    this.#writer.postMessage({ op: 'close' });
+    this.#reader.postMessage({ op: 'close' });
+  }
+}
+
+/** `setTimeout` turns anything above 2^31 - 1 ms into 1 ms. */
+const timerMsMax = 2 ** 31 - 1;
+
+/** LOCAL handlers are on the main thread; the origins of the others are spread over the courier threads. */
+export function courierOf(origin: string, couriers: number): number {
+  if (origin.startsWith('local:') || couriers === 1) return 0;
+  let hash = 0;
+  for (let at = 0; at < origin.length; at++) hash = Math.imul(hash ^ origin.charCodeAt(at), 0x01000193);
+  return 1 + ((hash >>> 0) % (couriers - 1));
+}

@@ -1,0 +1,324 @@
+/**
+ * Actor host: several partitions on one thread, in turns.
+ *
+ *     turn: wheels -> due slice -> mailbox (about 1 ms) -> replay (the same) -> flush to writer, reader, couriers, router
+ *
+ * Due events come first and are bounded in number; everything else gets about a millisecond a turn, so that a flood of
+ * requests or a replay never makes a tick late. A turn is run when a message has come or the next deadline is there; an
+ * idle host sleeps.
+ *
+ * Knows neither threads nor ports nor timers: `host-thread.ts` and the simulator call it and act on what `turn` returns.
+ */
+import type { CourierReply } from '../dispatch/protocol.js';
+import { noSequence, type PartitionId, type Tick } from '../kernel/brand.js';
+import { InvariantError } from '../kernel/errors.js';
+import { distributeSliceMax, dueSliceMax, turnBudgetMs, unsyncedRecordsMax } from '../kernel/limits.js';
+import type { ReaderReply, SpaceLevel, WriterReply } from '../log/protocol.js';
+import type { LatencyFigures } from '../observe/figures.js';
+import type { HostFigures } from '../observe/figures.js';
+import { DueSlice } from '../wheel/due-slice.js';
+import type { Wheel } from '../wheel/wheel.js';
+import { CourierDesk } from './courier-desk.js';
+import { HostCounters } from './host-counters.js';
+import { figuresOf } from './host-figures.js';
+import type { HostOptions, HostPorts } from './host-ports.js';
+import { PartitionActor } from './partition-actor.js';
+import { PayloadBudget } from './payloads.js';
+import { Reads } from './reads.js';
+import type { HostRequest } from './requests.js';
+import { WaitingRoom } from './waiting-room.js';
+
+type NumberedRequest = Extract<HostRequest, { readonly request: number }>;
+
+/** Requests decided between two looks at the clock. */
+const mailboxStep = 64;
+
+export class ActorHost {
+  readonly #ports: HostPorts;
+  readonly #reads: Reads;
+  readonly #desk: CourierDesk;
+  readonly #waitingRoom: WaitingRoom;
+  readonly #counters = new HostCounters();
+  readonly #payloadBudget: PayloadBudget;
+  readonly #actors: readonly PartitionActor[];
+  readonly #byPartition = new Map<PartitionId, PartitionActor>();
+  readonly #dueSlice = new DueSlice(dueSliceMax);
+  /** Actors that fire, and their wheels in the same order; made anew when a phase has changed. */
+  #firing: PartitionActor[] = [];
+  #wheels: Wheel[] = [];
+  #firingIsStale = true;
+  #mailbox: NumberedRequest[] = [];
+  #mailboxHead = 0;
+  /** Round of the newest `watch`; null while nobody watches. */
+  #watchRound: number | null = null;
+  #space: SpaceLevel = 'ok';
+  #draining = false;
+  #drainedSent = false;
+  /** Slots that were granted while nothing may start, to be asked for again. */
+  readonly #unserved = new Map<string, number>();
+
+  constructor(options: HostOptions, ports: HostPorts) {
+    this.#ports = { ...ports, notify: (notice) => this.#notify(notice) };
+    this.#notifyOut = ports.notify.bind(ports);
+    this.#reads = new Reads((request) => ports.toReader(request));
+    this.#desk = new CourierDesk(ports.couriers);
+    this.#payloadBudget = new PayloadBudget(options.readAheadBytesMax);
+    this.#waitingRoom = new WaitingRoom(({ actor, handle }, origin) => this.#actors[actor]!.isWaitingFor(handle, origin));
+    this.#actors = options.partitions.map(
+      (partition, number) =>
+        new PartitionActor({
+          partition,
+          number,
+          shared: {
+            ports: this.#ports,
+            reads: this.#reads,
+            desk: this.#desk,
+            waitingRoom: this.#waitingRoom,
+            counters: this.#counters,
+            payloadBudget: this.#payloadBudget,
+            isWatched: () => this.#watchRound !== null,
+            space: () => this.#space,
+          },
+        }),
+    );
+    for (const actor of this.#actors) this.#byPartition.set(actor.partition, actor);
+  }
+  readonly #notifyOut: HostPorts['notify'];
+
+  get actors(): readonly PartitionActor[] {
+    return this.#actors;
+  }
+
+  /** Begin to replay all partitions. */
+  start(): void {
+    for (const actor of this.#actors) actor.recover();
+  }
+
+  // ---- messages ----
+
+  fromRouter(requests: readonly HostRequest[]): void {
+    for (const request of requests) {
+      switch (request.op) {
+        case 'watch':
+          this.#watch(request);
+          break;
+        case 'drain':
+          this.#draining = true;
+          break;
+        default:
+          this.#mailbox.push(request);
+      }
+    }
+  }
+
+  fromWriter(reply: WriterReply): void {
+    if (reply.op === 'space') {
+      this.#setSpace(reply.level);
+      this.#notifyOut(reply);
+      return;
+    }
+    this.#guarded(this.#actorOf(reply.partition), (actor) => {
+      switch (reply.op) {
+        case 'durable':
+          this.#counters.commit.record(reply.commitMs);
+          actor.durableUpTo(reply.seq);
+          break;
+        case 'failed':
+          actor.writeFailed(reply);
+          break;
+        case 'sealed':
+          actor.segmentSealed(reply.next);
+          break;
+      }
+    });
+  }
+
+  fromReader(reply: ReaderReply): void {
+    if (reply.op === 'indexed') this.#guarded(this.#actorOf(reply.partition), (actor) => actor.segmentIndexed(reply));
+    else this.#reads.answered(reply);
+  }
+
+  fromCourier(replies: readonly CourierReply[]): void {
+    for (const reply of replies) {
+      switch (reply.op) {
+        case 'grant':
+          this.#granted(reply);
+          break;
+        case 'outcome':
+          this.#guarded(this.#actorOf(reply.outcome.partition), (actor) => actor.ended(reply.outcome));
+          break;
+        case 'waiting':
+          this.#desk.setReason(reply.origin, reply.reason);
+          break;
+        case 'running':
+          this.#guarded(this.#actorOf(reply.partition), (actor) => actor.courierRuns(reply.attempts));
+          break;
+      }
+    }
+  }
+
+  /** A courier died and a fresh one stands in its place: what it ran starts again, what was asked of it is asked again. */
+  courierLost(courier: number): void {
+    const isLost = (origin: string) => this.#ports.couriers.courierOf(origin) === courier;
+    this.#desk.forget(courier);
+    for (const origin of this.#waitingRoom.origins()) {
+      if (!isLost(origin)) continue;
+      for (let waiting = this.#waitingRoom.count(origin); waiting > 0; waiting--) this.#desk.want(origin);
+    }
+    for (const actor of this.#actors) this.#guarded(actor, () => actor.courierLost(isLost));
+  }
+
+  // ---- a turn ----
+
+  /** Milliseconds until the next turn is needed without a message; 0: at once; null: never. */
+  turn(): number | null {
+    const startedAt = this.#ports.clock.monoMs();
+    const isOver = () => this.#ports.clock.monoMs() - startedAt >= turnBudgetMs;
+    this.#fireDue();
+    this.#readMailbox(isOver);
+    for (const actor of this.#actors) {
+      if (actor.phase === 'recovering') this.#guarded(actor, () => actor.stepRecovery(this.#ports.clock.wallMs(), isOver));
+    }
+    for (const actor of this.#actors) actor.flush();
+    this.#desk.flush();
+    this.#noticeDrained();
+    return this.#nextTurnInMs();
+  }
+
+  #fireDue(): void {
+    if (this.#firingIsStale) this.#renewFiring();
+    const tick = Math.floor(this.#ports.clock.wallMs()) as Tick;
+    let budget = distributeSliceMax;
+    for (const wheel of this.#wheels) budget -= wheel.advance(tick, budget);
+    if (!this.#mayStart) return;
+    const count = this.#dueSlice.take(this.#wheels);
+    for (let at = 0; at < count; at++) {
+      const actor = this.#firing[this.#dueSlice.wheels[at]!]!;
+      if (actor.phase === 'ready') this.#guarded(actor, () => actor.timeHasCome(this.#dueSlice.handleAt(at), tick));
+    }
+  }
+
+  #readMailbox(isOver: () => boolean): void {
+    while (this.#mailboxHead < this.#mailbox.length && !this.#isWriterBehind) {
+      for (let step = 0; step < mailboxStep && this.#mailboxHead < this.#mailbox.length; step++) {
+        const request = this.#mailbox[this.#mailboxHead++]!;
+        this.#guarded(this.#actorOf(request.partition), (actor) => actor.receive(request.request, request));
+      }
+      if (isOver()) break;
+    }
+    if (this.#mailboxHead === this.#mailbox.length) this.#mailbox = [];
+    else if (this.#mailboxHead * 2 > this.#mailbox.length) this.#mailbox = this.#mailbox.slice(this.#mailboxHead);
+    else return;
+    this.#mailboxHead = 0;
+  }
+
+  /** Back-pressure: what the disk has not taken yet is bounded; meanwhile requests stay in the mailbox, whose size the router bounds. */
+  get #isWriterBehind(): boolean {
+    let unsynced = 0;
+    for (const actor of this.#actors) unsynced += actor.unsynced;
+    return unsynced >= unsyncedRecordsMax;
+  }
+
+  #nextTurnInMs(): number | null {
+    if (this.#mailboxHead < this.#mailbox.length && !this.#isWriterBehind) return 0;
+    if (this.#firingIsStale) return 0;
+    const now = this.#ports.clock.wallMs();
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const actor of this.#actors) {
+      if (actor.hasRecoveryWork) return 0;
+      if (actor.reloadAtMs !== null) earliest = Math.min(earliest, actor.reloadAtMs);
+    }
+    if (this.#mayStart) for (const wheel of this.#wheels) earliest = Math.min(earliest, wheel.nextDeadline() ?? earliest);
+    return earliest === Number.POSITIVE_INFINITY ? null : Math.max(0, earliest - now);
+  }
+
+  #renewFiring(): void {
+    this.#firing = this.#actors.filter((actor) => actor.phase === 'ready');
+    this.#wheels = this.#firing.map((actor) => actor.wheel);
+    this.#firingIsStale = false;
+  }
+
+  // ---- slots ----
+
+  get #mayStart(): boolean {
+    return !this.#draining && this.#space !== 'stop';
+  }
+
+  #granted({ origin, count }: { readonly origin: string; readonly count: number }): void {
+    if (!this.#mayStart) {
+      this.#desk.release(origin, count);
+      this.#unserved.set(origin, (this.#unserved.get(origin) ?? 0) + count);
+      return;
+    }
+    for (let left = count; left > 0; left--) {
+      const waiting = this.#waitingRoom.take(origin);
+      if (waiting === null) {
+        this.#desk.release(origin, left);
+        return;
+      }
+      this.#guarded(this.#actors[waiting.actor]!, (actor) => actor.granted(waiting.handle));
+    }
+  }
+
+  #setSpace(level: SpaceLevel): void {
+    this.#space = level;
+    if (level === 'stop') return;
+    for (const [origin, count] of this.#unserved) for (let left = count; left > 0; left--) this.#desk.want(origin);
+    this.#unserved.clear();
+  }
+
+  // ---- watching, stopping ----
+
+  #watch({ on, round }: { readonly on: boolean; readonly round: number }): void {
+    this.#watchRound = on ? round : null;
+    for (const actor of this.#actors) actor.forgetChanges();
+    if (!on) return;
+    const ready = this.#actors.filter((actor) => actor.phase === 'ready');
+    this.#notifyOut({ op: 'watching', round, positions: ready.map((actor) => [actor.partition, actor.state.lastSeq]) });
+  }
+
+  #notify(notice: Parameters<HostPorts['notify']>[0]): void {
+    if (notice.op === 'phase') {
+      this.#firingIsStale = true;
+      if (notice.phase === 'ready' && this.#watchRound !== null) {
+        const position = this.#byPartition.get(notice.partition)?.state.lastSeq ?? noSequence;
+        this.#notifyOut({ op: 'watching', round: this.#watchRound, positions: [[notice.partition, position]] });
+      }
+    }
+    this.#notifyOut(notice);
+  }
+
+  #noticeDrained(): void {
+    if (!this.#draining || this.#drainedSent || this.#mailboxHead < this.#mailbox.length) return;
+    if (!this.#actors.every((actor) => actor.isIdle)) return;
+    this.#drainedSent = true;
+    this.#notifyOut({ op: 'drained' });
+  }
+
+  figures(eventLoopDelay: LatencyFigures): HostFigures {
+    return figuresOf({
+      actors: this.#actors,
+      counters: this.#counters,
+      desk: this.#desk,
+      waitingRoom: this.#waitingRoom,
+      readAheadBytes: this.#payloadBudget.bytes,
+      now: this.#ports.clock.wallMs(),
+      eventLoopDelay,
+    });
+  }
+
+  #actorOf(partition: PartitionId): PartitionActor {
+    const actor = this.#byPartition.get(partition);
+    if (actor === undefined) throw new InvariantError(`partition ${partition} is not one of this host's`);
+    return actor;
+  }
+
+  /** What breaks in one partition stops that partition and says so; the others go on. */
+  #guarded(actor: PartitionActor, run: (actor: PartitionActor) => void): void {
+    try {
+      run(actor);
+    } catch (error) {
+      actor.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+  }
+}

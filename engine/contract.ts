@@ -1,0 +1,36 @@
+/**
+ * What an engine can be asked: the one set of calls for the gateway, an embedding program and a front door yet to come.
+ *
+ * Whatever changes something answers when it is durable; what is refused rejects with `EngineError`.
+ */
+import type { DeliveryType } from './event/spec.js';
+import type { EventView, HistoryEntry } from './event/view.js';
+import type { Health } from './health-board.js';
+import type { EngineError } from './kernel/errors.js';
+import type { Statistics } from './observe/figures-board.js';
+import type { NewEvent, ScheduleResult } from './router/router.js';
+import type { StatusFilter } from './status/filter.js';
+import type { StatusListener, Subscription } from './status/status-hub.js';
+
+export interface Engine {
+  schedule(event: NewEvent): Promise<ScheduleResult>;
+  /** Aligned with `events`; one bad event never fails the others. */
+  scheduleBatch(events: readonly NewEvent[]): Promise<readonly (ScheduleResult | EngineError)[]>;
+  /** `not-found` also for a text that is no id. */
+  get(id: string): Promise<EventView>;
+  /** Oldest first. */
+  history(id: string): Promise<readonly HistoryEntry[]>;
+  /** The cancelled event, also when it had been cancelled before. Once it resolves, no attempt starts. */
+  cancel(id: string): Promise<EventView>;
+  /** Changes after the moment of the call that match, in order per event. */
+  subscribe(filter: StatusFilter, listener: StatusListener): Promise<Subscription>;
+  /** Merged figures of all threads, at most a quarter of a second old. */
+  statistics(): Statistics;
+  health(): Health;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  /** Null: allowed. Else the reason: egress forbids the literal address, no such handler, NATS is not configured. */
+  checkDestination(type: DeliveryType, destination: string): string | null;
+  /** Refuses new requests, fires nothing more, lets attempts in flight end (10 s at most), closes the files. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,114 @@
+/**
+ * All couriers of a node: number 0 on the main thread for the handlers of an embedding program (`LOCAL`), the others each on
+ * a thread of its own for everything that crosses a network.
+ *
+ * A courier thread that dies is replaced; every host gets a port to the fresh one and starts again what the old one ran.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { type CourierPorts, runCourierOn } from './dispatch/courier-ports.js';
+import type { CourierThreadData, CourierThreadOptions } from './dispatch/courier-thread.js';
+import { LocalDeliverer, type LocalHandler } from './dispatch/local-deliverer.js';
+import type { CourierControl, CourierNotice } from './dispatch/protocol.js';
+import { SystemTiming } from './dispatch/timing.js';
+import type { ThreadPool } from './kernel/thread-pool.js';
+
+export interface CourierCrewParts {
+  readonly threads: number;
+  readonly pool: ThreadPool;
+  readonly options: CourierThreadOptions;
+  readonly handlers: Readonly<Record<string, LocalHandler>>;
+  notice(courier: number, notice: CourierNotice): void;
+  /** A fresh courier stands in the place of one that died; `connect` gives a host its port. */
+  replaced(courier: number, error: Error): void;
+  /** A host broke the slot protocol with the courier on this thread: a bug, that host must start anew. */
+  broken(host: number, error: unknown): void;
+}
+
+class CourierThread {
+  readonly control: MessagePort;
+  readonly ended: Promise<void>;
+
+  constructor({ pool, options }: CourierCrewParts) {
+    const channel = new MessageChannel();
+    this.control = channel.port1;
+    this.ended = pool.run<CourierThreadData>({
+      module: new URL('./dispatch/courier-thread.js', import.meta.url),
+      name: 'runCourierThread',
+      data: { options, workerPort: channel.port2 },
+      transfer: [channel.port2],
+    });
+  }
+
+  tell(order: CourierControl, transfer: readonly MessagePort[] = []): void {
+    this.control.postMessage(order, [...transfer]);
+  }
+}
+
+export class CourierCrew {
+  readonly #parts: CourierCrewParts;
+  readonly #local: CourierPorts;
+  readonly #threads: CourierThread[] = [];
+  #isClosing = false;
+  /** Called by each `drained` notice while draining. */
+  #drained: () => void = () => undefined;
+
+  constructor(parts: CourierCrewParts) {
+    this.#parts = parts;
+    this.#local = runCourierOn({
+      options: parts.options,
+      deliverer: new LocalDeliverer(parts.handlers),
+      timing: new SystemTiming(),
+      failed: (host, error) => parts.broken(host, error),
+    });
+    for (let thread = 0; thread < parts.threads; thread++) this.#start(thread);
+  }
+
+  /** How many a host must be connected to. */
+  get size(): number {
+    return 1 + this.#threads.length;
+  }
+
+  /** The host's end of a new connection; what it had under the same number is void. */
+  connect(courier: number, host: number): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    if (courier === 0) this.#local.attach(host, port1);
+    else this.#threads[courier - 1]!.tell({ op: 'attach', host, port: port1 }, [port1]);
+    return port2;
+  }
+
+  /** No new attempts; resolves when none is running, or after `drainMs`. */
+  async drain(drainMs: number): Promise<void> {
+    let open = this.#threads.length;
+    const threads = new Promise<void>((resolve) => {
+      this.#drained = () => {
+        open--;
+        if (open <= 0) resolve();
+      };
+      if (open === 0) resolve();
+    });
+    for (const thread of this.#threads) thread.tell({ op: 'drain', drainMs });
+    await Promise.all([this.#local.drain(drainMs), threads]);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    for (const thread of this.#threads) thread.tell({ op: 'close' });
+    await Promise.allSettled([this.#local.close(), ...this.#threads.map((thread) => thread.ended)]);
+  }
+
+  #start(index: number): void {
+    const thread = new CourierThread(this.#parts);
+    this.#threads[index] = thread;
+    thread.control.on('message', (notice: CourierNotice) => {
+      if (notice.op === 'drained') this.#drained();
+      this.#parts.notice(index + 1, notice);
+    });
+    thread.ended.catch((error: unknown) => {
+      thread.control.close();
+      if (this.#isClosing) return;
+      this.#drained();
+      this.#start(index);
+      this.#parts.replaced(index + 1, error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+}

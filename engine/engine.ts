@@ -1,0 +1,359 @@
+/**
+ * One engine: which parts there are, how they are connected, in which order they start and stop. What happens inside them is
+ * theirs.
+ *
+ *     start: data directory (locked) -> couriers -> host groups -> every partition replays its log
+ *     stop:  refuse requests -> fire nothing more -> attempts in flight end (10 s at most) -> everything durable -> files closed
+ *
+ * The main thread's part. Requests go through the router, status changes through the hub, figures to the board.
+ */
+import type { Config } from './config.js';
+import type { Engine } from './contract.js';
+import type { HostMail } from './actor/mail.js';
+import type { HostNotice } from './actor/notices.js';
+import type { HostReply } from './actor/replies.js';
+import { CourierCrew } from './courier-crew.js';
+import { createEgressPolicy, type EgressPolicy, parseEgressAllow } from './dispatch/egress.js';
+import type { LocalHandler } from './dispatch/local-deliverer.js';
+import type { DeliveryType } from './event/spec.js';
+import type { EventView, HistoryEntry } from './event/view.js';
+import type { StatusChange } from './event/status-change.js';
+import { type Health, HealthBoard } from './health-board.js';
+import { HostGroup } from './host-group.js';
+import type { PartitionId } from './kernel/brand.js';
+import { EngineError } from './kernel/errors.js';
+import {
+  attemptsInFlightMax,
+  ballastBytes,
+  drainMsMax,
+  freeBytesMin,
+  originsMax,
+  readAheadBytesMax,
+  segmentAgeMsMax,
+  segmentBytesMax,
+} from './kernel/limits.js';
+import { SystemClock } from './kernel/clock.js';
+import { decodeMessages } from './kernel/message-codec.js';
+import { ThreadPool } from './kernel/thread-pool.js';
+import { version } from './kernel/version.js';
+import { type DataDir, openDataDir } from './log/data-dir.js';
+import type { IndexReply, IndexRequest, IndexTask, LogOptions } from './log/protocol.js';
+import { EventLoopDelay } from './observe/event-loop.js';
+import { FiguresBoard, type Statistics } from './observe/figures-board.js';
+import type { Logger } from './observe/logger.js';
+import { Metrics } from './observe/metrics.js';
+import { HostLink } from './router/host-link.js';
+import { type NewEvent, Router, type ScheduleResult } from './router/router.js';
+import type { StatusFilter } from './status/filter.js';
+import { StatusHub, type StatusListener, type Subscription } from './status/status-hub.js';
+
+/** What an engine needs of the configuration. */
+export type EngineConfig = Pick<
+  Config,
+  | 'dataDir'
+  | 'partitions'
+  | 'actorThreads'
+  | 'durability'
+  | 'webhookSecrets'
+  | 'egress'
+  | 'egressAllow'
+  | 'originConcurrency'
+  | 'breaker'
+>;
+
+export interface EngineOptions {
+  readonly config: EngineConfig;
+  readonly logger: Logger;
+  /** Handlers for `delivery_type: LOCAL`, by the name that events give as their destination. */
+  readonly deliver?: Readonly<Record<string, LocalHandler>>;
+  /** How the log is kept, for tests of small segments and full disks. */
+  readonly log?: Partial<Pick<LogOptions, 'segmentBytesMax' | 'segmentAgeMsMax' | 'freeBytesMin' | 'ballastBytes' | 'pagesMax'>>;
+}
+
+/** Several hosts deserve several couriers; on a small machine one thread does the webhooks of all. */
+const hostsPerCourier = 4;
+const sampleEveryMs = 1_000;
+const refreshCursorsEveryMs = 5_000;
+/** A group that dies again at once would spin; it is started anew after this long. */
+const restartWaitMs = 250;
+
+export class NodeEngine implements Engine {
+  readonly #options: EngineOptions;
+  readonly #logger: Logger;
+  readonly #dataDir: DataDir;
+  readonly #threads: ThreadPool;
+  readonly #shortTasks = new ThreadPool({ threads: 1, keepAlive: false });
+  readonly #egress: EgressPolicy;
+  readonly #crew: CourierCrew;
+  readonly #groups: readonly HostGroup[];
+  readonly #links: readonly HostLink[];
+  readonly #router: Router;
+  readonly #hub: StatusHub;
+  readonly #board = new FiguresBoard();
+  readonly #health: HealthBoard;
+  readonly #metrics: Metrics;
+  readonly #clock = new SystemClock();
+  readonly #loopDelay = new EventLoopDelay(this.#clock);
+  readonly #intervals: NodeJS.Timeout[] = [];
+  #drainedHosts = new Set<number>();
+  #hostDrained: () => void = () => undefined;
+  #isStopping = false;
+
+  /** Throws StartError when the data directory cannot be used, with nothing touched. */
+  constructor(options: EngineOptions) {
+    const { config, logger } = options;
+    const { partitions, actorThreads } = config;
+    this.#options = options;
+    this.#logger = logger.child({ component: 'engine' });
+    this.#egress = createEgressPolicy({ mode: config.egress, allow: parseEgressAllow(config.egressAllow.join(',')) });
+    this.#dataDir = openDataDir({ dataDir: config.dataDir, partitions });
+    const courierThreads = Math.max(1, Math.floor(actorThreads / hostsPerCourier));
+    this.#threads = new ThreadPool({ threads: 3 * actorThreads + courierThreads, keepAlive: true });
+    this.#health = new HealthBoard(partitions);
+    this.#metrics = new Metrics({ board: this.#board, version });
+    this.#hub = new StatusHub({
+      partitions,
+      hosts: actorThreads,
+      watch: ({ host, on, round }) => this.#links[host]!.send({ op: 'watch', on, round }),
+      listenerFailed: (error) => this.#logger.error({ err: error }, 'a status listener failed and was closed'),
+    });
+    this.#crew = new CourierCrew({
+      threads: courierThreads,
+      pool: this.#threads,
+      handlers: options.deliver ?? {},
+      options: {
+        originConcurrency: config.originConcurrency,
+        attemptsInFlightMax,
+        breaker: config.breaker,
+        originsMax,
+        egress: config.egress,
+        egressAllow: config.egressAllow.join(','),
+        webhookSecrets: config.webhookSecrets.length > 0 ? config.webhookSecrets : [this.#dataDir.webhookSecret],
+        version,
+      },
+      notice: (courier, notice) => {
+        if (notice.op === 'figures') this.#board.courier(courier, notice.figures);
+      },
+      replaced: (courier, error) => this.#courierReplaced(courier, error),
+      broken: (host, error) => this.#logger.error({ err: error, host }, 'an actor host broke the slot protocol'),
+    });
+    const hosts = Array.from({ length: actorThreads }, (_, host) => host);
+    this.#groups = hosts.map((host) => this.#groupOf(host));
+    this.#links = hosts.map(
+      (host) =>
+        new HostLink((bytes) => {
+          this.#groups[host]!.post({ op: 'requests', bytes }, [bytes.buffer]);
+        }),
+    );
+    this.#router = new Router({ partitions, linkOf: (partition) => this.#links[partition % actorThreads]! });
+  }
+
+  /** Brings the threads up; partitions become ready one by one, and requests to them wait until then. */
+  start(): void {
+    for (const group of this.#groups) group.start();
+    this.#loopDelay.start();
+    this.#intervals.push(
+      setInterval(() => this.#sample(), sampleEveryMs),
+      setInterval(() => this.#hub.refresh(), refreshCursorsEveryMs),
+    );
+  }
+
+  schedule(event: NewEvent): Promise<ScheduleResult> {
+    return this.#router.schedule(event);
+  }
+  scheduleBatch(events: readonly NewEvent[]): Promise<readonly (ScheduleResult | EngineError)[]> {
+    return this.#router.scheduleBatch(events);
+  }
+  get(id: string): Promise<EventView> {
+    return this.#router.get(id);
+  }
+  history(id: string): Promise<readonly HistoryEntry[]> {
+    return this.#router.history(id);
+  }
+  cancel(id: string): Promise<EventView> {
+    return this.#router.cancel(id);
+  }
+  subscribe(filter: StatusFilter, listener: StatusListener): Promise<Subscription> {
+    return this.#hub.subscribe(filter, listener);
+  }
+  statistics(): Statistics {
+    return this.#board.statistics();
+  }
+  health(): Health {
+    return this.#health.health({ overdue: this.#board.level('overdue') });
+  }
+  metrics(): Promise<string> {
+    return this.#metrics.text();
+  }
+
+  /** Null: allowed. Else the reason. */
+  checkDestination(type: DeliveryType, destination: string): string | null {
+    switch (type) {
+      case 'HTTP':
+        return this.#egress.checkLiteral(new URL(destination).hostname);
+      case 'LOCAL':
+        return Object.hasOwn(this.#options.deliver ?? {}, destination) ? null : `no handler named "${destination}" is registered`;
+      case 'NATS':
+        return 'NATS is not configured';
+    }
+  }
+
+  /** Everything acknowledged is on disk anyway; this lets attempts in flight end and record how. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#health.stopping();
+    for (const link of this.#links) link.close(new EngineError('stopping', 'the engine is shutting down'));
+    const drained = this.#untilHostsDrained();
+    for (const link of this.#links) link.send({ op: 'drain' });
+    await this.#crew.drain(drainMsMax);
+    await drained;
+    await Promise.all(this.#groups.map((group) => group.close()));
+    await this.#crew.close();
+    for (const interval of this.#intervals) clearInterval(interval);
+    this.#loopDelay.stop();
+    await Promise.all([this.#threads.close(), this.#shortTasks.close()]);
+    this.#dataDir.close();
+  }
+
+  /** Or until attempts that hang have had their time: those start again under the same number after the next start. */
+  #untilHostsDrained(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, drainMsMax);
+      this.#hostDrained = () => {
+        if (this.#drainedHosts.size < this.#groups.length) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #groupOf(host: number): HostGroup {
+    const { config, log } = this.#options;
+    const partitions = Array.from({ length: config.partitions }, (_, partition) => partition as PartitionId);
+    const own = partitions.filter((partition) => partition % config.actorThreads === host);
+    return new HostGroup({
+      number: host,
+      pool: this.#threads,
+      options: { partitions: own, readAheadBytesMax },
+      log: {
+        dataDir: config.dataDir,
+        partitions: own,
+        durability: config.durability,
+        segmentBytesMax,
+        segmentAgeMsMax,
+        freeBytesMin,
+        ballastBytes,
+        pagesMax: null,
+        ...log,
+      },
+      connectCouriers: () => Array.from({ length: this.#crew.size }, (_, courier) => this.#crew.connect(courier, host)),
+      mail: (mail) => this.#take(host, mail),
+      index: (request) => this.#index(request),
+      died: (error) => this.#groupDied(host, error),
+    });
+  }
+
+  #take(host: number, mail: HostMail): void {
+    switch (mail.op) {
+      case 'replies':
+        this.#links[host]!.answered(decodeMessages<HostReply>(mail.bytes));
+        break;
+      case 'changes':
+        this.#hub.publish(decodeMessages<StatusChange>(mail.bytes));
+        break;
+      case 'notice':
+        this.#heed(host, mail.notice);
+        break;
+    }
+  }
+
+  #heed(host: number, notice: HostNotice): void {
+    switch (notice.op) {
+      case 'watching':
+        this.#hub.watching({ host, round: notice.round, positions: notice.positions });
+        break;
+      case 'phase':
+        this.#board.phase(notice.partition, notice.phase);
+        if (this.#health.phase(notice)) this.#logPhase(notice);
+        break;
+      case 'figures':
+        this.#board.host(host, notice.figures);
+        break;
+      case 'clock-step':
+        this.#logger.warn({ host, stepMs: Math.round(notice.stepMs) }, 'the wall clock was stepped');
+        break;
+      case 'space':
+        this.#board.freeBytes(host, notice.freeBytes);
+        if (this.#health.space(host, notice.level)) {
+          this.#logger.warn({ level: notice.level, freeBytes: notice.freeBytes }, 'free disk space');
+        }
+        break;
+      case 'drained':
+        this.#drainedHosts.add(host);
+        this.#hostDrained();
+        break;
+    }
+  }
+
+  #logPhase({ partition, phase, detail }: Extract<HostNotice, { op: 'phase' }>): void {
+    const fields = { partition, phase, detail };
+    if (phase === 'failed') this.#logger.error(fields, 'a partition has stopped');
+    else if (detail !== null) this.#logger.warn(fields, 'a partition is replayed');
+    else this.#logger.info(fields, phase === 'ready' ? 'a partition is ready' : 'a partition is replayed');
+  }
+
+  #groupDied(host: number, error: Error): void {
+    this.#logger.error({ host, err: error }, 'an actor host died; its partitions are replayed on fresh threads');
+    this.#board.hostGone(host);
+    this.#links[host]!.lost('its actor host died');
+    if (this.#isStopping) {
+      this.#drainedHosts.add(host);
+      this.#hostDrained();
+      return;
+    }
+    setTimeout(() => {
+      if (this.#isStopping) return;
+      this.#groups[host]!.start();
+      this.#hub.hostStarted(host);
+    }, restartWaitMs);
+  }
+
+  #courierReplaced(courier: number, error: Error): void {
+    this.#logger.error({ courier, err: error }, 'a courier died; what it ran is started again');
+    this.#board.courierGone(courier);
+    for (const group of this.#groups) {
+      const port = this.#crew.connect(courier, group.number);
+      group.post({ op: 'courier', courier, port }, [port]);
+    }
+  }
+
+  async #index({ task }: IndexRequest): Promise<IndexReply> {
+    try {
+      await this.#shortTasks.run<IndexTask>({
+        module: new URL('./log/index-task.js', import.meta.url),
+        name: 'indexSegment',
+        data: task,
+        transfer: [],
+      });
+      return { op: 'index', task, detail: null };
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      this.#logger.error({ partition: task.partition, segment: task.first, detail }, 'a segment could not be indexed');
+      return { op: 'index', task, detail };
+    }
+  }
+
+  #sample(): void {
+    this.#clock.check();
+    this.#board.sampleRates(this.#clock.monoMs());
+    this.#board.loopDelay('main', this.#loopDelay.figures());
+  }
+}
+
+/** Opens the data directory and brings the engine up; partitions become ready behind it. Throws StartError when it cannot be. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const engine = new NodeEngine(options);
+  engine.start();
+  return engine;
+}

@@ -1,0 +1,89 @@
+/**
+ * Is it working? One component for each partition, and the disk.
+ *
+ * recovering: some partition is still replaying; degraded: some partition has stopped or the disk is nearly full, the rest
+ * works; stopping: shutting down. Ready means that events are taken: not while recovering or stopping, nor when no
+ * partition works.
+ */
+import type { PartitionId } from './kernel/brand.js';
+import type { SpaceLevel } from './log/protocol.js';
+import type { PartitionPhase } from './observe/figures.js';
+
+export type HealthStatus = 'ready' | 'recovering' | 'stopping' | 'degraded';
+
+/** JSON-ready, named as the contract names it. */
+export interface Health {
+  readonly status: HealthStatus;
+  readonly components: readonly { readonly name: string; readonly status: string; readonly detail: string | null }[];
+  /** `overdue`: events that were due while the engine was down and have not started yet. */
+  readonly recovery: { readonly overdue: number; readonly done_at: string | null };
+}
+
+interface PartitionHealth {
+  phase: PartitionPhase;
+  detail: string | null;
+}
+
+export class HealthBoard {
+  readonly #partitions: PartitionHealth[];
+  readonly #space = new Map<number, SpaceLevel>();
+  #isStopping = false;
+
+  constructor(partitions: number) {
+    this.#partitions = Array.from({ length: partitions }, () => ({ phase: 'recovering', detail: null }));
+  }
+
+  /** Whether anything has changed. */
+  phase({ partition, phase, detail }: { partition: PartitionId; phase: PartitionPhase; detail: string | null }): boolean {
+    const known = this.#partitions[partition]!;
+    const changed = known.phase !== phase || known.detail !== detail;
+    known.phase = phase;
+    known.detail = detail;
+    return changed;
+  }
+
+  /** Whether anything has changed. */
+  space(host: number, level: SpaceLevel): boolean {
+    const changed = (this.#space.get(host) ?? 'ok') !== level;
+    this.#space.set(host, level);
+    return changed;
+  }
+
+  stopping(): void {
+    this.#isStopping = true;
+  }
+
+  health({ overdue }: { readonly overdue: number }): Health {
+    const components = this.#partitions.map(({ phase, detail }, partition) => ({
+      name: `partition ${partition}`,
+      status: phase as string,
+      detail: detail === null ? null : firstLine(detail),
+    }));
+    const worst = this.#worstSpace();
+    components.push({ name: 'disk', status: worst === 'ok' ? 'ready' : 'degraded', detail: spaceDetail[worst] });
+    return { status: this.#status(worst), components, recovery: { overdue, done_at: null } };
+  }
+
+  #status(space: SpaceLevel): HealthStatus {
+    if (this.#isStopping) return 'stopping';
+    if (this.#partitions.some(({ phase }) => phase === 'recovering')) return 'recovering';
+    if (space !== 'ok' || this.#partitions.some(({ phase }) => phase === 'failed')) return 'degraded';
+    return 'ready';
+  }
+
+  #worstSpace(): SpaceLevel {
+    const levels = [...this.#space.values()];
+    return levels.includes('stop') ? 'stop' : levels.includes('refuse') ? 'refuse' : 'ok';
+  }
+}
+
+const spaceDetail: Readonly<Record<SpaceLevel, string | null>> = {
+  ok: null,
+  refuse: 'nearly full: new events are refused',
+  stop: 'full: nothing is started any more',
+};
+
+/** A stack belongs into the log, not into an answer. */
+function firstLine(detail: string): string {
+  return detail.split('\n', 1)[0]!;
+}

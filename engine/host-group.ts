@@ -1,0 +1,107 @@
+/**
+ * One actor host with its disk threads: three threads that live and die together.
+ *
+ *     main <--> host <--> log writer --(segments)--> reader
+ *                 \<----------------------------------/
+ *
+ * The host holds what the disk threads have not written, and the disk threads hold files that only one of them may write.
+ * When one of the three dies, the others cannot go on with a stranger in its place; so all three end, and three fresh ones
+ * replay from disk. Ending is a chain: the main thread closes its port to the host, the host its ports to the others.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { HostThreadData } from './actor/host-thread.js';
+import type { HostMail, HostOrder } from './actor/mail.js';
+import type { HostOptions } from './actor/host-ports.js';
+import type { ThreadPool } from './kernel/thread-pool.js';
+import type { IndexReply, IndexRequest, LogOptions } from './log/protocol.js';
+import type { ReaderThreadData } from './log/reader-thread.js';
+import type { WriterThreadData } from './log/writer-thread.js';
+
+export interface HostGroupParts {
+  readonly number: number;
+  readonly pool: ThreadPool;
+  readonly options: HostOptions;
+  readonly log: LogOptions;
+  /** A port to each courier for a host that is about to start. */
+  connectCouriers(): readonly MessagePort[];
+  mail(mail: HostMail): void;
+  /** Builds the index of a sealed segment; resolves to what went wrong, or null. */
+  index(request: IndexRequest): Promise<IndexReply>;
+  /** All three have ended although nobody asked them to; `restart` brings fresh ones. */
+  died(error: Error): void;
+}
+
+export class HostGroup {
+  readonly #parts: HostGroupParts;
+  #main: MessagePort | null = null;
+  #ended: Promise<void> = Promise.resolve();
+  #isClosing = false;
+
+  constructor(parts: HostGroupParts) {
+    this.#parts = parts;
+  }
+
+  get number(): number {
+    return this.#parts.number;
+  }
+
+  start(): void {
+    const { pool, options, log } = this.#parts;
+    const main = new MessageChannel();
+    const writer = new MessageChannel();
+    const reader = new MessageChannel();
+    const link = new MessageChannel();
+    const indexing = new MessageChannel();
+    const couriers = this.#parts.connectCouriers();
+    this.#main = main.port1;
+    main.port1.on('message', (mail: HostMail) => this.#parts.mail(mail));
+    indexing.port1.on('message', (request: IndexRequest) => {
+      this.#parts.index(request).then((reply) => indexing.port1.postMessage(reply));
+    });
+    const tasks = [
+      pool.run<HostThreadData>({
+        module: new URL('./actor/host-thread.js', import.meta.url),
+        name: 'actorHost',
+        data: { options, main: main.port2, writer: writer.port1, reader: reader.port1, couriers },
+        transfer: [main.port2, writer.port1, reader.port1, ...couriers],
+      }),
+      pool.run<WriterThreadData>({
+        module: new URL('./log/writer-thread.js', import.meta.url),
+        name: 'logWriter',
+        data: { port: writer.port2, link: link.port1, options: log },
+        transfer: [writer.port2, link.port1],
+      }),
+      pool.run<ReaderThreadData>({
+        module: new URL('./log/reader-thread.js', import.meta.url),
+        name: 'logReader',
+        data: { port: reader.port2, link: link.port2, pool: indexing.port2, options: log },
+        transfer: [reader.port2, link.port2, indexing.port2],
+      }),
+    ];
+    let failure: Error | null = null;
+    for (const task of tasks) {
+      task.catch((error: unknown) => {
+        failure ??= error instanceof Error ? error : new Error(String(error));
+        main.port1.close();
+      });
+    }
+    this.#ended = Promise.allSettled(tasks).then(() => {
+      main.port1.close();
+      indexing.port1.close();
+      this.#main = null;
+      if (!this.#isClosing) this.#parts.died(failure ?? new Error('an actor host ended without being asked'));
+    });
+  }
+
+  /** To nobody while it is down: the link has refused what was open, and settles what comes. */
+  post(order: HostOrder, transfer: readonly (ArrayBuffer | MessagePort)[]): void {
+    this.#main?.postMessage(order, [...transfer]);
+  }
+
+  /** Everything written, files closed, threads ended. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.post({ op: 'close' }, []);
+    await this.#ended;
+  }
+}

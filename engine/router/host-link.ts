@@ -1,0 +1,111 @@
+/**
+ * The main thread's end of one actor host: numbers requests, sends what came in one pass of the event loop as one batch,
+ * and matches the replies.
+ *
+ * Bounded: beyond `mailboxItemsMax` requests or `mailboxBytesMax` bytes without an answer a request is refused as
+ * `overloaded`, and nothing of it was written. When the host dies every open request is settled: a read may be repeated, of
+ * a write nobody knows the outcome.
+ */
+import type { HostReply } from '../actor/replies.js';
+import type { HostRequest } from '../actor/requests.js';
+import { EngineError } from '../kernel/errors.js';
+import { formatEventId } from '../kernel/event-id.js';
+import { mailboxBytesMax, mailboxItemsMax } from '../kernel/limits.js';
+import { encodeMessages } from '../kernel/message-codec.js';
+
+type Numbered = Extract<HostRequest, { readonly request: number }>;
+/** A request before it has its number. */
+export type Unnumbered = Numbered extends infer Request ? (Request extends Numbered ? Omit<Request, 'request'> : never) : never;
+export type Accepted = Exclude<HostReply, { readonly op: 'refused' }>;
+
+interface Open {
+  readonly request: Unnumbered;
+  readonly resolve: (reply: Accepted) => void;
+  readonly reject: (error: EngineError) => void;
+}
+
+export class HostLink {
+  readonly #post: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly #open = new Map<number, Open>();
+  #openBytes = 0;
+  #outgoing: HostRequest[] = [];
+  #flushIsDue = false;
+  #lastRequest = 0;
+  /** Null: it takes requests. */
+  #closedBecause: EngineError | null = null;
+
+  constructor(post: (bytes: Uint8Array<ArrayBuffer>) => void) {
+    this.#post = post;
+  }
+
+  /** Rejects with EngineError: what the host refused, or why it was not asked. */
+  ask(request: Unnumbered): Promise<Accepted> {
+    if (this.#closedBecause !== null) return Promise.reject(this.#closedBecause);
+    if (this.#open.size >= mailboxItemsMax || this.#openBytes >= mailboxBytesMax) {
+      return Promise.reject(new EngineError('overloaded', `${this.#open.size} requests wait for partition ${request.partition}`));
+    }
+    return new Promise((resolve, reject) => {
+      const number = ++this.#lastRequest;
+      this.#open.set(number, { request, resolve, reject });
+      this.#openBytes += bytesOf(request);
+      this.send({ ...request, request: number } as HostRequest);
+    });
+  }
+
+  /** Without an answer to wait for. */
+  send(request: HostRequest): void {
+    this.#outgoing.push(request);
+    if (this.#flushIsDue) return;
+    this.#flushIsDue = true;
+    setImmediate(() => this.#flush());
+  }
+
+  answered(replies: readonly HostReply[]): void {
+    for (const reply of replies) {
+      const open = this.#open.get(reply.request);
+      if (open === undefined) continue;
+      this.#open.delete(reply.request);
+      this.#openBytes -= bytesOf(open.request);
+      if (reply.op === 'refused') open.reject(refusalOf(reply));
+      else open.resolve(reply);
+    }
+  }
+
+  /** Refuses what comes from now on; what is open is still answered. */
+  close(because: EngineError): void {
+    this.#closedBecause = because;
+  }
+
+  /** The host is gone with everything that it had not answered. */
+  lost(detail: string): void {
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    this.#openBytes = 0;
+    this.#outgoing = [];
+    for (const { request, reject } of open) reject(lossOf(request, detail));
+  }
+
+  #flush(): void {
+    this.#flushIsDue = false;
+    if (this.#outgoing.length === 0) return;
+    const bytes = encodeMessages(this.#outgoing);
+    this.#outgoing = [];
+    this.#post(bytes);
+  }
+}
+
+function bytesOf(request: Unnumbered): number {
+  return request.op === 'schedule' ? request.body.length : 0;
+}
+
+function refusalOf({ code, detail, event, status }: Extract<HostReply, { op: 'refused' }>): EngineError {
+  const members: Record<string, string> = {};
+  if (event !== null) members.event_id = formatEventId(event);
+  if (status !== null) members.event_status = status;
+  return new EngineError(code, detail, { members });
+}
+
+function lossOf({ op, event, partition }: Unnumbered, detail: string): EngineError {
+  if (op === 'get' || op === 'history') return new EngineError('partition-unavailable', `partition ${partition}: ${detail}`);
+  return new EngineError('outcome-unknown', `partition ${partition}: ${detail}`, { members: { event_id: formatEventId(event) } });
+}
