@@ -12,7 +12,7 @@ export const latencyBucketsMs = [
 
 /**
  * `buckets` counts per bucket (not summed up) and has one count more than the bounds. `points` is what quantiles come from: pairs
- * of a value in hundredths of a millisecond and how often it was seen, ascending, two significant digits, one flat list.
+ * of a slot of the histogram in `latency.ts` and its count, for slots that are not empty, ascending, one flat list.
  */
 export interface LatencyFigures {
   readonly buckets: readonly number[];

@@ -6,8 +6,8 @@
  * recorder keeps the fixed buckets of `latencyBucketsMs` and an HDR histogram of 2,560 slots (10 us to 10 minutes, two significant
  * digits: a quantile is off by less than 1 %).
  *
- * What crosses threads is the histogram's points that are not zero, as plain numbers: 0.005 ms to collect when all decades are in
- * use, against 0.09 ms for hdr-histogram's own compressed form, and points of several threads can simply be added up.
+ * What crosses threads is the slots of the histogram that are not empty, as plain numbers: 0.02 ms to collect (1,500 slots
+ * in use), where hdr-histogram's own compressed form costs 0.09 ms, and slots of several threads can simply be added up.
  *
  * Recording costs about 0.1 us and allocates nothing. The only door to hdr-histogram-js. One instance per thread and quantity.
  */
@@ -49,7 +49,13 @@ export class LatencyRecorder {
   }
 }
 
-export const noLatency: LatencyFigures = new LatencyRecorder().figures();
+export const noLatency: LatencyFigures = {
+  buckets: new Array<number>(latencyBucketsMs.length + 1).fill(0),
+  count: 0,
+  sumMs: 0,
+  maxMs: 0,
+  points: [],
+};
 
 /** As if one recorder had seen it all. */
 export function sumLatency(list: readonly LatencyFigures[]): LatencyFigures {
@@ -111,17 +117,19 @@ function unitsOf(ms: number): number {
 
 function pointsOf(histogram: Float64Histogram): number[] {
   const points: number[] = [];
-  for (let index = 0; index < histogram.countsArrayLength; index++) {
-    const count = histogram.getCountAtIndex(index);
-    if (count !== 0) points.push(histogram.valueFromIndex(index), count);
+  for (let slot = 0; slot < histogram.countsArrayLength; slot++) {
+    const count = histogram.getCountAtIndex(slot);
+    if (count !== 0) points.push(slot, count);
   }
   return points;
 }
 
+/** Slots are added up as they are: finding a slot by its value again would cost thirty times as much. */
 function histogramOf(list: readonly LatencyFigures[]): Float64Histogram {
   const histogram = newHistogram();
-  for (const { points } of list) {
-    for (let at = 0; at < points.length; at += 2) histogram.recordValueWithCount(points[at]!, points[at + 1]!);
+  for (const { points, count } of list) {
+    for (let at = 0; at < points.length; at += 2) histogram.addToCountAtIndex(points[at]!, points[at + 1]!);
+    histogram.addToTotalCount(count);
   }
   return histogram;
 }
