@@ -56,7 +56,7 @@ export class HostGroup {
     this.#main = main.port1;
     main.port1.on('message', (mail: HostMail) => this.#parts.mail(mail));
     indexing.port1.on('message', (request: IndexRequest) => {
-      this.#parts.index(request).then((reply) => indexing.port1.postMessage(reply));
+      void this.#parts.index(request).then((reply) => indexing.port1.postMessage(reply));
     });
     const tasks = [
       pool.run<HostThreadData>({

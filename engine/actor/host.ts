@@ -10,18 +10,18 @@
  * Knows neither threads nor ports nor timers: `host-thread.ts` and the simulator call it and act on what `turn` returns.
  */
 import type { CourierReply } from '../dispatch/protocol.js';
-import { noSequence, type PartitionId, type Tick } from '../kernel/brand.js';
+import type { PartitionId, Tick } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { distributeSliceMax, dueSliceMax, turnBudgetMs, unsyncedRecordsMax } from '../kernel/limits.js';
 import type { ReaderReply, SpaceLevel, WriterReply } from '../log/protocol.js';
-import type { LatencyFigures } from '../observe/figures.js';
-import type { HostFigures } from '../observe/figures.js';
+import type { HostFigures, LatencyFigures } from '../observe/figures.js';
 import { DueSlice } from '../wheel/due-slice.js';
 import type { Wheel } from '../wheel/wheel.js';
 import { CourierDesk } from './courier-desk.js';
 import { HostCounters } from './host-counters.js';
 import { figuresOf } from './host-figures.js';
 import type { HostOptions, HostPorts } from './host-ports.js';
+import type { HostNotice } from './notices.js';
 import { PartitionActor } from './partition-actor.js';
 import { PayloadBudget } from './payloads.js';
 import { Reads } from './reads.js';
@@ -51,6 +51,8 @@ export class ActorHost {
   #mailboxHead = 0;
   /** Round of the newest `watch`; null while nobody watches. */
   #watchRound: number | null = null;
+  /** Every partition has been replayed, or has failed: only now is there a position to answer `watch` with. */
+  #hasStarted = false;
   #space: SpaceLevel = 'ok';
   #draining = false;
   #drainedSent = false;
@@ -272,20 +274,25 @@ export class ActorHost {
   #watch({ on, round }: { readonly on: boolean; readonly round: number }): void {
     this.#watchRound = on ? round : null;
     for (const actor of this.#actors) actor.forgetChanges();
-    if (!on) return;
-    const ready = this.#actors.filter((actor) => actor.phase === 'ready');
-    this.#notifyOut({ op: 'watching', round, positions: ready.map((actor) => [actor.partition, actor.state.lastSeq]) });
+    if (on && this.#hasStarted) this.#announcePositions(this.#actors);
   }
 
-  #notify(notice: Parameters<HostPorts['notify']>[0]): void {
-    if (notice.op === 'phase') {
-      this.#firingIsStale = true;
-      if (notice.phase === 'ready' && this.#watchRound !== null) {
-        const position = this.#byPartition.get(notice.partition)?.state.lastSeq ?? noSequence;
-        this.#notifyOut({ op: 'watching', round: this.#watchRound, positions: [[notice.partition, position]] });
-      }
-    }
+  #announcePositions(actors: readonly PartitionActor[]): void {
+    if (this.#watchRound === null) return;
+    const ready = actors.filter((actor) => actor.phase === 'ready');
+    this.#notifyOut({ op: 'watching', round: this.#watchRound, positions: ready.map((actor) => [actor.partition, actor.state.lastSeq]) });
+  }
+
+  #notify(notice: HostNotice): void {
     this.#notifyOut(notice);
+    if (notice.op !== 'phase') return;
+    this.#firingIsStale = true;
+    if (this.#hasStarted) {
+      if (notice.phase === 'ready') this.#announcePositions([this.#actorOf(notice.partition)]);
+    } else if (this.#actors.every((actor) => actor.phase !== 'recovering')) {
+      this.#hasStarted = true;
+      this.#announcePositions(this.#actors);
+    }
   }
 
   #noticeDrained(): void {
