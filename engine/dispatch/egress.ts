@@ -91,13 +91,11 @@ export function parseEgressAllow(text: string): EgressAllow {
 }
 
 function rangeOf(entry: string): Range {
-  try {
-    return ipaddr.parseCIDR(entry);
-  } catch (thrown) {
-    throw new StartError(
-      `ESCAPEMENT_EGRESS_ALLOW: ${entry} is not a CIDR range such as 10.1.0.0/16 (${(thrown as Error).message})`,
-    );
+  // Of `10.0/8` every library thinks something else.
+  if (!ipaddr.IPv4.isValidCIDRFourPartDecimal(entry) && !ipaddr.IPv6.isValidCIDR(entry)) {
+    throw new StartError(`ESCAPEMENT_EGRESS_ALLOW: ${entry} is not a CIDR range such as 10.1.0.0/16 or fd00:1::/64`);
   }
+  return ipaddr.parseCIDR(entry);
 }
 
 const hostName = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/;

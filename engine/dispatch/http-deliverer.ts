@@ -8,7 +8,6 @@ import { createConnector } from './connector.js';
 import { Connections } from './connections.js';
 import { type Deliverer, type Delivery, type DeliveryResult, failedWithout } from './deliverer.js';
 import type { EgressPolicy } from './egress.js';
-import { failureText } from './failure-text.js';
 import { HttpExchange } from './http-exchange.js';
 import { createResolver, type Resolve } from './resolver.js';
 import type { Signer } from './signer.js';
@@ -67,21 +66,16 @@ export class HttpDeliverer implements Deliverer {
         },
       });
       this.#running.add(exchange);
-      try {
-        connection.client.dispatch(
-          { path: url.pathname + url.search, method: spec.method ?? 'POST', headers, body: spec.payload },
-          exchange,
-        );
-      } catch (thrown) {
-        // What undici refuses to send, such as a header that intake let through.
-        exchange.fail(`request cannot be sent: ${failureText(thrown as Error)}`, false);
-      }
+      connection.client.dispatch(
+        { path: url.pathname + url.search, method: spec.method ?? 'POST', headers, body: spec.payload },
+        exchange,
+      );
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const exchange of this.#running) exchange.fail('the courier was closed', false);
+    for (const exchange of this.#running) exchange.fail({ error: 'the courier was closed', unhealthy: false });
     this.#connections.close();
   }
 }

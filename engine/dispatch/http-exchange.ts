@@ -12,8 +12,7 @@ import type { Dispatcher } from 'undici';
 import type { WallMs } from '../kernel/brand.js';
 import { responseKeptBytesMax, responseReadBytesMax } from '../kernel/limits.js';
 import { type DeliveryResult, failedWithout, timedOutAfter } from './deliverer.js';
-import { EgressRefused } from './connector.js';
-import { failureText } from './failure-text.js';
+import { type Failure, failureOf } from './failure.js';
 import { retryAfterMs } from './retry-after.js';
 
 const informational = 200;
@@ -37,7 +36,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
     // A plain timer: an AbortSignal for each attempt costs several times as much and says no more.
-    this.#deadline = setTimeout(() => this.fail(timedOutAfter(parts.timeoutMs), true), parts.timeoutMs);
+    this.#deadline = setTimeout(() => this.fail({ error: timedOutAfter(parts.timeoutMs), unhealthy: true }), parts.timeoutMs);
   }
 
   /** Part of undici's interface; what has to be stopped is stopped by dropping the connection. */
@@ -68,12 +67,12 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(failureText(error), !(error instanceof EgressRefused));
+    this.fail(failureOf(error));
   }
 
   /** No complete answer. What had come of it is kept for people to see. */
-  fail(error: string, unhealthy: boolean): void {
-    this.#settle({ ...failedWithout({ error, unhealthy }), statusCode: this.#statusCode, responseBody: this.#kept }, false);
+  fail(failure: Failure): void {
+    this.#settle({ ...failedWithout(failure), statusCode: this.#statusCode, responseBody: this.#kept }, false);
   }
 
   #answered(reusable: boolean): void {

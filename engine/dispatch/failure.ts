@@ -1,8 +1,17 @@
-/** Errors of sockets, TLS, resolvers and undici as a short sentence for people: what an operator reads in `last_error`. */
+/**
+ * Errors of sockets, TLS, resolvers and undici: a short sentence for people, which an operator reads in `last_error`, and
+ * whether it speaks against the destination.
+ */
 import { connectMsMax, EgressRefused } from './connector.js';
 import { headerBytesMax } from './connections.js';
 
 const textMax = 200;
+
+export interface Failure {
+  readonly error: string;
+  /** As in `DeliveryResult`. */
+  readonly unhealthy: boolean;
+}
 
 const sentences: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -29,17 +38,23 @@ const sentences: Readonly<Record<string, string>> = {
 const certificate =
   /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)|SIGNATURE|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH/;
 
-export function failureText(error: Error): string {
+export function failureOf(error: Error): Failure {
   // Every address of a name was tried and none answered: the first says as much as all.
-  if (error instanceof AggregateError && error.errors[0] instanceof Error) return failureText(error.errors[0]);
-  if (error instanceof EgressRefused) return cut(error.message);
+  if (error instanceof AggregateError && error.errors[0] instanceof Error) return failureOf(error.errors[0]);
+  if (error instanceof EgressRefused) return { error: cut(error.message), unhealthy: false };
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  const known = sentences[code];
-  if (known !== undefined) return known;
-  if (code.startsWith('HPE_')) return 'answer is not valid HTTP';
-  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return cut(`TLS: ${error.message}`);
-  if (certificate.test(code)) return cut(`TLS: certificate not accepted (${error.message})`);
-  return cut(error.message === '' ? error.name : error.message);
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
+    return { error: cut(`request cannot be sent: ${error.message}`), unhealthy: false };
+  }
+  return { error: sentences[code] ?? cut(described(error, code)), unhealthy: true };
+}
+
+function described(error: Error, code: string): string {
+  // Not every fault that undici's parser finds has a code.
+  if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return 'answer is not valid HTTP';
+  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return `TLS: ${error.message}`;
+  if (certificate.test(code)) return `TLS: certificate not accepted (${error.message})`;
+  return error.message === '' ? error.name : error.message;
 }
 
 function cut(text: string): string {
