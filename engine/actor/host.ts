@@ -32,6 +32,8 @@ type NumberedRequest = Extract<HostRequest, { readonly request: number }>;
 
 /** Requests decided between two looks at the clock. */
 const mailboxStep = 64;
+/** A step back of the wall clock that is waited out. */
+const pausedStepMsMax = 500;
 
 export class ActorHost {
   readonly #ports: HostPorts;
@@ -47,6 +49,8 @@ export class ActorHost {
   #firing: PartitionActor[] = [];
   #wheels: Wheel[] = [];
   #firingIsStale = true;
+  /** The latest that has fired. */
+  #tick = 0 as Tick;
   #mailbox: NumberedRequest[] = [];
   #mailboxHead = 0;
   /** Round of the newest `watch`; null while nobody watches. */
@@ -179,7 +183,7 @@ export class ActorHost {
     this.#fireDue();
     this.#readMailbox(isOver);
     for (const actor of this.#actors) {
-      if (actor.phase === 'recovering') this.#guarded(actor, () => actor.stepRecovery(this.#ports.clock.wallMs(), isOver));
+      this.#guarded(actor, () => actor.stepRecovery(this.#ports.clock.wallMs(), isOver));
     }
     for (const actor of this.#actors) actor.flush();
     this.#desk.flush();
@@ -190,6 +194,7 @@ export class ActorHost {
   #fireDue(): void {
     if (this.#firingIsStale) this.#renewFiring();
     const tick = Math.floor(this.#ports.clock.wallMs()) as Tick;
+    if (!this.#followClock(tick)) return;
     let budget = distributeSliceMax;
     for (const wheel of this.#wheels) budget -= wheel.advance(tick, budget);
     if (!this.#mayStart) return;
@@ -198,6 +203,21 @@ export class ActorHost {
       const actor = this.#firing[this.#dueSlice.wheels[at]!]!;
       if (actor.phase === 'ready') this.#guarded(actor, () => actor.timeHasCome(this.#dueSlice.handleAt(at), tick));
     }
+  }
+
+  /**
+   * False while the wall clock is a little behind where it has been: until it is there again nothing may fire, or it would be
+   * early. After a long step back everything is armed anew.
+   */
+  #followClock(tick: Tick): boolean {
+    const behindMs = this.#tick - tick;
+    if (behindMs > 0 && behindMs <= pausedStepMsMax) return false;
+    this.#tick = tick;
+    if (behindMs > 0) {
+      for (const actor of this.#actors) this.#guarded(actor, () => actor.clockWentBack());
+      this.#renewFiring();
+    }
+    return true;
   }
 
   #readMailbox(isOver: () => boolean): void {
@@ -280,7 +300,11 @@ export class ActorHost {
   #announcePositions(actors: readonly PartitionActor[]): void {
     if (this.#watchRound === null) return;
     const ready = actors.filter((actor) => actor.phase === 'ready');
-    this.#notifyOut({ op: 'watching', round: this.#watchRound, positions: ready.map((actor) => [actor.partition, actor.state.lastSeq]) });
+    this.#notifyOut({
+      op: 'watching',
+      round: this.#watchRound,
+      positions: ready.map((actor) => [actor.partition, actor.state.lastSeq]),
+    });
   }
 
   #notify(notice: HostNotice): void {

@@ -89,6 +89,14 @@ const reloadWaitMsMax = 5_000;
 /** Rows armed between two looks at the clock after a replay. */
 const armRows = 1_024;
 
+/** Rows are being put into the wheel, in steps, since there may be millions. */
+interface Arming {
+  /** The next one. */
+  row: number;
+  /** After a replay: ids of attempts that couriers still run. Null: the clock went back, and everything armed is armed anew. */
+  readonly running: ReadonlySet<string> | null;
+}
+
 export class PartitionActor {
   readonly partition: PartitionId;
   /** Place in the host: names this actor in the shared waiting room. */
@@ -106,8 +114,7 @@ export class PartitionActor {
   #phase: PartitionPhase = 'recovering';
   #detail: string | null = null;
   #recovery: Recovery | null = null;
-  /** While rows are being armed after a replay: the next one, and what couriers are still running. */
-  #arming: { row: number; readonly running: ReadonlySet<string> } | null = null;
+  #arming: Arming | null = null;
   #reloadAtMs: WallMs | null = null;
   #failedCommits = 0;
   /** Requests and outcomes that came while recovering. */
@@ -222,30 +229,54 @@ export class PartitionActor {
     if (this.#failedCommits > 0) this.#shared.ports.toWriter({ op: 'reopen', partition: this.partition, after: this.#durable });
   }
 
-  /** Puts every pending event where it belongs; in steps, since there may be millions. */
-  #stepArming(arming: { row: number; readonly running: ReadonlySet<string> }, isOver: () => boolean): void {
+  #stepArming(arming: Arming, isOver: () => boolean): void {
     const { columns } = this.#state;
     while (arming.row < columns.rows) {
       const end = Math.min(arming.row + armRows, columns.rows);
       for (; arming.row < end; arming.row++) {
-        if (columns.isLive(arming.row as Handle)) this.#placeRecovered(arming.row as Handle, arming.running);
+        const handle = arming.row as Handle;
+        if (!columns.isLive(handle)) continue;
+        if (arming.running === null) this.#armAnew(handle);
+        else this.#placeRecovered(handle, arming.running);
       }
       if (isOver()) return;
     }
     this.#arming = null;
+    if (arming.running === null) return;
     this.#setPhase('ready', null);
     const postponed = this.#postponed;
     this.#postponed = [];
     for (const run of postponed) run();
   }
 
+  /**
+   * The wall clock was set back: what the wheel holds would be early by as much. Its time never goes back, so a new one takes
+   * over; events wait in rows, so nothing is lost, and what is armed before its row's turn comes goes into the new wheel.
+   */
+  clockWentBack(): void {
+    if (this.#phase !== 'ready') return;
+    this.#wheel = new Wheel(this.#tick());
+    this.#arming = { row: 0, running: null };
+  }
+
+  #armAnew(handle: Handle): void {
+    if (this.#wheel.contains(handle)) return;
+    const place = this.#places.of(handle);
+    if (place === 'armed') this.#arm(handle);
+    else if (place === 'waiting') this.#armExpiry(handle);
+  }
+
   #placeRecovered(handle: Handle, running: ReadonlySet<string>): void {
-    if (this.#state.columns.status(handle) !== 'DISPATCHED') {
-      if (this.#state.columns.dueAtMs(handle) < this.#readyAtMs) this.#overdue++;
-      this.#arm(handle);
-    } else if (running.has(formatEventId(this.#state.columns.id(handle)))) {
+    const { columns } = this.#state;
+    const isDispatched = columns.status(handle) === 'DISPATCHED';
+    if (running.size > 0 && running.has(formatEventId(columns.id(handle)))) {
+      // A failed commit has lost its `dispatched` record, but not the attempt.
+      if (!isDispatched) this.#happened({ op: 'dispatch', handle });
       this.#places.put(handle, 'running');
       this.#running.set(handle, { retry: null, labels: null, wasOverdue: false });
+    } else if (!isDispatched) {
+      if (columns.dueAtMs(handle) < this.#readyAtMs) this.#overdue++;
+      this.#arm(handle);
     } else {
       // Started before the crash, outcome unknown: the same attempt once more, without a new transition.
       this.#wait(handle);
@@ -254,7 +285,7 @@ export class PartitionActor {
 
   /** A commit failed: what is behind `durable` is not on disk, or nobody knows. Memory goes, the log will tell. */
   writeFailed({ durable, failure, detail }: { durable: Sequence; failure: WriteFailure; detail: string }): void {
-    if (this.#phase !== 'ready') return;
+    if (this.#phase !== 'ready' && this.#arming === null) return;
     this.durableUpTo(durable);
     const code = failure === 'disk-full' ? 'disk-full' : 'outcome-unknown';
     for (const held of this.#outbox.discard()) {
@@ -309,6 +340,7 @@ export class PartitionActor {
     this.#wheel = new Wheel(this.#tick());
     this.#durable = noSequence;
     this.#overdue = 0;
+    this.#arming = null;
   }
 
   #setPhase(phase: PartitionPhase, detail: string | null): void {
@@ -427,12 +459,18 @@ export class PartitionActor {
     const { columns } = this.#state;
     const { desk, waitingRoom } = this.#shared;
     const origin = this.#originOf(handle);
-    const expiresAtMs = columns.expiresAtMs(handle);
     this.#places.put(handle, 'waiting');
     waitingRoom.enter(origin, { actor: this.number, handle, priority: columns.priority(handle) });
     desk.want(origin);
-    if (expiresAtMs !== 0 && columns.status(handle) !== 'DISPATCHED') this.#wheelIn(handle, expiresAtMs);
+    this.#armExpiry(handle);
     if (waitingRoom.count(origin) <= readAheadWaitingMax) this.#payloads.readAhead(handle);
+  }
+
+  /** Of an event that waits for its slot. One whose attempt is made once more was started in time. */
+  #armExpiry(handle: Handle): void {
+    const { columns } = this.#state;
+    const expiresAtMs = columns.expiresAtMs(handle);
+    if (expiresAtMs !== 0 && columns.status(handle) !== 'DISPATCHED') this.#wheelIn(handle, expiresAtMs);
   }
 
   #wheelIn(handle: Handle, atMs: number): void {
@@ -593,7 +631,8 @@ export class PartitionActor {
   }
 
   durableUpTo(seq: Sequence): void {
-    if (this.#phase !== 'ready' || seq <= this.#durable) return;
+    const knowsLog = this.#phase === 'ready' || this.#arming !== null;
+    if (!knowsLog || seq <= this.#durable) return;
     this.#failedCommits = 0;
     this.#durable = seq;
     this.#outbox.release(seq, (held, at) => this.#letOut(held, at));
