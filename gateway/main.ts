@@ -75,12 +75,18 @@ async function serve(config: Config): Promise<string> {
   }
 }
 
+/** Under `npm start` one Ctrl-C arrives twice: from the terminal, and passed on by npm. Nobody presses it this fast. */
+const sameSignalMs = 500;
+
 /** The first signal stops in order, the second at once. */
 function stopOnSignal(logger: Logger, stop: () => Promise<void>): void {
-  let stopping = false;
+  let stoppingSinceMs: number | null = null;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (stopping) process.exit(exitCodes.secondSignal);
-    stopping = true;
+    if (stoppingSinceMs !== null) {
+      if (performance.now() - stoppingSinceMs > sameSignalMs) process.exit(exitCodes.secondSignal);
+      return;
+    }
+    stoppingSinceMs = performance.now();
     logger.info({ component: 'main', signal, drainMsMax }, 'stopping: attempts in flight may finish');
     setTimeout(() => {
       logger.fatal({ component: 'main', stopMsMax }, 'the stop takes too long');
