@@ -1,0 +1,16 @@
+/** What handlers work with. */
+import type { Clock, Engine } from '../../engine/index.js';
+import type { Reply } from '../http/reply.js';
+import type { Request } from '../http/request.js';
+import type { DestinationCheck } from '../input/destination.js';
+import type { Refusal } from '../input/refusal.js';
+
+export interface Services {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly destinations: DestinationCheck;
+}
+
+/** A refusal becomes a problem document; a rejection with EngineError too; any other is a defect and answers 500. */
+export type Answer = Reply | Refusal;
+export type Handler = (request: Request, services: Services) => Answer | Promise<Answer>;

@@ -1,0 +1,92 @@
+/**
+ * Refusals as problem documents (RFC 9457). One table says what each code is over HTTP; the engine knows nothing of it.
+ */
+import { type EngineError, errorKinds } from '../../engine/index.js';
+import type { Refusal, RefusalCode } from '../input/refusal.js';
+import type { Reply } from './reply.js';
+
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /** Seconds after which a repeat makes sense. */
+  readonly retryAfterS?: number;
+}
+
+const problemKinds = {
+  'malformed-json': { status: 400, title: 'The body is not JSON that we accept' },
+  'malformed-request': { status: 400, title: 'The request cannot be understood' },
+  'not-found': { status: 404, title: 'There is nothing here' },
+  'method-not-allowed': { status: 405, title: 'This path does not know this method' },
+  'external-job-id-conflict': { status: 409, title: 'The external_job_id belongs to an event with other content' },
+  'already-finished': { status: 409, title: 'The event has finished' },
+  'in-flight': { status: 409, title: 'An attempt is running' },
+  'too-large': { status: 413, title: 'Too much at once' },
+  'unsupported-media-type': { status: 415, title: 'The body is of a type that we do not accept' },
+  invalid: { status: 422, title: 'Some of the input is not valid' },
+  'destination-not-allowed': { status: 422, title: 'Events may not go there' },
+  'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key was used with other content' },
+  internal: { status: 500, title: 'A defect of Escapement' },
+  'outcome-unknown': { status: 500, title: 'It is not known whether the request took effect' },
+  'record-damaged': { status: 500, title: 'A stored record is damaged' },
+  overloaded: { status: 503, title: 'Too much work is waiting', retryAfterS: 1 },
+  'partition-unavailable': { status: 503, title: 'The partition of this event is not working', retryAfterS: 5 },
+  stopping: { status: 503, title: 'Escapement is stopping', retryAfterS: 5 },
+  'disk-full': { status: 507, title: 'The disk is full', retryAfterS: 30 },
+} as const satisfies Record<RefusalCode, ProblemKind>;
+
+/** What a caller can do about the codes that only the gateway has. */
+const gatewayHints = {
+  'malformed-json': 'send one JSON value, each key once',
+  'malformed-request': 'check the framing headers and the encoding of the body',
+  'method-not-allowed': 'see the `Allow` header',
+  'unsupported-media-type': 'send `Content-Type: application/json`',
+} as const;
+
+export const refusalCodes = Object.keys(problemKinds) as readonly RefusalCode[];
+
+export function isRetryable(code: RefusalCode): boolean {
+  return code in errorKinds ? errorKinds[code as keyof typeof errorKinds].retryable : false;
+}
+
+function hintOf(code: RefusalCode): string {
+  return code in gatewayHints
+    ? gatewayHints[code as keyof typeof gatewayHints]
+    : errorKinds[code as keyof typeof errorKinds].hint;
+}
+
+/** `path`: of the request, as `instance`. */
+export function problemReply(refusal: Refusal, path: string): Reply {
+  const kind: ProblemKind = problemKinds[refusal.code];
+  const document = {
+    type: `/problems/${refusal.code}`,
+    title: kind.title,
+    status: kind.status,
+    detail: refusal.detail,
+    instance: path,
+    code: refusal.code,
+    retryable: isRetryable(refusal.code),
+    ...refusal.members,
+    ...(refusal.errors.length > 0 ? { errors: refusal.errors } : {}),
+  };
+  return {
+    status: kind.status,
+    contentType: 'application/problem+json',
+    headers: kind.retryAfterS === undefined ? [] : [['Retry-After', String(kind.retryAfterS)]],
+    body: JSON.stringify(document),
+    close: false,
+  };
+}
+
+/** An error of the engine is a refusal already, but for its class. */
+export function refusalOf(error: EngineError): Refusal {
+  return { refused: true, code: error.code, detail: error.message, errors: error.errors, members: error.members };
+}
+
+/** The text behind `type`; null when there is no such problem. */
+export function problemText(code: string): string | null {
+  if (!(refusalCodes as readonly string[]).includes(code)) return null;
+  const known = code as RefusalCode;
+  const kind: ProblemKind = problemKinds[known];
+  const repeat = isRetryable(known) ? 'The same request may succeed later.' : 'Repeating the same request will not help.';
+  return `${known} (HTTP ${kind.status})\n\n${kind.title}.\nWhat to do: ${hintOf(known)}.\n${repeat}\n`;
+}

@@ -1,0 +1,18 @@
+/** A request as handlers see it: plain values, copied out of the server's memory before anything is awaited. */
+export interface Request {
+  /** As sent, case and all: methods are case-sensitive. */
+  readonly method: string;
+  /** Without the query; percent escapes as sent. */
+  readonly path: string;
+  /** Without the question mark; empty when there is none. */
+  readonly query: string;
+  /** What `X-Request-Id` says in the answer. */
+  readonly requestId: string;
+  readonly contentType: string | null;
+  readonly idempotencyKey: string | null;
+  readonly traceparent: string | null;
+  /** The variable part of the path, an event id or a problem code; empty for a route without. */
+  readonly parameter: string;
+  /** Ours to keep. */
+  readonly body: Buffer;
+}

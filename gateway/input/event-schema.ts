@@ -1,0 +1,88 @@
+/**
+ * The fields of an event as a producer sends them: static type, validator and JSON Schema from this one definition.
+ *
+ * A `description` completes the sentence "must be …": it is the message of a refusal and the text of the schema. What a
+ * schema cannot say (does the date exist, which of three times was given) is checked in `event-input.ts`.
+ */
+import { type Static, Type } from '@sinclair/typebox';
+import { TypeCompiler } from '@sinclair/typebox/compiler';
+import { aheadMsMax, deliveryTypes, httpMethods, namedPriorities, retryStrategies } from '../../engine/index.js';
+import { destinationCharsMax, retryInitialMsMax, retryMaxMsMax, retryMultiplierMax } from '../limits.js';
+
+/** No control characters, no separators of lines: what can be shown can be searched for. */
+const printable = '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$';
+const label = '^[A-Za-z0-9._:-]+$';
+
+/** A union of texts; the builder alone would widen their static type to `string`. */
+function oneOf<const Values extends readonly string[]>(values: Values) {
+  const union = Type.Union(
+    values.map((value) => Type.Literal(value)),
+    { description: `one of ${values.join(', ')}` },
+  );
+  return Type.Unsafe<Values[number]>(union);
+}
+
+const priorityNames = Object.keys(namedPriorities) as (keyof typeof namedPriorities)[];
+const closed = { additionalProperties: false };
+
+const retrySchema = Type.Object(
+  {
+    strategy: Type.Optional(oneOf(retryStrategies)),
+    initial_ms: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: retryInitialMsMax, description: `an integer from 0 to ${retryInitialMsMax}` }),
+    ),
+    max_ms: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: retryMaxMsMax, description: `an integer from 1 to ${retryMaxMsMax}` }),
+    ),
+    multiplier: Type.Optional(
+      Type.Number({ minimum: 1, maximum: retryMultiplierMax, description: `a number from 1 to ${retryMultiplierMax}` }),
+    ),
+    jitter: Type.Optional(oneOf(['full', 'none'])),
+  },
+  { ...closed, description: 'an object with strategy, initial_ms, max_ms, multiplier, jitter' },
+);
+
+export const eventSchema = Type.Object(
+  {
+    external_job_id: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 255, pattern: printable, description: 'a string of 1 to 255 printable characters' }),
+    ),
+    source: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 128, pattern: label, description: 'a string of 1 to 128 of A-Z a-z 0-9 . _ : -' }),
+    ),
+    type: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 128, pattern: label, description: 'a string of 1 to 128 of A-Z a-z 0-9 . _ : -' }),
+    ),
+    description: Type.Optional(Type.String({ maxLength: 1_000, description: 'a string of at most 1,000 characters' })),
+    scheduled_at: Type.Optional(Type.String({ description: 'an RFC 3339 instant with an offset, as a string' })),
+    delay: Type.Optional(Type.String({ description: 'a duration such as PT1H30M or 1h30m, as a string' })),
+    delay_ms: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: aheadMsMax, description: `an integer from 0 to ${aheadMsMax} (10 years)` }),
+    ),
+    delivery_type: Type.Optional(oneOf(deliveryTypes)),
+    destination: Type.String({
+      minLength: 1,
+      maxLength: destinationCharsMax,
+      description: `a string of 1 to ${destinationCharsMax.toLocaleString('en')} characters`,
+    }),
+    method: Type.Optional(oneOf(httpMethods)),
+    headers: Type.Optional(Type.Object({}, { additionalProperties: true, description: 'an object of strings' })),
+    payload: Type.Optional(Type.Unknown({ description: 'any JSON value' })),
+    priority: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 0, maximum: 9 }), ...priorityNames.map((name) => Type.Literal(name))], {
+        description: `an integer from 0 to 9 or one of ${priorityNames.join(', ')}`,
+      }),
+    ),
+    max_retries: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'an integer from 0 to 100' })),
+    retry: Type.Optional(retrySchema),
+    timeout_ms: Type.Optional(Type.Integer({ minimum: 100, maximum: 1_800_000, description: 'an integer from 100 to 1800000' })),
+    expires_at: Type.Optional(Type.String({ description: 'an RFC 3339 instant with an offset, as a string' })),
+    tags: Type.Optional(Type.Object({}, { additionalProperties: true, description: 'an object of strings' })),
+  },
+  { ...closed, description: 'an object' },
+);
+
+export type EventFields = Static<typeof eventSchema>;
+
+/** Generated code, made once at start: about 6 ms. A check takes about a microsecond. */
+export const eventCheck = TypeCompiler.Compile(eventSchema);

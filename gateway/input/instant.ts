@@ -1,0 +1,50 @@
+/**
+ * RFC 3339 instants, in and out.
+ *
+ * In: the offset is mandatory, because an instant without one means something else on every machine. What is finer than a
+ * millisecond is rounded up, so that nothing is ever early. Dates that do not exist (30 February, hour 24) are refused
+ * instead of rolled over, which is what `Date` does; so is the leap second 60, for which Unix time has no number.
+ *
+ * Years 1970 to 9999: earlier ones have no place in the log's numbers, and whoever sends year 1 has sent a zero value.
+ */
+
+const shape = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,18}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+const daysOfMonth = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Whole milliseconds since the epoch, or the reason why `text` is no instant, to follow the word "must". */
+export function parseInstant(text: string): number | string {
+  const parts = shape.exec(text);
+  if (parts === null) return 'be an RFC 3339 instant with an offset, such as 2026-11-20T10:00:00Z';
+  const year = Number(parts[1]);
+  const month = Number(parts[2]);
+  const day = Number(parts[3]);
+  const hour = Number(parts[4]);
+  const minute = Number(parts[5]);
+  const second = Number(parts[6]);
+  if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return 'be a date that exists';
+  if (second === 60) return 'not be a leap second';
+  if (hour > 23 || minute > 59 || second > 59) return 'be a time of day that exists';
+  const offsetHours = Number(parts[9] ?? 0);
+  const offsetMinutes = Number(parts[10] ?? 0);
+  if (offsetHours > 23 || offsetMinutes > 59) return 'have an offset between -23:59 and +23:59';
+  if (year < 1970) return 'not be before 1970';
+  const offsetMs = (parts[8] === '-' ? -1 : 1) * (offsetHours * 60 + offsetMinutes) * 60_000;
+  const ms = Date.UTC(year, month - 1, day, hour, minute, second) + millisecondsUp(parts[7] ?? '') - offsetMs;
+  return ms < 0 ? 'not be before 1970' : ms;
+}
+
+function daysIn(year: number, month: number): number {
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  return month === 2 && leap ? 29 : daysOfMonth[month - 1]!;
+}
+
+/** By digits: 0.0010000000000000001 s is two milliseconds, which floating point would not see. */
+function millisecondsUp(fraction: string): number {
+  const whole = Number(fraction.slice(0, 3).padEnd(3, '0'));
+  return /[1-9]/.test(fraction.slice(3)) ? whole + 1 : whole;
+}
+
+/** UTC with milliseconds; a fraction is cut. */
+export function formatInstant(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,48 @@
+/** Bounds that belong to the front door alone, each with its reason. Those of the contract are the engine's. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Connections from one address: more than a load generator opens, far fewer than the file handles of a process. */
+export const connectionsPerAddressMax = 2_048;
+/** Connections altogether, each a file handle. */
+export const connectionsMax = 16_384;
+/** How old a count of connections by address may be before a new connection asks for a fresh one. */
+export const censusAgeMsMax = 1_000;
+
+/** Bodies being received or worked on, over all requests: eight full batches. Beyond it new bodies get `overloaded`. */
+export const bodyBytesInFlightMax = 256 * MiB;
+/** For calls that take no body at all. Some clients send `{}` anyway. */
+export const emptyBodyBytesMax = 1 * KiB;
+
+/** A URL longer than this is refused by much of the web; a handler name or subject is far shorter. */
+export const destinationCharsMax = 2_048;
+/** The contract: headers that a producer adds to a webhook. */
+export const deliveryHeadersMax = 32;
+/** The contract: bytes of their names and values together. */
+export const deliveryHeaderBytesMax = 8 * KiB;
+/** The contract. */
+export const tagsMax = 16;
+export const tagNameCharsMax = 128;
+export const tagValueCharsMax = 256;
+/** Back-off: first wait at most a day, longest wait at most a week. */
+export const retryInitialMsMax = 86_400_000;
+export const retryMaxMsMax = 7 * 86_400_000;
+export const retryMultiplierMax = 100;
+/** Errors listed for one event. Whoever sends more than this at once reads the first ones anyway. */
+export const fieldErrorsMax = 20;
+
+/** A client's message on the status stream. */
+export const streamMessageBytesMax = 16 * KiB;
+/** Subscriptions of one socket. */
+export const streamSubscriptionsMax = 32;
+/** Values of one field in a filter. */
+export const streamFilterValuesMax = 100;
+/** Changes in one frame, about 150 KiB: the backlog of a socket is looked at between frames. */
+export const streamFrameItemsMax = 500;
+/** A subscription hears at least this often how far it has come. */
+export const streamCursorEveryMs = 5_000;
+/** Statistics are computed for all sockets together at most this often. */
+export const streamStatisticsAgeMsMax = 100;
+/** Without a message or an answered ping for this long the socket is closed. */
+export const streamIdleSecondsMax = 60;

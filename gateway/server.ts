@@ -1,0 +1,277 @@
+/**
+ * The only user of uWebSockets.js: sockets on this side, plain requests, replies and stream sessions on the other.
+ *
+ * What the library leaves to its user, and what is done about it here, once and for every path:
+ *
+ * - Requests are valid only until the handler returns: everything needed is copied out of them first.
+ * - A response may be gone at any moment (`onAborted`), and touching it then is an error: an Exchange knows.
+ * - It reads requests that can be read in two ways: `RequestHead` refuses them, and the connection is closed.
+ * - It limits no body: lengths are judged as declared and as counted, singly and together.
+ * - It writes CR and LF in headers as they come: no header with a control character leaves.
+ * - It closes connections that stay silent for about 12 s, whether in the head, in the body or between requests.
+ * - A second request that arrives while the first waits for its answer (pipelining) closes the connection. No client in
+ *   use does that; over a connection they wait for each answer.
+ * - A request line that arrives in two packets is answered with 505: known, and gone with the official build.
+ */
+import {
+  App,
+  type HttpRequest,
+  type HttpResponse,
+  SSLApp,
+  type TemplatedApp,
+  us_listen_socket_close,
+  us_socket_local_port,
+} from 'uWebSockets.js';
+import type { us_listen_socket, us_socket, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+import { StartError, streamBacklogBytesMax } from '../engine/index.js';
+import { type Call, type Calls, noRoomForBody, tooLarge } from './calls.js';
+import type { Connections } from './connections.js';
+import { problemReply } from './http/problem.js';
+import { type Reply, statusLine } from './http/reply.js';
+import { RequestHead } from './http/request-head.js';
+import { requestIdFor } from './http/request-id.js';
+import { bodyBytesInFlightMax, streamIdleSecondsMax, streamMessageBytesMax } from './limits.js';
+import { streamPath } from './routes.js';
+import type { StreamDesk, StreamSession } from './ws/stream-session.js';
+import { judgeUpgrade } from './ws/upgrade.js';
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly calls: Calls;
+  readonly stream: StreamDesk;
+  readonly connections: Connections;
+}
+
+/** Refuse the port if another process has it; without it the library shares ports between processes. */
+const exclusivePort = 1;
+type Listen = (host: string, port: number, options: number, onListen: (socket: us_listen_socket | false) => void) => TemplatedApp;
+
+/** Hangs on each WebSocket. Set when it opens, between the upgrade and its first message. */
+interface StreamSocket {
+  session: StreamSession | null;
+}
+
+interface Admitted {
+  readonly call: Call;
+  readonly head: RequestHead;
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+}
+
+export class Server {
+  readonly #options: ServerOptions;
+  readonly #app: TemplatedApp;
+  readonly #sockets = new Set<WebSocket<StreamSocket>>();
+  #listening: us_listen_socket | null = null;
+  #bodyBytes = 0;
+  #exchanges = 0;
+  #onIdle: (() => void) | null = null;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#app = makeApp(options);
+    this.#app.filter((response, change) => this.#onConnection(response, change));
+    this.#app.ws<StreamSocket>(streamPath, this.#streamBehaviour());
+    this.#app.any('/*', (response, request) => this.#onRequest(response, request));
+  }
+
+  /** Resolves to the port. Throws StartError. */
+  async listen(): Promise<number> {
+    const { host, port } = this.#options;
+    const listen = this.#app.listen.bind(this.#app) as unknown as Listen;
+    const socket = await new Promise<us_listen_socket | false>((resolve) => listen(host, port, exclusivePort, resolve));
+    if (socket === false) {
+      throw new StartError(`cannot listen on ${host} port ${port}: the port is in use or the address is not of this machine`);
+    }
+    this.#listening = socket;
+    return us_socket_local_port(socket as unknown as us_socket);
+  }
+
+  /** Stop listening, let requests under way finish for at most `graceMs`, close every connection. */
+  async close(graceMs: number): Promise<void> {
+    if (this.#listening !== null) us_listen_socket_close(this.#listening);
+    this.#listening = null;
+    for (const socket of [...this.#sockets]) socket.end(1001, 'stopping');
+    await this.#idleWithin(graceMs);
+    this.#app.close();
+  }
+
+  #onConnection(response: HttpResponse, change: number | undefined): void {
+    const { connections } = this.#options;
+    if (change !== 1) connections.closed();
+    else if (!connections.opened(new Uint8Array(response.getRemoteAddress()))) response.close();
+  }
+
+  #onRequest(response: HttpResponse, request: HttpRequest): void {
+    const head = readHead(request);
+    const method = request.getCaseSensitiveMethod();
+    const path = request.getUrl();
+    const exchange = new Exchange({ response, requestId: requestIdFor(head.requestId), isHead: method === 'HEAD' });
+    const admitted = this.#options.calls.admit({ method, path, head });
+    if ('status' in admitted) exchange.answer(admitted);
+    else this.#proceed(exchange, { call: admitted, head, method, path, query: request.getQuery() ?? '' });
+  }
+
+  #proceed(exchange: Exchange, { call, head, method, path, query }: Admitted): void {
+    this.#exchanges++;
+    exchange.onEnd = () => this.#exchangeEnded(exchange);
+    const perform = (body: Buffer): void => {
+      const { contentType, idempotencyKey, traceparent } = head;
+      const { requestId } = exchange;
+      const { parameter } = call;
+      const request = { method, path, query, requestId, contentType, idempotencyKey, traceparent, parameter, body };
+      void this.#options.calls.perform(call.route, request).then((reply) => exchange.answer(reply));
+    };
+    if (head.bodyBytes === 0) perform(emptyBody);
+    else this.#receive(exchange, { call, path, perform });
+  }
+
+  /** Chunks are ours only during the callback, so each is copied; whoever sends too much gets an answer and no more. */
+  #receive(exchange: Exchange, { call, path, perform }: { call: Call; path: string; perform: (body: Buffer) => void }): void {
+    const chunks: Buffer[] = [];
+    exchange.response.onData((data, isLast) => {
+      if (exchange.isOver) return;
+      exchange.bodyBytes += data.byteLength;
+      this.#bodyBytes += data.byteLength;
+      if (exchange.bodyBytes > call.route.bodyBytesMax) exchange.answer(tooLarge(call.route, path));
+      else if (this.#bodyBytes > bodyBytesInFlightMax) exchange.answer(noRoomForBody(path));
+      else chunks.push(Buffer.from(new Uint8Array(data)));
+      if (isLast && !exchange.isOver) perform(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    });
+  }
+
+  #exchangeEnded(exchange: Exchange): void {
+    this.#bodyBytes -= exchange.bodyBytes;
+    this.#exchanges--;
+    if (this.#exchanges === 0) this.#onIdle?.();
+  }
+
+  async #idleWithin(graceMs: number): Promise<void> {
+    if (this.#exchanges === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #streamBehaviour(): Parameters<TemplatedApp['ws']>[1] & object {
+    return {
+      maxPayloadLength: streamMessageBytesMax,
+      idleTimeout: streamIdleSecondsMax,
+      sendPingsAutomatically: true,
+      // The session closes a socket at its backlog; this is the library's own net below it.
+      maxBackpressure: 4 * streamBacklogBytesMax,
+      upgrade: (response, request, context) => this.#onUpgrade({ response, request, context }),
+      open: (socket) => this.#onStreamOpen(socket as WebSocket<StreamSocket>),
+      message: (socket, message) =>
+        (socket as WebSocket<StreamSocket>).getUserData().session?.onMessage(Buffer.from(new Uint8Array(message))),
+      close: (socket) => this.#onStreamClose(socket as WebSocket<StreamSocket>),
+    };
+  }
+
+  #onUpgrade({
+    response,
+    request,
+    context,
+  }: {
+    response: HttpResponse;
+    request: HttpRequest;
+    context: us_socket_context_t;
+  }): void {
+    const head = readHead(request);
+    const refusal = judgeUpgrade({ head, query: request.getQuery() ?? '', stopping: this.#listening === null });
+    if (refusal === null) {
+      response.upgrade<StreamSocket>({ session: null }, head.webSocketKey!, '', '', context);
+    } else {
+      const exchange = new Exchange({ response, requestId: requestIdFor(head.requestId), isHead: false });
+      exchange.answer({ ...problemReply(refusal, streamPath), close: true });
+    }
+  }
+
+  #onStreamOpen(socket: WebSocket<StreamSocket>): void {
+    this.#sockets.add(socket);
+    socket.getUserData().session = this.#options.stream.open({
+      send: (text) => void socket.send(text),
+      backlogBytes: () => socket.getBufferedAmount(),
+      end: (code, reason) => socket.end(code, reason),
+    });
+  }
+
+  /** The connection filter is not told of sockets that were upgraded, so they are counted out here. */
+  #onStreamClose(socket: WebSocket<StreamSocket>): void {
+    this.#sockets.delete(socket);
+    this.#options.connections.closed();
+    socket.getUserData().session?.onClosed();
+  }
+}
+
+const emptyBody = Buffer.alloc(0);
+
+/** One request and its one answer. */
+class Exchange {
+  readonly response: HttpResponse;
+  readonly requestId: string;
+  readonly #isHead: boolean;
+  /** Counted so far. */
+  bodyBytes = 0;
+  /** Answered, or the client has gone: the response must not be touched any more. */
+  isOver = false;
+  onEnd: (() => void) | null = null;
+
+  constructor({ response, requestId, isHead }: { response: HttpResponse; requestId: string; isHead: boolean }) {
+    this.response = response;
+    this.requestId = requestId;
+    this.#isHead = isHead;
+    response.onAborted(() => this.#end());
+  }
+
+  /** One write, in one packet if it fits. Too late is no error: the client did not wait. */
+  answer(reply: Reply): void {
+    if (this.isOver) return;
+    this.response.cork(() => this.#write(reply));
+    this.#end();
+  }
+
+  #write({ status, contentType, headers, body, close }: Reply): void {
+    const { response } = this;
+    response.writeStatus(statusLine(status)).writeHeader('Content-Type', contentType).writeHeader('X-Request-Id', this.requestId);
+    for (const [name, value] of headers) {
+      if (isSafeHeader(value)) response.writeHeader(name, value);
+    }
+    if (this.#isHead) response.endWithoutBody(Buffer.byteLength(body), close);
+    else response.end(body, close);
+  }
+
+  #end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.onEnd?.();
+  }
+}
+
+/** All our values are safe by construction; this holds also when a new one is not. */
+function isSafeHeader(value: string): boolean {
+  return !/[^\t\x20-\x7e]/.test(value);
+}
+
+function readHead(request: HttpRequest): RequestHead {
+  const head = new RequestHead();
+  request.forEach((name, value) => head.take(name, value));
+  return head;
+}
+
+function makeApp({ tls }: ServerOptions): TemplatedApp {
+  if (tls === null) return App();
+  try {
+    return SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+  } catch (error) {
+    throw new StartError(`cannot use the TLS files ${tls.certFile} and ${tls.keyFile}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * An engine for tests of the gateway: keeps events in a map, answers at once, delivers nothing. What a test wants to go
+ * wrong it sets in `next` or overrides.
+ */
+import {
+  type Engine,
+  EngineError,
+  type EventSpec,
+  type EventStatus,
+  type EventView,
+  formatEventId,
+  type Health,
+  type HistoryEntry,
+  type NewEvent,
+  parseEventId,
+  type ScheduleResult,
+  type Statistics,
+  type StatusBatch,
+  type StatusChange,
+  type StatusFilter,
+  type WallMs,
+} from '../../engine/index.js';
+import { fingerprintOf, keyOf, randomSlot, slotOfKey } from '../../engine/event/content.js';
+import { originOf } from '../../engine/event/origin.js';
+import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
+import { mintEventId } from '../../engine/kernel/event-id.js';
+
+interface Kept {
+  view: EventView;
+  readonly fingerprint: string;
+}
+
+export class FakeEngine implements Engine {
+  readonly events = new Map<string, Kept>();
+  readonly #byKey = new Map<string, string>();
+  readonly subscriptions = new Set<{ filter: StatusFilter; listener: (batch: StatusBatch) => void }>();
+  /** Rejects the next call, whatever it is. */
+  next: Error | null = null;
+  /** Calls answer when this resolves. */
+  gate: Promise<void> = Promise.resolve();
+  healthNow: Health = {
+    status: 'ready',
+    components: [{ name: 'partition 0', status: 'ready', detail: null }],
+    recovery: { overdue: 0, done_at: null },
+  };
+
+  get lastSpec(): EventSpec {
+    return [...this.events.values()].at(-1)!.view.spec;
+  }
+
+  async schedule(event: NewEvent): Promise<ScheduleResult> {
+    await this.#enter();
+    return this.#scheduleNow(event);
+  }
+
+  async scheduleBatch(events: readonly NewEvent[]): Promise<readonly (ScheduleResult | EngineError)[]> {
+    await this.#enter();
+    return events.map((event) => {
+      try {
+        return this.#scheduleNow(event);
+      } catch (error) {
+        if (error instanceof EngineError) return error;
+        throw error;
+      }
+    });
+  }
+
+  async get(id: string): Promise<EventView> {
+    await this.#enter();
+    return this.#kept(id).view;
+  }
+
+  async history(id: string): Promise<readonly HistoryEntry[]> {
+    await this.#enter();
+    const { view } = this.#kept(id);
+    const none = { attempt: 0, statusCode: null, durationMs: null, error: null, nextAttemptAtMs: null };
+    return [{ ...none, version: 1, at: view.spec.createdAtMs, status: 'SCHEDULED', responseBody: Buffer.from('né\u0000') }];
+  }
+
+  async cancel(id: string): Promise<EventView> {
+    await this.#enter();
+    const kept = this.#kept(id);
+    if (kept.view.status === 'DELIVERED') {
+      throw new EngineError('already-finished', 'the event was delivered', {
+        members: { event_id: id, event_status: 'DELIVERED' },
+      });
+    }
+    if (kept.view.status !== 'CANCELLED')
+      kept.view = { ...kept.view, ...finishedNow('CANCELLED'), version: kept.view.version + 1 };
+    return kept.view;
+  }
+
+  async subscribe(filter: StatusFilter, listener: (batch: StatusBatch) => void): Promise<{ cursor: string; close(): void }> {
+    await this.#enter();
+    const subscription = { filter, listener };
+    this.subscriptions.add(subscription);
+    return { cursor: 'c0', close: () => void this.subscriptions.delete(subscription) };
+  }
+
+  /** To every subscription, whatever its filter. */
+  publish(batch: StatusBatch): void {
+    for (const { listener } of this.subscriptions) listener(batch);
+  }
+
+  statistics(): Statistics {
+    const rate = { '1m': 0, '5m': 0, '15m': 0 };
+    const quantiles = { p50: null, p90: null, p95: null, p99: null, p99_9: null, max: null, count: 0 };
+    const zero = { SCHEDULED: 0, DISPATCHED: 0, DELIVERED: 0, RETRYING: 0, DEAD: 0, CANCELLED: 0, EXPIRED: 0 };
+    return {
+      total: this.events.size,
+      by_status: zero,
+      by_delivery_type: { HTTP: this.events.size, NATS: 0, LOCAL: 0 },
+      waiting: { concurrency: 0, breaker: 0, paused: 0, recovery: 0 },
+      rates: { accepted: rate, fired: rate, delivered: rate, failed: rate },
+      fire_lag_ms: quantiles,
+      delivery_ms: quantiles,
+      oldest_overdue_ms: null,
+    };
+  }
+
+  health(): Health {
+    return this.healthNow;
+  }
+
+  async metrics(): Promise<string> {
+    return '# HELP escapement_events_pending x\nescapement_events_pending 0\n';
+  }
+
+  async stop(): Promise<void> {
+    this.subscriptions.clear();
+  }
+
+  checkDestination(type: string, destination: string): string | null {
+    if (type === 'NATS') return 'NATS is not configured';
+    if (type === 'LOCAL') return destination === 'known' ? null : `no handler is called ${destination}`;
+    return destination.includes('169.254.') ? '169.254.169.254 is link-local' : null;
+  }
+
+  #scheduleNow({ spec, timeGiven }: NewEvent): ScheduleResult {
+    const key = keyOf(spec);
+    const fingerprint = Buffer.from(fingerprintOf(spec, timeGiven)).toString('hex');
+    const known = key === null ? undefined : this.events.get(this.#byKey.get(`${key.kind} ${key.source} ${key.text}`) ?? '');
+    if (known !== undefined) {
+      if (known.fingerprint === fingerprint) return { replayed: true, view: known.view };
+      if (key!.kind === 'idempotency') throw new EngineError('idempotency-key-reused', 'the key was used with other content');
+      const members = { event_id: formatEventId(known.view.id), event_status: known.view.status };
+      throw new EngineError('external-job-id-conflict', 'other content', { members });
+    }
+    const idBytes = mintEventId(key === null ? randomSlot() : slotOfKey(key), spec.createdAtMs);
+    const id = formatEventId(idBytes);
+    if (key !== null) this.#byKey.set(`${key.kind} ${key.source} ${key.text}`, id);
+    this.events.set(id, { view: freshView(idBytes, spec), fingerprint });
+    return { replayed: false, id, partition: 3 };
+  }
+
+  #kept(id: string): Kept {
+    const bytes = parseEventId(id);
+    const kept = bytes === null ? undefined : this.events.get(formatEventId(bytes));
+    if (kept === undefined) throw new EngineError('not-found', 'there is no such event');
+    return kept;
+  }
+
+  async #enter(): Promise<void> {
+    await this.gate;
+    const { next } = this;
+    this.next = null;
+    if (next !== null) throw next;
+  }
+}
+
+function freshView(id: Uint8Array, spec: EventSpec): EventView {
+  return {
+    id,
+    partition: 3 as PartitionId,
+    spec: { ...spec, origin: originOf(spec.deliveryType, spec.destination), tag: null, fingerprint: null },
+    status: 'SCHEDULED',
+    version: 1,
+    waitingFor: null,
+    attempts: 0,
+    nextAttemptAtMs: spec.scheduledAtMs,
+    updatedAtMs: spec.createdAtMs,
+    finishedAtMs: null,
+    lastStatusCode: null,
+    lastError: null,
+    fireLagMs: null,
+  };
+}
+
+function finishedNow(status: EventStatus): Pick<EventView, 'status' | 'finishedAtMs' | 'nextAttemptAtMs'> {
+  return { status, finishedAtMs: Date.now() as WallMs, nextAttemptAtMs: null };
+}
+
+/** A change as the engine would send it. */
+export function changeOf(id: Uint8Array, fields: Partial<StatusChange> = {}): StatusChange {
+  return {
+    partition: 3 as PartitionId,
+    seq: 1 as Sequence,
+    event: id,
+    externalJobId: null,
+    source: 'default',
+    type: null,
+    status: 'DELIVERED',
+    version: 3,
+    at: 1_795_000_000_000 as WallMs,
+    attempt: 1,
+    nextAttemptAtMs: null,
+    statusCode: 204,
+    error: null,
+    fireLagMs: 0.7004,
+    ...fields,
+  };
+}
