@@ -29,9 +29,9 @@ const eventAt = 29;
 /** Bytes of a record beside its body. */
 export const recordHeadBytes = eventAt + eventIdBytes;
 
-/** A builder starts with this much; most batches fit. */
+/** A builder starts with this much; most live batches fit. */
 const startBytes = 64 * 1024;
-/** Above this the buffer itself is handed over instead of a copy, so that one large batch does not stay allocated. */
+/** A batch larger than this is handed over with its buffer instead of as a copy, so that a grown buffer does not stay. */
 const keepBytesMax = 256 * 1024;
 
 /** Collects records until `take`. Owned by one thread; `append` allocates nothing but for growth (`log-append.bench.ts`). */
@@ -90,7 +90,7 @@ export class RecordBatchBuilder {
     this.#view.setUint32(0, this.#count, true);
     const end = this.#end;
     this.clear();
-    if (this.#bytes.length <= keepBytesMax) return this.#bytes.slice(0, end);
+    if (end <= keepBytesMax) return this.#bytes.slice(0, end);
     const whole = this.#bytes.subarray(0, end);
     this.#bytes = new Uint8Array(startBytes);
     this.#view = new DataView(this.#bytes.buffer);

@@ -86,7 +86,9 @@ export class Segment {
     const database = openDatabase(unnamed, { mode: 'write' });
     try {
       database.pragma(`page_size = ${pageBytes}`);
-      database.pragma('synchronous = FULL');
+      // Nobody sees the file yet: one sync at the end does for all of it.
+      database.pragma('journal_mode = MEMORY');
+      database.pragma('synchronous = OFF');
       database.exec(`BEGIN; ${schema}`);
       const { partition, first, chainBefore, createdAt } = header;
       const insertHeader = database.prepare('INSERT INTO header VALUES (?, ?, ?, ?, ?, ?)');

@@ -1,0 +1,268 @@
+/** A log writer and a reader on a directory of their own, wired as the threads are, with a clock that a test moves. */
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeDispatched, encodeOutcome, emptyBody } from '../../engine/event/outcome-codec.js';
+import { type LogRecord, type RecordKind, recordKinds } from '../../engine/event/record.js';
+import { defaultRetry, type EventSpec } from '../../engine/event/spec.js';
+import { encodeSpec } from '../../engine/event/spec-codec.js';
+import { type MonoMs, noSequence, type PartitionId, type Sequence, type Slot, type WallMs } from '../../engine/kernel/brand.js';
+import type { Clock } from '../../engine/kernel/clock.js';
+import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
+import { indexSegment } from '../../engine/log/index-task.js';
+import { LogReader } from '../../engine/log/log-reader.js';
+import { LogWriter, type LogWriterParts } from '../../engine/log/log-writer.js';
+import type { IndexTask, LogOptions, ReaderReply, SegmentNotice, WriterReply } from '../../engine/log/protocol.js';
+import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
+
+export const partition = 3 as PartitionId;
+export const seq = (value: number) => value as Sequence;
+
+export class ManualClock implements Clock {
+  now = 1_700_000_000_000;
+  wallMs = () => this.now as WallMs;
+  monoMs = () => this.now as MonoMs;
+}
+
+const usualOptions: Omit<LogOptions, 'dataDir'> = {
+  partitions: [partition],
+  durability: 'fsync',
+  segmentBytesMax: 256 * 1024 * 1024,
+  segmentAgeMsMax: 86_400_000,
+  freeBytesMin: 0,
+  ballastBytes: 0,
+  pagesMax: null,
+};
+
+interface Test {
+  teardown(work: () => void): void;
+}
+
+export function tempDir(t: Test): string {
+  const dir = mkdtempSync(join(tmpdir(), 'escapement-log-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+export type TestLogParts = Partial<Omit<LogOptions, 'dataDir'>> & { readonly dataDir?: string } & Pick<LogWriterParts, 'storage' | 'freeBytesOf'>;
+
+export class TestLog {
+  readonly clock = new ManualClock();
+  readonly options: LogOptions;
+  readonly dir: string;
+  readonly writerReplies: WriterReply[] = [];
+  readonly readerReplies: ReaderReply[] = [];
+  readonly notices: SegmentNotice[] = [];
+  readonly indexTasks: IndexTask[] = [];
+  readonly reader: LogReader;
+  readonly writer: LogWriter;
+  #isOpen = true;
+
+  constructor(t: Test, { dataDir, storage, freeBytesOf, ...options }: TestLogParts = {}) {
+    this.options = { ...usualOptions, ...options, dataDir: dataDir ?? tempDir(t) };
+    this.dir = join(this.options.dataDir, 'partitions', '0003');
+    this.reader = new LogReader({
+      options: this.options,
+      reply: (reply) => this.readerReplies.push(reply),
+      index: (task) => this.indexTasks.push(task),
+    });
+    this.writer = new LogWriter({
+      options: this.options,
+      clock: this.clock,
+      reply: (reply) => this.writerReplies.push(reply),
+      notice: (notice) => {
+        this.notices.push(notice);
+        this.reader.notice(notice);
+      },
+      ...(storage && { storage }),
+      ...(freeBytesOf && { freeBytesOf }),
+    });
+    t.teardown(() => this.close());
+  }
+
+  submit(...records: readonly LogRecord[]): void {
+    this.writer.submit({ op: 'append', partition, batch: batchOf(records) });
+  }
+
+  /** Submit and commit; returns the replies that it brought. */
+  append(...records: readonly LogRecord[]): WriterReply[] {
+    this.submit(...records);
+    return this.commit();
+  }
+
+  commit(): WriterReply[] {
+    while (this.writer.commitNext());
+    return this.writerReplies.splice(0);
+  }
+
+  tick(): WriterReply[] {
+    this.writer.tick();
+    return this.writerReplies.splice(0);
+  }
+
+  replay(): Replayed {
+    return replayWhole(this.reader, this.readerReplies);
+  }
+
+  ask(request: Parameters<LogReader['handle']>[0]): ReaderReply {
+    this.readerReplies.length = 0;
+    this.reader.handle(request);
+    return this.readerReplies.shift()!;
+  }
+
+  /** Run what the main thread would run for the reader. Returns what the reader then said. */
+  async buildIndexes(): Promise<ReaderReply[]> {
+    this.readerReplies.length = 0;
+    for (const task of this.indexTasks.splice(0)) {
+      const detail = await indexSegment(task).then(
+        () => null,
+        (error: Error) => error.message,
+      );
+      this.reader.indexed({ op: 'index', task, detail });
+    }
+    return this.readerReplies.splice(0);
+  }
+
+  /** What a kill would leave: the files as they are, in another directory. */
+  copy(t: Test): string {
+    const copy = tempDir(t);
+    cpSync(this.options.dataDir, copy, { recursive: true });
+    return copy;
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.reader.close();
+    this.writer.close();
+  }
+}
+
+export interface Replayed {
+  readonly records: LogRecord[];
+  readonly indexedBefore: number;
+  /** How it ended. */
+  readonly end: ReaderReply;
+}
+
+/** Replay what is in `dataDir`, with nobody writing. */
+export function readBack(dataDir: string): Replayed & { readonly failure: string | null } {
+  const replies: ReaderReply[] = [];
+  const options = { dataDir, partitions: [partition] };
+  const reader = new LogReader({ options, reply: (reply) => replies.push(reply), index: () => undefined });
+  try {
+    const replayed = replayWhole(reader, replies);
+    return { ...replayed, failure: replayed.end.op === 'failed' ? replayed.end.detail : null };
+  } finally {
+    reader.close();
+  }
+}
+
+let replays = 0;
+
+function replayWhole(reader: LogReader, replies: ReaderReply[]): Replayed {
+  const tag = replays++;
+  const records: LogRecord[] = [];
+  let indexedBefore = 0;
+  replies.length = 0;
+  reader.handle({ op: 'replay', tag, partition });
+  for (;;) {
+    const reply = replies.shift()!;
+    if (reply.op !== 'replay-batch') return { records, indexedBefore, end: reply };
+    records.push(...readBatch(reply.batch));
+    indexedBefore = reply.indexedBefore;
+    reader.handle({ op: 'replay-next', tag });
+  }
+}
+
+export function batchOf(records: readonly LogRecord[]): Uint8Array<ArrayBuffer> {
+  const builder = new RecordBatchBuilder();
+  for (const record of records) builder.append(record);
+  return builder.take();
+}
+
+/** Writes histories: knows the next sequence and the newest record of each event. */
+export class Journal {
+  readonly records: LogRecord[] = [];
+  readonly #newest = new Map<EventId, Sequence>();
+  #next: number;
+
+  constructor(next = 1) {
+    this.#next = next;
+  }
+
+  accepted(spec: Partial<EventSpec> = {}): LogRecord {
+    const event = mintEventId((this.#next % 4096) as Slot, 1_700_000_000_000 as WallMs);
+    return this.#add(recordKinds.accepted, event, encodeSpec(specOf(spec), null));
+  }
+
+  dispatched({ event }: LogRecord, attempt = 1): LogRecord {
+    return this.#add(recordKinds.dispatched, event, encodeDispatched({ attempt }));
+  }
+
+  delivered({ event }: LogRecord, attempt = 1): LogRecord {
+    const outcome = { attempt, statusCode: 204, durationMs: 3, lagMs: 0.5, error: null, responseBody: null, nextAttemptAtMs: null };
+    return this.#add(recordKinds.delivered, event, encodeOutcome(outcome));
+  }
+
+  cancelled({ event }: LogRecord): LogRecord {
+    return this.#add(recordKinds.cancelled, event, emptyBody);
+  }
+
+  /** The newest record of an event. */
+  newest({ event }: LogRecord): Sequence {
+    return this.#newest.get(event)!;
+  }
+
+  #add(kind: RecordKind, event: EventId, body: Uint8Array): LogRecord {
+    const record = {
+      seq: seq(this.#next++),
+      kind,
+      event,
+      prev: this.#newest.get(event) ?? noSequence,
+      at: (1_700_000_000_000.25 + this.#next) as WallMs,
+      body,
+    };
+    this.#newest.set(event, record.seq);
+    this.records.push(record);
+    return record;
+  }
+}
+
+function specOf(spec: Partial<EventSpec>): EventSpec {
+  return {
+    externalJobId: null,
+    source: 'default',
+    type: null,
+    description: null,
+    scheduledAtMs: 1_700_000_000_000 as WallMs,
+    delayMs: null,
+    deliveryType: 'HTTP',
+    destination: 'https://example.org/hook',
+    method: 'POST',
+    headers: [],
+    payload: Buffer.from('{"a":1}'),
+    priority: 5,
+    maxRetries: 3,
+    retry: defaultRetry,
+    timeoutMs: 30_000,
+    expiresAtMs: null,
+    tags: [],
+    idempotencyKey: null,
+    traceparent: null,
+    createdAtMs: 1_700_000_000_000 as WallMs,
+    ...spec,
+  };
+}
+
+/** Records in a form that compares: buffers of any kind as text. */
+export function plain(records: readonly LogRecord[]): unknown[] {
+  return records.map((record) => [
+    record.seq,
+    record.kind,
+    Buffer.from(record.event).toString('hex'),
+    record.prev,
+    record.at,
+    Buffer.from(record.body).toString('hex'),
+  ]);
+}
