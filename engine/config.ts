@@ -4,11 +4,11 @@
  * `settings` is the one list: names, defaults, rules, help text. Rules that concern several settings follow it in
  * `configFrom`. Nothing outside has been touched when a value is refused.
  */
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { StartError } from './kernel/errors.js';
 import { attemptsInFlightMax, partitionsMax } from './kernel/limits.js';
+import { version } from './kernel/version.js';
 import {
   explain,
   list,
@@ -199,7 +199,6 @@ export function readInvocation({ argv, env, cwd, cores, version }: Surroundings)
 
 /** The same for this very process: the one place that reads its environment. */
 export function invocationOfProcess(argv: readonly string[]): Invocation {
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
   return readInvocation({ argv, env: process.env, cwd: process.cwd(), cores: availableParallelism(), version });
 }
 
