@@ -44,7 +44,10 @@ export function tempDir(t: Test): string {
   return dir;
 }
 
-export type TestLogParts = Partial<Omit<LogOptions, 'dataDir'>> & { readonly dataDir?: string } & Pick<LogWriterParts, 'storage' | 'freeBytesOf'>;
+export type TestLogParts = Partial<Omit<LogOptions, 'dataDir'>> & { readonly dataDir?: string } & Pick<
+    LogWriterParts,
+    'storage' | 'freeBytesOf'
+  >;
 
 export class TestLog {
   readonly clock = new ManualClock();
@@ -201,7 +204,15 @@ export class Journal {
   }
 
   delivered({ event }: LogRecord, attempt = 1): LogRecord {
-    const outcome = { attempt, statusCode: 204, durationMs: 3, lagMs: 0.5, error: null, responseBody: null, nextAttemptAtMs: null };
+    const outcome = {
+      attempt,
+      statusCode: 204,
+      durationMs: 3,
+      lagMs: 0.5,
+      error: null,
+      responseBody: null,
+      nextAttemptAtMs: null,
+    };
     return this.#add(recordKinds.delivered, event, encodeOutcome(outcome));
   }
 

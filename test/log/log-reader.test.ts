@@ -99,7 +99,7 @@ t.test('bodies come in the order asked', (t) => {
 t.test('a damaged body fails no other', (t) => {
   const { log, events } = setup(t);
   const asked = events.slice(0, 3).map(({ seq }) => seq);
-  damage(log, asked[1]!, "body = zeroblob(length(body))");
+  damage(log, asked[1]!, 'body = zeroblob(length(body))');
   const reply = log.ask({ op: 'bodies', tag: 7, partition, seqs: asked });
   t.match(reply, { op: 'bodies', damaged: [asked[1]] });
   t.same(reply.op === 'bodies' && reply.bodies.map(({ length }) => length > 0), [true, false, true]);
@@ -112,7 +112,11 @@ t.test('a view and a history are folded along the records of an event, across se
   const newest = journal.newest(event);
   t.ok(newest > events[10]!.seq, 'it goes over a border');
   const reply = log.ask({ op: 'view', tag: 1, partition, newest });
-  t.match(reply, { op: 'view', tag: 1, view: { partition, status: 'DELIVERED', version: 3, attempts: 1, spec: { externalJobId: 'job-7' } } });
+  t.match(reply, {
+    op: 'view',
+    tag: 1,
+    view: { partition, status: 'DELIVERED', version: 3, attempts: 1, spec: { externalJobId: 'job-7' } },
+  });
   t.match(log.ask({ op: 'history', tag: 2, partition, newest }), {
     op: 'history',
     tag: 2,
@@ -140,7 +144,12 @@ for (const [what, sql] of [
     const { log, journal, events } = setup(t);
     const newest = journal.newest(events[7]!);
     damage(log, newest, sql);
-    t.match(log.ask({ op: 'view', tag: 1, partition, newest }), { op: 'failed', tag: 1, failure: 'damaged', detail: new RegExp(`sequence ${newest}`) });
+    t.match(log.ask({ op: 'view', tag: 1, partition, newest }), {
+      op: 'failed',
+      tag: 1,
+      failure: 'damaged',
+      detail: new RegExp(`sequence ${newest}`),
+    });
     t.match(log.ask({ op: 'view', tag: 1, partition, newest: journal.newest(events[6]!) }), { op: 'view' });
     t.match(log.replay().end, { op: 'failed', failure: 'broken', detail: new RegExp(`sequence ${newest}`) });
     t.end();
@@ -150,7 +159,11 @@ for (const [what, sql] of [
 t.test('a chain that does not fit stops the replay', (t) => {
   const { log } = setup(t);
   damage(log, 12, 'chain = chain + 1');
-  t.match(log.replay().end, { op: 'failed', failure: 'broken', detail: /expected the record with sequence 12 .* found another chain value/ });
+  t.match(log.replay().end, {
+    op: 'failed',
+    failure: 'broken',
+    detail: /expected the record with sequence 12 .* found another chain value/,
+  });
   t.end();
 });
 
@@ -160,7 +173,11 @@ t.test('records that were taken out and closed up with good checksums still brea
   database.exec('DELETE FROM record WHERE seq = 5');
   database.close();
   t.match(log.replay().end, { op: 'failed', failure: 'broken', detail: /sequence 5/ });
-  t.match(log.ask({ op: 'view', tag: 1, partition, newest: seq(5) }), { op: 'failed', failure: 'damaged', detail: /5 is missing/ });
+  t.match(log.ask({ op: 'view', tag: 1, partition, newest: seq(5) }), {
+    op: 'failed',
+    failure: 'damaged',
+    detail: /5 is missing/,
+  });
   t.end();
 });
 

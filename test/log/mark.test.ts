@@ -62,7 +62,8 @@ t.test('a flipped bit is never taken for a mark', (t) => {
     if (!isInSlot && bit % 101 !== 0) continue;
     writeFileSync(markPath(dir), flipped);
     const found = readMark(dir, partition);
-    if (!(found.seq === 6 && found.chain === 60) && !(found.seq === 5 && found.chain === 50)) t.fail(`bit ${bit}: ${JSON.stringify(found)}`);
+    if (!(found.seq === 6 && found.chain === 60) && !(found.seq === 5 && found.chain === 50))
+      t.fail(`bit ${bit}: ${JSON.stringify(found)}`);
   }
   t.pass('every bit');
   t.end();

@@ -55,10 +55,13 @@ function setup(t: Tap) {
 }
 t.test('a sealed segment gets its index, and only then the host hears of it', async (t) => {
   const { log, early } = setup(t);
-  t.same(log.indexTasks.map(({ first, next }) => [first, next]), [
-    [1, 9],
-    [9, 12],
-  ]);
+  t.same(
+    log.indexTasks.map(({ first, next }) => [first, next]),
+    [
+      [1, 9],
+      [9, 12],
+    ],
+  );
   t.same(findId(log, early), [], 'not yet');
   t.same(await log.buildIndexes(), [
     { op: 'indexed', partition, first: 1, next: 9 },
@@ -117,10 +120,16 @@ t.test('after a restart indexes that are there are used, and a missing one is as
   log.close();
   const again = new TestLog(t, { dataDir: log.options.dataDir });
   t.equal(again.replay().indexedBefore, 9);
-  t.same(again.indexTasks.map(({ first }) => first), [9]);
+  t.same(
+    again.indexTasks.map(({ first }) => first),
+    [9],
+  );
   t.same(findId(again, early), [earlyEnd.seq]);
   t.same(findId(again, late), []);
-  t.same((await again.buildIndexes()).map(({ op }) => op), ['indexed']);
+  t.same(
+    (await again.buildIndexes()).map(({ op }) => op),
+    ['indexed'],
+  );
 });
 
 t.test('an index with any byte changed is built again', async (t) => {
@@ -151,7 +160,10 @@ t.test('the index of a damaged segment is not built, that of the next one is', a
   const damaged = new TestLog(t, { dataDir: copy });
   t.match(damaged.replay().end, { op: 'failed', failure: 'broken' });
   t.match(await damaged.buildIndexes(), [{ op: 'indexed', first: 9 }]);
-  t.same(listIndexes(damaged.dir).map(({ first }) => first), [9]);
+  t.same(
+    listIndexes(damaged.dir).map(({ first }) => first),
+    [9],
+  );
 });
 
 t.test('a sealed segment becomes one file', async (t) => {

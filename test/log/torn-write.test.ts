@@ -13,7 +13,11 @@ function setup(t: ConstructorParameters<typeof TestLog>[0]) {
   const commits: { readonly count: number; readonly walBytes: number; readonly mark: Buffer }[] = [];
   for (let commit = 0; commit < 4; commit++) {
     log.append(journal.accepted());
-    commits.push({ count: journal.records.length, walBytes: readFileSync(`${path}-wal`).length, mark: readFileSync(markPath(log.dir)) });
+    commits.push({
+      count: journal.records.length,
+      walBytes: readFileSync(`${path}-wal`).length,
+      mark: readFileSync(markPath(log.dir)),
+    });
   }
   const copy = log.copy(t);
   return { log, journal, commits, copy, whole: readFileSync(`${path}-wal`) };
@@ -38,7 +42,8 @@ for (const [kind, step] of [
       seen.add(answered.count);
       const found = readBack(copy);
       if (found.failure !== null) t.fail(`cut at ${cut}: ${found.failure}`);
-      if (found.records.length !== answered.count) t.fail(`cut at ${cut}: ${found.records.length} records, answered ${answered.count}`);
+      if (found.records.length !== answered.count)
+        t.fail(`cut at ${cut}: ${found.records.length} records, answered ${answered.count}`);
       const expected = plain(journal.records.slice(0, found.records.length));
       if (JSON.stringify(plain(found.records)) !== JSON.stringify(expected)) t.fail(`cut at ${cut}: not a prefix`);
     }
@@ -76,7 +81,9 @@ t.test('a refused log is left as it is', (t) => {
   const wal = `${listSegments(dir)[0]!.path}-wal`;
   truncateSync(wal, whole.length - 1);
   const again = new TestLog(t, { dataDir: copy });
-  t.match(again.writerReplies, [{ op: 'failed', partition, durable: 0, failure: 'io', detail: /ends at sequence 3, 4 was durable/ }]);
+  t.match(again.writerReplies, [
+    { op: 'failed', partition, durable: 0, failure: 'io', detail: /ends at sequence 3, 4 was durable/ },
+  ]);
   again.close();
   t.same(readFileSync(wal), whole.subarray(0, whole.length - 1));
   t.end();
