@@ -25,17 +25,17 @@ const sees = {
 /** Package: the sources that may import it. Tests and benches may import any. */
 const doors = {
   'uWebSockets.js': '^gateway/server[.]ts$',
-  '@sinclair/typebox': '^gateway/',
-  'better-sqlite3': '^engine/log/',
+  '@sinclair/typebox': '^gateway/(input|ws)/',
+  'better-sqlite3': '^engine/log/sqlite[.]ts$',
   msgpackr: '^engine/(kernel|event)/[a-z-]+-codec[.]ts$',
-  piscina: '^engine/',
-  'hdr-histogram-js': '^engine/observe/',
-  'prom-client': '^engine/observe/',
+  piscina: '^engine/kernel/thread-pool[.]ts$',
+  'hdr-histogram-js': '^engine/observe/latency[.]ts$',
+  'prom-client': '^engine/observe/metrics[.]ts$',
   pino: '^engine/observe/logger[.]ts$',
   undici: '^engine/dispatch/',
-  standardwebhooks: '^engine/dispatch/',
-  cockatiel: '^engine/dispatch/',
-  'ipaddr.js': '^engine/dispatch/',
+  standardwebhooks: '^engine/dispatch/signer[.]ts$',
+  cockatiel: '^engine/dispatch/breaker[.]ts$',
+  'ipaddr.js': '^engine/dispatch/egress[.]ts$',
 };
 
 const escaped = (text) => text.replace(/[.+*?^$()[\]{}|\\]/g, '[$&]');
