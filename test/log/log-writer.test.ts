@@ -149,7 +149,7 @@ t.test('F6: a full disk rolls the commit back whole, small commits still work, a
   const log = new TestLog(t, { pagesMax: 60, freeBytesMin: 0, ballastBytes: 100_000, freeBytesOf: () => 1e9 });
   const journal = new Journal();
   log.tick();
-  let accepted: LogRecord[] = [];
+  const accepted: LogRecord[] = [];
   const large = () => journal.accepted({ payload: Buffer.alloc(20_000) });
   let failed: WriterReply[] = [];
   for (let count = 0; count < 100 && failed.length === 0; count++) {

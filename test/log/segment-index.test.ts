@@ -40,7 +40,8 @@ function setup(t: Tap) {
   const late = journal.accepted({ externalJobId: 'late' });
   const keyless = journal.accepted();
   const pending = journal.accepted({ externalJobId: 'pending' });
-  const earlyEnd = (journal.dispatched(early), journal.delivered(early));
+  journal.dispatched(early);
+  const earlyEnd = journal.delivered(early);
   const keylessEnd = journal.cancelled(keyless);
   journal.dispatched(late);
   rotate();
