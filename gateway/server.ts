@@ -4,10 +4,10 @@
  * What the library leaves to its user, and what is done about it here, once and for every path:
  *
  * - Requests are valid only until the handler returns: everything needed is copied out of them first.
- * - A response may be gone at any moment (`onAborted`), and touching it then is an error: an Exchange knows.
+ * - A response may be gone at any moment, and touching it then is an error; headers are written as they come, CR and LF
+ *   and all: `Exchange` sees to both.
  * - It reads requests that can be read in two ways: `RequestHead` refuses them, and the connection is closed.
  * - It limits no body: lengths are judged as declared and as counted, singly and together.
- * - It writes CR and LF in headers as they come: no header with a control character leaves.
  * - It closes connections that stay silent for about 12 s, whether in the head, in the body or between requests.
  * - A second request that arrives while the first waits for its answer (pipelining) closes the connection. No client in
  *   use does that; over a connection they wait for each answer.
@@ -26,8 +26,8 @@ import type { us_listen_socket, us_socket, us_socket_context_t, WebSocket } from
 import { StartError, streamBacklogBytesMax } from '../engine/index.js';
 import { type Call, type Calls, noRoomForBody, tooLarge } from './calls.js';
 import type { Connections } from './connections.js';
+import { Exchange } from './exchange.js';
 import { problemReply } from './http/problem.js';
-import { type Reply, statusLine } from './http/reply.js';
 import { RequestHead } from './http/request-head.js';
 import { requestIdFor } from './http/request-id.js';
 import { bodyBytesInFlightMax, streamIdleSecondsMax, streamMessageBytesMax } from './limits.js';
@@ -54,7 +54,17 @@ interface StreamSocket {
   session: StreamSession | null;
 }
 
+interface Receiving {
+  readonly response: HttpResponse;
+  readonly exchange: Exchange;
+  readonly call: Call;
+  readonly path: string;
+  readonly perform: (body: Buffer) => void;
+}
+
 interface Admitted {
+  readonly response: HttpResponse;
+  readonly exchange: Exchange;
   readonly call: Call;
   readonly head: RequestHead;
   readonly method: string;
@@ -110,15 +120,19 @@ export class Server {
     const head = readHead(request);
     const method = request.getCaseSensitiveMethod();
     const path = request.getUrl();
-    const exchange = new Exchange({ response, requestId: requestIdFor(head.requestId), isHead: method === 'HEAD' });
+    const exchange = this.#begin({ response, head, method });
     const admitted = this.#options.calls.admit({ method, path, head });
     if ('status' in admitted) exchange.answer(admitted);
-    else this.#proceed(exchange, { call: admitted, head, method, path, query: request.getQuery() ?? '' });
+    else this.#proceed({ response, exchange, call: admitted, head, method, path, query: request.getQuery() ?? '' });
   }
 
-  #proceed(exchange: Exchange, { call, head, method, path, query }: Admitted): void {
+  #begin({ response, head, method }: { response: HttpResponse; head: RequestHead; method: string }): Exchange {
     this.#exchanges++;
-    exchange.onEnd = () => this.#exchangeEnded(exchange);
+    const requestId = requestIdFor(head.requestId);
+    return new Exchange({ response, requestId, method, onOver: (exchange) => this.#exchangeOver(exchange) });
+  }
+
+  #proceed({ response, exchange, call, head, method, path, query }: Admitted): void {
     const perform = (body: Buffer): void => {
       const { contentType, idempotencyKey, traceparent } = head;
       const { requestId } = exchange;
@@ -127,24 +141,24 @@ export class Server {
       void this.#options.calls.perform(call.route, request).then((reply) => exchange.answer(reply));
     };
     if (head.bodyBytes === 0) perform(emptyBody);
-    else this.#receive(exchange, { call, path, perform });
+    else this.#receive({ response, exchange, call, path, perform });
   }
 
   /** Chunks are ours only during the callback, so each is copied; whoever sends too much gets an answer and no more. */
-  #receive(exchange: Exchange, { call, path, perform }: { call: Call; path: string; perform: (body: Buffer) => void }): void {
+  #receive({ response, exchange, call, path, perform }: Receiving): void {
     const chunks: Buffer[] = [];
-    exchange.response.onData((data, isLast) => {
-      if (exchange.isOver) return;
+    response.onData((data, isLast) => {
+      if (!exchange.isOpen) return;
       exchange.bodyBytes += data.byteLength;
       this.#bodyBytes += data.byteLength;
       if (exchange.bodyBytes > call.route.bodyBytesMax) exchange.answer(tooLarge(call.route, path));
       else if (this.#bodyBytes > bodyBytesInFlightMax) exchange.answer(noRoomForBody(path));
       else chunks.push(Buffer.from(new Uint8Array(data)));
-      if (isLast && !exchange.isOver) perform(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+      if (isLast && exchange.isOpen) perform(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     });
   }
 
-  #exchangeEnded(exchange: Exchange): void {
+  #exchangeOver(exchange: Exchange): void {
     this.#bodyBytes -= exchange.bodyBytes;
     this.#exchanges--;
     if (this.#exchanges === 0) this.#onIdle?.();
@@ -190,7 +204,7 @@ export class Server {
     if (refusal === null) {
       response.upgrade<StreamSocket>({ session: null }, head.webSocketKey!, '', '', context);
     } else {
-      const exchange = new Exchange({ response, requestId: requestIdFor(head.requestId), isHead: false });
+      const exchange = this.#begin({ response, head, method: 'GET' });
       exchange.answer({ ...problemReply(refusal, streamPath), close: true });
     }
   }
@@ -213,53 +227,6 @@ export class Server {
 }
 
 const emptyBody = Buffer.alloc(0);
-
-/** One request and its one answer. */
-class Exchange {
-  readonly response: HttpResponse;
-  readonly requestId: string;
-  readonly #isHead: boolean;
-  /** Counted so far. */
-  bodyBytes = 0;
-  /** Answered, or the client has gone: the response must not be touched any more. */
-  isOver = false;
-  onEnd: (() => void) | null = null;
-
-  constructor({ response, requestId, isHead }: { response: HttpResponse; requestId: string; isHead: boolean }) {
-    this.response = response;
-    this.requestId = requestId;
-    this.#isHead = isHead;
-    response.onAborted(() => this.#end());
-  }
-
-  /** One write, in one packet if it fits. Too late is no error: the client did not wait. */
-  answer(reply: Reply): void {
-    if (this.isOver) return;
-    this.response.cork(() => this.#write(reply));
-    this.#end();
-  }
-
-  #write({ status, contentType, headers, body, close }: Reply): void {
-    const { response } = this;
-    response.writeStatus(statusLine(status)).writeHeader('Content-Type', contentType).writeHeader('X-Request-Id', this.requestId);
-    for (const [name, value] of headers) {
-      if (isSafeHeader(value)) response.writeHeader(name, value);
-    }
-    if (this.#isHead) response.endWithoutBody(Buffer.byteLength(body), close);
-    else response.end(body, close);
-  }
-
-  #end(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.onEnd?.();
-  }
-}
-
-/** All our values are safe by construction; this holds also when a new one is not. */
-function isSafeHeader(value: string): boolean {
-  return !/[^\t\x20-\x7e]/.test(value);
-}
 
 function readHead(request: HttpRequest): RequestHead {
   const head = new RequestHead();

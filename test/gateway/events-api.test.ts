@@ -60,8 +60,18 @@ t.test('a new event is answered with 201, its place and all of its fields', asyn
 
 t.test('the same event again is the first one, other content is a conflict', async (t) => {
   const { call } = await setupGateway(t);
-  const first = await call('POST', events, { external_job_id: 'a', destination, tags: { x: '1', y: '2' }, headers: { 'X-A': '1' } });
-  const again = await call('POST', events, { external_job_id: 'a', destination, tags: { y: '2', x: '1' }, headers: { 'x-a': '1' } });
+  const first = await call('POST', events, {
+    external_job_id: 'a',
+    destination,
+    tags: { x: '1', y: '2' },
+    headers: { 'X-A': '1' },
+  });
+  const again = await call('POST', events, {
+    external_job_id: 'a',
+    destination,
+    tags: { y: '2', x: '1' },
+    headers: { 'x-a': '1' },
+  });
   t.equal(again.status, 200);
   t.equal(again.headers.get('idempotent-replayed'), 'true');
   t.equal(again.headers.get('etag'), '"1"');
@@ -101,7 +111,11 @@ t.test('a trace goes on if it can be read', async (t) => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   await call('POST', events, { destination }, { traceparent });
   t.equal(engine.lastSpec.traceparent, traceparent);
-  for (const broken of ['00-00000000000000000000000000000000-00f067aa0ba902b7-01', 'ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', 'x']) {
+  for (const broken of [
+    '00-00000000000000000000000000000000-00f067aa0ba902b7-01',
+    'ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+    'x',
+  ]) {
     t.equal((await call('POST', events, { destination }, { traceparent: broken })).status, 201);
     t.equal(engine.lastSpec.traceparent, null, broken);
   }
@@ -109,9 +123,15 @@ t.test('a trace goes on if it can be read', async (t) => {
 
 t.test('a sane request id comes back, another one does not', async (t) => {
   const { call } = await setupGateway(t);
-  t.equal((await call('GET', '/health', undefined, { 'x-request-id': 'trace:1.a_b-c' })).headers.get('x-request-id'), 'trace:1.a_b-c');
+  t.equal(
+    (await call('GET', '/health', undefined, { 'x-request-id': 'trace:1.a_b-c' })).headers.get('x-request-id'),
+    'trace:1.a_b-c',
+  );
   for (const given of ['a b', 'x'.repeat(129), '<script>']) {
-    t.match((await call('GET', '/nowhere', undefined, { 'x-request-id': given })).headers.get('x-request-id'), /^[0-9a-f]{12}-\w+$/);
+    t.match(
+      (await call('GET', '/nowhere', undefined, { 'x-request-id': given })).headers.get('x-request-id'),
+      /^[0-9a-f]{12}-\w+$/,
+    );
   }
 });
 
@@ -130,8 +150,17 @@ t.test('an event is read with its payload as it came', async (t) => {
 t.test('an event that is not there, or can be no event, is not found', async (t) => {
   const { call } = await setupGateway(t);
   for (const id of ['01988f6e-1a2b-7f03-9c1d-0123456789ab', 'x', '%00', 'statistics', '..%2f..']) {
-    for (const [method, path] of [['GET', ''], ['GET', '/history'], ['DELETE', ''], ['POST', '/cancel']] as const) {
-      t.match(await call(method, `${events}/${id}${path}`), { status: 404, json: { code: 'not-found', status: 404 } }, `${method} ${id}${path}`);
+    for (const [method, path] of [
+      ['GET', ''],
+      ['GET', '/history'],
+      ['DELETE', ''],
+      ['POST', '/cancel'],
+    ] as const) {
+      t.match(
+        await call(method, `${events}/${id}${path}`),
+        { status: 404, json: { code: 'not-found', status: 404 } },
+        `${method} ${id}${path}`,
+      );
     }
   }
 });
@@ -166,7 +195,10 @@ t.test('an event is cancelled by either call, and once more without harm', async
   t.match(await call('POST', `${path}/cancel`, {}), { status: 200 }, 'an empty object is no body');
   t.match(await call('POST', `${path}/cancel`, { reason: 'x' }), { status: 422, json: { errors: [{ pointer: '/reason' }] } });
   t.match(await call('POST', `${path}/cancel`, '{'), { status: 400, json: { code: 'malformed-json' } });
-  t.match(await call('DELETE', `${path}?in_flight=stop-retries`), { status: 422, json: { code: 'invalid', detail: /in_flight/ } });
+  t.match(await call('DELETE', `${path}?in_flight=stop-retries`), {
+    status: 422,
+    json: { code: 'invalid', detail: /in_flight/ },
+  });
   const kept = [...engine.events.values()][0]!;
   kept.view = { ...kept.view, status: 'DELIVERED', finishedAtMs: 0 as WallMs };
   t.match(await call('DELETE', path), { status: 409, json: { code: 'already-finished', event_status: 'DELIVERED' } });
@@ -219,7 +251,10 @@ t.test('refusals of the engine keep their code, and say when to come back', asyn
     t.equal(headers.get('retry-after'), retryAfter, code);
   }
   engine.next = new EngineError('outcome-unknown', 'ask', { members: { event_id: 'e' } });
-  t.match(await call('POST', events, { destination }), { status: 500, json: { code: 'outcome-unknown', event_id: 'e', retryable: false } });
+  t.match(await call('POST', events, { destination }), {
+    status: 500,
+    json: { code: 'outcome-unknown', event_id: 'e', retryable: false },
+  });
   t.equal(defects.length, 0);
 });
 
@@ -238,16 +273,41 @@ t.test('bodies must be JSON and say so', async (t) => {
   for (const type of ['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"']) {
     t.equal((await call('POST', events, body, { 'content-type': type })).status, 201, type);
   }
-  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/msgpack', 'application/x-ndjson', 'application/json; charset=latin1', 'application/jsonx']) {
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/msgpack',
+    'application/x-ndjson',
+    'application/json; charset=latin1',
+    'application/jsonx',
+  ]) {
     for (const path of [events, `${events}/batch`]) {
-      t.match(await call('POST', path, body, { 'content-type': type }), { status: 415, json: { code: 'unsupported-media-type' } }, type);
+      t.match(
+        await call('POST', path, body, { 'content-type': type }),
+        { status: 415, json: { code: 'unsupported-media-type' } },
+        type,
+      );
     }
   }
 });
 
 t.test('unknown paths are not found and unknown methods not allowed', async (t) => {
   const { call } = await setupGateway(t);
-  for (const path of ['/', '/api', '/api/v1', '/api/v2/events', '/api/v1/events/', '/API/v1/events', '/api/v1/events//history', '/api/v1/events/x/y', '/api/v1/metrics', '/problems/', '/problems/nothing', '/api/v1/events/x/retry', '/openapi.json']) {
+  for (const path of [
+    '/',
+    '/api',
+    '/api/v1',
+    '/api/v2/events',
+    '/api/v1/events/',
+    '/API/v1/events',
+    '/api/v1/events//history',
+    '/api/v1/events/x/y',
+    '/api/v1/metrics',
+    '/problems/',
+    '/problems/nothing',
+    '/api/v1/events/x/retry',
+    '/openapi.json',
+  ]) {
     t.match(await call('GET', path), { status: 404, json: { code: 'not-found' } }, path);
   }
   for (const [method, path, allow] of [
@@ -294,7 +354,10 @@ t.test('readiness says whether to send work here', async (t) => {
   for (const root of ['', '/api/v1']) {
     t.match(await call('GET', `${root}/health/ready`), { status: 200, json: { status: 'ready' } });
     t.match(await call('GET', `${root}/health/live`), { status: 200 });
-    t.match(await call('GET', `${root}/health`), { status: 200, json: { components: [{ name: 'partition 0' }], recovery: { overdue: 0 } } });
+    t.match(await call('GET', `${root}/health`), {
+      status: 200,
+      json: { components: [{ name: 'partition 0' }], recovery: { overdue: 0 } },
+    });
   }
   for (const [status, components, expected] of [
     ['recovering', [partition(0, 'recovering')], 503],

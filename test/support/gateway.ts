@@ -46,7 +46,12 @@ export async function setupGateway(t: Test, options: Partial<GatewayOptions> = {
       const response = await fetch(`${gateway.url}${path}`, { method, headers: { ...type, ...headers }, ...given });
       const text = await response.text();
       const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== '';
-      return { status: response.status, headers: response.headers, text, json: isJson ? (JSON.parse(text) as Answer['json']) : {} };
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        json: isJson ? (JSON.parse(text) as Answer['json']) : {},
+      };
     },
   };
 }

@@ -1,0 +1,91 @@
+/**
+ * One request and its one answer.
+ *
+ * Modes. *Open*: the answer may be written. *Sealed*: an answer that closes the connection is on its way; nothing else is
+ * taken. *Over*: answered, or the client has gone; the response must not be touched any more.
+ *
+ * An answer that closes leaves only when the server has done with the packet that the request came in. Written at once, it
+ * would make room for the next request in that packet, and where the end of a request is in doubt the next one may be
+ * somebody else's, smuggled in. While the answer is pending the server library drops the connection at a further request.
+ */
+import { type Reply, statusLine } from './http/reply.js';
+
+/** The response of the server library, as far as it is used here. */
+export interface OpenResponse {
+  onAborted(handler: () => void): unknown;
+  cork(write: () => void): unknown;
+  writeStatus(line: string): unknown;
+  writeHeader(name: string, value: string): unknown;
+  end(body: string | Buffer, close: boolean): unknown;
+  endWithoutBody(length: number, close: boolean): unknown;
+}
+
+export interface ExchangeOptions {
+  readonly response: OpenResponse;
+  readonly requestId: string;
+  readonly method: string;
+  readonly onOver: (exchange: Exchange) => void;
+}
+
+export class Exchange {
+  readonly requestId: string;
+  readonly #response: OpenResponse;
+  readonly #isHead: boolean;
+  readonly #onOver: (exchange: Exchange) => void;
+  #mode: 'open' | 'sealed' | 'over' = 'open';
+  /** Of the body, counted so far. */
+  bodyBytes = 0;
+
+  constructor({ response, requestId, method, onOver }: ExchangeOptions) {
+    this.#response = response;
+    this.requestId = requestId;
+    this.#isHead = method === 'HEAD';
+    this.#onOver = onOver;
+    response.onAborted(() => this.#end());
+  }
+
+  get isOpen(): boolean {
+    return this.#mode === 'open';
+  }
+
+  /** Too late is no error: the client did not wait. */
+  answer(reply: Reply): void {
+    if (this.#mode !== 'open') return;
+    if (reply.close) {
+      this.#mode = 'sealed';
+      setImmediate(() => this.#write(reply));
+    } else {
+      this.#write(reply);
+    }
+  }
+
+  /** In one piece, in one packet if it fits. */
+  #write(reply: Reply): void {
+    if (this.#mode === 'over') return;
+    this.#response.cork(() => this.#writeCorked(reply));
+    this.#end();
+  }
+
+  #writeCorked({ status, contentType, headers, body, close }: Reply): void {
+    const response = this.#response;
+    response.writeStatus(statusLine(status));
+    response.writeHeader('Content-Type', contentType);
+    response.writeHeader('X-Request-Id', this.requestId);
+    for (const [name, value] of headers) {
+      if (isSafeHeader(value)) response.writeHeader(name, value);
+    }
+    if (this.#isHead) response.endWithoutBody(Buffer.byteLength(body), close);
+    else response.end(body, close);
+  }
+
+  #end(): void {
+    if (this.#mode === 'over') return;
+    this.#mode = 'over';
+    this.#onOver(this);
+  }
+}
+
+/** The library would write CR and LF as they come. All our values are safe by construction; this holds also when a new one is not. */
+function isSafeHeader(value: string): boolean {
+  return !/[^\t\x20-\x7e]/.test(value);
+}

@@ -1,0 +1,265 @@
+import t, { type Test } from 'tap';
+import { EngineError, streamBacklogBytesMax } from '../../../engine/index.js';
+import { streamFrameItemsMax, streamSubscriptionsMax } from '../../../gateway/limits.js';
+import { StreamDesk } from '../../../gateway/ws/stream-session.js';
+import { changeOf, FakeEngine } from '../../support/fake-engine.js';
+
+const id = new Uint8Array(16).fill(0x77);
+
+interface Frame {
+  readonly op: string;
+  readonly [name: string]: unknown;
+}
+
+function setup(_t: Test) {
+  const engine = new FakeEngine();
+  const frames: Frame[] = [];
+  const repeats: { everyMs: number; action: () => void; stopped: boolean }[] = [];
+  const reported: unknown[] = [];
+  const ended: { code: number; reason: string }[] = [];
+  let backlog = 0;
+  let nowMs = 0;
+  const desk = new StreamDesk({
+    engine,
+    monoMs: () => nowMs,
+    report: (error) => reported.push(error),
+    repeat: (everyMs, action) => {
+      const entry = { everyMs, action, stopped: false };
+      repeats.push(entry);
+      return () => {
+        entry.stopped = true;
+      };
+    },
+  });
+  const session = desk.open({
+    send: (text) => frames.push(JSON.parse(text) as Frame),
+    backlogBytes: () => backlog,
+    end: (code, reason) => ended.push({ code, reason }),
+  });
+  return {
+    engine,
+    session,
+    desk,
+    repeats,
+    reported,
+    ended,
+    say: (message: unknown) => session.onMessage(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message))),
+    /** What was sent since the last call, after everything that waits has run. */
+    async heard(): Promise<Frame[]> {
+      await new Promise((resolve) => setImmediate(resolve));
+      return frames.splice(0);
+    },
+    tick: (everyMs: number) =>
+      repeats.filter((entry) => entry.everyMs === everyMs && !entry.stopped).forEach((entry) => entry.action()),
+    setBacklog: (bytes: number) => {
+      backlog = bytes;
+    },
+    advance: (ms: number) => {
+      nowMs += ms;
+    },
+  };
+}
+
+t.test('a subscription hears changes in the documented form, with the cursor behind them', async (t) => {
+  const { engine, say, heard } = setup(t);
+  say({ op: 'subscribe', id: 'a', filter: { status: ['DEAD', 'DELIVERED'], source: 'x', event_id: 'E' }, cursor: 'now' });
+  t.strictSame(await heard(), [{ op: 'subscribed', id: 'a', cursor: 'c0' }]);
+  t.strictSame([...engine.subscriptions][0]!.filter, {
+    status: ['DEAD', 'DELIVERED'],
+    source: ['x'],
+    type: null,
+    eventId: ['E'],
+    externalJobId: null,
+  });
+  engine.publish({ cursor: 'c1', items: [changeOf(id)], gapFrom: null });
+  t.strictSame(await heard(), [
+    {
+      op: 'changes',
+      id: 'a',
+      cursor: 'c1',
+      items: [
+        {
+          event_id: '77777777-7777-7777-7777-777777777777',
+          external_job_id: null,
+          source: 'default',
+          type: null,
+          status: 'DELIVERED',
+          version: 3,
+          at: '2026-11-18T11:06:40.000Z',
+          attempt: 1,
+          next_attempt_at: null,
+          status_code: 204,
+          error: null,
+          fire_lag_ms: 0.7,
+        },
+      ],
+    },
+  ]);
+});
+
+t.test('what happens while a subscription opens follows its answer', async (t) => {
+  const { engine, say, heard, session } = setup(t);
+  let open: () => void = () => undefined;
+  const subscribe = engine.subscribe.bind(engine);
+  engine.subscribe = async (filter, listener) => {
+    const subscription = await subscribe(filter, listener);
+    engine.publish({ cursor: 'c1', items: [changeOf(id)], gapFrom: null });
+    await new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    return subscription;
+  };
+  say({ op: 'subscribe', id: 'a' });
+  t.same(await heard(), []);
+  open();
+  t.same(
+    (await heard()).map(({ op, cursor }) => [op, cursor]),
+    [
+      ['subscribed', 'c0'],
+      ['changes', 'c1'],
+    ],
+  );
+  say({ op: 'subscribe', id: 'b' });
+  await heard();
+  session.onClosed();
+  open();
+  t.same(await heard(), []);
+  t.equal(engine.subscriptions.size, 0, 'a subscription that opens for a socket that has gone is closed');
+});
+
+t.test('a large batch comes in several frames, and only the last one carries its cursor', async (t) => {
+  const { engine, say, heard } = setup(t);
+  say({ op: 'subscribe', id: 'a' });
+  await heard();
+  engine.publish({ cursor: 'c9', items: Array.from({ length: streamFrameItemsMax + 1 }, () => changeOf(id)), gapFrom: null });
+  t.same(
+    (await heard()).map(({ cursor, items }) => [cursor, (items as unknown[]).length]),
+    [
+      ['c0', streamFrameItemsMax],
+      ['c9', 1],
+    ],
+  );
+});
+
+t.test('a gap is told, and a cursor without changes waits for its turn', async (t) => {
+  const { engine, say, heard, tick } = setup(t);
+  say({ op: 'subscribe', id: 'a' });
+  await heard();
+  engine.publish({ cursor: 'c3', items: [], gapFrom: 'c1' });
+  t.strictSame(await heard(), [{ op: 'gap', id: 'a', from: 'c1', to: 'c3' }]);
+  engine.publish({ cursor: 'c4', items: [], gapFrom: null });
+  t.same(await heard(), []);
+  tick(5_000);
+  t.strictSame(await heard(), [{ op: 'cursor', id: 'a', cursor: 'c4' }]);
+});
+
+t.test('after unsubscribe nothing more comes, and the id is free again', async (t) => {
+  const { engine, say, heard } = setup(t);
+  say({ op: 'subscribe', id: 'a' });
+  say({ op: 'unsubscribe', id: 'a' });
+  t.same(await heard(), []);
+  t.equal(engine.subscriptions.size, 0);
+  say({ op: 'subscribe', id: 'a' });
+  t.match(await heard(), [{ op: 'subscribed' }]);
+  say({ op: 'unsubscribe', id: 'b' });
+  t.match(await heard(), [{ op: 'error', id: 'b', code: 'invalid' }]);
+});
+
+t.test('statistics are sent at once and then as often as asked, the newest wish wins', async (t) => {
+  const { say, heard, tick, repeats, session, engine, advance } = setup(t);
+  let computed = 0;
+  const statistics = engine.statistics.bind(engine);
+  engine.statistics = () => {
+    computed++;
+    return statistics();
+  };
+  say({ op: 'stats', every_ms: 1_000 });
+  t.match(await heard(), [{ op: 'stats', total: 0, by_status: { SCHEDULED: 0 } }]);
+  say({ op: 'stats', every_ms: 100 });
+  tick(1_000);
+  tick(100);
+  t.equal((await heard()).length, 2);
+  t.equal(computed, 1, 'computed once for all within 100 ms');
+  advance(100);
+  tick(100);
+  t.equal(computed, 2);
+  session.onClosed();
+  t.ok(repeats.every(({ stopped }) => stopped));
+});
+
+t.test('what is not understood is answered with an error, and the socket goes on', async (t) => {
+  const { say, heard, session, ended } = setup(t);
+  for (const [message, code] of [
+    ['', 'malformed-json'],
+    ['{', 'malformed-json'],
+    ['null', 'invalid'],
+    ['[]', 'invalid'],
+    ['"subscribe"', 'invalid'],
+    [{}, 'invalid'],
+    [{ op: 'nothing' }, 'invalid'],
+    [{ op: 'constructor' }, 'invalid'],
+    [{ op: 'subscribe' }, 'invalid'],
+    [{ op: 'subscribe', id: '' }, 'invalid'],
+    [{ op: 'subscribe', id: 5 }, 'invalid'],
+    [{ op: 'subscribe', id: 'a', cursor: 'c7' }, 'invalid'],
+    [{ op: 'subscribe', id: 'a', filter: [] }, 'invalid'],
+    [{ op: 'subscribe', id: 'a', filter: { status: [] } }, 'invalid'],
+    [{ op: 'subscribe', id: 'a', filter: { status: 'dead' } }, 'invalid'],
+    [{ op: 'subscribe', id: 'a', filter: { sources: 'x' } }, 'invalid'],
+    [{ op: 'subscribe', id: 'a', filters: {} }, 'invalid'],
+    ['{"op":"subscribe","id":"a","filter":{"__proto__":{"source":"x"}}}', 'invalid'],
+    [{ op: 'subscribe', id: 'a', filter: { source: Array.from({ length: 101 }, () => 'x') } }, 'invalid'],
+    [{ op: 'stats' }, 'invalid'],
+    [{ op: 'stats', every_ms: 99 }, 'invalid'],
+    [{ op: 'stats', every_ms: 60_001 }, 'invalid'],
+    [{ op: 'ping', x: 1 }, 'invalid'],
+  ] as const) {
+    say(message);
+    t.match(await heard(), [{ op: 'error', code, detail: /\w/ }], encodeURIComponent(JSON.stringify(message).slice(0, 60)));
+  }
+  session.onMessage(Buffer.from([0x22, 0xff, 0x22]));
+  t.match(await heard(), [{ op: 'error', code: 'malformed-json' }]);
+  say({ op: 'ping' });
+  t.strictSame(await heard(), [{ op: 'pong' }]);
+  t.same(ended, []);
+});
+
+t.test('subscriptions are counted, and an id is used once', async (t) => {
+  const { say, heard, engine } = setup(t);
+  for (let index = 0; index < streamSubscriptionsMax; index++) say({ op: 'subscribe', id: `s${index}` });
+  t.equal((await heard()).length, streamSubscriptionsMax);
+  say({ op: 'subscribe', id: 'one-more' });
+  t.match(await heard(), [{ op: 'error', id: 'one-more', code: 'invalid', detail: /at most 32/ }]);
+  say({ op: 'subscribe', id: 's0' });
+  t.match(await heard(), [{ op: 'error', id: 's0', code: 'invalid' }]);
+  t.equal(engine.subscriptions.size, streamSubscriptionsMax);
+});
+
+t.test('a subscription that the engine refuses leaves nothing behind', async (t) => {
+  const { say, heard, engine, reported } = setup(t);
+  engine.next = new EngineError('stopping', 'going down');
+  say({ op: 'subscribe', id: 'a' });
+  t.strictSame(await heard(), [{ op: 'error', id: 'a', code: 'stopping', detail: 'going down' }]);
+  engine.next = new Error('secret');
+  say({ op: 'subscribe', id: 'a' });
+  t.match(await heard(), [{ op: 'error', id: 'a', code: 'internal', detail: 'the subscription failed' }]);
+  t.match(reported, [{ message: 'secret' }]);
+  say({ op: 'subscribe', id: 'a' });
+  t.match(await heard(), [{ op: 'subscribed' }]);
+});
+
+t.test('a client that leaves too much unread is closed with 1013 and costs nothing more', async (t) => {
+  const { say, heard, engine, ended, setBacklog } = setup(t);
+  say({ op: 'subscribe', id: 'a' });
+  await heard();
+  setBacklog(streamBacklogBytesMax);
+  engine.publish({ cursor: 'c1', items: [changeOf(id)], gapFrom: null });
+  t.same(ended, [], 'at the bound it stays');
+  setBacklog(streamBacklogBytesMax + 1);
+  engine.publish({ cursor: 'c2', items: Array.from({ length: 5 * streamFrameItemsMax }, () => changeOf(id)), gapFrom: null });
+  t.match(ended, [{ code: 1_013 }]);
+  t.equal((await heard()).length, 2, 'one frame before, one over the bound, none after');
+  t.equal(engine.subscriptions.size, 0);
+  say({ op: 'ping' });
+  t.same(await heard(), []);
+});
