@@ -10,6 +10,7 @@ import type { CourierThreadData, CourierThreadOptions } from './dispatch/courier
 import { LocalDeliverer, type LocalHandler } from './dispatch/local-deliverer.js';
 import type { CourierControl, CourierNotice } from './dispatch/protocol.js';
 import { SystemTiming } from './dispatch/timing.js';
+import { localConcurrency } from './kernel/limits.js';
 import type { ThreadPool } from './kernel/thread-pool.js';
 
 export interface CourierCrewParts {
@@ -55,7 +56,8 @@ export class CourierCrew {
   constructor(parts: CourierCrewParts) {
     this.#parts = parts;
     this.#local = runCourierOn({
-      options: parts.options,
+      // A handler of one's own program needs no circuit breaker: there is no other to protect.
+      options: { ...parts.options, originConcurrency: localConcurrency, breaker: false },
       deliverer: new LocalDeliverer(parts.handlers),
       timing: new SystemTiming(),
       failed: (host, error) => parts.broken(host, error),

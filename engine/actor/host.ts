@@ -255,8 +255,13 @@ export class ActorHost {
   }
 
   #renewFiring(): void {
-    this.#firing = this.#actors.filter((actor) => actor.phase === 'ready');
-    this.#wheels = this.#firing.map((actor) => actor.wheel);
+    this.#firing = [];
+    this.#wheels = [];
+    for (const actor of this.#actors) {
+      if (actor.phase !== 'ready' || actor.wheel === null) continue;
+      this.#firing.push(actor);
+      this.#wheels.push(actor.wheel);
+    }
     this.#firingIsStale = false;
   }
 

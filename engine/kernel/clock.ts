@@ -2,7 +2,7 @@ import type { MonoMs, WallMs } from './brand.js';
 
 /** The one door through which time comes in. Deciding code gets `now` as a value and never sees a clock. */
 export interface Clock {
-  /** Wall time, with a fraction; steps with the machine's clock, never ahead of it. */
+  /** Wall time, with a fraction; steps with the machine's clock, and may be ahead of `Date.now()` by less than a millisecond. */
   wallMs(): WallMs;
   /** Monotonic time of this thread's process; never steps. */
   monoMs(): MonoMs;

@@ -59,6 +59,9 @@ export const retryAfterMsMax = 86_400_000;
 /** Attempts running at once over all origins of one courier. */
 export const attemptsInFlightMax = 4_096;
 
+/** Deliveries at once to one LOCAL handler: they cost no connection, and handlers take them in batches. */
+export const localConcurrency = 512;
+
 /** Attempts in flight at a stop may finish for this long. */
 export const drainMsMax = 10_000;
 /** A status-stream socket that has not read this much is closed: it costs bounded memory. */

@@ -1,0 +1,21 @@
+/** What the partitions of a host have in common. */
+import type { SpaceLevel } from '../log/protocol.js';
+import type { CourierDesk } from './courier-desk.js';
+import type { HostCounters } from './host-counters.js';
+import type { HostPorts } from './host-ports.js';
+import type { PayloadBudget } from './payloads.js';
+import type { Reads } from './reads.js';
+import type { WaitingRoom } from './waiting-room.js';
+
+export interface HostShared {
+  readonly ports: HostPorts;
+  readonly reads: Reads;
+  readonly desk: CourierDesk;
+  readonly waitingRoom: WaitingRoom;
+  readonly counters: HostCounters;
+  readonly payloadBudget: PayloadBudget;
+  /** Whether somebody watches status changes. */
+  isWatched(): boolean;
+  /** Free space as the log writer last saw it. */
+  space(): SpaceLevel;
+}

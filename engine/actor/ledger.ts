@@ -1,0 +1,131 @@
+/**
+ * What was decided becomes records: true at once, written at the end of the turn, and heard of when they are durable.
+ *
+ *     write(record) --> apply --> batch --flush--> log writer --durableUpTo--> consequences, status changes
+ *
+ * A consequence is whatever must not happen before its records are on disk: an answer, arming an event, a read for an answer.
+ * One that needs no record of its own (a GET, a 409) still waits for everything decided before it, because that is what it
+ * tells of. Consequences happen in the order in which they were decided, or are voided when the log did not take them.
+ */
+import { isOutcome, type LogRecord, recordKinds } from '../event/record.js';
+import { isFinished } from '../event/status.js';
+import type { Handle, Sequence } from '../kernel/brand.js';
+import type { ErrorCode } from '../kernel/errors.js';
+import { RecordBatchBuilder } from '../log/record-batch.js';
+import type { Command, Request } from '../partition/command.js';
+import { decide } from '../partition/decide.js';
+import { ChangeFeed, labelsOf } from './change-feed.js';
+import type { HostShared } from './host-shared.js';
+import { Outbox } from './outbox.js';
+import type { PartitionMemory } from './partition-memory.js';
+import type { Payloads } from './payloads.js';
+
+/** Why what was decided is void. */
+export interface Loss {
+  readonly code: ErrorCode;
+  readonly detail: string;
+}
+
+export interface Consequence {
+  /** Everything up to `decidedAt`, the position at which it was decided, is durable. */
+  happen(decidedAt: Sequence): void;
+  voided(loss: Loss): void;
+}
+
+export class Ledger {
+  readonly #memory: PartitionMemory;
+  readonly #shared: HostShared;
+  readonly #payloads: Payloads;
+  readonly #batch = new RecordBatchBuilder();
+  readonly #outbox = new Outbox<Consequence>();
+  readonly #feed: ChangeFeed;
+  #durable: Sequence;
+
+  constructor({ memory, shared, payloads }: { memory: PartitionMemory; shared: HostShared; payloads: Payloads }) {
+    const { partition } = memory.state;
+    this.#memory = memory;
+    this.#shared = shared;
+    this.#payloads = payloads;
+    this.#feed = new ChangeFeed({ partition, reads: shared.reads, out: (change) => shared.ports.change(change) });
+    this.#durable = memory.state.lastSeq;
+  }
+
+  /** Everything up to here is on disk. */
+  get durable(): Sequence {
+    return this.#durable;
+  }
+
+  /** Records that are decided and not durable. */
+  get unsynced(): number {
+    return this.#memory.state.lastSeq - this.#durable;
+  }
+
+  /** Nothing waits for the disk. */
+  get isSettled(): boolean {
+    return this.unsynced === 0 && this.#outbox.size === 0;
+  }
+
+  /** Decides what nobody waits for: a tick, a granted slot, an outcome. Returns what has become true. */
+  happened(command: Exclude<Command, Request>): readonly LogRecord[] {
+    const { records } = decide(this.#memory.state, command, { now: this.#shared.ports.clock.wallMs(), facts: null });
+    for (const record of records) this.write(record);
+    return records;
+  }
+
+  /** The record becomes true. Returns the row, which is free again when the event has finished. */
+  write(record: LogRecord): Handle {
+    const { state, places, running } = this.#memory;
+    const before = record.kind === recordKinds.accepted ? null : state.handleOf(record.event);
+    if (before !== null) this.#countOverdue(before);
+    const acceptedSeq = before === null ? record.seq : state.columns.acceptedSeq(before);
+    const { handle, status, version, attempts } = state.apply(record);
+    this.#batch.append(record);
+    this.#shared.counters.transition(status);
+    if (this.#shared.isWatched()) {
+      const labels = before === null ? labelsOf(record.body) : (running.get(before)?.labels ?? null);
+      this.#feed.add(record, { version, attempts, labels, acceptedSeq });
+    }
+    if (isOutcome(record.kind)) running.delete(handle);
+    if (status !== 'DISPATCHED') places.put(handle, 'decided');
+    if (isFinished(status)) this.#payloads.take(handle);
+    return handle;
+  }
+
+  /** When everything decided so far is durable; at once if it is. */
+  hold(consequence: Consequence): void {
+    const { lastSeq } = this.#memory.state;
+    if (this.isSettled) consequence.happen(lastSeq);
+    else this.#outbox.hold(lastSeq, consequence);
+  }
+
+  durableUpTo(seq: Sequence): void {
+    if (seq <= this.#durable) return;
+    this.#durable = seq;
+    this.#outbox.release(seq, (consequence, decidedAt) => consequence.happen(decidedAt));
+    this.#feed.release(seq);
+  }
+
+  /** The log did not take what is not durable yet. */
+  voidRest(loss: Loss): void {
+    this.#batch.take();
+    this.#feed.clear();
+    for (const consequence of this.#outbox.discard()) consequence.voided(loss);
+  }
+
+  /** Watching begins or ends: what was decided before is nobody's news. */
+  forgetChanges(): void {
+    this.#feed.clear();
+  }
+
+  /** End of a turn. */
+  flush(): void {
+    if (this.#batch.count === 0) return;
+    this.#shared.ports.toWriter({ op: 'append', partition: this.#memory.state.partition, batch: this.#batch.take() });
+  }
+
+  /** The first transition of an event that was overdue: it is so no longer. */
+  #countOverdue(handle: Handle): void {
+    if (this.#memory.overdue === 0 || this.#memory.state.columns.status(handle) === 'DISPATCHED') return;
+    if (this.#memory.wasOverdue(handle)) this.#memory.overdue--;
+  }
+}

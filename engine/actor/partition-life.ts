@@ -1,0 +1,111 @@
+/**
+ * The working parts of a partition around one memory, made together after a replay and discarded together:
+ *
+ *     requests (request-desk.ts)   what is asked
+ *     timekeeper (timekeeper.ts)   when an event's turn comes
+ *     attempts (attempts.ts)       from slot to outcome
+ *     ledger (ledger.ts)           what was decided, and when it is heard of
+ */
+import type { Handle, Tick } from '../kernel/brand.js';
+import { noSequence } from '../kernel/brand.js';
+import type { PartitionState } from '../partition/state.js';
+import type { Answers } from './answers.js';
+import { Attempts } from './attempts.js';
+import type { HostShared } from './host-shared.js';
+import { Ledger, type Loss } from './ledger.js';
+import type { NumberedRequest } from './parking.js';
+import { PartitionMemory } from './partition-memory.js';
+import { Payloads } from './payloads.js';
+import { RequestDesk } from './request-desk.js';
+import { Timekeeper } from './timekeeper.js';
+
+export interface PartitionLifeParts {
+  readonly state: PartitionState;
+  readonly tick: Tick;
+  /** Place of the actor in its host. */
+  readonly number: number;
+  readonly shared: HostShared;
+  readonly answers: Answers;
+  /** What is known contradicts the log: the partition must stop. */
+  failed(detail: string): void;
+}
+
+export class PartitionLife {
+  readonly memory: PartitionMemory;
+  readonly ledger: Ledger;
+  readonly timekeeper: Timekeeper;
+  readonly attempts: Attempts;
+  readonly requests: RequestDesk;
+  readonly #payloads: Payloads;
+
+  constructor({ state, tick, number, shared, answers, failed }: PartitionLifeParts) {
+    const memory = new PartitionMemory(state, tick);
+    const payloads = new Payloads(
+      {
+        partition: state.partition,
+        reads: shared.reads,
+        acceptedSeq: (handle) => (state.columns.isLive(handle) ? state.columns.acceptedSeq(handle) : noSequence),
+        came: (handle, body) => this.#payloadCame(handle, body),
+        failed: (detail) => failed(`the payload of a pending event cannot be read: ${detail}`),
+      },
+      shared.payloadBudget,
+    );
+    const ledger = new Ledger({ memory, shared, payloads });
+    const timekeeper = new Timekeeper({ number, memory, shared, ledger, payloads });
+    this.memory = memory;
+    this.ledger = ledger;
+    this.timekeeper = timekeeper;
+    this.attempts = new Attempts({ memory, shared, ledger, timekeeper, payloads, failed });
+    this.requests = new RequestDesk({ memory, shared, answers, ledger, timekeeper, payloads });
+    this.#payloads = payloads;
+  }
+
+  /** After a replay: where does this event belong? `isRunning`: a courier has its attempt. */
+  place(handle: Handle, isRunning: boolean): void {
+    const isDispatched = this.memory.state.columns.status(handle) === 'DISPATCHED';
+    if (isRunning) {
+      this.attempts.goesOn(handle);
+    } else if (isDispatched) {
+      // Started before the crash, outcome unknown: the same attempt once more.
+      this.timekeeper.wait(handle);
+    } else {
+      if (this.memory.wasOverdue(handle)) this.memory.overdue++;
+      this.timekeeper.arm(handle);
+    }
+  }
+
+  /** Nothing is running and nothing waits for the disk. */
+  get isIdle(): boolean {
+    return this.memory.running.size === 0 && this.ledger.isSettled;
+  }
+
+  /** End of a turn: records go to the log writer, reads to the reader. */
+  flush(): void {
+    this.ledger.flush();
+    this.#payloads.flush();
+  }
+
+  /** Its memory is worth nothing any more. Returns requests about which nothing has been decided. */
+  discard(loss: Loss): NumberedRequest[] {
+    this.memory.isDiscarded = true;
+    this.ledger.voidRest(loss);
+    this.#payloads.clear();
+    this.#giveUpSlots();
+    return this.requests.takeParked();
+  }
+
+  #giveUpSlots(): void {
+    const { state, places } = this.memory;
+    for (let row = 0; row < state.columns.rows; row++) {
+      const handle = row as Handle;
+      const place = state.columns.isLive(handle) ? places.of(handle) : 'decided';
+      if (place === 'waiting' || place === 'loading') this.timekeeper.withdraw(handle);
+    }
+  }
+
+  #payloadCame(handle: Handle, body: Uint8Array): void {
+    const place = this.memory.places.of(handle);
+    if (place === 'loading') this.attempts.start(handle, body);
+    else if (place === 'armed' || place === 'waiting') this.#payloads.keep(handle, body);
+  }
+}

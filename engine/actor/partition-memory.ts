@@ -1,0 +1,48 @@
+/**
+ * What an actor holds of its partition while it is ready: one life of its memory, from a replay to the next failed commit.
+ *
+ * State follows from the log; places, wheel and running attempts say what is being done about it. When a commit fails,
+ * memory knows things that the disk does not; then all of this is discarded and a new one is made from the log. Whoever
+ * waits for an answer from another thread asks `isDiscarded` before acting on it.
+ */
+import type { RetryPolicy } from '../event/spec.js';
+import type { Handle, Tick, WallMs } from '../kernel/brand.js';
+import type { PartitionState } from '../partition/state.js';
+import { Wheel } from '../wheel/wheel.js';
+import type { Labels } from './change-feed.js';
+import { Places } from './places.js';
+
+/** An attempt that a courier runs. */
+export interface Running {
+  /** Null when the attempt is older than this memory, until it is read. */
+  readonly retry: RetryPolicy | null;
+  /** Null while nobody watches. */
+  readonly labels: Labels | null;
+  readonly wasOverdue: boolean;
+}
+
+export class PartitionMemory {
+  readonly state: PartitionState;
+  readonly places = new Places();
+  readonly running = new Map<Handle, Running>();
+  /** Events due before this were overdue when this memory was made. */
+  readonly readyAtMs: WallMs;
+  /** Of those: not started yet. */
+  overdue = 0;
+  wheel: Wheel;
+  isDiscarded = false;
+
+  constructor(state: PartitionState, tick: Tick) {
+    this.state = state;
+    this.readyAtMs = tick as number as WallMs;
+    this.wheel = new Wheel(tick);
+  }
+
+  originOf(handle: Handle): string {
+    return this.state.origins.name(this.state.columns.origin(handle));
+  }
+
+  wasOverdue(handle: Handle): boolean {
+    return this.state.columns.dueAtMs(handle) < this.readyAtMs;
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Requests of one partition, from the mailbox to their answers.
+ *
+ * A request is decided at once when memory is enough. When it is about something that memory does not hold, it is parked under
+ * its key while the reader fetches the facts, and decided with them; requests under the same key wait behind it, so that they
+ * are decided in the order in which they came.
+ */
+import { SpecHead } from '../event/spec-codec.js';
+import { InvariantError } from '../kernel/errors.js';
+import { formatEventId } from '../kernel/event-id.js';
+import { keepPayloadMs } from '../kernel/limits.js';
+import type { Decision, Facts, Needs, Request } from '../partition/command.js';
+import { decide } from '../partition/decide.js';
+import type { Answers } from './answers.js';
+import { fetchFacts, isFailure, type ReadFailure } from './facts.js';
+import type { HostShared } from './host-shared.js';
+import type { Ledger } from './ledger.js';
+import { type NumberedRequest, Parking, type ParkingKey } from './parking.js';
+import type { PartitionMemory } from './partition-memory.js';
+import type { Payloads } from './payloads.js';
+import type { Timekeeper } from './timekeeper.js';
+
+export interface RequestDeskParts {
+  readonly memory: PartitionMemory;
+  readonly shared: HostShared;
+  readonly answers: Answers;
+  readonly ledger: Ledger;
+  readonly timekeeper: Timekeeper;
+  readonly payloads: Payloads;
+}
+
+interface Asked extends NumberedRequest {
+  /** Null until they are needed and have come. */
+  readonly facts: Facts | null;
+}
+
+export class RequestDesk {
+  readonly #parts: RequestDeskParts;
+  readonly #memory: PartitionMemory;
+  readonly #parking = new Parking();
+  readonly #head = new SpecHead();
+
+  constructor(parts: RequestDeskParts) {
+    this.#parts = parts;
+    this.#memory = parts.memory;
+  }
+
+  get parked(): number {
+    return this.#parking.size;
+  }
+
+  receive({ request, command }: NumberedRequest): void {
+    const key = this.#parking.size === 0 ? null : this.#parkingKey(command);
+    if (key !== null && this.#parking.isTaken(key)) this.#parking.park(key, { request, command });
+    else this.#decide({ request, command, facts: null });
+  }
+
+  /** Those that wait for facts; nothing has been decided about them. */
+  takeParked(): NumberedRequest[] {
+    return this.#parking.clear();
+  }
+
+  #decide(asked: Asked): void {
+    const decision = this.#tryDeciding(asked);
+    if (decision === null) return;
+    if (decision.needs !== null) this.#park(asked, decision.needs);
+    else if (asked.command.op === 'schedule' && decision.records.length > 0) this.#accept(asked, decision);
+    else this.#answer(asked, decision);
+  }
+
+  /** Deciding changes nothing, so a request that cannot be decided harms nobody: it is refused with the reason. */
+  #tryDeciding({ request, command, facts }: Asked): Decision | null {
+    try {
+      return decide(this.#memory.state, command, { now: this.#parts.shared.ports.clock.wallMs(), facts });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#parts.answers.refuse(request, 'internal', `the request cannot be decided: ${reason}`);
+      return null;
+    }
+  }
+
+  #accept({ request, command }: Asked, { records }: Decision): void {
+    const { ledger, payloads, answers, timekeeper } = this.#parts;
+    const [record] = records;
+    const handle = ledger.write(record!);
+    if (this.#memory.state.columns.dueAtMs(handle) - record!.at <= keepPayloadMs) payloads.keep(handle, record!.body);
+    ledger.hold({
+      happen: (decidedAt) => {
+        answers.accepted(request);
+        timekeeper.armIfUnchanged(handle, decidedAt);
+      },
+      voided: (loss) => answers.refuseUndone(request, { command, ...loss }),
+    });
+  }
+
+  #answer({ request, command }: Asked, { records, answer }: Decision): void {
+    const { ledger, answers, timekeeper } = this.#parts;
+    const waitingFor = timekeeper.reasonToWait(command.event);
+    for (const record of records) {
+      timekeeper.withdraw(this.#memory.state.handleOf(record.event)!);
+      ledger.write(record);
+    }
+    if (answer === null) return;
+    ledger.hold({
+      happen: () => answers.send(request, answer, waitingFor),
+      voided: (loss) => answers.refuseUndone(request, { command, ...loss }),
+    });
+  }
+
+  /** The reader sees what is durable, so it is asked when everything that led to the question is. */
+  #park({ request, command }: Asked, needs: Needs): void {
+    const { ledger, shared } = this.#parts;
+    const { memory } = this.#parts;
+    const key = this.#parkingKey(command);
+    if (key === null) throw new InvariantError('facts are needed for an event without a key');
+    this.#parking.park(key, { request, command });
+    ledger.hold({
+      happen: () =>
+        fetchFacts(needs, { state: memory.state, reads: shared.reads }, (facts) => {
+          if (!memory.isDiscarded) this.#unpark(key, facts);
+        }),
+      // It is still parked, and will be decided by the memory that follows.
+      voided: () => undefined,
+    });
+  }
+
+  /** Facts for the first one parked under `key` have come; those behind it are decided afresh, in order. */
+  #unpark(key: ParkingKey, facts: Facts | ReadFailure): void {
+    const [first, ...behind] = this.#parking.empty(key);
+    if (first === undefined) throw new InvariantError(`facts for ${key}, under which nothing is parked`);
+    if (isFailure(facts)) this.#parts.answers.refuseRead(first.request, facts);
+    else this.#decide({ ...first, facts });
+    for (const request of behind) this.receive(request);
+  }
+
+  /** What a request is parked under; null for an event without a key, which can repeat nothing. */
+  #parkingKey(command: Request): ParkingKey | null {
+    if (command.op !== 'schedule') return `event:${formatEventId(command.event)}`;
+    if (!SpecHead.isReadable(command.body)) return null;
+    const { tagHigh, tagLow } = this.#head.at(command.body);
+    return tagHigh === 0 && tagLow === 0 ? null : `key:${tagHigh}:${tagLow}`;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * When is it an event's turn? Puts events into the wheel and into the queues of their origins, and takes them out.
+ *
+ *     arm --(a second ahead: read its payload)--> its time --> wait --slot--> (attempts.ts)
+ *                                          \----> expiry, from the wheel or from the queue
+ */
+import type { WaitReason } from '../event/status.js';
+import type { Handle, Sequence, Tick } from '../kernel/brand.js';
+import type { EventId } from '../kernel/event-id.js';
+import { readAheadMs } from '../kernel/limits.js';
+import { Wheel } from '../wheel/wheel.js';
+import type { HostShared } from './host-shared.js';
+import type { Ledger } from './ledger.js';
+import type { PartitionMemory } from './partition-memory.js';
+import type { Payloads } from './payloads.js';
+
+/** Of one origin so many waiting events have their payloads read ahead; those behind them will wait longer than a read takes. */
+const readAheadWaitingMax = 256;
+
+export interface TimekeeperParts {
+  /** Place of the actor in its host. */
+  readonly number: number;
+  readonly memory: PartitionMemory;
+  readonly shared: HostShared;
+  readonly ledger: Ledger;
+  readonly payloads: Payloads;
+}
+
+export class Timekeeper {
+  readonly #parts: TimekeeperParts;
+  readonly #memory: PartitionMemory;
+  readonly #shared: HostShared;
+  readonly #payloads: Payloads;
+
+  constructor(parts: TimekeeperParts) {
+    this.#parts = parts;
+    this.#memory = parts.memory;
+    this.#shared = parts.shared;
+    this.#payloads = parts.payloads;
+  }
+
+  /** In the wheel for what comes first: its expiry, its due time, or a second before that when its payload is on disk. */
+  arm(handle: Handle): void {
+    const { columns } = this.#memory.state;
+    const dueAtMs = columns.dueAtMs(handle);
+    const expiresAtMs = columns.expiresAtMs(handle);
+    const isSoon = dueAtMs - this.#shared.ports.clock.wallMs() <= readAheadMs || this.#payloads.has(handle);
+    const callAtMs = isSoon ? dueAtMs : dueAtMs - readAheadMs;
+    this.#memory.places.put(handle, 'armed');
+    this.#wheelIn(handle, expiresAtMs === 0 ? callAtMs : Math.min(callAtMs, expiresAtMs));
+  }
+
+  /** Once its records are durable. Meanwhile the event may have been cancelled, and its row may be another's. */
+  armIfUnchanged(handle: Handle, decidedAt: Sequence): void {
+    if (this.#memory.state.columns.newestSeq(handle) === decidedAt) this.arm(handle);
+  }
+
+  /** An entry of the wheel has come up: to be read ahead, due, or expired. */
+  timeHasCome(handle: Handle, tick: Tick): void {
+    const { state, places } = this.#memory;
+    const dueAtMs = state.columns.dueAtMs(handle);
+    const expiresAtMs = state.columns.expiresAtMs(handle);
+    const startsTooLate = places.of(handle) === 'waiting' || dueAtMs > expiresAtMs;
+    if (expiresAtMs !== 0 && (tick > expiresAtMs || (tick >= expiresAtMs && startsTooLate))) {
+      this.withdraw(handle);
+      this.#parts.ledger.happened({ op: 'expire', handle });
+    } else if (dueAtMs > tick) {
+      this.#payloads.readAhead(handle);
+      this.arm(handle);
+    } else {
+      this.wait(handle);
+    }
+  }
+
+  /** Due: into the queue of its origin, until a slot is granted; in the wheel as well if it can expire there. */
+  wait(handle: Handle): void {
+    const { desk, waitingRoom } = this.#shared;
+    const origin = this.#memory.originOf(handle);
+    this.#memory.places.put(handle, 'waiting');
+    waitingRoom.enter(origin, { actor: this.#parts.number, handle, priority: this.#memory.state.columns.priority(handle) });
+    desk.want(origin);
+    this.#armExpiry(handle);
+    if (waitingRoom.count(origin) <= readAheadWaitingMax) this.#payloads.readAhead(handle);
+  }
+
+  /** Whether an entry of the waiting room still stands. */
+  isWaitingFor(handle: Handle, origin: string): boolean {
+    const { state, places } = this.#memory;
+    const { columns } = state;
+    return (
+      handle < columns.rows &&
+      columns.isLive(handle) &&
+      places.of(handle) === 'waiting' &&
+      this.#memory.originOf(handle) === origin
+    );
+  }
+
+  /** Null: it does not wait. */
+  reasonToWait(event: EventId): WaitReason | null {
+    const handle = this.#memory.state.handleOf(event);
+    if (handle === null || this.#memory.places.of(handle) !== 'waiting') return null;
+    return this.#shared.desk.reasonFor(this.#memory.originOf(handle));
+  }
+
+  /** Out of wheel, queue and slot: from now on nothing of it can start. */
+  withdraw(handle: Handle): void {
+    const { places, wheel } = this.#memory;
+    const { desk, waitingRoom } = this.#shared;
+    const origin = this.#memory.originOf(handle);
+    const place = places.of(handle);
+    wheel.remove(handle);
+    places.put(handle, 'decided');
+    if (place === 'waiting') {
+      waitingRoom.leave(origin);
+      desk.unwant(origin);
+    } else if (place === 'loading') {
+      desk.release(origin, 1);
+    }
+  }
+
+  /**
+   * The wall clock was set back: what the wheel holds would be early by as much. Its time never goes back, so a new one takes
+   * over, into which `armAnew` puts one row after the other; what is armed before its row's turn comes is in it already.
+   */
+  beginAnew(tick: Tick): void {
+    this.#memory.wheel = new Wheel(tick);
+  }
+
+  armAnew(handle: Handle): void {
+    if (this.#memory.wheel.contains(handle)) return;
+    const place = this.#memory.places.of(handle);
+    if (place === 'armed') this.arm(handle);
+    else if (place === 'waiting') this.#armExpiry(handle);
+  }
+
+  /** Of an event that waits for its slot. One whose attempt is made once more was started in time. */
+  #armExpiry(handle: Handle): void {
+    const { columns } = this.#memory.state;
+    const expiresAtMs = columns.expiresAtMs(handle);
+    if (expiresAtMs !== 0 && columns.status(handle) !== 'DISPATCHED') this.#wheelIn(handle, expiresAtMs);
+  }
+
+  #wheelIn(handle: Handle, atMs: number): void {
+    this.#memory.wheel.insert(handle, Math.ceil(atMs) as Tick, this.#memory.state.columns.priority(handle));
+  }
+}
