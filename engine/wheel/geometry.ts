@@ -14,7 +14,7 @@
  * A *window* is the 64 slots that one slot of the level above covers, and a ring is eight windows: the one that `now` is in
  * and the seven after it. With a ring of one window (the textbook wheel) a coarse slot can be distributed only in the tick
  * in which time enters it, all at once; with eight there are seven windows of time for it
- * (docs/decisions/0001-the-wheel-distributes-coarse-slots-seven-windows-ahead.md).
+ * (docs/decisions/the-wheel-distributes-coarse-slots-seven-windows-ahead.md).
  *
  * Example, now = 70, so window 1 of level 0 (64-127) is current and the ring reaches to the end of window 8: tick 575 is
  * level 0, tick 576 is level 1 (slot 9). At now = 128 window 9 (576-639) comes within reach, and slot 9 of level 1 may be

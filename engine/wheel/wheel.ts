@@ -132,12 +132,14 @@ export class Wheel {
   /** A tick that is not after `now` is due at once. */
   insert(handle: Handle, tick: Tick, rank: number): void {
     if (handle >>> 0 !== handle || handle >= pendingPerPartitionMax) throw new InvariantError(`not a handle: ${handle}`);
-    if (rank >>> 0 !== rank || rank >= ranks) throw new InvariantError(`expected a rank of 0-9, found ${rank} for handle ${handle}`);
+    if (rank >>> 0 !== rank || rank >= ranks)
+      throw new InvariantError(`expected a rank of 0-9, found ${rank} for handle ${handle}`);
     // A fraction would be cut off and fire early; NaN differs from itself.
     if (Math.floor(tick) !== tick || tick >= this.#horizons[levels - 1]) {
       throw new InvariantError(`expected a whole tick before ${this.#horizons[levels - 1]}, found ${tick} for handle ${handle}`);
     }
-    if (this.#entries.has(handle)) throw new InvariantError(`handle ${handle} is in the wheel already, at ${this.#entries.deadlineAt(handle)}`);
+    if (this.#entries.has(handle))
+      throw new InvariantError(`handle ${handle} is in the wheel already, at ${this.#entries.deadlineAt(handle)}`);
     this.#entries.reserve(handle);
     this.#entries.setDeadline(handle, tick);
     this.#size++;
