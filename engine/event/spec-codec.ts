@@ -94,9 +94,14 @@ export class SpecHead {
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
 
+  /** Whether `at` will take it: for bodies that come from outside this thread and must not stop it. */
+  static isReadable(bytes: Uint8Array): boolean {
+    return bytes.length >= originAt && bytes[0] === formatVersion;
+  }
+
   /** Point at another body. One instance serves many, so that replay allocates only a view per record. */
   at(bytes: Uint8Array): this {
-    if (bytes.length < originAt || bytes[0] !== formatVersion) {
+    if (!SpecHead.isReadable(bytes)) {
       throw new InvariantError(
         `body of an accepted record: expected format ${formatVersion}, found ${bytes[0]} in ${bytes.length} bytes`,
       );
