@@ -1,0 +1,173 @@
+/**
+ * Producers under fire: lanes that post single events and batches at a given rate, cancel some of what was accepted, and
+ * repeat what has a key when its answer was lost.
+ *
+ * A lane works on one request at a time. While the server is down it waits for the next process; nothing was sent then.
+ */
+import { pause } from '../support/deadline.js';
+import type { Client, HttpAnswer } from '../support/http.js';
+import type { Entry, Ledger } from './ledger.js';
+import { type Fate, planEvent } from './plan.js';
+
+export interface ProducersOptions {
+  readonly client: Client;
+  readonly ledger: Ledger;
+  readonly random: () => number;
+  readonly urlOf: (fate: Fate) => string;
+  readonly lanes: number;
+  /** Over all lanes. */
+  readonly eventsPerSecond: number;
+  /** Counts the server's processes. */
+  readonly incarnation: () => number;
+}
+
+const batchMax = 40;
+const batchShare = 0.25;
+const aheadMsMax = 3_000;
+/** Between two tries to reach a server that is down. */
+const retryPauseMs = 25;
+
+export class Producers {
+  readonly #options: ProducersOptions;
+  readonly #lanes: Promise<void>[] = [];
+  readonly #cancels = new Set<Promise<void>>();
+  #next = 0;
+  #stopping = false;
+
+  constructor(options: ProducersOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    for (let lane = 0; lane < this.#options.lanes; lane++) this.#lanes.push(this.#produce());
+  }
+
+  /** Resolves when every keyed event has its answer and every cancel has been tried. The server must be up. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#lanes);
+    await Promise.all(this.#cancels);
+  }
+
+  async #produce(): Promise<void> {
+    const { random, lanes, eventsPerSecond } = this.#options;
+    const meanEvents = 1 - batchShare + (batchShare * (batchMax + 1)) / 2;
+    const everyMs = (1_000 * lanes * meanEvents) / eventsPerSecond;
+    let nextAtMs = performance.now() + random() * everyMs;
+    while (!this.#stopping) {
+      await pause(Math.max(0, nextAtMs - performance.now()));
+      // A lane that was held up by a restart does not make up for it: a burst would only test the burst.
+      nextAtMs = Math.max(nextAtMs + everyMs, performance.now());
+      if (random() < batchShare) await this.#postBatch(1 + Math.floor(random() * batchMax));
+      else await this.#postSingle();
+    }
+  }
+
+  #plan(single: boolean): Entry {
+    const { random, urlOf, ledger } = this.#options;
+    return ledger.open(planEvent({ n: this.#next++, random, urlOf, single, aheadMsMax }));
+  }
+
+  async #postSingle(): Promise<void> {
+    const { client, ledger } = this.#options;
+    const entry = this.#plan(true);
+    const { plan } = entry;
+    const headers: Record<string, string> = plan.key === 'idempotency' ? { 'idempotency-key': `key-${plan.n}` } : {};
+    await this.#untilAnswered(plan.key !== null, async (hadUnknown) => {
+      const answer = await client.schedule(plan.body, headers);
+      if (answer.status === 201 || answer.status === 200) {
+        if (answer.status === 200 && !hadUnknown) ledger.complain(`n ${plan.n}: a first request was answered as a replay`);
+        this.#accepted(entry, answer.body.id);
+        return true;
+      }
+      return this.#heedRefusal({ answer, entries: [entry], hadUnknown });
+    });
+  }
+
+  async #postBatch(count: number): Promise<void> {
+    const { client, ledger } = this.#options;
+    const entries = Array.from({ length: count }, () => this.#plan(false));
+    // Whether the rest of it was stored is not known after a lost answer, so only a batch of keyed events may be repeated.
+    const mayRepeat = entries.every(({ plan }) => plan.key !== null);
+    await this.#untilAnswered(mayRepeat, async (hadUnknown) => {
+      const answer = await client.batch(entries.map(({ plan }) => plan.body));
+      if (answer.status !== 200) return this.#heedRefusal({ answer, entries, hadUnknown });
+      for (const { index, id, code } of answer.body.results) {
+        if (id !== undefined) this.#accepted(entries[index]!, id);
+        else if (code !== 'outcome-unknown') ledger.refused(entries[index]!, hadUnknown);
+      }
+      return true;
+    });
+    if (!mayRepeat) await this.#repeatLost(entries.filter(({ plan, standing }) => plan.key !== null && standing === 'unknown'));
+  }
+
+  /** Those of a lost batch that have an external id are asked for again one by one. */
+  async #repeatLost(entries: readonly Entry[]): Promise<void> {
+    for (const entry of entries) {
+      await this.#untilAnswered(true, async () => {
+        const answer = await this.#options.client.schedule(entry.plan.body);
+        if (answer.status === 201 || answer.status === 200) this.#accepted(entry, answer.body.id);
+        return answer.status < 500;
+      });
+    }
+  }
+
+  /** `post` says whether that was an answer; a dead connection is asked again only if `mayRepeat`. */
+  async #untilAnswered(mayRepeat: boolean, post: (hadUnknown: boolean) => Promise<boolean>): Promise<void> {
+    let hadUnknown = false;
+    for (;;) {
+      try {
+        if (await post(hadUnknown)) return;
+        // Answered, and to be repeated: nothing is unknown by that.
+      } catch (error) {
+        if (!isRefusedConnection(error)) {
+          hadUnknown = true;
+          if (!mayRepeat) return;
+        }
+      }
+      await pause(retryPauseMs);
+    }
+  }
+
+  #heedRefusal({
+    answer,
+    entries,
+    hadUnknown,
+  }: {
+    answer: HttpAnswer<{ readonly code: string }>;
+    entries: readonly Entry[];
+    hadUnknown: boolean;
+  }): boolean {
+    const { ledger } = this.#options;
+    if (answer.body.code === 'outcome-unknown') return true;
+    if (answer.status !== 503) ledger.complain(`n ${entries[0]!.plan.n}: unexpected ${answer.status} ${answer.text}`);
+    for (const entry of entries) ledger.refused(entry, hadUnknown);
+    return true;
+  }
+
+  #accepted(entry: Entry, id: string): void {
+    this.#options.ledger.accepted(entry, id);
+    const { cancelAfterMs } = entry.plan;
+    if (cancelAfterMs === null || entry.cancelAsked) return;
+    entry.cancelAsked = true;
+    const cancel = pause(cancelAfterMs).then(() => this.#cancel(entry, id));
+    this.#cancels.add(cancel);
+    void cancel.finally(() => this.#cancels.delete(cancel));
+  }
+
+  async #cancel(entry: Entry, id: string): Promise<void> {
+    const { client, ledger, incarnation } = this.#options;
+    await this.#untilAnswered(true, async () => {
+      const asked = incarnation();
+      const { status, text } = await client.cancel(id);
+      if (status === 200) entry.cancelled = { atMs: Date.now(), incarnation: asked };
+      else if (status !== 409 && status !== 503) ledger.complain(`n ${entry.plan.n}: cancel was answered ${status} ${text}`);
+      return true;
+    });
+  }
+}
+
+/** Nothing was sent. */
+function isRefusedConnection(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+}

@@ -1,0 +1,26 @@
+import t from 'tap';
+import { temporaryDir } from '../support/server.js';
+import { torture } from './torture.js';
+
+/** Two or three seconds each with the restart. */
+const rounds = 20;
+
+t.test(
+  'nothing acknowledged is lost, early, doubled or delivered after its cancel when the process is killed under load',
+  async (t) => {
+    const seed = Date.now() % 1_000_000;
+    const { violations, figures } = await torture({
+      dataDir: temporaryDir(t),
+      seed,
+      more: (round) => round < rounds,
+      eventsPerSecond: 400,
+      loadMs: [200, 1_800],
+      report: (line) => t.comment(line),
+    });
+    t.comment(JSON.stringify({ seed, ...figures }));
+    t.same(violations.slice(0, 10), [], `no promise is broken (seed ${seed})`);
+    t.ok(figures.kills >= rounds, 'every round had its kill');
+    t.ok(figures.accepted > 2_000, `the load was real: ${figures.accepted} events accepted`);
+    t.ok(figures.duplicates > 0, 'kills hit attempts in flight');
+  },
+);

@@ -1,0 +1,36 @@
+/** Waiting in tests of real processes: always for something that is named, never longer than a deadline. */
+
+const pollEveryMs = 10;
+
+/** Resolves to the first answer of `look` that is not null, undefined or false. Rejects with `what` after `withinMs`. */
+export async function until<Found>(
+  what: string,
+  look: () => Found | null | undefined | false | Promise<Found | null | undefined | false>,
+  withinMs = 10_000,
+): Promise<Found> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const found = await look();
+    if (found !== null && found !== undefined && found !== false) return found;
+    if (performance.now() >= deadline) throw new Error(`waited ${withinMs} ms in vain: ${what}`);
+    await pause(pollEveryMs);
+  }
+}
+
+/** `promise`, or a rejection that says what did not happen. */
+export async function within<Result>(what: string, promise: Promise<Result>, withinMs = 10_000): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${withinMs} ms in vain: ${what}`)), withinMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** For loads and observations that are made of time; not for waiting until something has happened. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

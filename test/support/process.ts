@@ -1,0 +1,109 @@
+/**
+ * Node programs that tests start: their output line by line, signals, and the certainty that none is left behind. Each is
+ * ended by its own process id, also when the test that started it fails or is interrupted.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { within } from './deadline.js';
+
+export interface ProgramOptions {
+  readonly script: URL;
+  readonly args?: readonly string[];
+  /** On top of this process's environment, less every variable of Escapement. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** In front of the script. */
+  readonly nodeFlags?: readonly string[];
+  readonly cwd?: string;
+}
+
+/** `code` is null when a signal ended it. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const living = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
+/** For programs of ours that are no tests: a signal must not leave children behind. Node exits without `exit` handlers then. */
+export function exitOnSignals(): void {
+  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
+}
+
+export class Program {
+  readonly pid: number;
+  readonly stdout: string[] = [];
+  readonly stderr: string[] = [];
+  /** Resolves when it has ended and everything that it wrote has been read. */
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #watchers = new Set<(line: string) => void>();
+
+  constructor({ script, args = [], env = {}, nodeFlags = [], cwd }: ProgramOptions) {
+    this.#child = spawn(process.execPath, [...nodeFlags, fileURLToPath(script), ...args], {
+      env: { ...ownEnvironment(), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(cwd === undefined ? {} : { cwd }),
+    });
+    const child = this.#child;
+    if (child.pid === undefined) throw new Error(`${script.href} could not be started`);
+    this.pid = child.pid;
+    living.add(child);
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      this.stdout.push(line);
+      for (const watcher of this.#watchers) watcher(line);
+    });
+    createInterface({ input: child.stderr! }).on('line', (line) => this.stderr.push(line));
+    this.exited = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        living.delete(child);
+        resolve({ code, signal });
+      });
+    });
+  }
+
+  /** False if it has ended. */
+  signal(signal: NodeJS.Signals): boolean {
+    return this.#child.kill(signal);
+  }
+
+  /** SIGKILL, and gone when this resolves. */
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.exited;
+  }
+
+  /** Resolves to the first line of stdout, past or future, that matches. Rejects when it ends before, with what it said. */
+  async line(pattern: RegExp, withinMs = 20_000): Promise<RegExpExecArray> {
+    for (const line of this.stdout) {
+      const match = pattern.exec(line);
+      if (match !== null) return match;
+    }
+    let watcher: ((line: string) => void) | undefined;
+    const found = new Promise<RegExpExecArray>((resolve) => {
+      watcher = (line) => {
+        const match = pattern.exec(line);
+        if (match !== null) resolve(match);
+      };
+      this.#watchers.add(watcher);
+    });
+    const ended = this.exited.then(({ code, signal }) => {
+      throw new Error(
+        `ended (${code ?? signal}) before it wrote ${pattern}: ${[...this.stdout, ...this.stderr].slice(-5).join('\n')}`,
+      );
+    });
+    try {
+      return await within(`a line ${pattern}`, Promise.race([found, ended]), withinMs);
+    } finally {
+      this.#watchers.delete(watcher!);
+    }
+  }
+}
+
+/** A developer's own settings must not change what a test sees. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ESCAPEMENT_')));
+}

@@ -1,0 +1,142 @@
+/**
+ * Where webhooks go in tests: an HTTP server that keeps every request with the moment it came, and answers as each path
+ * was told to.
+ */
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Test } from 'tap';
+import { within } from './deadline.js';
+
+export interface Arrival {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Whole milliseconds, cut: never later than it was, so that "early" is judged strictly. */
+  readonly atMs: number;
+  /** With a fraction, for lags. */
+  readonly preciseMs: number;
+  readonly id: string;
+  readonly attempt: number;
+  body: Buffer;
+  /** Null while the answer is held back, or when the connection ended before it. */
+  answeredAtMs: number | null;
+  status: number | null;
+}
+
+export interface Answer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly delayMs?: number;
+  /** Never answer. */
+  readonly hang?: boolean;
+}
+
+/** One for all requests to a path, or one for each. */
+export type Behaviour = Answer | ((arrival: Arrival) => Answer);
+
+export class Receiver {
+  readonly arrivals: Arrival[] = [];
+  readonly #server: Server;
+  readonly #behaviours = new Map<string, Behaviour>();
+  readonly #watchers = new Set<() => void>();
+  /** Those that wait for their answer. */
+  inFlight = 0;
+
+  private constructor() {
+    this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+      const arrival: Arrival = {
+        path: request.url!,
+        method: request.method!,
+        headers: request.headers,
+        atMs: Date.now(),
+        preciseMs: performance.timeOrigin + performance.now(),
+        id: String(request.headers['webhook-id'] ?? ''),
+        attempt: Number(request.headers['escapement-attempt'] ?? 0),
+        body: Buffer.alloc(0),
+        answeredAtMs: null,
+        status: null,
+      };
+      this.inFlight++;
+      response.once('close', () => this.inFlight--);
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.once('end', () => {
+        arrival.body = Buffer.concat(chunks);
+        this.arrivals.push(arrival);
+        this.#answer(arrival, response);
+        for (const watcher of this.#watchers) watcher();
+      });
+    });
+  }
+
+  static async start(): Promise<Receiver> {
+    const receiver = new Receiver();
+    await new Promise<void>((resolve) => receiver.#server.listen(0, '127.0.0.1', resolve));
+    return receiver;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** From now on. A path that was told nothing answers 204. */
+  answer(path: string, behaviour: Behaviour): void {
+    this.#behaviours.set(path, behaviour);
+  }
+
+  at(path: string): Arrival[] {
+    return this.arrivals.filter((arrival) => arrival.path === path);
+  }
+
+  /** Resolves to everything that came to `path` once it is `count`. */
+  async until(path: string, count: number, withinMs = 10_000): Promise<Arrival[]> {
+    let watcher: (() => void) | undefined;
+    const enough = new Promise<Arrival[]>((resolve) => {
+      watcher = () => {
+        const here = this.at(path);
+        if (here.length >= count) resolve(here);
+      };
+      this.#watchers.add(watcher);
+      watcher();
+    });
+    try {
+      return await within(`${count} requests to ${path}, ${this.at(path).length} at first`, enough, withinMs);
+    } finally {
+      this.#watchers.delete(watcher!);
+    }
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  #answer(arrival: Arrival, response: ServerResponse): void {
+    const behaviour = this.#behaviours.get(arrival.path) ?? {};
+    const {
+      status = 204,
+      headers = {},
+      body = '',
+      delayMs = 0,
+      hang = false,
+    } = typeof behaviour === 'function' ? behaviour(arrival) : behaviour;
+    if (hang) return;
+    const send = (): void => {
+      if (response.destroyed) return;
+      arrival.answeredAtMs = Date.now();
+      arrival.status = status;
+      response.writeHead(status, headers).end(body);
+    };
+    if (delayMs > 0) setTimeout(send, delayMs);
+    else send();
+  }
+}
+
+/** Closed with the test. */
+export async function startReceiver(t: Test): Promise<Receiver> {
+  const receiver = await Receiver.start();
+  t.teardown(() => receiver.close());
+  return receiver;
+}
