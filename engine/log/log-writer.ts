@@ -55,6 +55,7 @@ class Lane {
   /** Bytes since the reader was asked for a checkpoint, and since the -wal file began anew. */
   unaskedBytes = 0;
   walBytes = 0;
+  catchUpAtBytes = catchUpBytes;
   ticksIdle = 0;
 }
 
@@ -144,14 +145,18 @@ export class LogWriter {
       lane.unaskedBytes += bytes;
       lane.walBytes += bytes;
       if (lane.unaskedBytes >= checkpointBytes) this.#askForCheckpoint(partition);
-      if (lane.walBytes >= catchUpBytes) this.#unlessFull(() => this.#catchUp(lane, log));
+      if (lane.walBytes >= lane.catchUpAtBytes) this.#unlessFull(() => this.#catchUp(lane, log));
     });
   }
 
   #catchUp(lane: Lane, log: PartitionLog): void {
-    const { frames, done } = log.checkpoint(lane.walBytes < walBytesMax ? 'passive' : 'restart');
-    // Readers in the way: not again at the next commit, but a little later.
-    lane.walBytes = done === frames ? 0 : Math.max(catchUpBytes - checkpointBytes, lane.walBytes - checkpointBytes);
+    if (log.checkpoint(lane.walBytes < walBytesMax ? 'passive' : 'restart')) {
+      lane.walBytes = 0;
+      lane.catchUpAtBytes = catchUpBytes;
+    } else {
+      // Readers are in the way: not again at the next commit, but a little later.
+      lane.catchUpAtBytes = lane.walBytes + checkpointBytes;
+    }
   }
 
   #askForCheckpoint(partition: PartitionId): void {
@@ -190,6 +195,7 @@ export class LogWriter {
     const lane = this.#laneOf(partition);
     lane.unaskedBytes = 0;
     lane.walBytes = 0;
+    lane.catchUpAtBytes = catchUpBytes;
     this.#parts.notice({ op: 'opened', partition, first });
   }
 

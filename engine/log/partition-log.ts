@@ -23,7 +23,7 @@ import type { Clock } from '../kernel/clock.js';
 import { chainStart } from './checksum.js';
 import { DamageError } from './damage.js';
 import { createMark, hasMark, type LogPosition, Mark } from './mark.js';
-import { type CheckpointResult, Segment, type SegmentOptions } from './segment.js';
+import { Segment, type SegmentOptions } from './segment.js';
 import { listSegments, makeDir, partitionDir, type SegmentName, segmentPath } from './segment-files.js';
 import { SegmentReader } from './segment-reader.js';
 import { storageFaultOf } from './sqlite.js';
@@ -126,6 +126,7 @@ export class PartitionLog {
     try {
       // A reader in the middle of a read keeps the -wal file in use; what then stays in it is read from there.
       sealed.checkpoint('truncate');
+      if (this.#options.durability === 'os') sealed.syncWal();
       this.#segment = this.#create({ first: next, chainBefore: chain, carried: [] });
     } catch (error) {
       if (storageFaultOf(error) !== 'disk-full') this.#abandon();
@@ -136,7 +137,7 @@ export class PartitionLog {
   }
 
   /** As `Segment.checkpoint`; an error means the same as one of `append`. */
-  checkpoint(mode: 'passive' | 'restart'): CheckpointResult {
+  checkpoint(mode: 'passive' | 'restart'): boolean {
     try {
       return this.#segment.checkpoint(mode);
     } catch (error) {

@@ -55,12 +55,6 @@ export interface SegmentOptions {
   readonly pagesMax: number | null;
 }
 
-/** Of a checkpoint: frames in the -wal file, and how many of them are in the main file now. */
-export interface CheckpointResult {
-  readonly frames: number;
-  readonly done: number;
-}
-
 export class Segment {
   readonly name: SegmentName;
   readonly header: SegmentHeader;
@@ -172,8 +166,9 @@ export class Segment {
   /**
    * Move frames of the -wal file into the main file. `passive` does what it can without waiting for anybody; `restart`
    * waits for readers, so that the next commit begins the -wal file from its start; `truncate` empties it as well.
+   * Returns whether it has reached the end of the -wal file: if not, that goes on growing.
    */
-  checkpoint(mode: 'passive' | 'restart' | 'truncate'): CheckpointResult {
+  checkpoint(mode: 'passive' | 'restart' | 'truncate'): boolean {
     return runCheckpoint(this.#database, mode);
   }
 
@@ -197,9 +192,10 @@ export class Segment {
   }
 }
 
-export function runCheckpoint(database: Database, mode: 'passive' | 'restart' | 'truncate'): CheckpointResult {
-  const [row] = database.pragma(`wal_checkpoint(${mode})`) as [{ log: number; checkpointed: number }];
-  return { frames: Math.max(0, row.log), done: Math.max(0, row.checkpointed) };
+/** As `Segment.checkpoint`. Not reached: readers need what is older, or somebody else is at it just now (`busy`, and -1). */
+export function runCheckpoint(database: Database, mode: 'passive' | 'restart' | 'truncate'): boolean {
+  const [row] = database.pragma(`wal_checkpoint(${mode})`) as [{ busy: number; log: number; checkpointed: number }];
+  return row.busy === 0 && row.log === row.checkpointed;
 }
 
 /** The header, verified. `name` says which segment it must be of. */
