@@ -1,0 +1,154 @@
+import t from 'tap';
+import { deliveryTypes } from '../../engine/event/spec.js';
+import { eventStatuses } from '../../engine/event/status.js';
+import type { Handle, Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
+import { InvariantError } from '../../engine/kernel/errors.js';
+import { mintEventId } from '../../engine/kernel/event-id.js';
+import { EventColumns, hashOfId, type NewRow } from '../../engine/partition/columns.js';
+
+const now = 1_763_632_800_000 as WallMs;
+
+function rowOf(fields: Partial<NewRow> = {}): NewRow {
+  return {
+    id: mintEventId(1 as Slot, now),
+    tagHigh: 0,
+    tagLow: 0,
+    seq: 1 as Sequence,
+    dueAtMs: now,
+    expiresAtMs: 0,
+    origin: 0,
+    maxRetries: 3,
+    priority: 5,
+    deliveryType: 'HTTP',
+    ...fields,
+  };
+}
+
+t.test('a row comes back as it was written', async (t) => {
+  const columns = new EventColumns();
+  for (const deliveryType of deliveryTypes) {
+    const row = rowOf({
+      tagHigh: 2 ** 32 - 1,
+      tagLow: 2 ** 31,
+      seq: (2 ** 40) as Sequence,
+      dueAtMs: (now + 0.5) as WallMs,
+      expiresAtMs: now + 1,
+      origin: 70_000,
+      maxRetries: 100,
+      priority: 9,
+      deliveryType,
+    });
+    const handle = columns.add(row);
+    t.same(columns.id(handle), row.id);
+    t.ok(columns.hasId(handle, row.id));
+    t.notOk(columns.hasId(handle, rowOf().id));
+    t.equal(columns.idHash(handle), hashOfId(row.id));
+    t.equal(columns.tagHigh(handle), row.tagHigh);
+    t.equal(columns.tagLow(handle), row.tagLow);
+    t.equal(columns.acceptedSeq(handle), row.seq);
+    t.equal(columns.newestSeq(handle), row.seq);
+    t.equal(columns.dueAtMs(handle), row.dueAtMs);
+    t.equal(columns.expiresAtMs(handle), row.expiresAtMs);
+    t.equal(columns.origin(handle), row.origin);
+    t.equal(columns.maxRetries(handle), row.maxRetries);
+    t.equal(columns.priority(handle), row.priority);
+    t.equal(columns.deliveryType(handle), deliveryType);
+    t.equal(columns.status(handle), 'SCHEDULED');
+    t.equal(columns.version(handle), 1);
+    t.equal(columns.attempts(handle), 0);
+  }
+});
+
+t.test('an id given out is a copy, so an answer keeps it when the row is used again', async (t) => {
+  const columns = new EventColumns();
+  const { id } = rowOf();
+  const handle = columns.add(rowOf({ id }));
+  const shown = columns.id(handle);
+  columns.free(handle);
+  columns.add(rowOf());
+  t.same(shown, id);
+});
+
+t.test('advancing moves status, newest record and version', async (t) => {
+  const columns = new EventColumns();
+  const handle = columns.add(rowOf());
+  for (const [step, status] of eventStatuses.entries()) {
+    columns.advance(handle, { status, seq: (10 + step) as Sequence });
+    t.equal(columns.status(handle), status);
+    t.equal(columns.newestSeq(handle), 10 + step);
+    t.equal(columns.version(handle), 2 + step);
+    t.equal(columns.acceptedSeq(handle), 1);
+  }
+});
+
+t.test('a row that is used again starts anew, under another generation', async (t) => {
+  const columns = new EventColumns();
+  const handle = columns.add(rowOf({ tagHigh: 1, tagLow: 2, expiresAtMs: now }));
+  columns.setAttempts(handle, 4);
+  columns.advance(handle, { status: 'RETRYING', seq: 9 as Sequence });
+  const generation = columns.generation(handle);
+  columns.free(handle);
+  t.equal(columns.isLive(handle), false);
+  t.equal(columns.newestSeq(handle), 0);
+  const again = columns.add(rowOf({ seq: 20 as Sequence }));
+  t.equal(again, handle, 'last freed, first used, so that live rows stay dense');
+  t.not(columns.generation(again), generation);
+  t.match(
+    [columns.attempts(again), columns.version(again), columns.status(again), columns.expiresAtMs(again), columns.tagHigh(again)],
+    [0, 1, 'SCHEDULED', 0, 0],
+  );
+});
+
+t.test('a row cannot be freed twice', async (t) => {
+  const columns = new EventColumns();
+  const handle = columns.add(rowOf());
+  columns.free(handle);
+  t.throws(() => columns.free(handle), InvariantError);
+  t.equal(columns.size, 0);
+});
+
+t.test('rows spread over chunks do not touch each other', async (t) => {
+  const columns = new EventColumns();
+  const rows = 65_536 * 2 + 10;
+  const row = rowOf();
+  for (let index = 0; index < rows; index++) {
+    row.id[8] = index;
+    row.id[9] = index >>> 8;
+    row.id[10] = index >>> 16;
+    columns.add({ ...row, seq: (index + 1) as Sequence, dueAtMs: index as WallMs, priority: index % 10, origin: index });
+  }
+  t.equal(columns.size, rows);
+  t.equal(columns.rows, rows);
+  let wrong = 0;
+  for (let index = 0; index < rows; index++) {
+    const handle = index as Handle;
+    if (columns.newestSeq(handle) !== index + 1 || columns.dueAtMs(handle) !== index) wrong++;
+    if (columns.priority(handle) !== index % 10 || columns.origin(handle) !== index) wrong++;
+    const id = columns.id(handle);
+    if ((id[8]! | (id[9]! << 8) | (id[10]! << 16)) !== index) wrong++;
+  }
+  t.equal(wrong, 0);
+});
+
+t.test('size counts live rows, whatever was freed and used again', async (t) => {
+  const columns = new EventColumns();
+  const handles = Array.from({ length: 100 }, () => columns.add(rowOf()));
+  for (const handle of handles.slice(0, 60)) columns.free(handle);
+  t.equal(columns.size, 40);
+  for (let index = 0; index < 30; index++) columns.add(rowOf());
+  t.equal(columns.size, 70);
+  t.equal(columns.rows, 100, 'no row is opened while a free one is left');
+});
+
+t.test('the hash of an id changes with every random bit, and spreads over 32 bits', async (t) => {
+  const { id } = rowOf();
+  for (let at = 9; at < 16; at++) {
+    for (let bit = 0; bit < 8; bit++) {
+      const other = id.slice();
+      other[at]! ^= 1 << bit;
+      t.not(hashOfId(other), hashOfId(id), `byte ${at}, bit ${bit}`);
+    }
+  }
+  const hashes = new Set(Array.from({ length: 50_000 }, () => hashOfId(mintEventId(1 as Slot, now))));
+  t.ok(hashes.size > 49_990, `${hashes.size} of 50,000`);
+});

@@ -1,0 +1,123 @@
+/** A partition's state, what is asked of it, and what comes out, applied at once. */
+import type { Outcome } from '../../engine/event/attempt.js';
+import { fingerprintOf, keyOf } from '../../engine/event/content.js';
+import type { LogRecord } from '../../engine/event/record.js';
+import { defaultRetry, type EventSpec, type RetryPolicy } from '../../engine/event/spec.js';
+import { decodeSpec, encodeSpec } from '../../engine/event/spec-codec.js';
+import type { Handle, PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
+import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
+import type { Command, Decision, Facts, KnownEvent, Needs } from '../../engine/partition/command.js';
+import { decide } from '../../engine/partition/decide.js';
+import { PartitionState } from '../../engine/partition/state.js';
+import { now as start, specOf } from '../event/specs.js';
+
+export const partition = 3 as PartitionId;
+
+export function bodyOf(spec: EventSpec, timeGiven = true): Uint8Array {
+  return encodeSpec(spec, keyOf(spec) === null ? null : fingerprintOf(spec, timeGiven));
+}
+
+export class TestPartition {
+  readonly state = new PartitionState(partition);
+  readonly log: LogRecord[] = [];
+  now = start as number;
+
+  /** Decides without applying. */
+  ask(command: Command, facts: Facts | null = null): Decision {
+    return decide(this.state, command, { now: this.now as WallMs, facts });
+  }
+
+  /** Decides and applies. */
+  do(command: Command, facts: Facts | null = null): Decision {
+    const decision = this.ask(command, facts);
+    for (const record of decision.records) {
+      this.state.apply(record);
+      this.log.push(record);
+    }
+    return decision;
+  }
+
+  /** As an actor does: fetches the facts that a decision needs from the log. */
+  doWithFacts(command: Command): Decision {
+    const decision = this.do(command);
+    return decision.needs === null ? decision : this.do(command, this.factsFor(decision.needs));
+  }
+
+  schedule(
+    fields: Partial<EventSpec> = {},
+    event: EventId = mintEventId(partition as number as Slot, this.now as WallMs),
+  ): EventId {
+    this.doWithFacts({ op: 'schedule', event, body: bodyOf(specOf(fields)) });
+    return event;
+  }
+
+  dispatch(event: EventId): void {
+    this.do({ op: 'dispatch', handle: this.handleOf(event) });
+  }
+
+  expire(event: EventId): void {
+    this.do({ op: 'expire', handle: this.handleOf(event) });
+  }
+
+  end(event: EventId, outcome: Partial<Outcome> = {}, more: { random?: number; retry?: RetryPolicy } = {}): Decision {
+    return this.do({
+      op: 'outcome',
+      outcome: outcomeOf(event, outcome),
+      retry: more.retry ?? { ...defaultRetry, jitter: 'none' },
+      random: more.random ?? 0,
+    });
+  }
+
+  handleOf(event: EventId): Handle {
+    const handle = this.state.handleOf(event);
+    if (handle === null) throw new Error('this event is not pending');
+    return handle;
+  }
+
+  /** What reading the log would tell. */
+  factsFor(needs: Needs): KnownEvent[] {
+    const events = new Map<string, LogRecord[]>();
+    for (const record of this.log) {
+      const name = Buffer.from(record.event).toString('hex');
+      events.set(name, [...(events.get(name) ?? []), record]);
+    }
+    const known = [...events.values()].map((records) => knownOf(records)).sort((one, other) => other.newest - one.newest);
+    if (needs.about === 'id') return known.filter(({ event }) => Buffer.compare(event, needs.event) === 0);
+    return known.filter((event) => event.key !== null && event.tagHigh === needs.tagHigh && event.tagLow === needs.tagLow);
+  }
+}
+
+function knownOf(records: readonly LogRecord[]): KnownEvent & { readonly tagHigh: number; readonly tagLow: number } {
+  const spec = decodeSpec(records[0]!.body);
+  const last = records.at(-1)!;
+  const statuses = ['SCHEDULED', 'DISPATCHED', 'DELIVERED', 'RETRYING', 'DEAD', 'CANCELLED', 'EXPIRED'] as const;
+  return {
+    event: last.event,
+    newest: last.seq,
+    status: statuses[last.kind - 1]!,
+    key: keyOf(spec),
+    fingerprint: spec.fingerprint,
+    createdAtMs: spec.createdAtMs,
+    tagHigh: spec.tag?.high ?? 0,
+    tagLow: spec.tag?.low ?? 0,
+  };
+}
+
+export function outcomeOf(event: EventId, fields: Partial<Outcome> = {}): Outcome {
+  return {
+    partition,
+    event,
+    attempt: 1,
+    kind: 'delivered',
+    startedAtMs: start,
+    durationMs: 5,
+    lagMs: 0.5,
+    statusCode: 200,
+    error: null,
+    responseBody: null,
+    retryAfterMs: null,
+    ...fields,
+  };
+}
+
+export const failedOutcome = { kind: 'failed', statusCode: 503, error: 'HTTP 503' } as const;
