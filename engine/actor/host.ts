@@ -49,6 +49,7 @@ export class ActorHost {
   #firing: PartitionActor[] = [];
   #wheels: Wheel[] = [];
   #firingIsStale = true;
+  #firstWheel = 0;
   /** The latest that has fired. */
   #tick = 0 as Tick;
   #mailbox: NumberedRequest[] = [];
@@ -196,7 +197,11 @@ export class ActorHost {
     const tick = Math.floor(this.#ports.clock.wallMs()) as Tick;
     if (!this.#followClock(tick)) return;
     let budget = distributeSliceMax;
-    for (const wheel of this.#wheels) budget -= wheel.advance(tick, budget);
+    // The first one changes, so that a wheel with much to distribute does not always leave the others nothing.
+    this.#firstWheel++;
+    for (let at = 0; at < this.#wheels.length; at++) {
+      budget -= this.#wheels[(this.#firstWheel + at) % this.#wheels.length]!.advance(tick, budget);
+    }
     if (!this.#mayStart) return;
     const count = this.#dueSlice.take(this.#wheels);
     for (let at = 0; at < count; at++) {

@@ -37,8 +37,8 @@ export const unsyncedBytesMax = 128 * MiB;
 export const turnBudgetMs = 1;
 /** Due events taken from the wheels in one turn: about 1 ms of work. */
 export const dueSliceMax = 2_000;
-/** Entries that a wheel distributes from coarse to fine slots in one turn: about 0.5 ms of work. */
-export const distributeSliceMax = 8_000;
+/** Entries that a host's wheels distribute from coarse to fine slots in one turn: about 0.5 ms of work when memory is cold. */
+export const distributeSliceMax = 4_000;
 /** Payloads are read about this long before they are due, so that a cold page adds nothing to the lag. */
 export const readAheadMs = 1_000;
 /** Payloads read ahead, per host. */
