@@ -116,7 +116,7 @@ function toolsAdvice() {
   const missing = missingTools();
   if (missing.length === 0) return 'python3, make and a C++ compiler are there; see the lines above for what else is wrong.';
   return [
-    `better-sqlite3 has to be compiled here, and ${missing.join(' and ')} cannot be found. Install what is missing and repeat:`,
+    `better-sqlite3 has to be compiled here, but there is no ${missing.join(', no ')}. Install what is missing and repeat:`,
     '  Debian, Ubuntu   sudo apt-get install -y python3 make g++',
     '  Fedora, RHEL     sudo dnf install -y python3 make gcc-c++',
     '  Alpine           apk add python3 make g++',

@@ -1,0 +1,109 @@
+/** The scripts behind `npm start` and `npm test`, on a small project of their own. Started from the root of the project. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { temporaryDir } from '../support/server.js';
+
+interface Outcome {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+function setup(t: Test, { installed = true }: { readonly installed?: boolean } = {}) {
+  const dir = temporaryDir(t);
+  for (const name of ['.scripts', 'package.json', 'package-lock.json', 'tsconfig.json'])
+    cpSync(name, join(dir, name), { recursive: true });
+  if (installed) symlinkSync(join(process.cwd(), 'node_modules'), join(dir, 'node_modules'));
+  const write = (file: string, text: string): void => {
+    mkdirSync(join(dir, file, '..'), { recursive: true });
+    writeFileSync(join(dir, file), text);
+  };
+  write('engine/one.ts', 'export const one = 1;\n');
+  write('test/two.test.ts', "import t from 'tap';\nimport { one } from '../engine/one.js';\nt.equal(one + 1, 2);\n");
+  const run = (script: string, { args = [], env = {} }: { args?: readonly string[]; env?: NodeJS.ProcessEnv } = {}): Outcome => {
+    const { npm_execpath: _, ...rest } = process.env;
+    const child = spawnSync(process.execPath, [join('.scripts', script), ...args], {
+      cwd: dir,
+      encoding: 'utf8',
+      env: { ...rest, ...env },
+    });
+    return { code: child.status, output: child.stdout + child.stderr };
+  };
+  return { dir, write, run, built: (file: string) => existsSync(join(dir, 'build', file)) };
+}
+
+t.test('it builds what has changed, and nothing otherwise', async (t) => {
+  const { write, run, built, dir } = setup(t);
+  t.match(run('build.mjs'), { code: 0, output: /building/ });
+  t.ok(built('engine/one.js'));
+  t.same(run('build.mjs'), { code: 0, output: '' });
+
+  write('engine/one.ts', 'export const one = 10;\n');
+  t.match(run('build.mjs'), { code: 0, output: /building/ });
+  t.match(readFileSync(join(dir, 'build/engine/one.js'), 'utf8'), /one = 10/);
+});
+
+t.test('an output whose source is gone is removed, one that was removed is made again', async (t) => {
+  const { write, run, built, dir } = setup(t);
+  write('test/old.test.ts', 'export {};\n');
+  t.equal(run('build.mjs').code, 0);
+  t.ok(built('test/old.test.js'));
+
+  rmSync(join(dir, 'test/old.test.ts'));
+  rmSync(join(dir, 'build/engine/one.js'));
+  t.equal(run('build.mjs').code, 0);
+  t.notOk(built('test/old.test.js') || built('test/old.test.d.ts') || built('test/old.test.js.map'));
+  t.ok(built('engine/one.js'));
+});
+
+t.test('sources that do not compile are not run, and are compiled again the next time', async (t) => {
+  const { write, run } = setup(t);
+  write('engine/one.ts', "export const one: number = 'one';\n");
+  for (const _ of [1, 2]) t.match(run('build.mjs'), { code: 1, output: /engine\/one\.ts.*TS2322[\s\S]*do not compile/ });
+});
+
+t.test('test files are counted, and every way to fail is one', async (t) => {
+  const { write, run } = setup(t);
+  const tests = {
+    'test/fails.test.ts':
+      "import t from 'tap';\nt.test('a', async (t) => t.equal(Number('1'), 2));\nt.test('b', async (t) => t.ok(1));\n",
+    'test/skips.test.ts': "import t from 'tap';\nt.test('a', { skip: true }, async () => undefined);\nt.ok(1);\n",
+    'test/ends.test.ts': "import t from 'tap';\nt.ok(1);\nprocess.kill(process.pid, 'SIGKILL');\n",
+    'test/empty.test.ts': 'export {};\n',
+    'test/leaves.test.ts':
+      "import { spawn } from 'node:child_process';\nimport t from 'tap';\nt.ok(1);\nspawn('sleep', ['60'], { stdio: 'ignore' }).unref();\n",
+  };
+  for (const [file, text] of Object.entries(tests)) write(file, text);
+  const { code, output } = run('test.mjs', { args: ['test/'] });
+  t.equal(code, 1);
+  t.match(output, /ok {4} test\/two\.test\.ts \(1 test,/);
+  t.match(output, /FAILED test\/fails\.test\.ts \(2 tests,/);
+  t.match(output, /ok {4} test\/skips\.test\.ts/);
+  t.match(output, /FAILED test\/ends\.test\.ts .*was ended by SIGKILL/);
+  t.match(output, /FAILED test\/empty\.test\.ts .*has no tests/);
+  t.match(output, /FAILED test\/leaves\.test\.ts .*left a process behind/);
+  t.match(output, /1 skipped; took/);
+  t.match(output, /\n6 passed, 4 failed\n$/, 'the build counts as one that passed, as does what a file shows before it ends');
+
+  t.match(run('test.mjs', { args: ['two'] }), { code: 0, output: /\n2 passed, 0 failed\n$/ });
+  t.match(run('test.mjs', { args: ['nosuch'] }), { code: 1, output: /there is no test file nosuch/ });
+});
+
+t.test('a missing compiler is named instead of what node-gyp prints', async (t) => {
+  const { dir, run } = setup(t, { installed: false });
+  const bin = join(dir, 'bin');
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'npm'), '#!/bin/sh\necho "gyp ERR! stack Error: not found: make" >&2\nexit 1\n');
+  chmodSync(join(bin, 'npm'), 0o755);
+  const { code, output } = run('build.mjs', { env: { PATH: bin } });
+  t.equal(code, 1);
+  t.match(output, /installing packages/);
+  t.match(output, /better-sqlite3 has to be compiled here, but there is no python3, no make, no g\+\+ \(a C\+\+ compiler\)/);
+  t.match(output, /apt-get install -y python3 make g\+\+/);
+  t.notMatch(output, /gyp ERR/);
+
+  // With the tools in place, npm's own words are shown.
+  for (const tool of ['python3', 'make', 'g++']) cpSync(join(bin, 'npm'), join(bin, tool));
+  t.match(run('build.mjs', { env: { PATH: bin } }), { code: 1, output: /npm ci .*failed \(exit code 1\):\ngyp ERR/ });
+});
