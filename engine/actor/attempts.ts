@@ -91,7 +91,9 @@ export class Attempts {
     const seqs = [state.columns.acceptedSeq(handle)];
     shared.reads.ask({ op: 'bodies', partition: state.partition, seqs }, (reply) => {
       if (this.#memory.isDiscarded || this.#memory.running.get(handle) !== running) return;
-      if (reply.op === 'bodies') this.#decide(outcome, { handle, retry: this.#head.at(reply.bodies[0]!).retry, running });
+      if (reply.op === 'bodies' && reply.damaged.length === 0) {
+        this.#decide(outcome, { handle, retry: this.#head.at(reply.bodies[0]!).retry, running });
+      } else if (reply.op === 'bodies') failed(`record ${seqs[0]} of a running event fails its checksum`);
       else if (reply.op === 'failed') failed(`the body of a running event cannot be read: ${reply.detail}`);
     });
   }

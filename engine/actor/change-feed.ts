@@ -103,7 +103,8 @@ export class ChangeFeed {
     const seqs = wanted.map((held) => held.acceptedSeq);
     this.#reads.ask({ op: 'bodies', partition: this.#partition, seqs }, (reply) => {
       for (const [index, held] of wanted.entries()) {
-        held.labels = reply.op === 'bodies' ? labelsOf(reply.bodies[index]!) : 'unreadable';
+        const isReadable = reply.op === 'bodies' && !reply.damaged.includes(held.acceptedSeq);
+        held.labels = isReadable ? labelsOf(reply.bodies[index]!) : 'unreadable';
       }
       this.release(this.#durable);
     });

@@ -75,6 +75,10 @@ function factsOfKey(needs: KeyNeeds, { state, reads }: { state: PartitionState; 
       return;
     }
     if (reply.op !== 'bodies') throw new InvariantError(`expected bodies, found ${reply.op}`);
+    if (reply.damaged.length > 0) {
+      done({ failure: 'damaged', detail: `record ${reply.damaged[0]} fails its checksum` });
+      return;
+    }
     withIndexed(pending.map((event, index) => known(event, decodeSpec(reply.bodies[index]!))));
   });
 }

@@ -118,9 +118,11 @@ export class Payloads {
       if (reply.op === 'failed') {
         owner.failed(reply.detail);
       } else if (reply.op === 'bodies') {
+        if (reply.damaged.length > 0) owner.failed(`record ${reply.damaged[0]} fails its checksum`);
         for (let at = 0; at < handles.length; at++) {
           // The row may have been freed and used again meanwhile.
-          if (owner.acceptedSeq(handles[at]!) === seqs[at]) owner.came(handles[at]!, reply.bodies[at]!);
+          if (owner.acceptedSeq(handles[at]!) === seqs[at] && incarnation === this.#incarnation)
+            owner.came(handles[at]!, reply.bodies[at]!);
         }
       }
     });
