@@ -1,0 +1,78 @@
+/**
+ * What guards a promise: it sees everything that happens in a simulated world, looks at what is stored when nothing is under
+ * way, and throws when the promise is broken.
+ */
+import type { LogRecord } from '../../engine/event/record.js';
+import type { PartitionId } from '../../engine/kernel/brand.js';
+import { formatEventId } from '../../engine/kernel/event-id.js';
+import type { SimulatedDisk, SimulatedLog } from '../support/simulated-disk.js';
+import type { Happening } from '../support/simulated-happenings.js';
+import type { SimulatedWorld } from '../support/simulated-world.js';
+
+export interface Checker {
+  readonly name: string;
+  /** At the moment itself, in the middle of a step. */
+  happened?(happening: Happening): void;
+  /** All partitions work (or have stopped for good), and nothing waits for the disk or an answer. */
+  quiet?(): void;
+  /** The run is over: everything that could become due in a reasonable time has. */
+  end?(): void;
+}
+
+/** What a checker judges by. */
+export interface Scene {
+  readonly world: SimulatedWorld;
+  readonly stored: StoredEvents;
+}
+
+export class BrokenPromise extends Error {
+  override readonly name = 'BrokenPromise';
+  readonly checker: string;
+
+  constructor(checker: string, detail: string) {
+    super(`${checker}: ${detail}`);
+    this.checker = checker;
+  }
+}
+
+/** The records of each event as they stand on the disk, readable or not yet synced, oldest first. */
+export class StoredEvents {
+  readonly #disk: SimulatedDisk;
+  readonly #known = new Map<PartitionId, { rewrites: number; last: number; readonly events: Map<string, LogRecord[]> }>();
+
+  constructor(disk: SimulatedDisk) {
+    this.#disk = disk;
+  }
+
+  /** Empty when there is none. */
+  of(partition: PartitionId, event: string): readonly LogRecord[] {
+    return this.all(partition).get(event) ?? [];
+  }
+
+  /** Those that no crash can take away. */
+  syncedOf(partition: PartitionId, event: string): readonly LogRecord[] {
+    const { synced } = this.#disk.log(partition);
+    return this.of(partition, event).filter(({ seq }) => seq <= synced);
+  }
+
+  all(partition: PartitionId): ReadonlyMap<string, readonly LogRecord[]> {
+    const log = this.#disk.log(partition);
+    let known = this.#known.get(partition);
+    if (known === undefined || known.rewrites !== log.rewrites) {
+      known = { rewrites: log.rewrites, last: 0, events: new Map() };
+      this.#known.set(partition, known);
+    }
+    if (!log.isDamaged) takeIn(log, known);
+    return known.events;
+  }
+}
+
+function takeIn(log: SimulatedLog, known: { last: number; readonly events: Map<string, LogRecord[]> }): void {
+  for (const record of log.records(known.last + 1)) {
+    const event = formatEventId(record.event);
+    const records = known.events.get(event);
+    if (records === undefined) known.events.set(event, [record]);
+    else records.push(record);
+  }
+  known.last = log.last;
+}

@@ -1,0 +1,230 @@
+/**
+ * One seeded history: a world, and somebody who schedules, cancels, repeats and asks, while crashes, clock steps, full disks and
+ * moody destinations come in between. At the end all faults stop, everything that was due runs its course, and the
+ * checkers look at what is left.
+ */
+import type { EventSpec, RetryPolicy } from '../../engine/event/spec.js';
+import type { Slot, WallMs } from '../../engine/kernel/brand.js';
+import { aheadMsMax, eventBodyBytesMax } from '../../engine/kernel/limits.js';
+import { SimulatedWorld } from '../support/simulated-world.js';
+import { type Climate, seededWeather } from '../support/simulated-weather.js';
+import type { Sabotage } from '../support/simulated-sabotage.js';
+import { Random } from '../wheel/random.js';
+import { Checkers } from './checkers.js';
+import { Moods } from './moods.js';
+
+export interface HistoryOptions {
+  readonly seed: number;
+  readonly sabotage?: Partial<Sabotage>;
+}
+
+const second = 1_000;
+const hour = 3_600_000;
+/** A world that has no peace after this long, with no faults any more, hangs. */
+const settleMsMax = 6 * hour;
+const origins = ['http://one.test', 'http://two.test:8080', 'https://three.test'];
+
+export class History {
+  readonly seed: number;
+  readonly world: SimulatedWorld;
+  readonly checkers: Checkers;
+  readonly #random: Random;
+  readonly #moods: Moods;
+  #climate: Climate = { commitFaultEvery: 0, openFaultEvery: 0 };
+  #isPeaceful = false;
+
+  constructor({ seed, sabotage = {} }: HistoryOptions) {
+    this.seed = seed;
+    const random = new Random(seed);
+    // The first numbers of neighbouring seeds are alike.
+    for (let warm = 0; warm < 8; warm++) random.next();
+    this.#random = random;
+    this.#moods = new Moods(random);
+    const originConcurrency = 1 + random.below(4);
+    this.world = new SimulatedWorld({
+      weather: seededWeather(random, () => this.#climate),
+      respond: this.#moods.respond,
+      partitions: 1 + random.below(3),
+      hosts: 1,
+      couriers: 2 + random.below(2),
+      courier: { originConcurrency, breaker: random.next() < 0.7 },
+      sabotage,
+    });
+    this.checkers = new Checkers(this.world, { originConcurrency });
+  }
+
+  /** Throws BrokenPromise. */
+  async run(): Promise<void> {
+    const actions = 15 + this.#random.below(60);
+    this.world.start();
+    if (this.#random.next() < 0.7) this.world.watch(true);
+    for (let action = 0; action < actions; action++) {
+      this.#act();
+      await this.world.scheduler.advance(this.#pause());
+      if (this.world.isQuiet) this.checkers.quiet();
+    }
+    await this.#settle();
+    this.checkers.end();
+  }
+
+  #pause(): number {
+    const random = this.#random;
+    const kind = random.below(10);
+    if (kind < 4) return 0;
+    if (kind < 7) return random.next() * 20;
+    if (kind < 9) return random.next() * 3 * second;
+    return random.next() * random.pick([60 * second, 60 * second, hour]);
+  }
+
+  /** All faults end; then time passes until nothing is left to do. */
+  async #settle(): Promise<void> {
+    const { world } = this;
+    this.#isPeaceful = true;
+    this.#climate = { commitFaultEvery: 0, openFaultEvery: 0 };
+    this.#moods.allWell();
+    if (!world.isUp) world.start();
+    world.emptyDisk();
+    const until = world.scheduler.now + settleMsMax;
+    for (let waitMs = second; world.scheduler.now < until; waitMs = Math.min(waitMs * 2, hour)) {
+      await world.scheduler.advance(waitMs);
+      if (!world.isUp) world.start();
+      if (world.isQuiet && !this.#isBusy) break;
+    }
+    if (!world.isQuiet) throw new Error(`nothing comes to rest: ${this.#unrest()}`);
+    this.checkers.quiet();
+  }
+
+  /** Something is due, or will be within a day. */
+  get #isBusy(): boolean {
+    const horizon = this.world.scheduler.wall + 2 * hour;
+    return this.world.hosts.some(({ host }) =>
+      host.actors.some(({ phase, state: { columns } }) => {
+        if (phase !== 'ready') return false;
+        for (let row = 0; row < columns.rows; row++) {
+          const handle = row as Parameters<typeof columns.isLive>[0];
+          if (columns.isLive(handle) && (columns.status(handle) === 'DISPATCHED' || columns.dueAtMs(handle) < horizon))
+            return true;
+        }
+        return false;
+      }),
+    );
+  }
+
+  #unrest(): string {
+    const { hosts, producer, isUp } = this.world;
+    const actors = hosts.flatMap(({ host }) =>
+      host.actors.map((actor) => `${actor.partition} ${actor.phase} ${actor.unsynced} unsynced`),
+    );
+    return `${isUp ? 'up' : 'down'}, ${producer.open} requests without an answer, partitions ${actors.join(', ')}`;
+  }
+
+  // ---- what happens ----
+
+  #act(): void {
+    const random = this.#random;
+    const { world } = this;
+    if (!world.isUp) {
+      world.start();
+      return;
+    }
+    const lot = random.below(100);
+    if (lot < 42) this.#schedule();
+    else if (lot < 54) this.#about('cancel');
+    else if (lot < 60) this.#about(random.pick(['get', 'history']));
+    else if (lot < 66) this.#repeat();
+    else if (lot < 74) this.#moods.change(random.pick(origins));
+    else if (lot < 77) world.crash(random.pick(['power-loss', 'kill']));
+    else if (lot < 79) world.crashHost(0);
+    else if (lot < 81) world.crashCourier(random.below(world.options.couriers));
+    else if (lot < 84) world.stepWall(random.pick([1, -1]) * random.pick([10, 700, 30 * second, hour, 24 * hour]));
+    else if (lot < 87) this.#climate = { commitFaultEvery: random.pick([0, 2, 10]), openFaultEvery: random.pick([0, 0, 3]) };
+    else if (lot < 89) random.next() < 0.5 ? world.fillDisk() : world.emptyDisk();
+    else if (lot < 91) world.watch(random.next() < 0.7);
+    else if (lot < 93) this.#poison();
+    else if (lot < 94) world.drain(() => undefined);
+    else if (lot < 95 && random.next() < 0.3) this.#damage();
+    else for (let burst = random.below(12); burst > 0; burst--) this.#schedule();
+  }
+
+  #schedule(): void {
+    const random = this.#random;
+    const wall = Math.floor(this.world.scheduler.wall);
+    const scheduledAtMs = (wall +
+      random.pick([-hour, 0, 0, 0, random.below(50), random.below(5_000), random.below(hour), aheadMsMax])) as WallMs;
+    const fields: Partial<EventSpec> = {
+      scheduledAtMs,
+      destination: `${random.pick(origins)}/hook`,
+      priority: random.below(10),
+      maxRetries: random.below(4),
+      retry: this.#retry(),
+      timeoutMs: 100 + random.below(8_000),
+      payload: random.next() < 0.1 ? null : Buffer.alloc(random.below(random.pick([20, 2_000])), 0x20),
+    };
+    this.world.producer.schedule({ ...fields, ...this.#local(), ...this.#key(), ...this.#expiry(scheduledAtMs) });
+  }
+
+  #retry(): RetryPolicy {
+    const random = this.#random;
+    return {
+      strategy: random.pick(['exponential', 'linear', 'fixed']),
+      initialMs: random.pick([0, 1, 50, 1_000]),
+      maxMs: random.pick([100, 20_000]),
+      multiplier: 2,
+      jitter: random.pick(['full', 'none']),
+    };
+  }
+
+  #local(): Partial<EventSpec> {
+    return this.#random.next() < 0.15 ? { deliveryType: 'LOCAL', destination: 'handler', method: null } : {};
+  }
+
+  /** Few names, so that they meet again. */
+  #key(): Partial<EventSpec> {
+    const random = this.#random;
+    const kind = random.next();
+    if (kind < 0.35) return { externalJobId: `job-${random.below(12)}`, source: random.pick(['shop', 'bank']) };
+    if (kind < 0.5) return { idempotencyKey: `key-${random.below(6)}` };
+    return {};
+  }
+
+  #expiry(scheduledAtMs: number): Partial<EventSpec> {
+    const random = this.#random;
+    if (random.next() < 0.75) return {};
+    return { expiresAtMs: (scheduledAtMs + random.pick([0, 1, random.below(40), random.below(20_000), hour])) as WallMs };
+  }
+
+  #about(op: 'cancel' | 'get' | 'history'): void {
+    const { producer } = this.world;
+    const known = producer.requests.filter((asked) => asked.op === 'schedule');
+    const isUnknown = known.length === 0 || this.#random.next() < 0.05;
+    // The newest ones are the interesting ones.
+    const place = Math.floor(known.length * (1 - this.#random.next() ** 2)) - 1;
+    const event = isUnknown ? null : known[Math.max(0, place)]!.event;
+    if (event !== null) producer.about(op, event);
+  }
+
+  /** The same request once more, or nearly. */
+  #repeat(): void {
+    const random = this.#random;
+    const asked = this.world.producer.requests.filter(({ spec, fingerprint }) => spec !== null && fingerprint !== null);
+    if (asked.length === 0) return;
+    const { spec } = random.pick(asked);
+    const fields = random.next() < 0.7 ? spec! : { ...spec!, priority: (spec!.priority + 1) % 10 };
+    this.world.producer.schedule({ ...fields, createdAtMs: Math.floor(this.world.scheduler.wall) as WallMs });
+  }
+
+  /** What no gateway lets through: a body that cannot be read, of a future format, or far too large. */
+  #poison(): void {
+    const random = this.#random;
+    const body = random.pick([new Uint8Array(random.below(70)), Buffer.alloc(200, 9), Buffer.alloc(eventBodyBytesMax + 1, 7)]);
+    this.world.producer.scheduleRaw(this.world.producer.mint(random.below(4_096) as Slot), body);
+  }
+
+  /** A bit flips in what is stored. Whoever reads it must notice; the next replay stops its partition. */
+  #damage(): void {
+    const log = this.world.disk.log(this.#random.pick(this.world.partitions));
+    if (this.#isPeaceful || log.last === 0 || !this.world.isQuiet) return;
+    log.damage((1 + this.#random.below(log.last)) as Parameters<typeof log.damage>[0]);
+    this.world.crash('kill');
+  }
+}

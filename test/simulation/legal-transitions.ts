@@ -1,0 +1,99 @@
+/**
+ * I7: each event goes through the states as the contract draws them, one record for each step; and whoever watches sees each of
+ * these steps once, in order, unless it is told of a gap.
+ *
+ * The table is the contract's, written down again: the engine's own would agree with itself.
+ */
+import { isOutcome, type LogRecord, statusOfKind } from '../../engine/event/record.js';
+import { decodeDispatched, decodeOutcome } from '../../engine/event/outcome-codec.js';
+import type { EventStatus } from '../../engine/event/status.js';
+import type { StatusChange } from '../../engine/event/status-change.js';
+import type { PartitionId } from '../../engine/kernel/brand.js';
+import { formatEventId } from '../../engine/kernel/event-id.js';
+import type { Happening } from '../support/simulated-happenings.js';
+import { BrokenPromise, type Checker, type Scene } from './checker.js';
+
+const next: Readonly<Record<EventStatus, readonly EventStatus[]>> = {
+  SCHEDULED: ['DISPATCHED', 'CANCELLED', 'EXPIRED'],
+  DISPATCHED: ['DELIVERED', 'RETRYING', 'DEAD'],
+  RETRYING: ['DISPATCHED', 'CANCELLED', 'EXPIRED'],
+  DELIVERED: [],
+  DEAD: [],
+  CANCELLED: [],
+  EXPIRED: [],
+};
+
+export class LegalTransitions implements Checker {
+  readonly name = 'legal-transitions';
+  readonly #scene: Scene;
+  /** Where a watcher stands in each partition. */
+  readonly #shown = new Map<PartitionId, number>();
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  happened(happening: Happening): void {
+    switch (happening.what) {
+      case 'watching':
+        for (const [partition, seq] of happening.positions) {
+          const shown = this.#shown.get(partition) ?? 0;
+          if (seq < shown) this.#complain(`a watcher of partition ${partition} saw ${shown} and is told to go on behind ${seq}`);
+          this.#shown.set(partition, seq);
+        }
+        break;
+      case 'changed':
+        this.#showed(happening.change);
+        break;
+      default:
+    }
+  }
+
+  quiet(): void {
+    this.end();
+  }
+
+  end(): void {
+    for (const partition of this.#scene.world.partitions) {
+      for (const [event, records] of this.#scene.stored.all(partition)) this.#walk(event, records);
+    }
+  }
+
+  #walk(event: string, records: readonly LogRecord[]): void {
+    let prev = 0;
+    let attempt = 0;
+    for (const [index, record] of records.entries()) {
+      const status = statusOfKind[record.kind];
+      const before = index === 0 ? null : statusOfKind[records[index - 1]!.kind];
+      const isLegal = before === null ? status === 'SCHEDULED' : next[before].includes(status);
+      if (!isLegal) this.#complain(`event ${event} moves from ${before} to ${status} at sequence ${record.seq}`);
+      if (record.prev !== prev)
+        this.#complain(`sequence ${record.seq} of ${event} names ${record.prev} as its previous, expected ${prev}`);
+      prev = record.seq;
+      if (status === 'DISPATCHED' && decodeDispatched(record.body).attempt !== ++attempt) {
+        this.#complain(`sequence ${record.seq} of ${event} is not attempt ${attempt}`);
+      }
+      if (isOutcome(record.kind) && decodeOutcome(record.body).attempt !== attempt) {
+        this.#complain(`sequence ${record.seq} of ${event} is not about attempt ${attempt}`);
+      }
+    }
+  }
+
+  #showed({ partition, seq, event, status, version }: StatusChange): void {
+    const shown = this.#shown.get(partition);
+    if (shown === undefined) this.#complain(`a change of partition ${partition} comes before its position`);
+    if (seq !== shown + 1) this.#complain(`a watcher of partition ${partition} saw ${shown} and then ${seq}`);
+    this.#shown.set(partition, seq);
+    if (this.#scene.world.disk.log(partition).isDamaged) return;
+    const records = this.#scene.stored.of(partition, formatEventId(event));
+    const at = records.findIndex((record) => record.seq === seq);
+    if (at === -1) this.#complain(`a watcher of partition ${partition} saw ${seq}, which is not stored`);
+    if (statusOfKind[records[at]!.kind] !== status || version !== at + 1) {
+      this.#complain(`a watcher saw ${status}, version ${version}, of sequence ${seq}; stored is version ${at + 1}`);
+    }
+  }
+
+  #complain(detail: string): never {
+    throw new BrokenPromise(this.name, detail);
+  }
+}

@@ -1,0 +1,81 @@
+/** I1: every acknowledged event is delivered, cancelled by somebody, expired by its own rule, dead with a reason, or still to come. */
+import { recordKinds } from '../../engine/event/record.js';
+import { decodeOutcome } from '../../engine/event/outcome-codec.js';
+import type { LogRecord } from '../../engine/event/record.js';
+import type { Asked, Happening, StartedAttempt } from '../support/simulated-happenings.js';
+import { BrokenPromise, type Checker, type Scene } from './checker.js';
+
+export class NoLoss implements Checker {
+  readonly name = 'no-loss';
+  readonly #scene: Scene;
+  readonly #accepted: Asked[] = [];
+  readonly #cancelAsked = new Set<string>();
+  readonly #attempts = new Map<string, StartedAttempt[]>();
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  happened(happening: Happening): void {
+    if (happening.what === 'answered' && happening.reply.op === 'accepted') this.#accepted.push(happening.asked);
+    if (happening.what === 'asked' && happening.asked.op === 'cancel') this.#cancelAsked.add(happening.asked.event);
+    if (happening.what === 'started') {
+      const { event } = happening.attempt;
+      this.#attempts.set(event, [...(this.#attempts.get(event) ?? []), happening.attempt]);
+    }
+  }
+
+  end(): void {
+    for (const asked of this.#accepted) {
+      if (this.#scene.world.disk.log(asked.partition).isDamaged) continue;
+      const records = this.#scene.stored.of(asked.partition, asked.event);
+      const newest = records[records.length - 1];
+      if (newest === undefined) this.#complain(asked, 'was accepted and is in no log');
+      else this.#judge(asked, records, newest);
+    }
+  }
+
+  #judge(asked: Asked, records: readonly LogRecord[], newest: LogRecord): void {
+    const { event, spec } = asked;
+    const attempts = this.#attempts.get(event) ?? [];
+    const { wall } = this.#scene.world.scheduler;
+    switch (newest.kind) {
+      case recordKinds.delivered: {
+        const { attempt } = decodeOutcome(newest.body);
+        const came = attempts.some((started) => started.attempt === attempt && started.ended?.kind === 'delivered');
+        if (!came) this.#complain(asked, `counts as delivered by attempt ${attempt}, which no destination has seen succeed`);
+        return;
+      }
+      case recordKinds.cancelled:
+        if (!this.#cancelAsked.has(event)) this.#complain(asked, 'is cancelled and nobody asked for it');
+        return;
+      case recordKinds.expired:
+        if (spec !== null && (spec.expiresAtMs === null || newest.at < spec.expiresAtMs)) {
+          this.#complain(asked, `expired at ${newest.at}, its time was ${spec.expiresAtMs}`);
+        }
+        return;
+      case recordKinds.dead: {
+        const { attempt, error } = decodeOutcome(newest.body);
+        const isGone = attempts.some((started) => started.attempt === attempt && started.ended?.kind === 'gone');
+        if (error === null) this.#complain(asked, 'is dead without a reason');
+        if (!isGone && spec !== null && attempt !== spec.maxRetries + 1) {
+          this.#complain(asked, `is dead after attempt ${attempt} of ${spec.maxRetries + 1}`);
+        }
+        return;
+      }
+      default: {
+        const dueAtMs = newest.kind === recordKinds.retrying ? decodeOutcome(newest.body).nextAttemptAtMs : spec?.scheduledAtMs;
+        const isLate = newest.kind === recordKinds.dispatched || (dueAtMs ?? 0) <= wall;
+        if (isLate)
+          this.#complain(
+            asked,
+            `is left behind in ${records.length} records, the newest of kind ${newest.kind}; due at ${dueAtMs}`,
+          );
+      }
+    }
+  }
+
+  #complain({ event, partition }: Asked, detail: string): never {
+    throw new BrokenPromise(this.name, `event ${event} of partition ${partition} ${detail}`);
+  }
+}

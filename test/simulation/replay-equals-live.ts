@@ -1,0 +1,83 @@
+/** I5: what a fresh memory makes of the stored records is what the living actor knows, row by row. */
+import { eventStatuses } from '../../engine/event/status.js';
+import type { Handle } from '../../engine/kernel/brand.js';
+import { formatEventId } from '../../engine/kernel/event-id.js';
+import { recordKinds } from '../../engine/event/record.js';
+import { PartitionState } from '../../engine/partition/state.js';
+import { BrokenPromise, type Checker, type Scene } from './checker.js';
+
+export class ReplayEqualsLive implements Checker {
+  readonly name = 'replay-equals-live';
+  readonly #scene: Scene;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  quiet(): void {
+    for (const { host } of this.#scene.world.hosts) {
+      for (const { partition, phase, state } of host.actors) {
+        const log = this.#scene.world.disk.log(partition);
+        if (phase !== 'ready' || log.isDamaged) continue;
+        const replayed = new PartitionState(partition);
+        for (const record of log.records()) replayed.apply(record);
+        this.#compare(state, replayed);
+        this.#compareFinished(state);
+      }
+    }
+  }
+
+  #compare(live: PartitionState, replayed: PartitionState): void {
+    this.#same(live, { lastSeq: [live.lastSeq, replayed.lastSeq], pending: [live.pending, replayed.pending] });
+    for (const status of eventStatuses) this.#same(live, { [status]: [live.byStatus[status], replayed.byStatus[status]] });
+    for (let row = 0; row < Math.max(live.columns.rows, replayed.columns.rows); row++) {
+      const [one, other] = [rowOf(live, row as Handle), rowOf(replayed, row as Handle)];
+      if (one !== other) this.#complain(live, `row ${row} is ${one}, replayed ${other}`);
+    }
+  }
+
+  /** Finished events are found: in memory with their newest record, or through an index that memory points to. */
+  #compareFinished(live: PartitionState): void {
+    const { indexedBefore } = this.#scene.world.disk.log(live.partition);
+    for (const [event, records] of this.#scene.stored.all(live.partition)) {
+      const newest = records[records.length - 1]!;
+      if (newest.kind <= recordKinds.dispatched || newest.kind === recordKinds.retrying) continue;
+      const remembered = live.finished.seqOf(newest.event);
+      const isIndexed = newest.seq < indexedBefore && live.mayBeIndexedId(newest.event);
+      if (remembered !== newest.seq && !isIndexed) {
+        this.#complain(live, `finished event ${event} is remembered at ${remembered}, its last record is ${newest.seq}`);
+      }
+    }
+  }
+
+  #same(live: PartitionState, values: Readonly<Record<string, readonly [number, number]>>): void {
+    for (const [name, [one, other]] of Object.entries(values)) {
+      if (one !== other) this.#complain(live, `${name} is ${one}, replayed ${other}`);
+    }
+  }
+
+  #complain({ partition }: PartitionState, detail: string): never {
+    throw new BrokenPromise(this.name, `partition ${partition}: ${detail}`);
+  }
+}
+
+/** All that is known of a row, as a text. */
+function rowOf({ columns, origins }: PartitionState, handle: Handle): string {
+  if (handle >= columns.rows || !columns.isLive(handle)) return 'free';
+  return [
+    formatEventId(columns.id(handle)),
+    columns.status(handle),
+    columns.version(handle),
+    columns.attempts(handle),
+    columns.dueAtMs(handle),
+    columns.expiresAtMs(handle),
+    columns.acceptedSeq(handle),
+    columns.newestSeq(handle),
+    columns.priority(handle),
+    columns.maxRetries(handle),
+    columns.deliveryType(handle),
+    origins.name(columns.origin(handle)),
+    columns.tagHigh(handle),
+    columns.tagLow(handle),
+  ].join(' ');
+}

@@ -1,0 +1,201 @@
+/**
+ * What is stored, and what of it is safe: the one thing that outlives a crash of the simulated machine.
+ *
+ *     sequence   1 2 3 4 5 6 | 7 8 | 9 10
+ *                  synced    |  ^  |  ^
+ *                            |  |  in a commit that is under way: nobody sees it yet
+ *                            |  can be read, but only the page cache has it
+ *
+ * A commit that ends well makes everything synced. One that fails, or a crash, leaves behind whatever chance decides: a
+ * prefix of what was not synced. Real transactions are all or nothing, so this store is nastier than the real one.
+ *
+ * Records are kept as bytes with their checksum, so that a flipped bit is noticed as it would be.
+ */
+import type { LogRecord } from '../../engine/event/record.js';
+import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
+import { crcOf } from '../../engine/log/checksum.js';
+import { RecordBatchBuilder, RecordCursor, readBatch } from '../../engine/log/record-batch.js';
+
+interface Stored {
+  /** A batch of one. */
+  readonly bytes: Uint8Array;
+  readonly crc: number;
+}
+
+export interface SimulatedSegment {
+  readonly first: Sequence;
+  /** Its index is built, so finished events are found through it. */
+  indexed: boolean;
+}
+
+/** How much of `records` unsynced records a crash or a failed commit leaves: from none to all. */
+export type Survivors = (records: number) => number;
+
+/** A checksum does not fit. */
+export class DamagedRecord extends Error {}
+
+export class SimulatedLog {
+  readonly partition: PartitionId;
+  readonly #builder = new RecordBatchBuilder();
+  readonly #records: Stored[] = [];
+  #committing: Stored[] = [];
+  #synced = 0;
+  /** Grows when records are taken back: what somebody remembers of the log is no longer sure. */
+  rewrites = 0;
+  isDamaged = false;
+  /** Oldest first; the last one is open. */
+  segments: SimulatedSegment[] = [{ first: 1 as Sequence, indexed: false }];
+
+  constructor(partition: PartitionId) {
+    this.partition = partition;
+  }
+
+  /** The newest record that can be read. */
+  get last(): Sequence {
+    return this.#records.length as Sequence;
+  }
+
+  /** The newest record that no crash can take away. */
+  get synced(): Sequence {
+    return this.#synced as Sequence;
+  }
+
+  /** Finals before this are found through indexes. */
+  get indexedBefore(): Sequence {
+    const open = this.segments.find(({ indexed }) => !indexed);
+    return (open ?? this.segments[this.segments.length - 1]!).first;
+  }
+
+  get open(): SimulatedSegment {
+    return this.segments[this.segments.length - 1]!;
+  }
+
+  /** A commit begins with these batches. */
+  beginCommit(batches: readonly Uint8Array[]): void {
+    for (const batch of batches) {
+      for (const record of readBatch(batch)) this.#committing.push(this.#store(record));
+    }
+    const first = this.#committing[0];
+    if (first === undefined) return;
+    const { seq } = decode(first);
+    if (seq !== this.last + 1) throw new Error(`partition ${this.partition}: ${seq} is appended behind ${this.last}`);
+  }
+
+  commit(): Sequence {
+    this.#records.push(...this.#committing);
+    this.#committing = [];
+    this.#synced = this.#records.length;
+    return this.last;
+  }
+
+  /** What a disk does that lies; for the tests of the checkers. */
+  commitWithoutSync(): Sequence {
+    this.#records.push(...this.#committing);
+    this.#committing = [];
+    return this.last;
+  }
+
+  /** A commit failed or its process was killed: part of it may be read afterwards. */
+  tearCommit(survivors: Survivors): void {
+    this.#records.push(...this.#committing.slice(0, survivors(this.#committing.length)));
+    this.#committing = [];
+  }
+
+  /** The machine goes down: what was not synced is there or not. */
+  losePower(survivors: Survivors): void {
+    this.tearCommit(survivors);
+    this.rewrites++;
+    this.#records.length = this.#synced + survivors(this.#records.length - this.#synced);
+    this.#synced = this.#records.length;
+    this.segments = this.segments.filter(({ first }) => first <= this.#records.length + 1);
+  }
+
+  /** Go on behind `after`, which is on the platter then; what was behind it is void. */
+  reopenAfter(after: Sequence, { inNewSegment }: { inNewSegment: boolean }): void {
+    if (after < this.#synced || after > this.#records.length) {
+      throw new Error(`partition ${this.partition}: reopened after ${after}, ${this.#synced} are synced, ${this.last} readable`);
+    }
+    const first = (this.#synced + 1) as Sequence;
+    this.rewrites++;
+    this.#records.length = after;
+    this.#synced = after;
+    if (inNewSegment && this.open.first !== first) this.segments.push({ first, indexed: false });
+  }
+
+  /** The open segment is complete. Returns where it began and where the next one begins. */
+  seal(): { readonly first: Sequence; readonly next: Sequence } {
+    const { first } = this.open;
+    const next = (this.last + 1) as Sequence;
+    this.segments.push({ first: next, indexed: false });
+    return { first, next };
+  }
+
+  /** Where the segment that begins with `first` ends. */
+  nextOf(first: Sequence): Sequence {
+    const at = this.segments.findIndex((segment) => segment.first === first);
+    return this.segments[at + 1]?.first ?? ((this.last + 1) as Sequence);
+  }
+
+  /** Throws DamagedRecord. */
+  record(seq: Sequence): LogRecord {
+    const stored = this.#records[seq - 1];
+    if (stored === undefined)
+      throw new Error(`partition ${this.partition}: sequence ${seq} is read, the log ends at ${this.last}`);
+    if (crcOf(stored.bytes) !== stored.crc)
+      throw new DamagedRecord(`sequence ${seq} of partition ${this.partition} fails its checksum`);
+    return decode(stored);
+  }
+
+  /** Records from `from` on, at most `count`. */
+  *records(from = 1, count = Number.POSITIVE_INFINITY): Generator<LogRecord, void, undefined> {
+    const end = Math.min(this.#records.length, from - 1 + count);
+    for (let seq = from; seq <= end; seq++) yield this.record(seq as Sequence);
+  }
+
+  /** All records of one event, oldest first, by the walk along `prev`. */
+  history(newest: Sequence): LogRecord[] {
+    const records: LogRecord[] = [];
+    for (let seq = newest; seq !== 0; seq = records[0]!.prev) records.unshift(this.record(seq));
+    return records;
+  }
+
+  /** Flip one bit of a stored record. */
+  damage(seq: Sequence): void {
+    this.isDamaged = true;
+    const bytes = this.#records[seq - 1]!.bytes;
+    bytes[bytes.length - 1]! ^= 0x10;
+  }
+
+  /** Take a synced record back as no disk may; for the tests of the checkers. */
+  forgetLast(): void {
+    this.rewrites++;
+    this.#records.pop();
+    this.#synced = Math.min(this.#synced, this.#records.length);
+  }
+
+  #store({ event, body, ...record }: LogRecord): Stored {
+    this.#builder.append({ ...record, event: event.slice(), body: body.slice() });
+    const bytes = this.#builder.take();
+    return { bytes, crc: crcOf(bytes) };
+  }
+}
+
+function decode({ bytes }: Stored): LogRecord {
+  const cursor = new RecordCursor(bytes);
+  cursor.next();
+  return { seq: cursor.seq, kind: cursor.kind, event: cursor.event, prev: cursor.prev, at: cursor.at, body: cursor.body };
+}
+
+export class SimulatedDisk {
+  readonly logs: ReadonlyMap<PartitionId, SimulatedLog>;
+  /** Commits fail while it is. */
+  isFull = false;
+
+  constructor(partitions: readonly PartitionId[]) {
+    this.logs = new Map(partitions.map((partition) => [partition, new SimulatedLog(partition)]));
+  }
+
+  log(partition: PartitionId): SimulatedLog {
+    return this.logs.get(partition)!;
+  }
+}

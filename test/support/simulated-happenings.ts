@@ -1,0 +1,62 @@
+/** What an onlooker of the simulated world gets to see: everything that checkers and scenarios judge it by. */
+import type { HostReply } from '../../engine/actor/replies.js';
+import type { OutcomeKind } from '../../engine/event/attempt.js';
+import type { EventSpec } from '../../engine/event/spec.js';
+import type { StatusChange } from '../../engine/event/status-change.js';
+import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
+import type { PartitionPhase } from '../../engine/observe/figures.js';
+
+/** A request as its producer knows it. */
+export interface Asked {
+  readonly number: number;
+  readonly op: 'schedule' | 'cancel' | 'get' | 'history';
+  /** As text. */
+  readonly event: string;
+  readonly partition: PartitionId;
+  /** Null unless it schedules something readable. */
+  readonly spec: EventSpec | null;
+  /** Of the content, as hex; null without a key. */
+  readonly fingerprint: string | null;
+  reply: HostReply | null;
+}
+
+export interface StartedAttempt {
+  readonly event: string;
+  readonly partition: PartitionId;
+  readonly attempt: number;
+  readonly origin: string;
+  /** Of the machine's clock. */
+  readonly wallMs: number;
+  /** Monotonic. */
+  readonly nowMs: number;
+  /** Which courier runs it: every restart brings another. */
+  readonly courier: string;
+  ended: { readonly kind: OutcomeKind; readonly nowMs: number } | null;
+}
+
+/** Why something may happen twice or be forgotten. */
+export type Disturbance = 'power-loss' | 'kill' | 'host-crash' | 'courier-crash' | 'commit-failed';
+
+export type Happening =
+  | { readonly what: 'asked'; readonly asked: Asked }
+  /** As it leaves the host. */
+  | { readonly what: 'answered'; readonly asked: Asked; readonly reply: HostReply }
+  | { readonly what: 'started'; readonly attempt: StartedAttempt }
+  | { readonly what: 'ended'; readonly attempt: StartedAttempt }
+  /** `partition`: of a failed commit. `courier`: of a crash of its own. */
+  | {
+      readonly what: 'disturbed';
+      readonly by: Disturbance;
+      readonly partition: PartitionId | null;
+      readonly courier: string | null;
+      readonly nowMs: number;
+    }
+  | { readonly what: 'phase'; readonly partition: PartitionId; readonly phase: PartitionPhase; readonly detail: string | null }
+  /** As they arrive where somebody watches. */
+  | { readonly what: 'watching'; readonly positions: readonly (readonly [PartitionId, Sequence])[] }
+  | { readonly what: 'changed'; readonly change: StatusChange }
+  | { readonly what: 'drained' }
+  /** A part of the engine threw: in production its thread would be gone. */
+  | { readonly what: 'died'; readonly part: string; readonly error: Error };
+
+export type Onlooker = (happening: Happening) => void;

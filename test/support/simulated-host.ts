@@ -1,0 +1,271 @@
+/**
+ * The shell of an actor host in the simulated world, with its disk threads: what `host-thread.ts` and `host-group.ts` do with
+ * ports and timers, done with wires and virtual time. The three live and die together.
+ */
+import { ActorHost } from '../../engine/actor/host.js';
+import { courierOf } from '../../engine/actor/host-thread.js';
+import type { HostNotice } from '../../engine/actor/notices.js';
+import type { HostReply } from '../../engine/actor/replies.js';
+import type { HostRequest } from '../../engine/actor/requests.js';
+import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
+import type { StatusChange } from '../../engine/event/status-change.js';
+import type { PartitionId } from '../../engine/kernel/brand.js';
+import { formatEventId } from '../../engine/kernel/event-id.js';
+import { readAheadBytesMax } from '../../engine/kernel/limits.js';
+import type { ReaderReply, ReaderRequest, WriterReply, WriterRequest } from '../../engine/log/protocol.js';
+import type { SimulatedCourier } from './simulated-courier.js';
+import { short } from './simulated-destinations.js';
+import type { SimulatedDisk } from './simulated-disk.js';
+import type { Onlooker } from './simulated-happenings.js';
+import { SimulatedReader } from './simulated-reader.js';
+import { type Sabotage, sabotagedReply, sabotagedRequest } from './simulated-sabotage.js';
+import { type Cancel, type Scheduler, ThreadClock } from './simulated-time.js';
+import type { Weather } from './simulated-weather.js';
+import { Wire } from './simulated-wire.js';
+import { SimulatedWriter } from './simulated-writer.js';
+
+export interface SimulatedHostParts {
+  readonly number: number;
+  readonly partitions: readonly PartitionId[];
+  readonly scheduler: Scheduler;
+  readonly weather: Weather;
+  readonly disk: SimulatedDisk;
+  readonly couriers: () => readonly SimulatedCourier[];
+  readonly sabotage: Partial<Sabotage>;
+  readonly onlooker: Onlooker;
+  /** What arrives at the main thread. */
+  readonly replied: (reply: HostReply) => void;
+  readonly noticed: (notice: HostNotice) => void;
+  readonly changed: (change: StatusChange) => void;
+  /** As it leaves the host: what is decided about an answer is decided here. */
+  readonly replying: (reply: HostReply) => void;
+}
+
+/** As `setTimeout` of Node: whole milliseconds, at least one. */
+const timerMs = (waitMs: number) => Math.max(1, Math.floor(waitMs));
+const clockCheckEveryMs = 1_000;
+
+export class SimulatedHost {
+  readonly host: ActorHost;
+  readonly writer: SimulatedWriter;
+  readonly #parts: SimulatedHostParts;
+  readonly #clock: ThreadClock;
+  readonly #reader: SimulatedReader;
+  readonly #wires: { cut(): void }[] = [];
+  readonly #fromMain: Wire<HostRequest>;
+  readonly #replies: Wire<HostReply>;
+  readonly #changes: Wire<StatusChange>;
+  #toCouriers: Wire<CourierRequest>[] = [];
+  #repliesGathered: HostReply[] = [];
+  #changesGathered: StatusChange[] = [];
+  #turn: Cancel | null = null;
+  #turnIsSoon = false;
+  #isGone = false;
+
+  constructor(parts: SimulatedHostParts) {
+    this.#parts = parts;
+    const { scheduler, weather, partitions, onlooker, sabotage } = parts;
+    this.#clock = new ThreadClock(scheduler, weather.lookMs);
+    this.#fromMain = this.#wire(requestLine, (request) => {
+      this.#take(() => this.host.fromRouter([sabotagedRequest(sabotage, request)]));
+    });
+    this.#replies = this.#wire(replyLine, parts.replied);
+    this.#changes = this.#wire(() => '', parts.changed);
+    const notices = this.#wire(noticeLine, parts.noticed);
+    const fromWriter = this.#wire<WriterReply>(writerLine, (reply) => this.#take(() => this.host.fromWriter(reply)));
+    const fromReader = this.#wire<ReaderReply>(
+      readerLine,
+      (reply) => this.#take(() => this.host.fromReader(reply)),
+      weather.readMs,
+    );
+    this.#reader = new SimulatedReader({
+      ...parts,
+      forgetsKeys: sabotage.keysForgotten ?? false,
+      reply: (reply) => fromReader.send(reply, reply.op === 'replay-batch' ? [reply.batch.buffer] : []),
+    });
+    const toReader = this.#wire<ReaderRequest>(
+      () => '',
+      (request) => this.#reader.take(request),
+    );
+    const link = this.#wire<Parameters<SimulatedReader['notice']>[0]>(
+      () => '',
+      (notice) => this.#reader.notice(notice),
+    );
+    this.writer = new SimulatedWriter({
+      ...parts,
+      reply: (reply) => fromWriter.send(reply),
+      notice: (notice) => link.send(notice),
+      failed: (partition) => onlooker({ what: 'disturbed', by: 'commit-failed', partition, courier: null, nowMs: scheduler.now }),
+      lies: sabotage.durableTooEarly ?? false,
+    });
+    const toWriter = this.#wire<WriterRequest>(
+      () => '',
+      (request) => this.writer.take(request),
+    );
+    this.#toCouriers = parts.couriers().map((courier) => this.#connect(courier));
+    this.host = new ActorHost(
+      { partitions, readAheadBytesMax },
+      {
+        clock: this.#clock,
+        random: weather.chance,
+        toWriter: (request) => toWriter.send(request, request.op === 'append' ? [request.batch.buffer] : []),
+        toReader: (request) => toReader.send(request),
+        couriers: {
+          couriers: this.#toCouriers.length,
+          courierOf: (origin) => courierOf(origin, this.#toCouriers.length),
+          send: (courier, requests) => this.#toCouriers[courier]!.sendBatch(requests),
+        },
+        reply: (decided) => {
+          const reply = sabotagedReply(sabotage, decided);
+          parts.replying(reply);
+          this.#repliesGathered.push(reply);
+        },
+        notify: (notice) => notices.send(notice),
+        change: (change) => this.#changesGathered.push(...(sabotage.changesRepeated ? [change, change] : [change])),
+      },
+    );
+    this.#carefully(() => this.host.start());
+    this.#turnSoon();
+  }
+
+  /** From the router. */
+  send(requests: readonly HostRequest[]): void {
+    this.#fromMain.sendBatch(requests);
+  }
+
+  /** The courier of this number died; a fresh one stands in its place. */
+  courierReplaced(number: number, courier: SimulatedCourier): void {
+    this.#toCouriers[number]!.cut();
+    this.#toCouriers[number] = this.#connect(courier);
+    this.#take(() => this.host.courierLost(number));
+  }
+
+  /** About once a second in production; here when the machine's clock was set. */
+  checkClock(): void {
+    this.#clock.check();
+    this.#turnSoon();
+  }
+
+  vanish(): void {
+    this.#isGone = true;
+    for (const wire of this.#wires) wire.cut();
+    this.writer.vanish();
+    this.#reader.vanish();
+    this.#turn?.();
+  }
+
+  #connect(courier: SimulatedCourier): Wire<CourierRequest> {
+    const { number } = this.#parts;
+    const back = this.#wire<CourierReply>(courierReplyLine, (reply) => this.#take(() => this.host.fromCourier([reply])));
+    courier.attach(number, back);
+    return this.#wire<CourierRequest>(courierRequestLine, (request) => courier.receive(number, request));
+  }
+
+  #wire<Message>(
+    label: (message: Message) => string,
+    take: (message: Message) => void,
+    delayMs: () => number = this.#parts.weather.messageMs,
+  ): Wire<Message> {
+    const wire = new Wire<Message>({ scheduler: this.#parts.scheduler, delayMs, label, take });
+    this.#wires.push(wire);
+    return wire;
+  }
+
+  /** A message has come: it changes queues now, the work is done in the next turn. */
+  #take(work: () => void): void {
+    if (this.#isGone) return;
+    this.#carefully(work);
+    this.#turnSoon();
+  }
+
+  #turnSoon(): void {
+    if (this.#turnIsSoon || this.#isGone) return;
+    this.#turnIsSoon = true;
+    this.#turnAfter(this.#parts.weather.turnMs());
+  }
+
+  #turnAfter(delayMs: number): void {
+    this.#turn?.();
+    this.#turn = this.#parts.scheduler.after(delayMs, '', () => {
+      this.#turn = null;
+      this.#turnIsSoon = false;
+      if (this.#isGone) return;
+      this.#carefully(() => this.#next(this.host.turn()));
+      this.#sendGathered();
+    });
+  }
+
+  #next(waitMs: number | null): void {
+    if (waitMs === 0) this.#turnSoon();
+    if (this.#turnIsSoon) return;
+    // After the clock was set back, wheels are ahead of it; the look at the clock every second makes a turn.
+    const isAhead = this.host.actors.some(({ wheel }) => wheel !== null && wheel.now > this.#clock.wallMs());
+    const wait = isAhead ? Math.min(waitMs ?? clockCheckEveryMs, clockCheckEveryMs) : waitMs;
+    if (wait !== null) this.#turnAfter(timerMs(wait) + this.#parts.weather.timerLateMs());
+  }
+
+  #sendGathered(): void {
+    if (this.#repliesGathered.length > 0) this.#replies.sendBatch(this.#repliesGathered);
+    if (this.#changesGathered.length > 0) this.#changes.sendBatch(this.#changesGathered);
+    this.#repliesGathered = [];
+    this.#changesGathered = [];
+  }
+
+  #carefully(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#parts.onlooker({ what: 'died', part: `host ${this.#parts.number}`, error: error as Error });
+    }
+  }
+}
+
+function requestLine(request: HostRequest): string {
+  return 'event' in request ? `${request.op} ${short(formatEventId(request.event))} (#${request.request})` : request.op;
+}
+
+function replyLine(reply: HostReply): string {
+  return `#${reply.request} is answered: ${reply.op === 'refused' ? reply.code : reply.op === 'event' ? reply.view.status : reply.op}`;
+}
+
+function noticeLine(notice: HostNotice): string {
+  return notice.op === 'phase' ? `partition ${notice.partition} is ${notice.phase} ${notice.detail ?? ''}` : notice.op;
+}
+
+function writerLine(reply: WriterReply): string {
+  switch (reply.op) {
+    case 'durable':
+      return `partition ${reply.partition} is durable up to ${reply.seq}`;
+    case 'failed':
+      return `a commit of partition ${reply.partition} failed behind ${reply.durable}: ${reply.failure}`;
+    case 'reopened':
+      return `partition ${reply.partition} is reopened`;
+    case 'sealed':
+      return `segment ${reply.first} of partition ${reply.partition} ends before ${reply.next}`;
+    case 'space':
+      return `space: ${reply.level}`;
+  }
+}
+
+function readerLine(reply: ReaderReply): string {
+  return reply.op === 'replay-done'
+    ? `replay ends at ${reply.last}`
+    : reply.op === 'indexed'
+      ? `indexed before ${reply.next}`
+      : '';
+}
+
+function courierRequestLine(request: CourierRequest): string {
+  return request.op === 'start' ? `start ${short(formatEventId(request.attempt.event))} ${request.attempt.attempt}` : '';
+}
+
+function courierReplyLine(reply: CourierReply): string {
+  switch (reply.op) {
+    case 'outcome':
+      return `outcome of ${short(formatEventId(reply.outcome.event))} ${reply.outcome.attempt}: ${reply.outcome.kind}`;
+    case 'running':
+      return `running in partition ${reply.partition}: ${reply.attempts.map(({ event }) => short(formatEventId(event))).join() || 'nothing'}`;
+    default:
+      return '';
+  }
+}

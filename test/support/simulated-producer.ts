@@ -1,0 +1,137 @@
+/**
+ * Who asks the engine for things: the gateway's and router's part, with ids and keys made by seed so that a run repeats itself.
+ * Knows of each request what it was and what became of it.
+ */
+import type { HostReply } from '../../engine/actor/replies.js';
+import type { HostRequest } from '../../engine/actor/requests.js';
+import { fingerprintOf, keyOf, slotOfKey } from '../../engine/event/content.js';
+import { defaultPriority, defaultRetry, type EventSpec } from '../../engine/event/spec.js';
+import { encodeSpec } from '../../engine/event/spec-codec.js';
+import type { PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
+import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, slotOf } from '../../engine/kernel/event-id.js';
+import { slots } from '../../engine/kernel/limits.js';
+import type { Asked, Onlooker } from './simulated-happenings.js';
+import type { Scheduler } from './simulated-time.js';
+
+export interface SimulatedProducerParts {
+  readonly scheduler: Scheduler;
+  readonly partitions: number;
+  /** In [0, 1): ids come from here. */
+  readonly chance: () => number;
+  readonly onlooker: Onlooker;
+  /** Over the wire to the host that owns the partition; false while it is down. */
+  readonly send: (partition: PartitionId, request: HostRequest) => boolean;
+}
+
+export class SimulatedProducer {
+  /** In the order in which they were asked. */
+  readonly requests: Asked[] = [];
+  readonly #parts: SimulatedProducerParts;
+  readonly #open = new Map<number, Asked>();
+
+  constructor(parts: SimulatedProducerParts) {
+    this.#parts = parts;
+  }
+
+  /** As a gateway would after validation: what is not given has its default. */
+  schedule(fields: Partial<EventSpec>): Asked {
+    const { scheduler } = this.#parts;
+    const now = Math.floor(scheduler.wall) as WallMs;
+    const spec: EventSpec = {
+      externalJobId: null,
+      source: 'tests',
+      type: null,
+      description: null,
+      scheduledAtMs: now,
+      delayMs: null,
+      deliveryType: 'HTTP',
+      destination: 'http://receiver.test/hook',
+      method: fields.deliveryType === 'LOCAL' ? null : 'POST',
+      headers: [],
+      payload: Buffer.from('{"n":1}'),
+      priority: defaultPriority,
+      maxRetries: 3,
+      retry: defaultRetry,
+      timeoutMs: 30_000,
+      expiresAtMs: null,
+      tags: [],
+      idempotencyKey: null,
+      traceparent: null,
+      createdAtMs: now,
+      ...fields,
+    };
+    const key = keyOf(spec);
+    const event = this.mint(key === null ? (Math.floor(this.#parts.chance() * slots) as Slot) : slotOfKey(key));
+    const fingerprint = key === null ? null : fingerprintOf(spec, 'scheduledAtMs' in fields);
+    const body = encodeSpec(spec, fingerprint);
+    return this.#ask({ op: 'schedule', event, spec, body, fingerprint });
+  }
+
+  /** A body that no gateway would send. */
+  scheduleRaw(event: EventId, body: Uint8Array): Asked {
+    return this.#ask({ op: 'schedule', event, spec: null, body, fingerprint: null });
+  }
+
+  /** About an event by its id as text. */
+  about(op: 'cancel' | 'get' | 'history', event: string): Asked {
+    return this.#ask({ op, event: parseEventId(event)!, spec: null, body: null, fingerprint: null });
+  }
+
+  mint(slot: Slot): EventId {
+    const event = mintEventId(slot, Math.floor(this.#parts.scheduler.wall) as WallMs);
+    for (let at = 9; at < event.length; at++) event[at] = Math.floor(this.#parts.chance() * 256);
+    event[8] = 0x80;
+    return event;
+  }
+
+  /** As it leaves the host. */
+  replying(reply: HostReply): void {
+    const asked = this.#open.get(reply.request);
+    if (asked !== undefined) this.#parts.onlooker({ what: 'answered', asked, reply });
+  }
+
+  /** As it arrives. */
+  replied(reply: HostReply): void {
+    const asked = this.#open.get(reply.request);
+    if (asked === undefined) return;
+    this.#open.delete(reply.request);
+    asked.reply = reply;
+  }
+
+  /** Partitions whose host is gone: nobody will answer what is open there. */
+  lost(partitions: readonly PartitionId[]): void {
+    for (const [number, { partition }] of this.#open) if (partitions.includes(partition)) this.#open.delete(number);
+  }
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  #ask({ op, event, spec, body, fingerprint }: Question): Asked {
+    const partition = partitionOf(slotOf(event), this.#parts.partitions);
+    const number = this.requests.length + 1;
+    const asked: Asked = {
+      number,
+      op,
+      event: formatEventId(event),
+      partition,
+      spec,
+      fingerprint: fingerprint === null ? null : Buffer.from(fingerprint).toString('hex'),
+      reply: null,
+    };
+    this.requests.push(asked);
+    this.#open.set(number, asked);
+    this.#parts.onlooker({ what: 'asked', asked });
+    const request = body === null ? { op, request: number, partition, event } : { op, request: number, partition, event, body };
+    if (!this.#parts.send(partition, request as HostRequest)) this.#open.delete(number);
+    return asked;
+  }
+}
+
+interface Question {
+  readonly op: Asked['op'];
+  readonly event: EventId;
+  readonly spec: EventSpec | null;
+  readonly body: Uint8Array | null;
+  readonly fingerprint: Uint8Array | null;
+}

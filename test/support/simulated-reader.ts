@@ -1,0 +1,182 @@
+/**
+ * A reader that keeps the protocol of `engine/log/protocol.ts` on the simulated disk: replay in pieces, bodies, views folded
+ * by the engine's own fold, facts from indexed segments only, and word of each new index.
+ */
+import { recordKinds } from '../../engine/event/record.js';
+import { SpecHead } from '../../engine/event/spec-codec.js';
+import { historyOf, viewOf } from '../../engine/event/view.js';
+import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
+import type { ReaderReply, ReaderRequest, SegmentNotice } from '../../engine/log/protocol.js';
+import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
+import { DamagedRecord, type SimulatedDisk, type SimulatedLog } from './simulated-disk.js';
+import type { Scheduler } from './simulated-time.js';
+import type { Weather } from './simulated-weather.js';
+
+export interface SimulatedReaderParts {
+  readonly scheduler: Scheduler;
+  readonly disk: SimulatedDisk;
+  readonly weather: Weather;
+  readonly reply: (reply: ReaderReply) => void;
+  /** For the tests of the checkers: finds no key in any index. */
+  readonly forgetsKeys: boolean;
+}
+
+interface RunningReplay {
+  readonly log: SimulatedLog;
+  readonly indexedBefore: Sequence;
+  readonly goal: Sequence;
+  next: number;
+}
+
+export class SimulatedReader {
+  readonly #parts: SimulatedReaderParts;
+  readonly #replays = new Map<number, RunningReplay>();
+  readonly #underWay = new Set<string>();
+  readonly #head = new SpecHead();
+  readonly #builder = new RecordBatchBuilder();
+  #isGone = false;
+
+  constructor(parts: SimulatedReaderParts) {
+    this.#parts = parts;
+  }
+
+  take(request: ReaderRequest): void {
+    if (this.#isGone || request.op === 'close') return;
+    try {
+      this.#answer(request);
+    } catch (error) {
+      if (!(error instanceof DamagedRecord)) throw error;
+      const isReplay = request.op === 'replay' || request.op === 'replay-next';
+      this.#replays.delete(request.tag);
+      const failure = isReplay ? 'broken' : 'damaged';
+      this.#parts.reply({ op: 'failed', tag: request.tag, failure, detail: error.message });
+    }
+  }
+
+  /** From the writer. */
+  notice(notice: SegmentNotice): void {
+    if (!this.#isGone && notice.op === 'opened') this.#buildIndexes(this.#logOf(notice.partition));
+  }
+
+  vanish(): void {
+    this.#isGone = true;
+  }
+
+  #answer(request: Exclude<ReaderRequest, { readonly op: 'close' }>): void {
+    const { reply } = this.#parts;
+    const { tag } = request;
+    switch (request.op) {
+      case 'replay': {
+        const log = this.#logOf(request.partition);
+        this.#buildIndexes(log);
+        this.#replays.set(tag, { log, indexedBefore: log.indexedBefore, goal: log.last, next: 1 });
+        this.#continueReplay(tag);
+        this.#continueReplay(tag);
+        return;
+      }
+      case 'replay-next':
+        this.#continueReplay(tag);
+        return;
+      case 'bodies':
+        reply({ op: 'bodies', tag, ...this.#bodiesOf(this.#logOf(request.partition), request.seqs) });
+        return;
+      case 'view':
+        reply({ op: 'view', tag, view: viewOf(this.#logOf(request.partition).history(request.newest), request.partition) });
+        return;
+      case 'history':
+        reply({ op: 'history', tag, entries: historyOf(this.#logOf(request.partition).history(request.newest)) });
+        return;
+      case 'find-id': {
+        const id = Buffer.from(request.event);
+        reply({ op: 'found', tag, finished: this.#finals(request.partition, ({ event }) => id.equals(event)).slice(0, 1) });
+        return;
+      }
+      case 'find-key': {
+        const { tagHigh, tagLow } = request;
+        const hasTag = ({ accepted }: Final) => {
+          if (this.#parts.forgetsKeys) return false;
+          const head = this.#head.at(accepted);
+          return head.tagHigh === tagHigh && head.tagLow === tagLow;
+        };
+        reply({ op: 'found', tag, finished: this.#finals(request.partition, hasTag) });
+      }
+    }
+  }
+
+  #continueReplay(tag: number): void {
+    const running = this.#replays.get(tag);
+    if (running === undefined) return;
+    const { log, indexedBefore, goal, next } = running;
+    if (next > goal) {
+      this.#replays.delete(tag);
+      this.#parts.reply({ op: 'replay-done', tag, last: goal, segmentFirst: log.open.first });
+      for (const { first, indexed } of log.segments) {
+        if (indexed && first >= indexedBefore) this.#tellIndexed(log, first);
+      }
+      return;
+    }
+    const count = Math.min(this.#parts.weather.replayBatchRecords, goal - next + 1);
+    for (const record of log.records(next, count)) this.#builder.append(record);
+    running.next += count;
+    this.#parts.reply({ op: 'replay-batch', tag, batch: this.#builder.take(), indexedBefore, done: running.next / (goal + 1) });
+  }
+
+  #bodiesOf(log: SimulatedLog, seqs: readonly Sequence[]): { bodies: Uint8Array[]; damaged: Sequence[] } {
+    const damaged: Sequence[] = [];
+    const bodies = seqs.map((seq) => {
+      try {
+        return log.record(seq).body;
+      } catch (error) {
+        if (!(error instanceof DamagedRecord)) throw error;
+        damaged.push(seq);
+        return new Uint8Array(0);
+      }
+    });
+    return { bodies, damaged };
+  }
+
+  /** Final records in indexed segments, newest first. */
+  #finals(partition: PartitionId, isWanted: (final: Final) => boolean): { event: Uint8Array; seq: Sequence }[] {
+    const log = this.#logOf(partition);
+    const found: { event: Uint8Array; seq: Sequence }[] = [];
+    for (const { first, indexed } of log.segments) {
+      if (!indexed) continue;
+      for (const record of log.records(first, log.nextOf(first) - first)) {
+        const isFinal = record.kind >= recordKinds.delivered && record.kind !== recordKinds.retrying;
+        if (!isFinal) continue;
+        const accepted = log.history(record.seq)[0]!.body;
+        if (isWanted({ event: record.event, accepted })) found.unshift({ event: record.event, seq: record.seq });
+      }
+    }
+    return found;
+  }
+
+  #buildIndexes(log: SimulatedLog): void {
+    for (const segment of log.segments.slice(0, -1)) {
+      const name = `${log.partition}/${segment.first}`;
+      if (segment.indexed || this.#underWay.has(name)) continue;
+      this.#underWay.add(name);
+      this.#parts.scheduler.after(this.#parts.weather.indexMs(), '', () => {
+        if (this.#isGone) return;
+        this.#underWay.delete(name);
+        segment.indexed = true;
+        const isReplaying = [...this.#replays.values()].some((replay) => replay.log === log);
+        if (!isReplaying) this.#tellIndexed(log, segment.first);
+      });
+    }
+  }
+
+  #tellIndexed(log: SimulatedLog, first: Sequence): void {
+    this.#parts.reply({ op: 'indexed', partition: log.partition, first, next: log.nextOf(first) });
+  }
+
+  #logOf(partition: PartitionId): SimulatedLog {
+    return this.#parts.disk.log(partition);
+  }
+}
+
+interface Final {
+  readonly event: Uint8Array;
+  /** Body of its first record. */
+  readonly accepted: Uint8Array;
+}

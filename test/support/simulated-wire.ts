@@ -1,0 +1,56 @@
+/**
+ * One direction of a port between two threads: what is sent arrives after a while, in order, as a copy.
+ *
+ * Bytes are encoded as in production, so that nothing shares memory that would not share it there: batches by the message
+ * codec, single objects to and from the disk threads by a structured clone that takes the batch's buffer away.
+ */
+import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
+import type { Scheduler } from './simulated-time.js';
+
+export interface WireParts<Message> {
+  readonly scheduler: Scheduler;
+  readonly delayMs: () => number;
+  /** For the trace; empty lines are left out. */
+  readonly label: (message: Message) => string;
+  readonly take: (message: Message) => void;
+}
+
+export class Wire<Message> {
+  readonly #parts: WireParts<Message>;
+  #lastArrival = 0;
+  #isCut = false;
+
+  constructor(parts: WireParts<Message>) {
+    this.#parts = parts;
+  }
+
+  /** Nothing arrives any more, not even what is under way. */
+  cut(): void {
+    this.#isCut = true;
+  }
+
+  /** As `postMessage` of a batch of messages in bytes. */
+  sendBatch(messages: readonly Message[]): void {
+    const bytes = encodeMessages(messages);
+    this.#later(messages.map(this.#parts.label).filter(Boolean).join('; '), () => {
+      for (const message of decodeMessages<Message>(bytes)) {
+        if (!this.#isCut) this.#parts.take(message);
+      }
+    });
+  }
+
+  /** As `postMessage` of one object; `moved` buffers are the receiver's from now on. */
+  send(message: Message, moved: readonly ArrayBuffer[] = []): void {
+    const label = this.#parts.label(message);
+    const copy = structuredClone(message, { transfer: [...moved] });
+    this.#later(label, () => this.#parts.take(copy));
+  }
+
+  #later(label: string, arrive: () => void): void {
+    const { scheduler, delayMs } = this.#parts;
+    this.#lastArrival = Math.max(this.#lastArrival, scheduler.now + delayMs());
+    scheduler.after(this.#lastArrival - scheduler.now, label, () => {
+      if (!this.#isCut) arrive();
+    });
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * A whole node without a thread: the real actor hosts and couriers, a simulated disk, simulated destinations and virtual time.
+ *
+ *     producer --wire--> host (real core) --wire--> writer, reader --> disk
+ *     watcher <--wire--   |  ^
+ *                         v  | wire
+ *                       courier (real core) --> destinations
+ *
+ * Parts come and go as their threads and processes would: a power loss takes everything but the disk, and of the disk what was
+ * not synced; a kill spares the page cache; a host dies with its writer and reader; a courier dies alone.
+ *
+ * Whoever builds a world chooses the weather and says what happens next; onlookers judge.
+ */
+import type { HostNotice } from '../../engine/actor/notices.js';
+import type { HostRequest } from '../../engine/actor/requests.js';
+import type { CourierOptions } from '../../engine/dispatch/courier.js';
+import type { PartitionId } from '../../engine/kernel/brand.js';
+import { drainMsMax } from '../../engine/kernel/limits.js';
+import { SimulatedCourier } from './simulated-courier.js';
+import type { HeldAttempt, Respond } from './simulated-destinations.js';
+import { SimulatedDisk } from './simulated-disk.js';
+import type { Disturbance, Happening, Onlooker } from './simulated-happenings.js';
+import { SimulatedHost } from './simulated-host.js';
+import type { Sabotage } from './simulated-sabotage.js';
+import { SimulatedProducer } from './simulated-producer.js';
+import { Scheduler } from './simulated-time.js';
+import type { Weather } from './simulated-weather.js';
+
+export interface WorldOptions {
+  readonly weather: Weather;
+  readonly respond: Respond;
+  readonly partitions?: number;
+  readonly hosts?: number;
+  /** The first one serves local handlers. */
+  readonly couriers?: number;
+  readonly courier?: Partial<CourierOptions>;
+  readonly sabotage?: Partial<Sabotage>;
+}
+
+const courierDefaults: CourierOptions = { originConcurrency: 4, attemptsInFlightMax: 100, breaker: true, originsMax: 1_000 };
+/** A host that died is started anew after this long. */
+const hostRestartMs = 250;
+
+export class SimulatedWorld {
+  readonly scheduler = new Scheduler();
+  readonly disk: SimulatedDisk;
+  readonly producer: SimulatedProducer;
+  readonly options: Required<WorldOptions>;
+  readonly #onlookers: Onlooker[] = [];
+  #hosts: (SimulatedHost | null)[];
+  #couriers: SimulatedCourier[] = [];
+  #isUp = false;
+  #isStopping = false;
+  #incarnation = 0;
+  #isWatching = false;
+  #watchRound = 0;
+  #drainedHosts = 0;
+
+  constructor(options: WorldOptions) {
+    this.options = { partitions: 2, hosts: 1, couriers: 2, courier: {}, sabotage: {}, ...options };
+    const { partitions, hosts, weather } = this.options;
+    this.disk = new SimulatedDisk(this.partitions);
+    this.#hosts = Array.from({ length: hosts }, () => null);
+    this.producer = new SimulatedProducer({
+      scheduler: this.scheduler,
+      partitions,
+      chance: weather.chance,
+      onlooker: (happening) => this.happened(happening),
+      send: (partition, request) => this.#sendTo(partition, request),
+    });
+  }
+
+  get partitions(): PartitionId[] {
+    return Array.from({ length: this.options.partitions }, (_, partition) => partition as PartitionId);
+  }
+
+  /** Those that are up. */
+  get hosts(): SimulatedHost[] {
+    return this.#hosts.filter((host) => host !== null);
+  }
+
+  get couriers(): readonly SimulatedCourier[] {
+    return this.#couriers;
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** Every partition works or has stopped for good, nothing waits for the disk, and nobody waits for an answer. */
+  get isQuiet(): boolean {
+    if (!this.#isUp || this.hosts.length < this.#hosts.length || this.producer.open > 0) return false;
+    return this.hosts.every(({ host }) =>
+      host.actors.every(({ phase, unsynced }) => phase === 'failed' || (phase === 'ready' && unsynced === 0)),
+    );
+  }
+
+  /** Attempts that wait for somebody to end them. */
+  get held(): HeldAttempt[] {
+    return this.#couriers.flatMap(({ destinations }) => [...destinations.held]);
+  }
+
+  onlooker(onlooker: Onlooker): void {
+    this.#onlookers.push(onlooker);
+  }
+
+  happened(happening: Happening): void {
+    for (const onlooker of this.#onlookers) onlooker(happening);
+  }
+
+  // ---- coming and going ----
+
+  start(): void {
+    this.#isUp = true;
+    this.#isStopping = false;
+    this.#drainedHosts = 0;
+    this.#incarnation++;
+    this.#couriers = Array.from({ length: this.options.couriers }, (_, number) => this.#newCourier(number));
+    for (let number = 0; number < this.#hosts.length; number++) this.#startHost(number);
+  }
+
+  /** Everything stops at once. `power-loss`: also of the disk, what was not synced, may be gone. */
+  crash(by: 'power-loss' | 'kill'): void {
+    if (!this.#isUp) return;
+    this.#vanish();
+    const { survivors } = this.options.weather;
+    for (const log of this.disk.logs.values()) {
+      if (by === 'kill') log.tearCommit(survivors);
+      else log.losePower(survivors);
+    }
+    this.#disturbed(by);
+  }
+
+  /** A host dies with its writer and reader; another one comes by itself. */
+  crashHost(number: number): void {
+    const host = this.#hosts[number] ?? null;
+    if (host === null) return;
+    host.vanish();
+    this.#hosts[number] = null;
+    const partitions = this.#partitionsOf(number);
+    for (const partition of partitions) this.disk.log(partition).tearCommit(this.options.weather.survivors);
+    this.producer.lost(partitions);
+    for (const partition of partitions) this.#disturbed('host-crash', { partition });
+    for (const courier of this.#couriers) courier.detach(number);
+    const incarnation = this.#incarnation;
+    this.scheduler.after(hostRestartMs, `host ${number} is started anew`, () => {
+      if (this.#isUp && !this.#isStopping && incarnation === this.#incarnation) this.#startHost(number);
+    });
+  }
+
+  /** A courier dies; the fresh one is there at once. */
+  crashCourier(number: number): void {
+    const dead = this.#couriers[number];
+    if (!this.#isUp || dead === undefined) return;
+    dead.vanish();
+    this.#disturbed('courier-crash', { courier: dead.name });
+    this.#couriers[number] = this.#newCourier(number);
+    for (const host of this.hosts) host.courierReplaced(number, this.#couriers[number]);
+  }
+
+  /**
+   * An orderly stop: nothing new starts, what runs may end, everything decided becomes durable, then all parts are gone. Calls
+   * `done` with whether every attempt ended in time.
+   */
+  drain(done: (clean: boolean) => void): void {
+    if (!this.#isUp || this.#isStopping) return;
+    this.#isStopping = true;
+    let open = this.#couriers.length;
+    let left = 0;
+    const incarnation = this.#incarnation;
+    for (const host of this.hosts) host.send([{ op: 'drain' }]);
+    for (const courier of this.#couriers) {
+      courier.drain(drainMsMax, (running) => {
+        left += running;
+        if (--open === 0) couriersDone();
+      });
+    }
+    const couriersDone = () => {
+      const deadline = this.scheduler.now + drainMsMax;
+      const look = () => {
+        if (incarnation !== this.#incarnation || !this.#isUp) return;
+        const isDrained = this.#drainedHosts >= this.hosts.length && this.hosts.length === this.#hosts.length;
+        if (!isDrained && this.scheduler.now < deadline) {
+          this.scheduler.after(5, '', look);
+          return;
+        }
+        this.#vanish();
+        for (const log of this.disk.logs.values()) log.losePower(this.options.weather.survivors);
+        const isClean = isDrained && left === 0;
+        if (!isClean) this.#disturbed('kill');
+        done(isClean);
+      };
+      look();
+    };
+  }
+
+  // ---- time and space ----
+
+  /** The machine's clock is set; threads notice within a second, each in its own time. */
+  stepWall(byMs: number): void {
+    this.scheduler.stepWall(byMs);
+    for (const host of this.hosts) {
+      this.scheduler.after(this.options.weather.chance() * 1_000, 'a host looks at the clock', () => host.checkClock());
+    }
+  }
+
+  fillDisk(): void {
+    this.disk.isFull = true;
+  }
+
+  emptyDisk(): void {
+    this.disk.isFull = false;
+    for (const { writer } of this.hosts) writer.setSpace('ok');
+  }
+
+  // ---- watching ----
+
+  /** Status changes are wanted from now on. */
+  watch(on: boolean): void {
+    this.#watchRound++;
+    for (const host of this.hosts) host.send([{ op: 'watch', on, round: this.#watchRound }]);
+    this.#isWatching = on;
+  }
+
+  // ---- what the parts are made of ----
+
+  #startHost(number: number): void {
+    const host = new SimulatedHost({
+      number,
+      partitions: this.#partitionsOf(number),
+      scheduler: this.scheduler,
+      weather: this.options.weather,
+      disk: this.disk,
+      couriers: () => this.#couriers,
+      sabotage: this.options.sabotage,
+      onlooker: (happening) => this.happened(happening),
+      replying: (reply) => this.producer.replying(reply),
+      replied: (reply) => this.producer.replied(reply),
+      noticed: (notice) => this.#noticed(notice),
+      changed: (change) => this.happened({ what: 'changed', change }),
+    });
+    this.#hosts[number] = host;
+    if (this.#isWatching) host.send([{ op: 'watch', on: true, round: this.#watchRound }]);
+  }
+
+  #noticed(notice: HostNotice): void {
+    switch (notice.op) {
+      case 'watching':
+        if (this.#isWatching && notice.round === this.#watchRound) {
+          this.happened({ what: 'watching', positions: notice.positions });
+        }
+        break;
+      case 'phase':
+        this.happened({ what: 'phase', partition: notice.partition, phase: notice.phase, detail: notice.detail });
+        break;
+      case 'drained':
+        this.#drainedHosts++;
+        this.happened({ what: 'drained' });
+        break;
+      default:
+    }
+  }
+
+  #newCourier(number: number): SimulatedCourier {
+    return new SimulatedCourier({
+      name: `${number}.${this.#incarnation}.${this.scheduler.steps}`,
+      scheduler: this.scheduler,
+      weather: this.options.weather,
+      options: { ...courierDefaults, ...this.options.courier },
+      respond: this.options.respond,
+      onlooker: (happening) => this.happened(happening),
+    });
+  }
+
+  #sendTo(partition: PartitionId, request: HostRequest): boolean {
+    const host = this.#hosts[partition % this.#hosts.length] ?? null;
+    if (host === null || this.#isStopping) return false;
+    host.send([request]);
+    return true;
+  }
+
+  #partitionsOf(host: number): PartitionId[] {
+    return this.partitions.filter((partition) => partition % this.#hosts.length === host);
+  }
+
+  #vanish(): void {
+    this.#isUp = false;
+    for (const host of this.hosts) host.vanish();
+    for (const courier of this.#couriers) courier.vanish();
+    this.#hosts = this.#hosts.map(() => null);
+    this.producer.lost(this.partitions);
+  }
+
+  #disturbed(by: Disturbance, about: { partition?: PartitionId; courier?: string } = {}): void {
+    const { partition = null, courier = null } = about;
+    this.scheduler.note(`==== ${by}${partition === null ? '' : ` of partition ${partition}`}`);
+    this.happened({ what: 'disturbed', by, partition, courier, nowMs: this.scheduler.now });
+  }
+}
