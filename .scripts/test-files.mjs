@@ -13,7 +13,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { root, seconds } from './step.mjs';
 
-const limitMs = 120_000;
+const limitMs = 180_000;
 const tests = join(root, 'build', 'test');
 
 /** Compiled test files, as paths from the root. `patterns`: words of which the path of the source contains one; none: all. */
