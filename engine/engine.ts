@@ -205,7 +205,7 @@ export class NodeEngine implements Engine {
     this.#health.stopping();
     for (const link of this.#links) link.close(new EngineError('stopping', 'the engine is shutting down'));
     const drained = this.#untilHostsDrained();
-    for (const link of this.#links) link.send({ op: 'drain' });
+    for (const host of this.#links.keys()) this.#drainHost(host);
     await this.#crew.drain(drainMsMax);
     await drained;
     await Promise.all(this.#groups.map((group) => group.close()));
@@ -228,10 +228,27 @@ export class NodeEngine implements Engine {
     });
   }
 
+  /** One that is down at this moment is not brought up again: nothing runs there, and what waits for it is told so. */
+  #drainHost(host: number): void {
+    const link = this.#links[host]!;
+    if (!link.isDown) {
+      link.send({ op: 'drain' });
+      return;
+    }
+    link.lost('the engine is shutting down');
+    this.#drainedHosts.add(host);
+    this.#hostDrained();
+  }
+
+  #partitionsOf(host: number): PartitionId[] {
+    const { partitions, actorThreads } = this.#options.config;
+    const all = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);
+    return all.filter((partition) => partition % actorThreads === host);
+  }
+
   #groupOf(host: number): HostGroup {
     const { config, log } = this.#options;
-    const partitions = Array.from({ length: config.partitions }, (_, partition) => partition as PartitionId);
-    const own = partitions.filter((partition) => partition % config.actorThreads === host);
+    const own = this.#partitionsOf(host);
     return new HostGroup({
       number: host,
       pool: this.#threads,
@@ -307,6 +324,10 @@ export class NodeEngine implements Engine {
     this.#logger.error({ host, err: error }, 'an actor host died; its partitions are replayed on fresh threads');
     this.#board.hostGone(host);
     this.#links[host]!.lost('its actor host died');
+    for (const partition of this.#partitionsOf(host)) {
+      this.#health.phase({ partition, phase: 'recovering', detail: 'its actor host died' });
+      this.#board.phase(partition, 'recovering');
+    }
     if (this.#isStopping) {
       this.#drainedHosts.add(host);
       this.#hostDrained();
@@ -315,6 +336,7 @@ export class NodeEngine implements Engine {
     setTimeout(() => {
       if (this.#isStopping) return;
       this.#groups[host]!.start();
+      this.#links[host]!.restored();
       this.#hub.hostStarted(host);
     }, restartWaitMs);
   }

@@ -4,7 +4,8 @@
  *
  * Bounded: beyond `mailboxItemsMax` requests or `mailboxBytesMax` bytes without an answer a request is refused as
  * `overloaded`, and nothing of it was written. When the host dies every open request is settled: a read may be repeated, of
- * a write nobody knows the outcome.
+ * a write nobody knows the outcome. What comes while there is no host waits for the next one, like everything that comes
+ * while a partition is replayed.
  */
 import type { HostReply } from '../actor/replies.js';
 import type { HostRequest } from '../actor/requests.js';
@@ -31,6 +32,7 @@ export class HostLink {
   #outgoing: HostRequest[] = [];
   #flushIsDue = false;
   #lastRequest = 0;
+  #isDown = false;
   /** Null: it takes requests. */
   #closedBecause: EngineError | null = null;
 
@@ -76,8 +78,9 @@ export class HostLink {
     this.#closedBecause = because;
   }
 
-  /** The host is gone with everything that it had not answered. */
+  /** The host is gone with everything that it had not answered. Until `restored` there is none. */
   lost(detail: string): void {
+    this.#isDown = true;
     const open = [...this.#open.values()];
     this.#open.clear();
     this.#openBytes = 0;
@@ -85,9 +88,19 @@ export class HostLink {
     for (const { request, reject } of open) reject(lossOf(request, detail));
   }
 
+  /** A fresh host is there and takes what has come meanwhile. */
+  restored(): void {
+    this.#isDown = false;
+    this.#flush();
+  }
+
+  get isDown(): boolean {
+    return this.#isDown;
+  }
+
   #flush(): void {
     this.#flushIsDue = false;
-    if (this.#outgoing.length === 0) return;
+    if (this.#isDown || this.#outgoing.length === 0) return;
     const bytes = encodeMessages(this.#outgoing);
     this.#outgoing = [];
     this.#post(bytes);

@@ -1,0 +1,66 @@
+/** Kills at moments that a random one rarely meets: right behind the first answer, and while a directory is being made. */
+import t, { type Test } from 'tap';
+import { pause } from '../support/deadline.js';
+import { Program } from '../support/process.js';
+import { startReceiver } from '../support/receiver.js';
+import { Server, startServer, temporaryDir } from '../support/server.js';
+
+const shipped = new URL('../../gateway/main.js', import.meta.url);
+
+t.test('the very first event of a fresh directory survives a kill right behind its 201', async (t) => {
+  const receiver = await startReceiver(t);
+  const server = await startServer(t);
+  const { status, body } = await server.client.schedule({ destination: `${receiver.url}/hook`, delay_ms: 1_500 });
+  await server.kill();
+  t.equal(status, 201);
+  await server.restart();
+  const found = await server.client.event(body.id);
+  t.equal(found.status, 200);
+  t.equal(found.body.status, 'SCHEDULED');
+  const [arrival] = await receiver.until('/hook', 1);
+  t.equal(arrival!.id, body.id);
+  t.ok(arrival!.atMs >= Date.parse(body.scheduled_at), 'not early');
+});
+
+t.test('a cancel survives a kill right behind its 200', async (t) => {
+  const receiver = await startReceiver(t);
+  const server = await startServer(t);
+  const { body } = await server.client.schedule({ destination: `${receiver.url}/hook`, delay_ms: 1_000 });
+  const { status } = await server.client.cancel(body.id);
+  await server.kill();
+  t.equal(status, 200);
+  await server.restart();
+  t.equal((await server.client.event(body.id)).body.status, 'CANCELLED');
+  await pause(1_200);
+  t.same(receiver.arrivals, [], 'and nothing comes at its time');
+});
+
+t.test('a directory whose making was cut short at any moment is made whole by the next start', async (t) => {
+  const dataDir = temporaryDir(t);
+  for (let afterMs = 100; afterMs <= 700; afterMs += 60) await killAfter(t, { dataDir, afterMs });
+  const server = await Server.start({ dataDir });
+  t.teardown(() => server.kill());
+  await server.ready();
+  const { status } = await server.client.schedule({ destination: 'http://127.0.0.1:1/', delay: '1d' });
+  await server.client.close();
+  t.equal(status, 201);
+});
+
+t.test('a fresh directory each time: what a killed start leaves behind never keeps the next one from starting', async (t) => {
+  for (const afterMs of [150, 250, 325, 400, 500]) {
+    const dataDir = temporaryDir(t);
+    await killAfter(t, { dataDir, afterMs });
+    const server = await Server.start({ dataDir });
+    await server.ready();
+    await server.client.close();
+    const { code } = await server.stop();
+    t.equal(code, 0, `killed after ${afterMs} ms`);
+  }
+});
+
+async function killAfter(t: Test, { dataDir, afterMs }: { dataDir: string; afterMs: number }): Promise<void> {
+  const program = new Program({ script: shipped, args: ['--data-dir', dataDir, '--port', '0'] });
+  await pause(afterMs);
+  await program.kill();
+  t.same(program.stderr, [], `the start that was killed after ${afterMs} ms had nothing to complain about`);
+}
