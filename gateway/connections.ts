@@ -7,10 +7,9 @@
  * system is asked who is connected (`peer-census.ts`), at most once a second and without waiting; until the answer comes,
  * the last one and what has opened since are what is known. That errs by less than a second, on either side. Where the
  * system cannot be asked (not Linux), the total is the only limit.
- *
- * An IPv6 address stands for its /64, which is what one customer gets.
  */
 import type { PeerCensus } from './peer-census.js';
+import { peerKey } from './peer-key.js';
 
 export interface ConnectionLimits {
   readonly total: number;
@@ -65,13 +64,4 @@ export class Connections {
       this.#underWay = false;
     });
   }
-}
-
-/** Hexadecimal: all of an IPv4 address (also one written as IPv6), the first half of an IPv6 address. */
-export function peerKey(address: Uint8Array): string {
-  const bytes = Buffer.from(address);
-  const isMapped =
-    bytes.length === 16 && bytes.readUInt32BE(0) === 0 && bytes.readUInt32BE(4) === 0 && bytes.readUInt32BE(8) === 0xffff;
-  if (isMapped) return bytes.toString('hex', 12);
-  return bytes.toString('hex', 0, Math.min(bytes.length, 8));
 }

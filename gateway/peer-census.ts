@@ -6,7 +6,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
-import { peerKey } from './connections.js';
+import { peerKey } from './peer-key.js';
 
 /** Connections by `peerKey`. Never rejects; empty where the system has no such tables. */
 export type PeerCensus = () => Promise<Map<string, number>>;

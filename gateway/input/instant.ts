@@ -44,7 +44,30 @@ function millisecondsUp(fraction: string): number {
   return /[1-9]/.test(fraction.slice(3)) ? whole + 1 : whole;
 }
 
+const dayMs = 86_400_000;
+/** `2026-11-20T` by day number. An answer names the same few days four times, and `toISOString` was an eighth of all work. */
+const dayTexts = new Map<number, string>();
+const dayTextsMax = 64;
+const digits = Array.from({ length: 1_000 }, (_, number) => String(number));
+const twoDigits = digits.slice(0, 60).map((text) => text.padStart(2, '0'));
+const threeDigits = digits.map((text) => text.padStart(3, '0'));
+
 /** UTC with milliseconds; a fraction is cut. */
 export function formatInstant(ms: number): string {
-  return new Date(ms).toISOString();
+  const whole = Math.floor(ms);
+  const day = Math.floor(whole / dayMs);
+  const inDay = whole - day * dayMs;
+  const hour = twoDigits[Math.floor(inDay / 3_600_000)];
+  const minute = twoDigits[Math.floor(inDay / 60_000) % 60];
+  const second = twoDigits[Math.floor(inDay / 1_000) % 60];
+  return `${dayText(day)}${hour}:${minute}:${second}.${threeDigits[inDay % 1_000]}Z`;
+}
+
+function dayText(day: number): string {
+  const known = dayTexts.get(day);
+  if (known !== undefined) return known;
+  if (dayTexts.size === dayTextsMax) dayTexts.clear();
+  const text = new Date(day * dayMs).toISOString().slice(0, 11);
+  dayTexts.set(day, text);
+  return text;
 }

@@ -33,12 +33,24 @@ const closeBrace = 0x7d;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
 
+/**
+ * 1 for each open object, 0 for each open array, of the value being skipped. One for all scans: a value is skipped in one
+ * go, and making 256 bytes anew for each event is measurable. It grows with the depth of a value, and what an absurd one
+ * has made of it is given back at the next.
+ */
+let open = new Uint8Array(256);
+const openKeptMax = 65_536;
+
+function growStack(): void {
+  const larger = new Uint8Array(open.length * 2);
+  larger.set(open);
+  open = larger;
+}
+
 /** Walks one text. Holds the place; `depthReached` is that of the last `skipValue`. */
 export class JsonScan {
   readonly #bytes: Buffer;
   #at: number;
-  /** 1 for each open object, 0 for each open array, of the value being skipped. */
-  #open = new Uint8Array(256);
   depthReached = 0;
 
   constructor(bytes: Buffer, at = 0) {
@@ -112,14 +124,15 @@ export class JsonScan {
 
   /** Moves over one value of any kind and any depth. */
   skipValue(): void {
+    if (open.length > openKeptMax) open = new Uint8Array(256);
     let depth = 0;
     let deepest = 0;
     for (;;) {
       const byte = this.peek();
       if (byte === openBrace || byte === openBracket) {
         this.#at++;
-        if (depth === this.#open.length) this.#growStack();
-        this.#open[depth++] = byte === openBrace ? 1 : 0;
+        if (depth === open.length) growStack();
+        open[depth++] = byte === openBrace ? 1 : 0;
         if (depth > deepest) deepest = depth;
         const first = this.peek();
         if (first !== (byte === openBrace ? closeBrace : closeBracket)) {
@@ -138,7 +151,7 @@ export class JsonScan {
           return;
         }
         const next = this.peek();
-        const inObject = this.#open[depth - 1] === 1;
+        const inObject = open[depth - 1] === 1;
         this.#at++;
         if (next === (inObject ? closeBrace : closeBracket)) {
           depth--;
@@ -208,12 +221,6 @@ export class JsonScan {
       at = endOfDigits(bytes, at);
     }
     this.#at = at;
-  }
-
-  #growStack(): void {
-    const larger = new Uint8Array(this.#open.length * 2);
-    larger.set(this.#open);
-    this.#open = larger;
   }
 }
 

@@ -1,6 +1,7 @@
 import t from 'tap';
-import { Connections, peerKey } from '../../gateway/connections.js';
+import { Connections } from '../../gateway/connections.js';
 import { countPeers } from '../../gateway/peer-census.js';
+import { peerKey } from '../../gateway/peer-key.js';
 
 const address = (last: number): Uint8Array => new Uint8Array([10, 0, 0, last]);
 

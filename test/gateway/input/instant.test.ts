@@ -69,5 +69,9 @@ t.test('every millisecond that is written is read back as itself', async (t) => 
     instants.filter((ms) => parseInstant(formatInstant(ms)) !== ms),
     [],
   );
+  t.same(
+    instants.filter((ms) => formatInstant(ms) !== new Date(ms).toISOString()),
+    [],
+  );
   t.equal(formatInstant(Date.UTC(2026, 10, 20, 10) + 0.9), '2026-11-20T10:00:00.000Z');
 });

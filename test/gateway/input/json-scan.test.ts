@@ -33,6 +33,8 @@ function randomFrom(seed: number): (below: number) => number {
 }
 
 const corpus = [
+  '"\u001f"',
+  '"\u0010"',
   '{}',
   '[]',
   'null',
