@@ -45,10 +45,21 @@ export class Attempts {
     this.#memory.places.put(handle, 'loading');
     const body = payloads.take(handle);
     if (body === null) payloads.read(handle);
-    else this.start(handle, body);
+    else this.#start(handle, body);
   }
 
-  start(handle: Handle, body: Uint8Array): void {
+  /** The payload was read. Meanwhile starting may have come to an end: then the slot goes back and the event waits. */
+  loaded(handle: Handle, body: Uint8Array): void {
+    const { shared, timekeeper } = this.#parts;
+    if (shared.mayStart()) {
+      this.#start(handle, body);
+    } else {
+      timekeeper.withdraw(handle);
+      timekeeper.wait(handle);
+    }
+  }
+
+  #start(handle: Handle, body: Uint8Array): void {
     const { shared, ledger } = this.#parts;
     const { state, places, running } = this.#memory;
     const wasOverdue = this.#memory.wasOverdue(handle);

@@ -16,6 +16,8 @@ export interface HostShared {
   readonly payloadBudget: PayloadBudget;
   /** Whether somebody watches status changes. */
   isWatched(): boolean;
+  /** False while draining and while the disk is full. */
+  mayStart(): boolean;
   /** Free space as the log writer last saw it. */
   space(): SpaceLevel;
 }

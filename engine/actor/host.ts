@@ -84,6 +84,7 @@ export class ActorHost {
             counters: this.#counters,
             payloadBudget: this.#payloadBudget,
             isWatched: () => this.#watchRound !== null,
+            mayStart: () => this.#mayStart,
             space: () => this.#space,
           },
         }),

@@ -15,6 +15,7 @@ export class IndexedSegments {
 
   /** The segment from `first` up to before `next` is indexed. Returns the first sequence that is in no unbroken run of them. */
   add({ first, next }: { first: Sequence; next: Sequence }): Sequence {
+    if (first < this.#before) return this.#before;
     this.#ahead.set(first, next);
     for (let end = this.#ahead.get(this.#before); end !== undefined; end = this.#ahead.get(this.#before)) {
       this.#ahead.delete(this.#before);

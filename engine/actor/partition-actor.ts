@@ -15,7 +15,7 @@
  */
 import type { Outcome } from '../event/attempt.js';
 import { type Handle, noSequence, type PartitionId, type Sequence, type Tick, type WallMs } from '../kernel/brand.js';
-import { type EventId, formatEventId } from '../kernel/event-id.js';
+import { formatEventId } from '../kernel/event-id.js';
 import type { WriteFailure } from '../log/protocol.js';
 import type { PartitionPhase } from '../observe/figures.js';
 import type { Request } from '../partition/command.js';
@@ -26,7 +26,7 @@ import type { HostShared } from './host-shared.js';
 import { IndexedSegments } from './indexed-segments.js';
 import type { Loss } from './ledger.js';
 import { PartitionLife } from './partition-life.js';
-import { Recovery } from './recovery.js';
+import { Recovery, type RunningAttempt } from './recovery.js';
 
 /** A failed commit is followed by a replay after this long, doubling up to the second figure while it fails again. */
 const reloadWaitMs = 250;
@@ -59,6 +59,10 @@ export class PartitionActor {
   #indexed = new IndexedSegments(noSequence);
   /** What came while recovering. */
   #postponed: (() => void)[] = [];
+  /** By event id: attempts that ended while recovering. Their outcomes are among what is postponed. */
+  readonly #ended = new Map<string, number>();
+  /** Couriers that died since they were asked what they run. */
+  #lost: ((origin: string) => boolean)[] = [];
   /** What is shown of a partition without a life. */
   readonly #nothing: PartitionState;
 
@@ -109,6 +113,7 @@ export class PartitionActor {
   recover(): void {
     const { reads, desk } = this.#shared;
     this.#reloadAtMs = null;
+    this.#lost = [];
     this.#recovery = new Recovery({ partition: this.partition, reads, couriers: desk.askRunning(this.partition) });
     this.#setPhase('recovering', this.#detail);
   }
@@ -123,7 +128,7 @@ export class PartitionActor {
     return this.#placing !== null || (this.#recovery?.hasWork ?? false);
   }
 
-  courierRuns(attempts: readonly { readonly event: EventId }[]): void {
+  courierRuns(attempts: readonly RunningAttempt[]): void {
     this.#recovery?.courierRuns(attempts);
   }
 
@@ -156,9 +161,22 @@ export class PartitionActor {
     if (this.#failedCommits > 0) this.#shared.ports.toWriter({ op: 'reopen', partition: this.partition, after: state.lastSeq });
     this.#placing = {
       row: 0,
-      place: (handle) => life.place(handle, running.size > 0 && running.has(formatEventId(state.columns.id(handle)))),
+      place: (handle) => life.place(handle, this.#runningAttempt(state, { handle, running })),
       done: () => this.#becomeReady(),
     };
+  }
+
+  /** The attempt of this event that has an outcome coming, or one that came meanwhile; null: none. */
+  #runningAttempt(
+    { columns, origins }: PartitionState,
+    { handle, running }: { handle: Handle; running: ReadonlyMap<string, number> },
+  ): number | null {
+    if (running.size === 0 && this.#ended.size === 0) return null;
+    const event = formatEventId(columns.id(handle));
+    const ended = this.#ended.get(event);
+    if (ended !== undefined) return ended;
+    const origin = origins.name(columns.origin(handle));
+    return this.#lost.some((isLost) => isLost(origin)) ? null : (running.get(event) ?? null);
   }
 
   #stepPlacing(placing: Placing, isOver: () => boolean): void {
@@ -176,6 +194,8 @@ export class PartitionActor {
 
   #becomeReady(): void {
     this.#setPhase('ready', null);
+    this.#ended.clear();
+    this.#lost = [];
     this.#runPostponed();
   }
 
@@ -189,7 +209,11 @@ export class PartitionActor {
 
   /** A commit failed: what is behind `durable` is not on disk, or nobody knows. Memory goes, the log will tell. */
   writeFailed({ durable, failure, detail }: { durable: Sequence; failure: WriteFailure; detail: string }): void {
-    if (this.#life === null) return;
+    if (this.#life === null) {
+      // The log writer could not open its files: behind the replay that is under way it is asked to try again.
+      this.#failedCommits++;
+      return;
+    }
     this.durableUpTo(durable);
     this.#failedCommits++;
     this.#reloadAtMs = (this.#now() + Math.min(reloadWaitMs * 2 ** (this.#failedCommits - 1), reloadWaitMsMax)) as WallMs;
@@ -243,8 +267,10 @@ export class PartitionActor {
 
   /** A courier reports how an attempt ended. */
   ended(outcome: Outcome): void {
-    if (this.#phase === 'recovering') this.#postponed.push(() => this.ended(outcome));
-    else this.#life?.attempts.ended(outcome);
+    if (this.#phase === 'recovering') {
+      this.#ended.set(formatEventId(outcome.event), outcome.attempt);
+      this.#postponed.push(() => this.ended(outcome));
+    } else this.#life?.attempts.ended(outcome);
   }
 
   timeHasCome(handle: Handle, tick: Tick): void {
@@ -262,6 +288,7 @@ export class PartitionActor {
   courierLost(isLost: (origin: string) => boolean): void {
     // If it had been asked what it runs: nothing any more.
     this.#recovery?.courierRuns([]);
+    if (this.#phase === 'recovering') this.#lost.push(isLost);
     this.#life?.attempts.courierLost(isLost);
   }
 
@@ -280,7 +307,9 @@ export class PartitionActor {
   }
 
   segmentIndexed(segment: { first: Sequence; next: Sequence }): void {
-    this.#life?.memory.state.indexedBefore(this.#indexed.add(segment));
+    // The reader may know of an index as soon as it has sent the last record.
+    if (this.#phase === 'recovering' && this.#life === null) this.#postponed.push(() => this.segmentIndexed(segment));
+    else this.#life?.memory.state.indexedBefore(this.#indexed.add(segment));
   }
 
   /** End of a turn. */

@@ -60,10 +60,12 @@ export class PartitionLife {
     this.#payloads = payloads;
   }
 
-  /** After a replay: where does this event belong? `isRunning`: a courier has its attempt. */
-  place(handle: Handle, isRunning: boolean): void {
-    const isDispatched = this.memory.state.columns.status(handle) === 'DISPATCHED';
-    if (isRunning) {
+  /** After a replay: where does this event belong? `running`: an attempt whose outcome will come; null: none. */
+  place(handle: Handle, running: number | null): void {
+    const { columns } = this.memory.state;
+    const isDispatched = columns.status(handle) === 'DISPATCHED';
+    // A failed commit may have lost the `dispatched` record. Another number is an attempt that was made twice and has ended once.
+    if (running === columns.attempts(handle) + (isDispatched ? 0 : 1)) {
       this.attempts.goesOn(handle);
     } else if (isDispatched) {
       // Started before the crash, outcome unknown: the same attempt once more.
@@ -105,7 +107,7 @@ export class PartitionLife {
 
   #payloadCame(handle: Handle, body: Uint8Array): void {
     const place = this.memory.places.of(handle);
-    if (place === 'loading') this.attempts.start(handle, body);
+    if (place === 'loading') this.attempts.loaded(handle, body);
     else if (place === 'armed' || place === 'waiting') this.#payloads.keep(handle, body);
   }
 }

@@ -19,10 +19,15 @@ import type { Reads } from './reads.js';
 /** Records applied or rows armed between two looks at the clock. */
 const stepRows = 256;
 
+export interface RunningAttempt {
+  readonly event: EventId;
+  readonly attempt: number;
+}
+
 export interface RecoveryResult {
   readonly state: PartitionState;
-  /** Ids (as text) of attempts that a courier is still running. */
-  readonly running: ReadonlySet<string>;
+  /** Attempts that a courier is still running, by event id (as text). */
+  readonly running: ReadonlyMap<string, number>;
   /** Finals with a smaller sequence are found through segment indexes. */
   readonly indexedBefore: Sequence;
 }
@@ -31,7 +36,7 @@ export class Recovery {
   readonly state: PartitionState;
   readonly #reads: Reads;
   readonly #tag: number;
-  readonly #running = new Set<string>();
+  readonly #running = new Map<string, number>();
   #couriersOpen: number;
   #batches: Uint8Array[] = [];
   #cursor: RecordCursor | null = null;
@@ -82,8 +87,8 @@ export class Recovery {
   }
 
   /** A courier has told what it runs. */
-  courierRuns(attempts: readonly { readonly event: EventId }[]): void {
-    for (const { event } of attempts) this.#running.add(formatEventId(event));
+  courierRuns(attempts: readonly RunningAttempt[]): void {
+    for (const { event, attempt } of attempts) this.#running.set(formatEventId(event), attempt);
     this.#couriersOpen--;
   }
 

@@ -1,0 +1,365 @@
+/**
+ * An actor host without threads: a manual clock, a disk in memory that is as durable as the test says, and the messages to
+ * couriers and router as lists.
+ *
+ * Nothing happens by itself. `turn` runs one turn, `commit` makes durable what was appended, `read` answers the reader's
+ * questions from what is durable; `settle` repeats all three until there is nothing left to do now.
+ */
+import type { CourierRequest } from '../../engine/dispatch/protocol.js';
+import type { Outcome } from '../../engine/event/attempt.js';
+import { fingerprintOf, keyOf } from '../../engine/event/content.js';
+import { type LogRecord, recordKinds } from '../../engine/event/record.js';
+import type { EventSpec } from '../../engine/event/spec.js';
+import { decodeSpec, encodeSpec } from '../../engine/event/spec-codec.js';
+import type { StatusChange } from '../../engine/event/status-change.js';
+import { historyOf, viewOf } from '../../engine/event/view.js';
+import { type MonoMs, noSequence, type PartitionId, type Sequence, type Slot, type WallMs } from '../../engine/kernel/brand.js';
+import type { Clock } from '../../engine/kernel/clock.js';
+import { type EventId, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
+import { ActorHost } from '../../engine/actor/host.js';
+import type { HostNotice } from '../../engine/actor/notices.js';
+import type { HostReply } from '../../engine/actor/replies.js';
+import type { ReaderReply, ReaderRequest, WriterRequest } from '../../engine/log/protocol.js';
+import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
+import { now as start, specOf } from '../event/specs.js';
+
+export { start };
+
+export class ManualClock implements Clock {
+  now: number = start;
+  wallMs = () => this.now as WallMs;
+  monoMs = () => this.now as MonoMs;
+}
+
+/** Records of one partition: durable ones, and those that were only appended. */
+class Disk {
+  readonly durable: LogRecord[] = [];
+  appended: LogRecord[] = [];
+}
+
+export interface TestHostParts {
+  readonly partitions?: readonly number[];
+  readonly couriers?: number;
+  /** By partition: what is in the log at the start. */
+  readonly logs?: ReadonlyMap<number, readonly LogRecord[]>;
+  readonly readAheadBytesMax?: number;
+}
+
+export class TestHost {
+  readonly clock = new ManualClock();
+  readonly host: ActorHost;
+  readonly replies: HostReply[] = [];
+  readonly notices: HostNotice[] = [];
+  readonly changes: StatusChange[] = [];
+  /** To couriers, in order, whichever it was. */
+  readonly sent: CourierRequest[] = [];
+  readonly writerRequests: WriterRequest[] = [];
+  /** What the reader was asked and has not answered. */
+  questions: ReaderRequest[] = [];
+  /** Answers `running?` at once with these attempts; null: the test answers. */
+  runningNow: { event: EventId; attempt: number }[] | null = [];
+  /** Answers that the reader gives instead of reading. */
+  readInstead: (request: ReaderRequest) => ReaderReply | null = () => null;
+  readonly #disks = new Map<number, Disk>();
+  readonly #couriers: number;
+  #lastRequest = 0;
+  #asked: PartitionId[] = [];
+
+  constructor({ partitions = [0], couriers = 1, logs, readAheadBytesMax = 64 * 1024 * 1024 }: TestHostParts = {}) {
+    this.#couriers = couriers;
+    for (const partition of partitions) {
+      const disk = new Disk();
+      for (const record of logs?.get(partition) ?? []) disk.durable.push(record);
+      this.#disks.set(partition, disk);
+    }
+    this.host = new ActorHost(
+      { partitions: partitions as readonly PartitionId[], readAheadBytesMax },
+      {
+        clock: this.clock,
+        random: () => 0,
+        toWriter: (request) => this.#write(request),
+        toReader: (request) => this.questions.push(request),
+        couriers: {
+          couriers,
+          courierOf: (origin) => (origin.length * 7) % couriers,
+          send: (_courier, requests) => this.#toCourier(requests),
+        },
+        reply: (reply) => this.replies.push(reply),
+        notify: (notice) => this.notices.push(notice),
+        change: (change) => this.changes.push(change),
+      },
+    );
+  }
+
+  /** Replayed and ready. */
+  static ready(parts: TestHostParts = {}): TestHost {
+    const test = new TestHost(parts);
+    test.host.start();
+    test.settle();
+    return test;
+  }
+
+  // ---- time and disk ----
+
+  turn(): number | null {
+    const waitMs = this.host.turn();
+    const asked = this.#asked;
+    this.#asked = [];
+    if (this.runningNow !== null) {
+      const attempts = this.runningNow;
+      for (const partition of asked) this.host.fromCourier([{ op: 'running', partition, attempts }]);
+    } else this.#asked = asked;
+    return waitMs;
+  }
+
+  /** Everything appended is durable, and the host hears of it. */
+  commit(partition?: number): void {
+    for (const [number, disk] of this.#disks) {
+      if ((partition !== undefined && partition !== number) || disk.appended.length === 0) continue;
+      for (const record of disk.appended) disk.durable.push(record);
+      disk.appended = [];
+      const seq = disk.durable.at(-1)!.seq;
+      this.host.fromWriter({ op: 'durable', partition: number as PartitionId, seq, commitMs: 1 });
+    }
+  }
+
+  /** What was appended is lost, and the host hears of it. */
+  failCommit(partition: number, failure: 'disk-full' | 'io' = 'io'): void {
+    const disk = this.#disks.get(partition)!;
+    disk.appended = [];
+    const durable = disk.durable.at(-1)?.seq ?? noSequence;
+    this.host.fromWriter({ op: 'failed', partition: partition as PartitionId, durable, failure, detail: 'the disk said no' });
+  }
+
+  /** The reader answers everything it was asked so far. */
+  read(): void {
+    const questions = this.questions;
+    this.questions = [];
+    for (const question of questions) {
+      for (const reply of this.#answer(question)) this.host.fromReader(reply);
+    }
+  }
+
+  /** Until nothing is left to do at this moment. */
+  settle(): void {
+    for (let round = 0; round < 10_000; round++) {
+      const waitMs = this.turn();
+      const quiet = this.questions.length === 0 && this.appended === 0 && waitMs !== 0 && this.#asked.length === 0;
+      this.commit();
+      this.read();
+      if (quiet) return;
+    }
+    throw new Error('it does not come to rest');
+  }
+
+  /** Time goes on, with a turn at each moment that the host asked for. */
+  advance(ms: number): void {
+    const end = this.clock.now + ms;
+    for (let step = 0; step < 100_000; step++) {
+      this.settle();
+      const waitMs = this.turn();
+      if (waitMs === null || this.clock.now + waitMs > end) break;
+      this.clock.now += Math.max(waitMs, 0.25);
+    }
+    this.clock.now = Math.max(this.clock.now, end);
+    this.settle();
+  }
+
+  get appended(): number {
+    let sum = 0;
+    for (const disk of this.#disks.values()) sum += disk.appended.length;
+    return sum;
+  }
+
+  durableOf(partition: number): readonly LogRecord[] {
+    return this.#disks.get(partition)!.durable;
+  }
+
+  // ---- requests ----
+
+  /** Into the mailbox. Returns the number under which the reply comes. */
+  schedule(
+    fields: Partial<EventSpec> = {},
+    { partition = 0, event = newId(partition) }: { partition?: number; event?: EventId } = {},
+  ) {
+    const request = ++this.#lastRequest;
+    this.host.fromRouter([{ op: 'schedule', request, partition: partition as PartitionId, event, body: bodyOf(fields) }]);
+    return { request, event };
+  }
+
+  about(op: 'cancel' | 'get' | 'history', event: EventId, partition = 0): number {
+    const request = ++this.#lastRequest;
+    this.host.fromRouter([{ op, request, partition: partition as PartitionId, event }]);
+    return request;
+  }
+
+  replyTo(request: number): HostReply | undefined {
+    return this.replies.find((reply) => reply.request === request);
+  }
+
+  /** An event that is accepted and durable. */
+  accepted(fields: Partial<EventSpec> = {}, partition = 0): EventId {
+    const { event } = this.schedule(fields, { partition });
+    this.settle();
+    return event;
+  }
+
+  // ---- couriers ----
+
+  /** Slots for everything that is wanted, and what starts with them. */
+  grantAll(): void {
+    for (const [origin, count] of this.wanted()) {
+      if (count > 0) this.grant(origin, count);
+    }
+  }
+
+  grant(origin: string, count: number): void {
+    this.#granted.set(origin, (this.#granted.get(origin) ?? 0) + count);
+    this.host.fromCourier([{ op: 'grant', origin, count }]);
+  }
+  readonly #granted = new Map<string, number>();
+
+  /** Slots wanted and not granted, by origin. */
+  wanted(): Map<string, number> {
+    const open = new Map<string, number>();
+    for (const request of this.sent) {
+      if (request.op === 'want') open.set(request.origin, (open.get(request.origin) ?? 0) + request.count);
+      if (request.op === 'unwant') open.set(request.origin, (open.get(request.origin) ?? 0) - request.count);
+    }
+    for (const [origin, count] of this.#granted) open.set(origin, (open.get(origin) ?? 0) - count);
+    return open;
+  }
+
+  starts(): Extract<CourierRequest, { op: 'start' }>['attempt'][] {
+    return this.sent.flatMap((request) => (request.op === 'start' ? [request.attempt] : []));
+  }
+
+  count(op: CourierRequest['op']): number {
+    let sum = 0;
+    for (const request of this.sent) if (request.op === op) sum += 'count' in request ? request.count : 1;
+    return sum;
+  }
+
+  end(event: EventId, fields: Partial<Outcome> = {}, partition = 0): void {
+    this.host.fromCourier([{ op: 'outcome', outcome: outcomeOf(event, { ...fields, partition: partition as PartitionId }) }]);
+  }
+
+  phases(partition = 0): string[] {
+    return this.notices.flatMap((notice) => (notice.op === 'phase' && notice.partition === partition ? [notice.phase] : []));
+  }
+
+  // ---- inside ----
+
+  #write(request: WriterRequest): void {
+    this.writerRequests.push(request);
+    if (request.op !== 'append') return;
+    for (const record of readBatch(request.batch)) {
+      this.#disks.get(request.partition)!.appended.push({ ...record, event: record.event.slice(), body: record.body.slice() });
+    }
+  }
+
+  #toCourier(requests: readonly CourierRequest[]): void {
+    for (const request of requests) {
+      this.sent.push(request);
+      if (request.op === 'running?') this.#asked.push(request.partition);
+    }
+  }
+
+  get couriers(): number {
+    return this.#couriers;
+  }
+
+  #answer(request: ReaderRequest): ReaderReply[] {
+    if (request.op === 'replay-next' || request.op === 'close') return [];
+    const instead = this.readInstead(request);
+    if (instead !== null) return [instead];
+    const { tag } = request;
+    const { durable } = this.#disks.get(request.partition)!;
+    const walk = (newest: Sequence): LogRecord[] => {
+      const records: LogRecord[] = [];
+      for (let seq = newest; seq !== noSequence; seq = records[0]!.prev) records.unshift(durable[seq - 1]!);
+      return records;
+    };
+    switch (request.op) {
+      case 'replay': {
+        const last = durable.at(-1)?.seq ?? noSequence;
+        const batches = batchesOf(durable).map(
+          (batch) => ({ op: 'replay-batch', tag, batch, indexedBefore: noSequence, done: 1 }) as const,
+        );
+        return [...batches, { op: 'replay-done', tag, last, segmentFirst: 1 as Sequence }];
+      }
+      case 'bodies':
+        return [{ op: 'bodies', tag, bodies: request.seqs.map((seq) => durable[seq - 1]!.body.slice()), damaged: [] }];
+      case 'view':
+        return [{ op: 'view', tag, view: viewOf(walk(request.newest), request.partition) }];
+      case 'history':
+        return [{ op: 'history', tag, entries: historyOf(walk(request.newest)) }];
+      case 'find-id': {
+        const last = durable.findLast((record) => formatEventId(record.event) === formatEventId(request.event));
+        return [{ op: 'found', tag, finished: last === undefined ? [] : [{ event: last.event, seq: last.seq }] }];
+      }
+      case 'find-key': {
+        const { tagHigh, tagLow } = request;
+        const own = durable.filter((record) => {
+          const tagOf = record.kind === recordKinds.accepted ? decodeSpec(record.body).tag : null;
+          return tagOf !== null && tagOf.high === tagHigh && tagOf.low === tagLow;
+        });
+        const finals = own.map(
+          (record) => durable.findLast((later) => formatEventId(later.event) === formatEventId(record.event))!,
+        );
+        return [{ op: 'found', tag, finished: finals.map(({ event, seq }) => ({ event, seq })).reverse() }];
+      }
+    }
+  }
+}
+
+export function newId(partition = 0): EventId {
+  return mintEventId(partition as Slot, start);
+}
+
+export function bodyOf(fields: Partial<EventSpec> = {}): Uint8Array {
+  const spec = specOf(fields);
+  return encodeSpec(spec, keyOf(spec) === null ? null : fingerprintOf(spec, true));
+}
+
+export function outcomeOf(event: EventId, fields: Partial<Outcome> = {}): Outcome {
+  return {
+    partition: 0 as PartitionId,
+    event,
+    attempt: 1,
+    kind: 'delivered',
+    startedAtMs: start,
+    durationMs: 5,
+    lagMs: 0.5,
+    statusCode: 200,
+    error: null,
+    responseBody: null,
+    retryAfterMs: null,
+    ...fields,
+  };
+}
+
+export const failedOutcome = { kind: 'failed', statusCode: 503, error: 'HTTP 503' } as const;
+
+export function batchesOf(records: readonly LogRecord[]): Uint8Array<ArrayBuffer>[] {
+  const batches: Uint8Array<ArrayBuffer>[] = [];
+  const builder = new RecordBatchBuilder();
+  for (const record of records) {
+    builder.append(record);
+    if (builder.count === 10_000) batches.push(builder.take());
+  }
+  if (builder.count > 0) batches.push(builder.take());
+  return batches;
+}
+
+/** Accepted records of so many events. */
+export function acceptedRecords(count: number, fields: (index: number) => Partial<EventSpec>): LogRecord[] {
+  return Array.from({ length: count }, (_, index) => ({
+    seq: (index + 1) as Sequence,
+    kind: recordKinds.accepted,
+    event: newId(),
+    prev: noSequence,
+    at: start,
+    body: bodyOf(fields(index)),
+  }));
+}

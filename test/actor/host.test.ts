@@ -1,0 +1,972 @@
+import t from 'tap';
+import { recordKinds } from '../../engine/event/record.js';
+import type { PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
+import { formatEventId } from '../../engine/kernel/event-id.js';
+import { dueSliceMax, unsyncedRecordsMax } from '../../engine/kernel/limits.js';
+import { noLatency } from '../../engine/observe/latency.js';
+import { acceptedRecords, batchesOf, bodyOf, failedOutcome, newId, outcomeOf, start, TestHost } from './host-fixture.js';
+
+const soon = { scheduledAtMs: (start + 100) as WallMs };
+const later = { scheduledAtMs: (start + 3_600_000) as WallMs };
+const origin = 'https://example.org';
+
+// ---- answers and durability ----
+
+t.test('an event is answered as accepted only when its record is durable', async (t) => {
+  const test = TestHost.ready();
+  const { request } = test.schedule(later);
+  test.turn();
+  t.equal(test.appended, 1);
+  t.equal(test.replyTo(request), undefined);
+  test.commit();
+  t.same(test.replyTo(request), { op: 'accepted', request });
+});
+
+t.test('a look at an event waits for what was decided before it, though it writes nothing', async (t) => {
+  const test = TestHost.ready();
+  const { event } = test.schedule(later);
+  const get = test.about('get', event);
+  test.turn();
+  test.read();
+  t.equal(test.replyTo(get), undefined);
+  test.commit();
+  test.read();
+  t.match(test.replyTo(get), { op: 'event', view: { status: 'SCHEDULED', version: 1 } });
+});
+
+t.test('a refusal waits as well: what it tells of might be lost with the commit', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.turn();
+  const cancel = test.about('cancel', event);
+  test.turn();
+  t.equal(test.replyTo(cancel), undefined);
+  test.commit();
+  t.match(test.replyTo(cancel), { op: 'refused', code: 'in-flight', status: 'DISPATCHED' });
+});
+
+t.test('answers leave in the order in which they were decided', async (t) => {
+  const test = TestHost.ready();
+  const requests = Array.from({ length: 50 }, () => test.schedule(later).request);
+  test.turn();
+  test.commit();
+  t.same(
+    test.replies.map(({ request }) => request),
+    requests,
+  );
+});
+
+t.test('an event that is not durable is not armed, however late it is', async (t) => {
+  const test = TestHost.ready();
+  test.schedule({ scheduledAtMs: start });
+  test.turn();
+  test.clock.now += 5_000;
+  test.turn();
+  t.equal(test.count('want'), 0);
+  test.commit();
+  test.turn();
+  t.equal(test.count('want'), 1);
+});
+
+t.test('an attempt starts without waiting for its own record', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.turn();
+  t.same(
+    test.starts().map((attempt) => formatEventId(attempt.event)),
+    [formatEventId(event)],
+  );
+  t.equal(test.appended, 1, 'dispatched, not yet durable');
+});
+
+t.test('an event that is cancelled before it was durable never starts', async (t) => {
+  const test = TestHost.ready();
+  const { event } = test.schedule({ scheduledAtMs: start });
+  const cancel = test.about('cancel', event);
+  test.advance(5_000);
+  t.match(test.replyTo(cancel), { op: 'event', view: { status: 'CANCELLED', version: 2, attempts: 0 } });
+  t.equal(test.count('want'), 0);
+  t.same(test.starts(), []);
+});
+
+t.test('a row that was used again between decision and disk is not armed for the event before', async (t) => {
+  const test = TestHost.ready();
+  const first = test.schedule({ scheduledAtMs: start });
+  test.about('cancel', first.event);
+  const second = test.schedule(later);
+  test.advance(2_000);
+  t.equal(test.count('want'), 0);
+  t.match(test.replyTo(second.request), { op: 'accepted' });
+});
+
+// ---- time ----
+
+t.test('nothing leaves before its time, and everything at it', async (t) => {
+  const test = TestHost.ready();
+  test.accepted(soon);
+  test.advance(99.9);
+  t.equal(test.count('want'), 0);
+  test.advance(0.1);
+  t.equal(test.count('want'), 1);
+});
+
+t.test('an idle host asks for no further turn; one with an event sleeps until a second before it', async (t) => {
+  const test = TestHost.ready();
+  t.equal(test.turn(), null);
+  test.accepted(later);
+  const waitMs = test.turn()!;
+  t.ok(waitMs > 0 && waitMs <= 3_599_000, `${waitMs}`);
+});
+
+t.test('a payload is read a second ahead, so that a granted slot waits for no disk', async (t) => {
+  const test = TestHost.ready();
+  test.accepted({ scheduledAtMs: (start + 10_000) as WallMs, payload: Buffer.from('7') });
+  test.advance(9_500);
+  t.ok(test.host.figures(noLatency).readAheadBytes > 0);
+  test.advance(500);
+  test.grantAll();
+  t.equal(test.questions.length, 0);
+  test.turn();
+  t.equal(test.starts().length, 1);
+  t.equal(test.host.figures(noLatency).readAheadBytes, 0);
+});
+
+t.test('without room to read ahead the payload is read when the slot is there', async (t) => {
+  const test = TestHost.ready({ readAheadBytesMax: 0 });
+  test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.turn();
+  t.same(test.starts(), []);
+  test.read();
+  test.turn();
+  t.equal(test.starts().length, 1);
+});
+
+t.test('a hundred thousand events due in one millisecond leave in bounded slices, and none is forgotten', async (t) => {
+  const count = 100_000;
+  const logs = new Map([[0, acceptedRecords(count, (index) => ({ ...later, priority: index % 10 }))]]);
+  const test = TestHost.ready({ partitions: [0, 1], logs });
+  test.host.fromReader({ op: 'indexed', partition: 1 as PartitionId, first: 1 as Sequence, next: 1 as Sequence });
+  test.accepted({ scheduledAtMs: (start + 3_600_001) as WallMs, destination: 'https://other.test/' }, 1);
+  test.advance(3_600_000 - 1);
+  t.equal(test.count('want'), 0);
+  test.clock.now = start + 3_600_000;
+  let turns = 0;
+  let most = 0;
+  let otherAt = -1;
+  for (; test.count('want') < count + 1 && turns < 200; turns++) {
+    const before = test.count('want');
+    test.turn();
+    most = Math.max(most, test.count('want') - before);
+    if (otherAt === -1 && test.wanted().has('https://other.test')) otherAt = turns;
+    test.clock.now += 1;
+    test.sent.splice(0, test.sent.length, { op: 'want', origin, count: test.count('want') });
+  }
+  t.ok(most <= dueSliceMax, `${most} in one turn`);
+  t.ok(turns <= Math.ceil(count / dueSliceMax) + 2, `${turns} turns`);
+  t.ok(otherAt >= 0 && otherAt <= 2, `another partition's event waited ${otherAt} turns`);
+});
+
+t.test('of what is due together the higher priority gets the slot first', async (t) => {
+  const test = TestHost.ready();
+  const low = test.accepted({ ...soon, priority: 1 });
+  const high = test.accepted({ ...soon, priority: 9 });
+  test.advance(100);
+  test.grant(origin, 1);
+  test.turn();
+  t.same(
+    test.starts().map((attempt) => formatEventId(attempt.event)),
+    [formatEventId(high)],
+  );
+  test.grant(origin, 1);
+  test.turn();
+  t.equal(formatEventId(test.starts()[1]!.event), formatEventId(low));
+});
+
+// ---- waiting, expiry, retries ----
+
+t.test('an event that waits for a slot can be cancelled and gives its want back', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  t.equal(test.wanted().get(origin), 1);
+  const cancel = test.about('cancel', event);
+  test.settle();
+  t.match(test.replyTo(cancel), { op: 'event', view: { status: 'CANCELLED' } });
+  t.equal(test.wanted().get(origin), 0);
+  test.grant(origin, 1);
+  test.turn();
+  t.equal(test.count('release'), 1, 'a slot that came too late goes back');
+  t.same(test.starts(), []);
+});
+
+t.test('an event whose payload is being read can be cancelled and gives its slot back', async (t) => {
+  const test = TestHost.ready({ readAheadBytesMax: 0 });
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  const cancel = test.about('cancel', event);
+  test.turn();
+  t.equal(test.count('release'), 1);
+  test.settle();
+  t.match(test.replyTo(cancel), { op: 'event', view: { status: 'CANCELLED' } });
+  t.same(test.starts(), []);
+});
+
+t.test('why an event waits is shown with it', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  const waitingFor = () => {
+    const request = test.about('get', event);
+    test.settle();
+    const reply = test.replyTo(request);
+    return reply?.op === 'event' ? reply.view.waitingFor : 'no answer';
+  };
+  t.equal(waitingFor(), 'concurrency');
+  test.host.fromCourier([{ op: 'waiting', origin, reason: 'breaker' }]);
+  t.equal(waitingFor(), 'breaker');
+  t.equal(test.host.figures(noLatency).waiting.breaker, 1);
+  test.host.fromCourier([{ op: 'waiting', origin, reason: null }]);
+  t.equal(waitingFor(), 'concurrency');
+  test.grantAll();
+  test.settle();
+  t.equal(waitingFor(), null);
+});
+
+t.test('an event that has not started by its expiry expires, also while it waits', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start, expiresAtMs: (start + 500) as WallMs });
+  test.advance(499);
+  t.equal(test.wanted().get(origin), 1);
+  test.advance(1);
+  t.equal(test.durableOf(0).at(-1)!.kind, recordKinds.expired);
+  t.equal(test.wanted().get(origin), 0);
+  const get = test.about('get', event);
+  test.settle();
+  t.match(test.replyTo(get), { view: { status: 'EXPIRED', attempts: 0 } });
+});
+
+t.test('an attempt that runs at the expiry of its event finishes', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start, expiresAtMs: (start + 500) as WallMs });
+  test.grantAll();
+  test.advance(2_000);
+  test.end(event);
+  test.settle();
+  t.same(
+    test.durableOf(0).map((record) => record.kind),
+    [recordKinds.accepted, recordKinds.dispatched, recordKinds.delivered],
+  );
+});
+
+t.test('a retry that would come after the expiry is not made', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start, expiresAtMs: (start + 500) as WallMs });
+  test.grantAll();
+  test.settle();
+  test.end(event, failedOutcome);
+  test.settle();
+  t.equal(test.durableOf(0).at(-1)!.kind, recordKinds.retrying);
+  test.advance(500);
+  t.equal(test.durableOf(0).at(-1)!.kind, recordKinds.expired);
+});
+
+t.test('a failed attempt is followed by the next one after its back-off, under the next number', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start, retry: { ...defaultExact, initialMs: 2_000 } });
+  test.grantAll();
+  test.settle();
+  test.end(event, failedOutcome);
+  test.advance(1_999);
+  t.equal(test.wanted().get(origin), 0);
+  test.advance(1);
+  test.grantAll();
+  test.settle();
+  t.same(
+    test.starts().map(({ attempt, dueAtMs }) => [attempt, dueAtMs]),
+    [
+      [1, start],
+      [2, start + 2_000],
+    ],
+  );
+});
+const defaultExact = { strategy: 'exponential', initialMs: 1_000, maxMs: 3_600_000, multiplier: 2, jitter: 'none' } as const;
+
+t.test('the next attempt waits until the failure is durable', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.settle();
+  test.end(event, failedOutcome);
+  test.turn();
+  test.clock.now += 60_000;
+  test.turn();
+  t.equal(test.wanted().get(origin), 0);
+  test.commit();
+  test.turn();
+  t.equal(test.wanted().get(origin), 1);
+});
+
+// ---- repeated requests ----
+
+t.test('a repeated request is replayed; other content under its key is a conflict', async (t) => {
+  const test = TestHost.ready();
+  test.accepted({ ...later, externalJobId: 'x' });
+  const same = test.schedule({ ...later, externalJobId: 'x' }).request;
+  const other = test.schedule({ ...later, externalJobId: 'x', priority: 1 }).request;
+  test.settle();
+  t.match(test.replyTo(same), { op: 'replayed', view: { version: 1, spec: { externalJobId: 'x' } } });
+  t.match(test.replyTo(other), { op: 'refused', code: 'external-job-id-conflict', status: 'SCHEDULED' });
+  t.equal(test.durableOf(0).length, 1);
+});
+
+t.test('of equal requests that come together one is accepted and the others are replayed', async (t) => {
+  const test = TestHost.ready();
+  const requests = Array.from({ length: 5 }, () => test.schedule({ ...later, externalJobId: 'x' }).request);
+  test.settle();
+  t.same(
+    requests.map((request) => test.replyTo(request)?.op),
+    ['accepted', 'replayed', 'replayed', 'replayed', 'replayed'],
+  );
+  t.equal(test.durableOf(0).length, 1);
+});
+
+t.test('while one request waits for facts the others go by', async (t) => {
+  const test = TestHost.ready();
+  test.accepted({ ...later, externalJobId: 'x' });
+  const parked = test.schedule({ ...later, externalJobId: 'x' }).request;
+  test.turn();
+  t.equal(test.host.figures(noLatency).parked, 1);
+  const free = test.schedule(later).request;
+  test.turn();
+  test.commit();
+  t.equal(test.replyTo(parked), undefined);
+  t.equal(test.replyTo(free)?.op, 'accepted');
+  test.settle();
+  t.equal(test.replyTo(parked)?.op, 'replayed');
+  t.equal(test.host.figures(noLatency).parked, 0);
+});
+
+t.test('a read that fails fails its own request only', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted(later);
+  test.readInstead = (request) =>
+    'tag' in request ? { op: 'failed', tag: request.tag, failure: 'damaged', detail: 'row 1' } : null;
+  const get = test.about('get', event);
+  test.settle();
+  t.match(test.replyTo(get), { op: 'refused', code: 'record-damaged', detail: 'row 1' });
+  test.readInstead = () => null;
+  const again = test.about('get', event);
+  test.settle();
+  t.match(test.replyTo(again), { op: 'event' });
+  t.equal(test.host.actors[0]!.phase, 'ready');
+});
+
+t.test('a body of an unknown format is refused by itself and harms nobody', async (t) => {
+  const test = TestHost.ready();
+  const body = bodyOf(later);
+  body[0] = 9;
+  test.host.fromRouter([{ op: 'schedule', request: 77, partition: 0 as PartitionId, event: newId(), body }]);
+  const good = test.schedule(later).request;
+  test.settle();
+  t.match(test.replyTo(77), { op: 'refused', code: 'internal' });
+  t.equal(test.replyTo(good)?.op, 'accepted');
+});
+
+// ---- pressure ----
+
+t.test('when the disk is behind, requests stay in the mailbox until it has caught up', async (t) => {
+  const test = TestHost.ready();
+  const body = bodyOf(later);
+  const event = newId();
+  const requests = Array.from({ length: unsyncedRecordsMax + 500 }, (_, index) => {
+    const own = event.slice();
+    new DataView(own.buffer).setUint32(12, index);
+    return { op: 'schedule', request: index, partition: 0 as PartitionId, event: own, body } as const;
+  });
+  test.host.fromRouter(requests);
+  for (let turn = 0; turn < 10_000 && test.turn() === 0; turn++);
+  t.ok(test.appended >= unsyncedRecordsMax && test.appended < unsyncedRecordsMax + 64, `${test.appended} taken in`);
+  t.equal(test.turn() === 0, false, 'it does not spin meanwhile');
+  test.commit();
+  for (let turn = 0; turn < 100 && test.turn() === 0; turn++);
+  test.commit();
+  t.equal(test.replies.length, requests.length);
+});
+
+t.test('a nearly full disk refuses new events, and still takes cancels and outcomes', async (t) => {
+  const test = TestHost.ready();
+  const first = test.accepted({ scheduledAtMs: start });
+  const second = test.accepted(later);
+  test.host.fromWriter({ op: 'space', level: 'refuse', freeBytes: 5 });
+  const refused = test.schedule(later).request;
+  const cancel = test.about('cancel', second);
+  test.grantAll();
+  test.settle();
+  t.match(test.replyTo(refused), { op: 'refused', code: 'disk-full' });
+  t.match(test.replyTo(cancel), { op: 'event', view: { status: 'CANCELLED' } });
+  test.end(first);
+  test.settle();
+  t.equal(test.durableOf(0).at(-1)!.kind, recordKinds.delivered);
+  t.match(test.notices.at(-1), { op: 'space', level: 'refuse' });
+});
+
+t.test('a full disk starts nothing, and goes on by itself when there is room', async (t) => {
+  const test = TestHost.ready();
+  const waiting = test.accepted({ scheduledAtMs: start });
+  test.accepted(soon);
+  test.host.fromWriter({ op: 'space', level: 'stop', freeBytes: 0 });
+  test.grantAll();
+  test.advance(1_000);
+  t.same(test.starts(), []);
+  t.equal(test.count('release'), 1, 'the slot goes back');
+  test.host.fromWriter({ op: 'space', level: 'ok', freeBytes: 1e12 });
+  test.settle();
+  test.grant(origin, 2);
+  test.settle();
+  t.equal(test.starts().length, 2);
+  t.equal(formatEventId(test.starts()[0]!.event), formatEventId(waiting));
+});
+
+// ---- failed commits ----
+
+t.test('a failed commit: nobody hears "accepted", the outcome is unknown, memory is what the disk has', async (t) => {
+  const test = TestHost.ready();
+  const kept = test.accepted(later);
+  const { request: lost, event } = test.schedule(later);
+  const cancel = test.about('cancel', kept);
+  const get = test.about('get', kept);
+  test.turn();
+  test.failCommit(0);
+  t.match(test.replyTo(lost), { op: 'refused', code: 'outcome-unknown', event });
+  t.match(test.replyTo(cancel), { op: 'refused', code: 'outcome-unknown', event: kept });
+  t.match(test.replyTo(get), { op: 'refused', code: 'partition-unavailable', event: null });
+  test.advance(250);
+  t.same(test.phases(), ['recovering', 'ready', 'recovering', 'recovering', 'ready']);
+  t.match(test.writerRequests.at(-1), { op: 'reopen', partition: 0, after: 1 });
+  const again = test.about('get', kept);
+  const gone = test.about('get', event);
+  test.settle();
+  t.match(test.replyTo(again), { op: 'event', view: { status: 'SCHEDULED' } });
+  t.match(test.replyTo(gone), { op: 'refused', code: 'not-found' });
+});
+
+t.test('a full disk is told as such: the request was not taken', async (t) => {
+  const test = TestHost.ready();
+  const { request } = test.schedule(later);
+  test.turn();
+  test.failCommit(0, 'disk-full');
+  t.match(test.replyTo(request), { op: 'refused', code: 'disk-full', event: null });
+});
+
+t.test('requests that come meanwhile wait and are answered after the replay', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted(later);
+  test.schedule(later);
+  test.turn();
+  test.failCommit(0);
+  const get = test.about('get', event);
+  const more = test.schedule(later).request;
+  test.settle();
+  t.equal(test.replyTo(get), undefined);
+  test.advance(250);
+  t.equal(test.replyTo(get)?.op, 'event');
+  t.equal(test.replyTo(more)?.op, 'accepted');
+});
+
+t.test('a disk that keeps failing is tried again ever more slowly', async (t) => {
+  const test = TestHost.ready();
+  const waits: number[] = [];
+  for (let failure = 0; failure < 7; failure++) {
+    test.schedule(later);
+    test.turn();
+    const failedAt = test.clock.now;
+    test.failCommit(0);
+    waits.push(test.host.actors[0]!.reloadAtMs! - failedAt);
+    test.clock.now += waits.at(-1)!;
+    while (test.host.actors[0]!.phase !== 'ready') {
+      test.turn();
+      test.read();
+    }
+  }
+  t.same(waits, [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+});
+
+t.test('an attempt that a courier still runs is not started a second time by a replay', async (t) => {
+  const test = TestHost.ready();
+  const running = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.settle();
+  test.schedule(later);
+  test.turn();
+  test.runningNow = [{ event: running, attempt: 1 }];
+  test.failCommit(0);
+  test.advance(10_000);
+  t.equal(test.starts().length, 1);
+  test.end(running);
+  test.settle();
+  t.equal(test.durableOf(0).at(-1)!.kind, recordKinds.delivered);
+});
+
+t.test('an attempt whose start was lost with a commit goes on, and its outcome is taken', async (t) => {
+  const test = TestHost.ready();
+  const running = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.turn();
+  test.runningNow = [{ event: running, attempt: 1 }];
+  test.failCommit(0);
+  test.advance(10_000);
+  test.end(running);
+  test.settle();
+  t.equal(test.starts().length, 1);
+  t.same(
+    test.durableOf(0).map((record) => record.kind),
+    [recordKinds.accepted, recordKinds.dispatched, recordKinds.delivered],
+  );
+});
+
+t.test('an attempt that ended while memory was being rebuilt is not made again', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.settle();
+  test.schedule(later);
+  test.turn();
+  test.failCommit(0);
+  test.end(event);
+  // The courier does not run it any more when it is asked.
+  test.runningNow = [];
+  test.advance(10_000);
+  test.grantAll();
+  test.settle();
+  t.equal(test.starts().length, 1);
+  t.equal(test.durableOf(0).at(-1)!.kind, recordKinds.delivered);
+});
+
+t.test('an attempt that nobody runs any more is made again under the same number, without a new transition', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.settle();
+  test.schedule(later);
+  test.turn();
+  test.failCommit(0);
+  test.advance(1_000);
+  test.grant(origin, 1);
+  test.settle();
+  t.same(
+    test.starts().map(({ attempt }) => attempt),
+    [1, 1],
+  );
+  test.end(event);
+  test.settle();
+  t.same(
+    test.durableOf(0).map((record) => record.kind),
+    [recordKinds.accepted, recordKinds.dispatched, recordKinds.delivered],
+  );
+});
+
+t.test('a failed commit gives slots and wants back', async (t) => {
+  const test = TestHost.ready({ readAheadBytesMax: 0 });
+  test.accepted({ scheduledAtMs: start });
+  test.accepted({ scheduledAtMs: start });
+  test.grant(origin, 1);
+  test.schedule(later);
+  test.turn();
+  test.failCommit(0);
+  test.turn();
+  t.equal(test.count('release'), 1);
+  t.equal(test.count('unwant'), 1);
+  test.advance(250);
+  test.settle();
+  t.equal(test.host.figures(noLatency).waiting.concurrency, 2);
+});
+
+t.test('a log writer that could not open its files at the start is asked again, instead of taking records nowhere', async (t) => {
+  const test = new TestHost();
+  test.host.start();
+  test.failCommit(0);
+  test.settle();
+  t.ok(
+    test.writerRequests.some((request) => request.op === 'reopen'),
+    'without it every record would be dropped and every request would wait for ever',
+  );
+  t.equal(test.host.actors[0]!.phase, 'ready');
+});
+
+// ---- partitions that break ----
+
+t.test('a partition that breaks stops alone and says why', async (t) => {
+  const test = TestHost.ready({ partitions: [0, 1] });
+  const other = test.accepted(later, 1);
+  const { request } = test.schedule(later);
+  test.turn();
+  // A record about an event that nobody knows: the partition cannot trust its memory any more.
+  test.host.actors[0]!.fail('an invariant broke\n    at somewhere');
+  t.match(test.replyTo(request), { op: 'refused', code: 'outcome-unknown' });
+  const refused = test.schedule(later).request;
+  const get = test.about('get', other, 1);
+  test.settle();
+  t.match(test.replyTo(refused), { op: 'refused', code: 'partition-unavailable' });
+  t.match(test.replyTo(get), { op: 'event' });
+  t.same(test.phases(0).at(-1), 'failed');
+  t.same(test.phases(1), ['recovering', 'ready']);
+});
+
+t.test('an invariant that breaks in a turn fails its partition, not the host', async (t) => {
+  const test = TestHost.ready({ partitions: [0, 1] });
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.settle();
+  // Something that cannot be, where it hurts: in the middle of writing a record.
+  const outcome = Object.defineProperty({ ...outcomeOf(event, failedOutcome) }, 'retryAfterMs', {
+    get: () => {
+      throw new Error('unreadable');
+    },
+  });
+  test.host.fromCourier([{ op: 'outcome', outcome }]);
+  t.equal(test.host.actors[0]!.phase, 'failed');
+  t.equal(test.host.actors[1]!.phase, 'ready');
+});
+
+t.test('a payload that is damaged on disk stops its partition, not the host', async (t) => {
+  const test = TestHost.ready({ partitions: [0, 1], readAheadBytesMax: 0 });
+  test.accepted({ scheduledAtMs: start });
+  test.readInstead = (request) =>
+    request.op === 'bodies' ? { op: 'bodies', tag: request.tag, bodies: [new Uint8Array(0)], damaged: request.seqs } : null;
+  test.grantAll();
+  t.doesNotThrow(() => test.settle());
+  t.equal(test.host.actors[0]!.phase, 'failed');
+  t.equal(test.host.actors[1]!.phase, 'ready');
+  t.same(test.starts(), []);
+});
+
+t.test('a damaged body of another event under the same key fails only the request that needed it', async (t) => {
+  const test = TestHost.ready();
+  test.accepted({ ...later, externalJobId: 'x' });
+  test.readInstead = (request) =>
+    request.op === 'bodies' ? { op: 'bodies', tag: request.tag, bodies: [new Uint8Array(0)], damaged: request.seqs } : null;
+  const { request } = test.schedule({ ...later, externalJobId: 'x' });
+  t.doesNotThrow(() => test.settle());
+  t.match(test.replyTo(request), { op: 'refused', code: 'record-damaged' });
+  t.equal(test.host.actors[0]!.phase, 'ready');
+});
+
+t.test('a log that contradicts itself stops its partition with the reason', async (t) => {
+  const test = new TestHost({ partitions: [0, 1] });
+  test.readInstead = (request) =>
+    request.op === 'replay' && request.partition === 0
+      ? { op: 'failed', tag: request.tag, failure: 'broken', detail: 'the chain breaks at 7' }
+      : null;
+  test.host.start();
+  const early = test.schedule(later).request;
+  test.settle();
+  t.match(test.replyTo(early), { op: 'refused', code: 'partition-unavailable' });
+  t.match(
+    test.notices.find((notice) => notice.op === 'phase' && notice.phase === 'failed'),
+    { partition: 0, detail: 'the chain breaks at 7' },
+  );
+  t.same(test.phases(1), ['recovering', 'ready']);
+});
+
+t.test('records that do not follow from each other stop the replay', async (t) => {
+  const [first, second] = acceptedRecords(2, () => later);
+  const test = new TestHost({ logs: new Map([[0, [first!, { ...second!, kind: recordKinds.delivered }]]]) });
+  test.host.start();
+  test.settle();
+  t.equal(test.host.actors[0]!.phase, 'failed');
+});
+
+// ---- couriers that die ----
+
+t.test('when a courier dies, what it ran and what waited for it is asked for again', async (t) => {
+  const test = TestHost.ready();
+  const running = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.settle();
+  test.accepted({ scheduledAtMs: start });
+  test.sent.length = 0;
+  test.host.courierLost(0);
+  test.turn();
+  t.equal(test.count('want'), 2);
+  test.grant(origin, 2);
+  test.settle();
+  t.same(
+    test
+      .starts()
+      .map(({ attempt }) => attempt)
+      .sort(),
+    [1, 1],
+  );
+  t.ok(test.starts().some(({ event }) => formatEventId(event) === formatEventId(running)));
+});
+
+t.test('the death of one courier leaves alone what another runs', async (t) => {
+  const test = TestHost.ready({ couriers: 2 });
+  const [one, other] = ['https://a.test', 'https://bb.test'];
+  test.accepted({ scheduledAtMs: start, destination: `${one}/` });
+  test.accepted({ scheduledAtMs: start, destination: `${other}/` });
+  test.grantAll();
+  test.settle();
+  t.equal(test.starts().length, 2);
+  test.sent.length = 0;
+  test.host.courierLost((one.length * 7) % 2);
+  test.turn();
+  t.same(
+    test.sent.map((request) => 'origin' in request && request.origin),
+    [one],
+  );
+});
+
+t.test('what a courier ran that died during a replay is made again, not waited for', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.settle();
+  test.schedule(later);
+  test.turn();
+  test.failCommit(0);
+  test.clock.now += 250;
+  test.runningNow = [{ event, attempt: 1 }];
+  test.turn();
+  test.host.courierLost(0);
+  test.settle();
+  t.equal(test.host.actors[0]!.phase, 'ready');
+  test.grant(origin, 1);
+  test.settle();
+  t.equal(test.starts().length, 2);
+});
+
+t.test('an attempt that was made twice and has ended once is not waited for a second time', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.settle();
+  test.end(event, failedOutcome);
+  test.settle();
+  test.schedule(later);
+  test.turn();
+  // Its twin is still running somewhere, but the outcome of attempt 1 is in the log.
+  test.runningNow = [{ event, attempt: 1 }];
+  test.failCommit(0);
+  test.advance(5_000);
+  test.grantAll();
+  test.settle();
+  t.same(
+    test.starts().map(({ attempt }) => attempt),
+    [1, 2],
+  );
+});
+
+// ---- segments ----
+
+t.test('an index that was finished at the end of a replay lets its events be forgotten', async (t) => {
+  const first = acceptedRecords(1, () => later)[0]!;
+  const cancelled = { ...first, seq: 2 as Sequence, kind: recordKinds.cancelled, prev: 1 as Sequence, body: new Uint8Array(0) };
+  const test = new TestHost({ logs: new Map([[0, [first, cancelled]]]) });
+  test.host.start();
+  const replay = test.questions.find((question) => question.op === 'replay');
+  t.ok(replay);
+  const { tag } = replay as { tag: number };
+  const [batch] = batchesOf([first, cancelled]);
+  test.host.fromReader({ op: 'replay-batch', tag, batch: batch!, indexedBefore: 0 as Sequence, done: 1 });
+  test.host.fromReader({ op: 'replay-done', tag, last: 2 as Sequence, segmentFirst: 3 as Sequence });
+  // As the reader says it: right behind `replay-done`, before the host has had a turn.
+  test.host.fromReader({ op: 'indexed', partition: 0 as PartitionId, first: 1 as Sequence, next: 3 as Sequence });
+  test.questions = [];
+  test.settle();
+  t.equal(test.host.actors[0]!.phase, 'ready');
+  t.equal(test.host.actors[0]!.state.finished.size, 0, 'or it would be kept until the next restart, with all that follows it');
+  const get = test.about('get', first.event);
+  test.settle();
+  t.match(test.replyTo(get), { op: 'event', view: { status: 'CANCELLED' } });
+});
+
+t.test('a finished event is found in memory, and after its segment was indexed by the reader', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ ...later, externalJobId: 'x' });
+  test.about('cancel', event);
+  test.settle();
+  t.equal(test.host.actors[0]!.state.finished.size, 1);
+  test.host.fromWriter({ op: 'sealed', partition: 0 as PartitionId, first: 1 as Sequence, next: 3 as Sequence });
+  test.host.fromReader({ op: 'indexed', partition: 0 as PartitionId, first: 1 as Sequence, next: 3 as Sequence });
+  t.equal(test.host.actors[0]!.state.finished.size, 0);
+  const get = test.about('get', event);
+  const history = test.about('history', event);
+  const cancel = test.about('cancel', event);
+  const repeated = test.schedule({ ...later, externalJobId: 'x' }).request;
+  test.settle();
+  t.match(test.replyTo(get), { op: 'event', view: { status: 'CANCELLED' } });
+  t.match(test.replyTo(history), { op: 'history', entries: [{ status: 'SCHEDULED' }, { status: 'CANCELLED' }] });
+  t.match(test.replyTo(cancel), { op: 'event', view: { status: 'CANCELLED' } });
+  t.match(test.replyTo(repeated), { op: 'replayed' });
+});
+
+// ---- watching and stopping ----
+
+t.test('changes are sent while somebody watches, in order, when they are durable', async (t) => {
+  const test = TestHost.ready();
+  test.accepted(later);
+  test.host.fromRouter([{ op: 'watch', on: true, round: 1 }]);
+  t.match(test.notices.at(-1), { op: 'watching', round: 1, positions: [[0, 1]] });
+  const event = test.schedule({ scheduledAtMs: start, externalJobId: 'x', source: 's', type: 't' }).event;
+  test.turn();
+  t.equal(test.changes.length, 0);
+  test.settle();
+  test.grantAll();
+  test.settle();
+  test.end(event, { statusCode: 204 });
+  test.settle();
+  t.match(
+    test.changes.map(({ seq, status, version, attempt, source, type, externalJobId }) => ({
+      seq,
+      status,
+      version,
+      attempt,
+      labels: [source, type, externalJobId],
+    })),
+    [
+      { seq: 2, status: 'SCHEDULED', version: 1, attempt: 0, labels: ['s', 't', 'x'] },
+      { seq: 3, status: 'DISPATCHED', version: 2, attempt: 1, labels: ['s', 't', 'x'] },
+      { seq: 4, status: 'DELIVERED', version: 3, attempt: 1, labels: ['s', 't', 'x'] },
+    ],
+  );
+  t.match(test.changes.at(-1), { statusCode: 204, error: null, fireLagMs: 0.5 });
+});
+
+t.test('nobody is told anything after watching has ended', async (t) => {
+  const test = TestHost.ready();
+  test.host.fromRouter([{ op: 'watch', on: true, round: 1 }]);
+  test.schedule(later);
+  test.turn();
+  test.host.fromRouter([{ op: 'watch', on: false, round: 2 }]);
+  test.settle();
+  t.same(test.changes, []);
+});
+
+t.test('the labels of a change that nobody has at hand are read, and keep the order', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ ...later, source: 'read-me' });
+  test.host.fromRouter([{ op: 'watch', on: true, round: 1 }]);
+  test.about('cancel', event);
+  const second = test.schedule({ ...later, source: 'at-hand' });
+  test.turn();
+  test.commit();
+  t.same(test.changes, [], 'the second waits for the first');
+  test.settle();
+  t.same(
+    test.changes.map(({ status, source }) => [status, source]),
+    [
+      ['CANCELLED', 'read-me'],
+      ['SCHEDULED', 'at-hand'],
+    ],
+  );
+  t.equal(test.replyTo(second.request)?.op, 'accepted');
+});
+
+t.test('a watcher hears the positions of a partition anew after its replay', async (t) => {
+  const test = TestHost.ready();
+  test.host.fromRouter([{ op: 'watch', on: true, round: 4 }]);
+  test.accepted(later);
+  test.schedule(later);
+  test.turn();
+  test.failCommit(0);
+  test.notices.length = 0;
+  test.advance(250);
+  t.match(
+    test.notices.filter((notice) => notice.op === 'watching'),
+    [{ round: 4, positions: [[0, 1]] }],
+  );
+});
+
+t.test('draining starts nothing, waits for what runs, and says when all of it is durable', async (t) => {
+  const test = TestHost.ready();
+  const running = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.settle();
+  test.accepted(soon);
+  test.host.fromRouter([{ op: 'drain' }]);
+  test.advance(1_000);
+  t.equal(test.starts().length, 1);
+  t.notOk(test.notices.some((notice) => notice.op === 'drained'));
+  test.end(running);
+  test.turn();
+  t.notOk(
+    test.notices.some((notice) => notice.op === 'drained'),
+    'the outcome is not durable yet',
+  );
+  test.commit();
+  test.turn();
+  t.equal(test.notices.filter((notice) => notice.op === 'drained').length, 1);
+  test.settle();
+  t.equal(test.notices.filter((notice) => notice.op === 'drained').length, 1, 'said once');
+});
+
+t.test('an event whose payload is being read when draining begins starts no attempt behind the end', async (t) => {
+  const test = TestHost.ready({ readAheadBytesMax: 0 });
+  test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.turn();
+  test.host.fromRouter([{ op: 'drain' }]);
+  test.turn();
+  const drainedFirst = test.notices.some((notice) => notice.op === 'drained');
+  test.settle();
+  t.notOk(drainedFirst && test.starts().length > 0, 'an attempt behind `drained` would be lost with the courier, and made twice');
+});
+
+t.test('figures count what is held and what has happened', async (t) => {
+  const test = TestHost.ready();
+  const one = test.accepted({ scheduledAtMs: start });
+  test.accepted(later);
+  const three = test.accepted(later);
+  test.about('cancel', three);
+  test.grantAll();
+  test.settle();
+  test.end(one, { lagMs: 3 });
+  test.settle();
+  const figures = test.host.figures(noLatency);
+  t.match(figures, { accepted: 3, fired: 1, delivered: 1, failed: 0, cancelled: 1, expired: 0, dead: 0, records: 6, overdue: 0 });
+  t.match(figures.byStatus, { SCHEDULED: 1, DELIVERED: 1, CANCELLED: 1, DISPATCHED: 0 });
+  t.equal(figures.fireLag.count, 1);
+  t.equal(figures.overdueLag.count, 0);
+  t.equal(figures.oldestOverdueMs, null);
+});
+
+t.test('what was overdue at the start is counted apart until it has started', async (t) => {
+  const logs = new Map([[0, acceptedRecords(3, (index) => ({ scheduledAtMs: (start + index) as WallMs }))]]);
+  const test = new TestHost({ logs });
+  test.clock.now = start + 60_000;
+  test.host.start();
+  test.settle();
+  t.equal(test.host.figures(noLatency).overdue, 3);
+  t.equal(test.host.figures(noLatency).oldestOverdueMs, 60_000);
+  test.grant(origin, 1);
+  test.settle();
+  t.equal(test.host.figures(noLatency).overdue, 2);
+  t.equal(test.starts()[0]!.overdue, true);
+  test.end(test.starts()[0]!.event, { lagMs: 60_000 });
+  test.settle();
+  t.equal(test.host.figures(noLatency).overdueLag.count, 1);
+  t.equal(test.host.figures(noLatency).fireLag.count, 0);
+});
+
+// ---- clock ----
+
+t.test('a clock that is set back an hour makes nothing early and forgets nothing', async (t) => {
+  const test = TestHost.ready();
+  test.accepted({ scheduledAtMs: (start + 10_000) as WallMs });
+  test.advance(5_000);
+  test.clock.now -= 3_600_000;
+  test.advance(3_600_000);
+  t.equal(test.count('want'), 0);
+  test.advance(5_000);
+  t.equal(test.count('want'), 1);
+});
+
+t.test('a clock that is set forward fires what became due', async (t) => {
+  const test = TestHost.ready();
+  test.accepted(later);
+  test.clock.now += 3_600_000;
+  test.settle();
+  t.equal(test.count('want'), 1);
+});
