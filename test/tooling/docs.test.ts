@@ -1,0 +1,37 @@
+/** Started from the root of the project. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+
+const pages = [
+  'README.md',
+  'CHANGELOG.md',
+  ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
+]
+  .filter((page) => page.endsWith('.md'))
+  .sort();
+
+t.test('every link between pages leads somewhere', async (t) => {
+  for (const page of pages) {
+    const links = [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target]) => target!);
+    for (const target of links) t.ok(existsSync(join(dirname(page), target)), `${page}: ${target}`);
+  }
+});
+
+t.test('every decision is listed', async (t) => {
+  const index = readFileSync('docs/decisions/README.md', 'utf8');
+  for (const record of readdirSync('docs/decisions')) {
+    if (record !== 'README.md') t.ok(index.includes(`(${record})`), record);
+  }
+});
+
+t.test('files that pages name are there', async (t) => {
+  for (const page of pages) {
+    const named = [
+      ...readFileSync(page, 'utf8').matchAll(
+        /`((?:engine|gateway|test|bench|docs|\.scripts|\.config)\/[\w./-]+\.(?:ts|mjs|cjs|json|md))`/g,
+      ),
+    ];
+    for (const [, file] of named) t.ok(existsSync(file!), `${page}: ${file}`);
+  }
+});
