@@ -1,0 +1,30 @@
+/** As `escapement serve`, but with watermarks that fit a file system of some mebibytes. For tests of a full disk. */
+import { parseArgs } from 'node:util';
+import { createEngine, createLogger, defaultConfig } from '../../engine/index.js';
+import { startGateway } from '../../gateway/index.js';
+
+const MiB = 1024 * 1024;
+
+const { values } = parseArgs({
+  options: {
+    'data-dir': { type: 'string' },
+    port: { type: 'string' },
+    /** Below it new work is refused; 0 leaves it to the first commit that finds no room. */
+    'free-mib-min': { type: 'string', default: '0' },
+  },
+});
+const config = defaultConfig({ dataDir: values['data-dir']!, port: Number(values.port), partitions: 2, logLevel: 'warn' });
+const logger = createLogger({ level: config.logLevel, format: 'json' });
+const engine = await createEngine({
+  config,
+  logger,
+  log: { freeBytesMin: Number(values['free-mib-min']) * MiB, ballastBytes: 2 * MiB },
+});
+const gateway = await startGateway({ engine, config, logger });
+process.once('SIGTERM', () => {
+  void gateway
+    .close()
+    .then(() => engine.stop())
+    .then(() => process.exit(0));
+});
+console.log(`Escapement listening on ${gateway.url}`);
