@@ -142,8 +142,12 @@ export class ActorHost {
   }
 
   fromReader(reply: ReaderReply): void {
-    if (reply.op === 'indexed') this.#guarded(this.#actorOf(reply.partition), (actor) => actor.segmentIndexed(reply));
-    else this.#reads.answered(reply);
+    if (reply.op === 'indexed') {
+      this.#guarded(this.#actorOf(reply.partition), (actor) => actor.segmentIndexed(reply));
+      return;
+    }
+    const partition = this.#reads.partitionOf(reply);
+    if (partition !== null) this.#guarded(this.#actorOf(partition), () => this.#reads.answered(reply));
   }
 
   fromCourier(replies: readonly CourierReply[]): void {

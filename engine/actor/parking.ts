@@ -31,13 +31,7 @@ export class Parking {
     this.#size++;
   }
 
-  /** The first one, whose facts have come, drives off. */
-  leave(key: ParkingKey): void {
-    this.#rows.get(key)!.shift();
-    this.#size--;
-  }
-
-  /** Everybody behind it, to be decided again from the start. */
+  /** All that wait under this key, in order: the first one's facts have come. */
   empty(key: ParkingKey): NumberedRequest[] {
     const row = this.#rows.get(key) ?? [];
     this.#rows.delete(key);

@@ -641,6 +641,19 @@ t.test('a payload that is damaged on disk stops its partition, not the host', as
   t.same(test.starts(), []);
 });
 
+t.test('an answer of the reader that cannot be taken in stops the partition that asked, not the host', async (t) => {
+  const test = TestHost.ready({ partitions: [0, 1], readAheadBytesMax: 0 });
+  test.accepted({ scheduledAtMs: start });
+  const unreadable = bodyOf();
+  unreadable[0] = 9;
+  test.readInstead = (request) =>
+    request.op === 'bodies' ? { op: 'bodies', tag: request.tag, bodies: [unreadable], damaged: [] } : null;
+  test.grantAll();
+  t.doesNotThrow(() => test.settle());
+  t.equal(test.host.actors[0]!.phase, 'failed');
+  t.equal(test.host.actors[1]!.phase, 'ready');
+});
+
 t.test('a damaged body of another event under the same key fails only the request that needed it', async (t) => {
   const test = TestHost.ready();
   test.accepted({ ...later, externalJobId: 'x' });

@@ -1,0 +1,153 @@
+import t from 'tap';
+import { ChangeFeed, labelsOf } from '../../engine/actor/change-feed.js';
+import { Reads } from '../../engine/actor/reads.js';
+import { emptyBody, encodeOutcome } from '../../engine/event/outcome-codec.js';
+import { type LogRecord, recordKinds } from '../../engine/event/record.js';
+import type { StatusChange } from '../../engine/event/status-change.js';
+import type { PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
+import type { ReaderRequest } from '../../engine/log/protocol.js';
+import { bodyOf, newId, start } from './host-fixture.js';
+
+type Bodies = Extract<ReaderRequest, { op: 'bodies' }>;
+const seq = (value: number) => value as Sequence;
+
+function setup() {
+  const out: StatusChange[] = [];
+  const asked: Bodies[] = [];
+  const reads = new Reads((request) => asked.push(request as Bodies));
+  const feed = new ChangeFeed({ partition: 2 as PartitionId, reads, out: (change) => out.push(change) });
+  const record = (at: number, kind: LogRecord['kind'], body: Uint8Array = emptyBody): LogRecord => ({
+    seq: seq(at),
+    kind,
+    event: newId(),
+    prev: seq(at - 1),
+    at: start,
+    body,
+  });
+  return {
+    feed,
+    out,
+    asked,
+    addCancelled: (at: number, source: string | null) =>
+      feed.add(record(at, recordKinds.cancelled), {
+        version: 2,
+        attempts: 0,
+        labels: source === null ? null : { externalJobId: null, source, type: null },
+        acceptedSeq: seq(100 + at),
+      }),
+    record,
+    answer: (index: number, sources: readonly (string | null)[]) => {
+      const bodies = sources.map((source) => (source === null ? new Uint8Array(0) : bodyOf({ source })));
+      const damaged = asked[index]!.seqs.filter((_, at) => sources[at] === null);
+      reads.answered({ op: 'bodies', tag: asked[index]!.tag, bodies, damaged });
+    },
+    fail: (index: number) => reads.answered({ op: 'failed', tag: asked[index]!.tag, failure: 'io', detail: '' }),
+  };
+}
+
+const shown = (changes: readonly StatusChange[]) => changes.map(({ seq, source }) => `${seq} ${source}`);
+
+t.test('a change leaves when it is durable', async (t) => {
+  const { feed, out, addCancelled } = setup();
+  addCancelled(1, 'a');
+  addCancelled(2, 'b');
+  t.same(out, []);
+  feed.release(seq(1));
+  t.same(shown(out), ['1 a']);
+  feed.release(seq(2));
+  t.same(shown(out), ['1 a', '2 b']);
+});
+
+t.test('missing labels are read in one question, and hold up what follows', async (t) => {
+  const { feed, out, asked, addCancelled, answer } = setup();
+  addCancelled(1, null);
+  addCancelled(2, 'b');
+  addCancelled(3, null);
+  addCancelled(4, null);
+  feed.release(seq(3));
+  t.same(
+    asked.map((request) => request.seqs),
+    [[101, 103]],
+    'not of what is not durable: the reader would not see it',
+  );
+  feed.release(seq(3));
+  t.equal(asked.length, 1, 'asked once');
+  t.same(out, []);
+  answer(0, ['read', 'read']);
+  t.same(shown(out), ['1 read', '2 b', '3 read']);
+  feed.release(seq(4));
+  answer(1, ['last']);
+  t.same(shown(out), ['1 read', '2 b', '3 read', '4 last']);
+});
+
+t.test('a change whose body cannot be read is left out; the others are not held up', async (t) => {
+  const { feed, out, addCancelled, answer, fail } = setup();
+  addCancelled(1, null);
+  addCancelled(2, null);
+  feed.release(seq(2));
+  answer(0, [null, 'good']);
+  t.same(shown(out), ['2 good']);
+  addCancelled(3, null);
+  addCancelled(4, 'd');
+  feed.release(seq(4));
+  fail(1);
+  t.same(shown(out), ['2 good', '4 d']);
+});
+
+t.test("after clearing, an answer that comes late is nobody's news", async (t) => {
+  const { feed, out, addCancelled, answer } = setup();
+  addCancelled(1, null);
+  feed.release(seq(1));
+  feed.clear();
+  answer(0, ['late']);
+  t.same(out, []);
+});
+
+t.test('an accepted event shows when it is due, an outcome what came of it', async (t) => {
+  const { feed, out, record } = setup();
+  const labels = { externalJobId: 'x', source: 's', type: 't' };
+  feed.add(record(1, recordKinds.accepted, bodyOf({ scheduledAtMs: (start + 5) as WallMs })), {
+    version: 1,
+    attempts: 0,
+    labels,
+    acceptedSeq: seq(1),
+  });
+  const outcome = {
+    attempt: 1,
+    statusCode: 503,
+    durationMs: 2,
+    lagMs: 0.25,
+    error: 'HTTP 503',
+    responseBody: null,
+    nextAttemptAtMs: (start + 9) as WallMs,
+  };
+  feed.add(record(2, recordKinds.retrying, encodeOutcome(outcome)), { version: 3, attempts: 1, labels, acceptedSeq: seq(1) });
+  feed.release(seq(2));
+  t.match(out, [
+    {
+      ...labels,
+      partition: 2,
+      seq: 1,
+      status: 'SCHEDULED',
+      version: 1,
+      attempt: 0,
+      nextAttemptAtMs: start + 5,
+      statusCode: null,
+    },
+    {
+      ...labels,
+      seq: 2,
+      status: 'RETRYING',
+      version: 3,
+      attempt: 1,
+      nextAttemptAtMs: start + 9,
+      statusCode: 503,
+      error: 'HTTP 503',
+      fireLagMs: 0.25,
+    },
+  ]);
+});
+
+t.test('labels are what the body says', async (t) => {
+  t.same(labelsOf(bodyOf({ externalJobId: 'x', source: 's', type: null })), { externalJobId: 'x', source: 's', type: null });
+});

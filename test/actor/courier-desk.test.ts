@@ -1,0 +1,114 @@
+import t from 'tap';
+import { CourierDesk } from '../../engine/actor/courier-desk.js';
+import type { CourierRequest } from '../../engine/dispatch/protocol.js';
+import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
+import { newId } from './host-fixture.js';
+
+/** Origins that open with `b` belong to courier 1, all others to courier 0. */
+function setup() {
+  const sent: { courier: number; requests: readonly CourierRequest[] }[] = [];
+  const desk = new CourierDesk({
+    couriers: 2,
+    courierOf: (origin) => (origin.startsWith('b') ? 1 : 0),
+    send: (courier, requests) => sent.push({ courier, requests }),
+  });
+  return { desk, sent };
+}
+
+const attempt = (origin: string) => ({
+  partition: 0 as PartitionId,
+  event: newId(),
+  attempt: 1,
+  origin,
+  spec: new Uint8Array(1),
+  dueAtMs: 0 as WallMs,
+  overdue: false,
+});
+
+t.test('what a turn wants of an origin is one request', async (t) => {
+  const { desk, sent } = setup();
+  for (let count = 0; count < 1_000; count++) desk.want('a');
+  desk.want('b');
+  desk.flush();
+  t.same(sent, [
+    { courier: 0, requests: [{ op: 'want', origin: 'a', count: 1_000 }] },
+    { courier: 1, requests: [{ op: 'want', origin: 'b', count: 1 }] },
+  ]);
+});
+
+t.test('wanted and withdrawn in one turn is nothing; withdrawn alone is one request', async (t) => {
+  const { desk, sent } = setup();
+  desk.want('a');
+  desk.unwant('a');
+  desk.flush();
+  t.same(sent, []);
+  desk.unwant('a');
+  desk.unwant('a');
+  desk.want('a');
+  desk.flush();
+  t.same(sent, [{ courier: 0, requests: [{ op: 'unwant', origin: 'a', count: 1 }] }]);
+});
+
+t.test('nothing is sent twice', async (t) => {
+  const { desk, sent } = setup();
+  desk.want('a');
+  desk.release('b', 2);
+  desk.flush();
+  desk.flush();
+  t.equal(sent.length, 2);
+});
+
+t.test('starts and releases go to the courier of their origin, in order', async (t) => {
+  const { desk, sent } = setup();
+  const [one, other] = [attempt('a'), attempt('b')];
+  desk.start(one);
+  desk.release('a', 1);
+  desk.start(other);
+  desk.flush();
+  t.same(
+    sent.map(({ courier, requests }) => [courier, requests.map(({ op }) => op)]),
+    [
+      [0, ['start', 'release']],
+      [1, ['start']],
+    ],
+  );
+});
+
+t.test('every courier is asked what it runs', async (t) => {
+  const { desk, sent } = setup();
+  t.equal(desk.askRunning(5 as PartitionId), 2);
+  desk.flush();
+  t.same(
+    sent.map(({ courier, requests }) => [courier, requests]),
+    [
+      [0, [{ op: 'running?', partition: 5 }]],
+      [1, [{ op: 'running?', partition: 5 }]],
+    ],
+  );
+});
+
+t.test('an origin holds up for concurrency unless its courier said something else', async (t) => {
+  const { desk } = setup();
+  t.equal(desk.reasonFor('a'), 'concurrency');
+  desk.setReason('a', 'paused');
+  t.equal(desk.reasonFor('a'), 'paused');
+  desk.setReason('a', null);
+  t.equal(desk.reasonFor('a'), 'concurrency');
+});
+
+t.test('of a courier that is gone nothing is remembered, of the others everything', async (t) => {
+  const { desk, sent } = setup();
+  for (const origin of ['a', 'b']) {
+    desk.want(origin);
+    desk.start(attempt(origin));
+    desk.setReason(origin, 'breaker');
+  }
+  desk.forget(1);
+  desk.flush();
+  t.same(
+    sent.map(({ courier, requests }) => [courier, requests.map(({ op }) => op)]),
+    [[0, ['start', 'want']]],
+  );
+  t.equal(desk.reasonFor('a'), 'breaker');
+  t.equal(desk.reasonFor('b'), 'concurrency');
+});

@@ -1,0 +1,149 @@
+import t from 'tap';
+import { PayloadBudget, Payloads } from '../../engine/actor/payloads.js';
+import { Reads } from '../../engine/actor/reads.js';
+import type { Handle, PartitionId, Sequence } from '../../engine/kernel/brand.js';
+import type { ReaderRequest } from '../../engine/log/protocol.js';
+
+type Bodies = Extract<ReaderRequest, { op: 'bodies' }>;
+
+function setup({ bytesMax = 1_000 } = {}) {
+  const asked: Bodies[] = [];
+  const came: [number, number][] = [];
+  const failures: string[] = [];
+  /** Where the body of a row is; 0: the row is free. */
+  const seqs = new Map<number, number>();
+  const reads = new Reads((request) => asked.push(request as Bodies));
+  const budget = new PayloadBudget(bytesMax);
+  const payloads: Payloads = new Payloads(
+    {
+      partition: 0 as PartitionId,
+      reads,
+      acceptedSeq: (handle) => (seqs.get(handle) ?? handle + 1) as Sequence,
+      came: (handle, body) => came.push([handle, body.length]),
+      // As an actor does, which stops.
+      failed: (detail) => {
+        failures.push(detail);
+        payloads.clear();
+      },
+    },
+    budget,
+  );
+  return { payloads, budget, asked, came, failures, seqs, reads };
+}
+
+const row = (value: number) => value as Handle;
+const bytes = (length: number) => new Uint8Array(length).fill(1);
+
+t.test('what is kept is a copy, and is given out once', async (t) => {
+  const { payloads, budget } = setup();
+  const body = bytes(10);
+  payloads.keep(row(1), body);
+  body.fill(9);
+  t.ok(payloads.has(row(1)));
+  t.equal(budget.bytes, 10);
+  t.same(payloads.take(row(1)), bytes(10));
+  t.equal(payloads.take(row(1)), null);
+  t.equal(budget.bytes, 0);
+});
+
+t.test('keeping twice counts once', async (t) => {
+  const { payloads, budget } = setup();
+  payloads.keep(row(1), bytes(10));
+  payloads.keep(row(1), bytes(10));
+  t.equal(budget.bytes, 10);
+});
+
+t.test(
+  'when the budget of the host is spent nothing more is kept or read ahead, but what somebody waits for is read',
+  async (t) => {
+    const { payloads, budget, asked } = setup({ bytesMax: 15 });
+    payloads.keep(row(1), bytes(20));
+    t.ok(budget.isSpent);
+    payloads.keep(row(2), bytes(1));
+    t.notOk(payloads.has(row(2)));
+    payloads.readAhead(row(3));
+    payloads.flush();
+    t.same(asked, []);
+    payloads.read(row(4));
+    payloads.flush();
+    t.same(
+      asked.map((request) => request.seqs),
+      [[5]],
+    );
+  },
+);
+
+t.test('a turn asks for its payloads together, in reads of bounded size', async (t) => {
+  const { payloads, asked } = setup();
+  for (let handle = 0; handle < 600; handle++) payloads.readAhead(row(handle));
+  payloads.flush();
+  t.same(
+    asked.map((request) => request.seqs.length),
+    [256, 256, 88],
+  );
+  payloads.flush();
+  t.equal(asked.length, 3);
+});
+
+t.test('a payload comes to the row that it was asked for', async (t) => {
+  const { payloads, asked, came, reads } = setup();
+  payloads.read(row(1));
+  payloads.read(row(2));
+  payloads.flush();
+  reads.answered({ op: 'bodies', tag: asked[0]!.tag, bodies: [bytes(3), bytes(4)], damaged: [] });
+  t.same(came, [
+    [1, 3],
+    [2, 4],
+  ]);
+});
+
+t.test('a row that was freed or used again meanwhile gets nothing', async (t) => {
+  const { payloads, asked, came, seqs, reads } = setup();
+  for (const handle of [1, 2, 3]) payloads.read(row(handle));
+  payloads.flush();
+  seqs.set(1, 0);
+  seqs.set(2, 77);
+  reads.answered({ op: 'bodies', tag: asked[0]!.tag, bodies: [bytes(1), bytes(2), bytes(3)], damaged: [] });
+  t.same(came, [[3, 3]]);
+});
+
+t.test('what has finished before the end of the turn is not asked for', async (t) => {
+  const { payloads, asked, seqs } = setup();
+  payloads.read(row(1));
+  payloads.read(row(2));
+  seqs.set(1, 0);
+  payloads.flush();
+  t.same(
+    asked.map((request) => request.seqs),
+    [[3]],
+  );
+});
+
+t.test('after clearing, nothing is held and no answer comes in any more', async (t) => {
+  const { payloads, budget, asked, came, failures, reads } = setup();
+  payloads.keep(row(1), bytes(10));
+  payloads.read(row(2));
+  payloads.flush();
+  payloads.read(row(3));
+  payloads.clear();
+  payloads.flush();
+  t.equal(asked.length, 1);
+  t.equal(budget.bytes, 0);
+  t.notOk(payloads.has(row(1)));
+  reads.answered({ op: 'bodies', tag: asked[0]!.tag, bodies: [bytes(1)], damaged: [] });
+  t.same(came, []);
+  t.same(failures, []);
+});
+
+t.test('a read that fails, or a damaged body, is reported', async (t) => {
+  const { payloads, asked, came, failures, reads } = setup();
+  payloads.read(row(1));
+  payloads.flush();
+  reads.answered({ op: 'failed', tag: asked[0]!.tag, failure: 'io', detail: 'no disk' });
+  payloads.read(row(2));
+  payloads.flush();
+  reads.answered({ op: 'bodies', tag: asked[1]!.tag, bodies: [new Uint8Array(0)], damaged: [3 as Sequence] });
+  t.equal(failures.length, 2);
+  t.match(failures[0], /no disk/);
+  t.same(came, []);
+});
