@@ -51,18 +51,18 @@ function decideSchedule(
   { now, facts }: { now: WallMs; facts: Facts | null },
 ): Decision {
   const { tagHigh, tagLow } = head.at(command.body);
-  if (tagHigh === 0 && tagLow === 0) return accepted(state, command, now);
+  if (tagHigh === 0 && tagLow === 0) return accepted(state, command);
   if (facts === null) {
     const pending = state.tagged({ tagHigh, tagLow });
     const finished = state.finished.tagged({ tagHigh, tagLow });
     const askIndex = state.mayBeIndexedKey({ tagHigh, tagLow });
-    if (pending.length === 0 && finished.length === 0 && !askIndex) return accepted(state, command, now);
+    if (pending.length === 0 && finished.length === 0 && !askIndex) return accepted(state, command);
     return { ...nothing, needs: { about: 'key', tagHigh, tagLow, pending, finished, askIndex } };
   }
   const asked = decodeSpec(command.body);
   const key = keyOf(asked);
   const known = facts.find((fact) => sameKey(fact.key, key) && stillRemembered(fact, now));
-  if (known === undefined) return accepted(state, command, now);
+  if (known === undefined) return accepted(state, command);
   const current = asItIsNow(state, known);
   // It finished while the facts were on their way: how it ended must be read first.
   if (current === null) return decideSchedule(state, command, { now, facts: null });
@@ -138,13 +138,14 @@ function decideOutcome(state: PartitionState, { outcome, retry, random }: Outcom
   return written(state, handle, { kind, now, body });
 }
 
-function accepted(state: PartitionState, command: Schedule, now: WallMs): Decision {
+/** The record bears the time at which the event was created, not when its turn came: the first answer names that one too. */
+function accepted(state: PartitionState, command: Schedule): Decision {
   const record: LogRecord = {
     seq: (state.lastSeq + 1) as Sequence,
     kind: recordKinds.accepted,
     event: command.event,
     prev: noSequence,
-    at: wholeMs(now),
+    at: head.at(command.body).createdAtMs,
     body: command.body,
   };
   return { records: [record], answer: { op: 'accepted' }, needs: null };
