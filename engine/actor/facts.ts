@@ -5,6 +5,7 @@
  */
 import { keyOf } from '../event/content.js';
 import { decodeSpec, type StoredSpec } from '../event/spec-codec.js';
+import type { EventStatus } from '../event/status.js';
 import type { EventView } from '../event/view.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
@@ -25,9 +26,37 @@ export function isFailure(facts: Facts | ReadFailure): facts is ReadFailure {
   return 'failure' in facts;
 }
 
-export function fetchFacts(needs: Needs, { state, reads }: { state: PartitionState; reads: Reads }, done: Done): void {
-  if (needs.about === 'id') factsOfId(needs, { partition: state.partition, reads }, done);
-  else factsOfKey(needs, { state, reads }, done);
+/**
+ * Needs with what memory knows of them now. They are fetched later, when they are durable, and by then the row of a pending event
+ * may be free or another event's.
+ */
+export interface Question {
+  readonly partition: PartitionId;
+  readonly needs: Needs;
+  readonly pending: readonly PendingEvent[];
+}
+
+interface PendingEvent {
+  readonly event: EventId;
+  readonly newest: Sequence;
+  readonly status: EventStatus;
+  readonly accepted: Sequence;
+}
+
+export function questionOf(needs: Needs, { partition, columns }: PartitionState): Question {
+  const handles = needs.about === 'key' ? needs.pending : [];
+  const pending = handles.map((handle) => ({
+    event: columns.id(handle),
+    newest: columns.newestSeq(handle),
+    status: columns.status(handle),
+    accepted: columns.acceptedSeq(handle),
+  }));
+  return { partition, needs, pending };
+}
+
+export function fetchFacts({ partition, needs, pending }: Question, reads: Reads, done: Done): void {
+  if (needs.about === 'id') factsOfId(needs, { partition, reads }, done);
+  else factsOfKey(needs, { partition, pending, reads }, done);
 }
 
 type IdNeeds = Extract<Needs, { about: 'id' }>;
@@ -45,14 +74,11 @@ function factsOfId(needs: IdNeeds, { partition, reads }: { partition: PartitionI
 }
 
 /** Pending events with this tag, then finished ones, newest first. */
-function factsOfKey(needs: KeyNeeds, { state, reads }: { state: PartitionState; reads: Reads }, done: Done): void {
-  const { partition, columns } = state;
-  const pending = needs.pending.map((handle) => ({
-    event: columns.id(handle),
-    newest: columns.newestSeq(handle),
-    status: columns.status(handle),
-    seq: columns.acceptedSeq(handle),
-  }));
+function factsOfKey(
+  needs: KeyNeeds,
+  { partition, pending, reads }: Pick<Question, 'partition' | 'pending'> & { readonly reads: Reads },
+  done: Done,
+): void {
   const withFinished = (known: KnownEvent[], finished: readonly Sequence[]) =>
     factsOfFinished(finished, { partition, reads }, (facts) => done(isFailure(facts) ? facts : [...known, ...facts]));
   const withIndexed = (known: KnownEvent[]) => {
@@ -69,7 +95,7 @@ function factsOfKey(needs: KeyNeeds, { state, reads }: { state: PartitionState; 
     withIndexed([]);
     return;
   }
-  reads.ask({ op: 'bodies', partition, seqs: pending.map(({ seq }) => seq) }, (reply) => {
+  reads.ask({ op: 'bodies', partition, seqs: pending.map(({ accepted }) => accepted) }, (reply) => {
     if (reply.op === 'failed') {
       done(reply);
       return;

@@ -12,7 +12,7 @@ import { keepPayloadMs } from '../kernel/limits.js';
 import type { Decision, Facts, Needs, Request } from '../partition/command.js';
 import { decide } from '../partition/decide.js';
 import type { Answers } from './answers.js';
-import { fetchFacts, isFailure, type ReadFailure } from './facts.js';
+import { fetchFacts, isFailure, questionOf, type ReadFailure } from './facts.js';
 import type { HostShared } from './host-shared.js';
 import type { Ledger } from './ledger.js';
 import { type NumberedRequest, Parking, type ParkingKey } from './parking.js';
@@ -114,9 +114,10 @@ export class RequestDesk {
     const key = this.#parkingKey(command);
     if (key === null) throw new InvariantError('facts are needed for an event without a key');
     this.#parking.park(key, { request, command });
+    const question = questionOf(needs, memory.state);
     ledger.hold({
       happen: () =>
-        fetchFacts(needs, { state: memory.state, reads: shared.reads }, (facts) => {
+        fetchFacts(question, shared.reads, (facts) => {
           if (!memory.isDiscarded) this.#unpark(key, facts);
         }),
       // It is still parked, and will be decided by the memory that follows.
