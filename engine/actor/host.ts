@@ -10,7 +10,7 @@
  * Knows neither threads nor ports nor timers: `host-thread.ts` and the simulator call it and act on what `turn` returns.
  */
 import type { CourierReply } from '../dispatch/protocol.js';
-import type { PartitionId, Tick } from '../kernel/brand.js';
+import type { PartitionId, Sequence, Tick } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { distributeSliceMax, dueSliceMax, turnBudgetMs, unsyncedRecordsMax } from '../kernel/limits.js';
 import type { ReaderReply, SpaceLevel, WriterReply } from '../log/protocol.js';
@@ -134,6 +134,9 @@ export class ActorHost {
         case 'failed':
           actor.writeFailed(reply);
           break;
+        case 'reopened':
+          actor.reopened();
+          break;
         case 'sealed':
           actor.segmentSealed(reply.next);
           break;
@@ -189,7 +192,7 @@ export class ActorHost {
     this.#fireDue();
     this.#readMailbox(isOver);
     for (const actor of this.#actors) {
-      this.#guarded(actor, () => actor.stepRecovery(this.#ports.clock.wallMs(), isOver));
+      this.#guarded(actor, () => actor.stepRecovery(this.#ports.clock.monoMs(), isOver));
     }
     for (const actor of this.#actors) actor.flush();
     this.#desk.flush();
@@ -258,7 +261,7 @@ export class ActorHost {
     let earliest = Number.POSITIVE_INFINITY;
     for (const actor of this.#actors) {
       if (actor.hasRecoveryWork) return 0;
-      if (actor.reloadAtMs !== null) earliest = Math.min(earliest, actor.reloadAtMs);
+      if (actor.reloadAtMs !== null) earliest = Math.min(earliest, now + actor.reloadAtMs - this.#ports.clock.monoMs());
     }
     if (this.#mayStart) for (const wheel of this.#wheels) earliest = Math.min(earliest, wheel.nextDeadline() ?? earliest);
     return earliest === Number.POSITIVE_INFINITY ? null : Math.max(0, earliest - now);
@@ -312,14 +315,24 @@ export class ActorHost {
     if (on && this.#hasStarted) this.#announcePositions(this.#actors);
   }
 
+  /**
+   * Names the positions behind which changes are sent: those of settled partitions at once, the others each when what it has
+   * decided so far is durable. A position that a failed commit or a crash takes back would be used again for something else.
+   */
   #announcePositions(actors: readonly PartitionActor[]): void {
-    if (this.#watchRound === null) return;
-    const ready = actors.filter((actor) => actor.phase === 'ready');
-    this.#notifyOut({
-      op: 'watching',
-      round: this.#watchRound,
-      positions: ready.map((actor) => [actor.partition, actor.state.lastSeq]),
-    });
+    const round = this.#watchRound;
+    if (round === null) return;
+    const settled: (readonly [PartitionId, Sequence])[] = [];
+    let isNow = true;
+    for (const actor of actors) {
+      if (actor.phase !== 'ready') continue;
+      actor.whenDurable((position) => {
+        if (isNow) settled.push([actor.partition, position]);
+        else if (this.#watchRound === round) this.#notifyOut({ op: 'watching', round, positions: [[actor.partition, position]] });
+      });
+    }
+    isNow = false;
+    this.#notifyOut({ op: 'watching', round, positions: settled });
   }
 
   #notify(notice: HostNotice): void {

@@ -3,8 +3,9 @@ import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { HostFigures, PartitionPhase } from '../observe/figures.js';
 
 export type HostNotice =
-  /** Changes behind these positions are being sent. The answer to `watch` names every partition that works; one that comes up
-   *  later (replayed, reloaded) is named by a further `watching` before its first change. `round`: of the newest `watch`, so that
+  /** Changes behind these positions are being sent. The answer to `watch` names every partition that works and has nothing
+   *  under way to its disk; the others, and one that comes up later (replayed, reloaded), are each named by a further
+   *  `watching` before their first change. What is named is durable, so it is never taken back. `round`: of the newest `watch`, so that
    *  an answer to an earlier one is not taken for it. */
   | { readonly op: 'watching'; readonly round: number; readonly positions: readonly (readonly [PartitionId, Sequence])[] }
   | {

@@ -1,10 +1,12 @@
 /**
  * The actor of one partition: takes turns between rebuilding its memory from the log and living with it.
  *
- *     recovering --replayed, every row placed--> ready --a commit failed--> recovering ...
+ *     recovering --replayed, reopened, every row placed--> ready --a commit failed--> recovering ...
  *          \--the log contradicts itself--> failed <--an invariant broke--/
  *
- * recovering  Memory is being made from the log. Requests and outcomes wait.
+ * recovering  Memory is being made from the log. Requests and outcomes wait. What a replay reads may be in the page cache only, if
+ *             a process was killed in the middle of a commit or an fsync failed; so nobody hears of it, and nothing starts, before
+ *             the log writer has confirmed it (`reopened`).
  * ready       The parts of `partition-life.ts` do the work.
  * failed      Every request is refused until somebody has looked. The process and the other partitions go on.
  *
@@ -14,7 +16,15 @@
  * Owned by its host's thread.
  */
 import type { Outcome } from '../event/attempt.js';
-import { type Handle, noSequence, type PartitionId, type Sequence, type Tick, type WallMs } from '../kernel/brand.js';
+import {
+  type Handle,
+  type MonoMs,
+  noSequence,
+  type PartitionId,
+  type Sequence,
+  type Tick,
+  type WallMs,
+} from '../kernel/brand.js';
 import { formatEventId } from '../kernel/event-id.js';
 import type { WriteFailure } from '../log/protocol.js';
 import type { PartitionPhase } from '../observe/figures.js';
@@ -26,7 +36,7 @@ import type { HostShared } from './host-shared.js';
 import { IndexedSegments } from './indexed-segments.js';
 import type { Loss } from './ledger.js';
 import { PartitionLife } from './partition-life.js';
-import { Recovery, type RunningAttempt } from './recovery.js';
+import { Recovery, type RecoveryResult, type RunningAttempt } from './recovery.js';
 
 /** A failed commit is followed by a replay after this long, doubling up to the second figure while it fails again. */
 const reloadWaitMs = 250;
@@ -52,8 +62,11 @@ export class PartitionActor {
   /** Null while recovering, until the log has been replayed, and once failed. */
   #life: PartitionLife | null = null;
   #recovery: Recovery | null = null;
+  /** What the log told, until the log writer has made sure of it. */
+  #replayed: RecoveryResult | null = null;
   #placing: Placing | null = null;
-  #reloadAtMs: WallMs | null = null;
+  /** Monotonic: a step of the wall clock must not put a replay off by as much. */
+  #reloadAtMs: MonoMs | null = null;
   /** In a row. */
   #failedCommits = 0;
   #indexed = new IndexedSegments(noSequence);
@@ -119,7 +132,7 @@ export class PartitionActor {
   }
 
   /** When a replay wants to begin; null when none is waiting. */
-  get reloadAtMs(): WallMs | null {
+  get reloadAtMs(): MonoMs | null {
     return this.#reloadAtMs;
   }
 
@@ -133,7 +146,7 @@ export class PartitionActor {
   }
 
   /** Goes on until there is nothing to do for now, or `isOver` says that the turn's time is up. */
-  stepRecovery(now: WallMs, isOver: () => boolean): void {
+  stepRecovery(now: MonoMs, isOver: () => boolean): void {
     if (this.#reloadAtMs !== null && now >= this.#reloadAtMs) this.recover();
     if (this.#recovery !== null) this.#stepReplay(this.#recovery, isOver);
     if (this.#placing !== null) this.#stepPlacing(this.#placing, isOver);
@@ -146,8 +159,16 @@ export class PartitionActor {
       return;
     }
     if (result === null) return;
-    const { state, running, indexedBefore } = result;
     this.#recovery = null;
+    this.#replayed = result;
+    this.#shared.ports.toWriter({ op: 'reopen', partition: this.partition, after: result.state.lastSeq });
+  }
+
+  /** What the replay has seen is on disk for certain, and the log goes on behind it. */
+  reopened(): void {
+    if (this.#replayed === null) return;
+    const { state, running, indexedBefore } = this.#replayed;
+    this.#replayed = null;
     this.#indexed = new IndexedSegments(indexedBefore);
     const life = new PartitionLife({
       state,
@@ -158,7 +179,6 @@ export class PartitionActor {
       failed: (detail) => this.fail(detail),
     });
     this.#life = life;
-    if (this.#failedCommits > 0) this.#shared.ports.toWriter({ op: 'reopen', partition: this.partition, after: state.lastSeq });
     this.#placing = {
       row: 0,
       place: (handle) => life.place(handle, this.#runningAttempt(state, { handle, running })),
@@ -209,14 +229,13 @@ export class PartitionActor {
 
   /** A commit failed: what is behind `durable` is not on disk, or nobody knows. Memory goes, the log will tell. */
   writeFailed({ durable, failure, detail }: { durable: Sequence; failure: WriteFailure; detail: string }): void {
-    if (this.#life === null) {
-      // The log writer could not open its files: behind the replay that is under way it is asked to try again.
-      this.#failedCommits++;
-      return;
-    }
+    // The log writer could not open its files: behind the replay that is under way it is asked to try again.
+    if (this.#phase === 'failed' || this.#recovery !== null) return;
+    this.#replayed = null;
     this.durableUpTo(durable);
     this.#failedCommits++;
-    this.#reloadAtMs = (this.#now() + Math.min(reloadWaitMs * 2 ** (this.#failedCommits - 1), reloadWaitMsMax)) as WallMs;
+    const waitMs = Math.min(reloadWaitMs * 2 ** (this.#failedCommits - 1), reloadWaitMsMax);
+    this.#reloadAtMs = (this.#shared.ports.clock.monoMs() + waitMs) as MonoMs;
     this.#setPhase('recovering', `${failure}: ${detail}`);
     this.#endLife({ code: failure === 'disk-full' ? 'disk-full' : 'outcome-unknown', detail });
   }
@@ -225,6 +244,7 @@ export class PartitionActor {
   fail(detail: string): void {
     if (this.#phase === 'failed') return;
     this.#recovery = null;
+    this.#replayed = null;
     this.#reloadAtMs = null;
     this.#setPhase('failed', detail);
     this.#endLife({ code: 'outcome-unknown', detail });
@@ -298,12 +318,18 @@ export class PartitionActor {
     this.#life.ledger.durableUpTo(seq);
   }
 
+  /** Calls `then` with the position of what is decided now, when it is durable; never if that does not come true. */
+  whenDurable(then: (position: Sequence) => void): void {
+    this.#life?.ledger.hold({ happen: then, voided: () => undefined });
+  }
+
   forgetChanges(): void {
     this.#life?.ledger.forgetChanges();
   }
 
   segmentSealed(next: Sequence): void {
-    this.#life?.memory.state.finished.openPage(next);
+    if (this.#phase === 'recovering' && this.#life === null) this.#postponed.push(() => this.segmentSealed(next));
+    else this.#life?.memory.state.finished.openPage(next);
   }
 
   segmentIndexed(segment: { first: Sequence; next: Sequence }): void {

@@ -152,7 +152,11 @@ export class PartitionLog {
     if (after < seq) {
       throw new DamageError('broken', `partition ${this.partition}: replay ends at sequence ${after}, but ${seq} was durable`);
     }
-    if (!this.#unusable && after === seq) return;
+    if (!this.#unusable && after === seq) {
+      // What was found at the start may have been left in the page cache by a process that was killed before its fsync.
+      if (this.#options.durability === 'fsync') this.#segment.syncWal();
+      return;
+    }
     const carried = this.#readAgain(this.#segment.name, { after: seq, upTo: after });
     if (!this.#unusable) this.#abandon();
     this.#segment = this.#create({ first: (seq + 1) as Sequence, chainBefore: chain, carried });

@@ -22,7 +22,8 @@ import type { HistoryEntry, EventView } from '../event/view.js';
 export type WriterRequest =
   /** Records of one partition with consecutive sequences, as `record-batch.ts` lays them out. */
   | { readonly op: 'append'; readonly partition: PartitionId; readonly batch: Uint8Array<ArrayBuffer> }
-  /** After `failed` and a replay: go on behind `after`, in a new segment unless the failure was a full disk. */
+  /** After every replay: make sure that all of it is on disk and go on behind `after`; when a commit has failed, in a new segment
+   *  unless the failure was a full disk. Answered by `reopened` or `failed`; before that the partition is not used. */
   | { readonly op: 'reopen'; readonly partition: PartitionId; readonly after: Sequence }
   /** Commit what has come, checkpoint, close the files; the thread's task ends. */
   | { readonly op: 'close' };
