@@ -73,7 +73,9 @@ export class History {
     if (kind < 4) return 0;
     if (kind < 7) return random.next() * 20;
     if (kind < 9) return random.next() * 3 * second;
-    return random.next() * random.pick([60 * second, 60 * second, hour]);
+    // While the disk fails, everything is replayed every few seconds: an hour of that shows nothing new.
+    const isFailing = this.world.disk.isFull || this.#climate.openFaultEvery > 0;
+    return random.next() * (isFailing ? 20 * second : random.pick([60 * second, 60 * second, hour]));
   }
 
   /** All faults end; then time passes until nothing is left to do. */
@@ -94,7 +96,7 @@ export class History {
     this.checkers.quiet();
   }
 
-  /** Something is due, or will be within a day. */
+  /** Something is due, or will be within two hours. */
   get #isBusy(): boolean {
     const horizon = this.world.scheduler.wall + 2 * hour;
     return this.world.hosts.some(({ host }) =>

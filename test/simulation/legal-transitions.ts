@@ -26,8 +26,11 @@ const next: Readonly<Record<EventStatus, readonly EventStatus[]>> = {
 export class LegalTransitions implements Checker {
   readonly name = 'legal-transitions';
   readonly #scene: Scene;
-  /** Where a watcher stands in each partition. */
+  /** Where a watcher stands in each partition: what it was told to go on behind, and what it has seen since. */
   readonly #shown = new Map<PartitionId, number>();
+  readonly #announced = new Map<PartitionId, number>();
+  /** `partition/seq` of every change that came. */
+  readonly #seen = new Set<string>();
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -35,11 +38,15 @@ export class LegalTransitions implements Checker {
 
   happened(happening: Happening): void {
     switch (happening.what) {
+      case 'watched':
+        for (const partition of happening.partitions) this.#announced.delete(partition);
+        break;
       case 'watching':
         for (const [partition, seq] of happening.positions) {
           const shown = this.#shown.get(partition) ?? 0;
           if (seq < shown) this.#complain(`a watcher of partition ${partition} saw ${shown} and is told to go on behind ${seq}`);
           this.#shown.set(partition, seq);
+          this.#announced.set(partition, seq);
         }
         break;
       case 'changed':
@@ -80,8 +87,13 @@ export class LegalTransitions implements Checker {
   }
 
   #showed({ partition, seq, event, status, version }: StatusChange): void {
-    const shown = this.#shown.get(partition);
-    if (shown === undefined) this.#complain(`a change of partition ${partition} comes before its position`);
+    const shown = this.#shown.get(partition) ?? 0;
+    const announced = this.#announced.get(partition);
+    const name = `${partition}/${seq}`;
+    if (this.#seen.has(name)) this.#complain(`a watcher of partition ${partition} sees ${seq} twice`);
+    // Was on its way when the watcher was told to go on behind it: passed over.
+    if (announced === undefined || seq <= announced) return;
+    this.#seen.add(name);
     if (seq !== shown + 1) this.#complain(`a watcher of partition ${partition} saw ${shown} and then ${seq}`);
     this.#shown.set(partition, seq);
     if (this.#scene.world.disk.log(partition).isDamaged) return;

@@ -64,13 +64,11 @@ export class NoLoss implements Checker {
         return;
       }
       default: {
-        const dueAtMs = newest.kind === recordKinds.retrying ? decodeOutcome(newest.body).nextAttemptAtMs : spec?.scheduledAtMs;
-        const isLate = newest.kind === recordKinds.dispatched || (dueAtMs ?? 0) <= wall;
-        if (isLate)
-          this.#complain(
-            asked,
-            `is left behind in ${records.length} records, the newest of kind ${newest.kind}; due at ${dueAtMs}`,
-          );
+        const retrying = records.findLast(({ kind }) => kind === recordKinds.retrying);
+        const firstDueAtMs = Math.max(spec?.scheduledAtMs ?? 0, records[0]!.at);
+        const dueAtMs = retrying === undefined ? firstDueAtMs : decodeOutcome(retrying.body).nextAttemptAtMs;
+        if (dueAtMs !== null && dueAtMs > wall) return;
+        this.#complain(asked, `is left behind in ${records.length} records, the newest of kind ${newest.kind}; due at ${dueAtMs}`);
       }
     }
   }

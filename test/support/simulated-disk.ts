@@ -162,8 +162,10 @@ export class SimulatedLog {
   /** Flip one bit of a stored record. */
   damage(seq: Sequence): void {
     this.isDamaged = true;
-    const bytes = this.#records[seq - 1]!.bytes;
-    bytes[bytes.length - 1]! ^= 0x10;
+    const { bytes, crc } = this.#records[seq - 1]!;
+    const damaged = bytes.slice();
+    damaged[damaged.length - 1]! ^= 0x10;
+    this.#records[seq - 1] = { bytes: damaged, crc };
   }
 
   /** Take a synced record back as no disk may; for the tests of the checkers. */

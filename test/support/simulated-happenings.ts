@@ -52,6 +52,8 @@ export type Happening =
       readonly nowMs: number;
     }
   | { readonly what: 'phase'; readonly partition: PartitionId; readonly phase: PartitionPhase; readonly detail: string | null }
+  /** A watcher begins, or its host was started anew: changes count again when it has been told from where on. */
+  | { readonly what: 'watched'; readonly partitions: readonly PartitionId[] }
   /** As they arrive where somebody watches. */
   | { readonly what: 'watching'; readonly positions: readonly (readonly [PartitionId, Sequence])[] }
   | { readonly what: 'changed'; readonly change: StatusChange }

@@ -4,6 +4,7 @@
  */
 import { ActorHost } from '../../engine/actor/host.js';
 import { courierOf } from '../../engine/actor/host-thread.js';
+import type { HostMail } from '../../engine/actor/mail.js';
 import type { HostNotice } from '../../engine/actor/notices.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest } from '../../engine/actor/requests.js';
@@ -12,6 +13,7 @@ import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import { readAheadBytesMax } from '../../engine/kernel/limits.js';
+import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
 import type { ReaderReply, ReaderRequest, WriterReply, WriterRequest } from '../../engine/log/protocol.js';
 import type { SimulatedCourier } from './simulated-courier.js';
 import { short } from './simulated-destinations.js';
@@ -34,16 +36,13 @@ export interface SimulatedHostParts {
   readonly sabotage: Partial<Sabotage>;
   readonly onlooker: Onlooker;
   /** What arrives at the main thread. */
-  readonly replied: (reply: HostReply) => void;
-  readonly noticed: (notice: HostNotice) => void;
-  readonly changed: (change: StatusChange) => void;
+  readonly mail: (mail: HostMail) => void;
   /** As it leaves the host: what is decided about an answer is decided here. */
   readonly replying: (reply: HostReply) => void;
 }
 
 /** As `setTimeout` of Node: whole milliseconds, at least one. */
 const timerMs = (waitMs: number) => Math.max(1, Math.floor(waitMs));
-const clockCheckEveryMs = 1_000;
 
 export class SimulatedHost {
   readonly host: ActorHost;
@@ -53,8 +52,7 @@ export class SimulatedHost {
   readonly #reader: SimulatedReader;
   readonly #wires: { cut(): void }[] = [];
   readonly #fromMain: Wire<HostRequest>;
-  readonly #replies: Wire<HostReply>;
-  readonly #changes: Wire<StatusChange>;
+  readonly #toMain: Wire<HostMail>;
   #toCouriers: Wire<CourierRequest>[] = [];
   #repliesGathered: HostReply[] = [];
   #changesGathered: StatusChange[] = [];
@@ -69,9 +67,7 @@ export class SimulatedHost {
     this.#fromMain = this.#wire(requestLine, (request) => {
       this.#take(() => this.host.fromRouter([sabotagedRequest(sabotage, request)]));
     });
-    this.#replies = this.#wire(replyLine, parts.replied);
-    this.#changes = this.#wire(() => '', parts.changed);
-    const notices = this.#wire(noticeLine, parts.noticed);
+    this.#toMain = this.#wire(mailLine, (mail) => this.#parts.mail(mail));
     const fromWriter = this.#wire<WriterReply>(writerLine, (reply) => this.#take(() => this.host.fromWriter(reply)));
     const fromReader = this.#wire<ReaderReply>(
       readerLine,
@@ -120,7 +116,7 @@ export class SimulatedHost {
           parts.replying(reply);
           this.#repliesGathered.push(reply);
         },
-        notify: (notice) => notices.send(notice),
+        notify: (notice) => this.#toMain.send({ op: 'notice', notice }),
         change: (change) => this.#changesGathered.push(...(sabotage.changesRepeated ? [change, change] : [change])),
       },
     );
@@ -197,16 +193,12 @@ export class SimulatedHost {
 
   #next(waitMs: number | null): void {
     if (waitMs === 0) this.#turnSoon();
-    if (this.#turnIsSoon) return;
-    // After the clock was set back, wheels are ahead of it; the look at the clock every second makes a turn.
-    const isAhead = this.host.actors.some(({ wheel }) => wheel !== null && wheel.now > this.#clock.wallMs());
-    const wait = isAhead ? Math.min(waitMs ?? clockCheckEveryMs, clockCheckEveryMs) : waitMs;
-    if (wait !== null) this.#turnAfter(timerMs(wait) + this.#parts.weather.timerLateMs());
+    else if (waitMs !== null && !this.#turnIsSoon) this.#turnAfter(timerMs(waitMs) + this.#parts.weather.timerLateMs());
   }
 
   #sendGathered(): void {
-    if (this.#repliesGathered.length > 0) this.#replies.sendBatch(this.#repliesGathered);
-    if (this.#changesGathered.length > 0) this.#changes.sendBatch(this.#changesGathered);
+    if (this.#repliesGathered.length > 0) this.#toMain.send({ op: 'replies', bytes: encodeMessages(this.#repliesGathered) });
+    if (this.#changesGathered.length > 0) this.#toMain.send({ op: 'changes', bytes: encodeMessages(this.#changesGathered) });
     this.#repliesGathered = [];
     this.#changesGathered = [];
   }
@@ -226,6 +218,17 @@ function requestLine(request: HostRequest): string {
 
 function replyLine(reply: HostReply): string {
   return `#${reply.request} is answered: ${reply.op === 'refused' ? reply.code : reply.op === 'event' ? reply.view.status : reply.op}`;
+}
+
+function mailLine(mail: HostMail): string {
+  switch (mail.op) {
+    case 'replies':
+      return decodeMessages<HostReply>(mail.bytes).map(replyLine).join('; ');
+    case 'changes':
+      return '';
+    case 'notice':
+      return noticeLine(mail.notice);
+  }
 }
 
 function noticeLine(notice: HostNotice): string {

@@ -116,6 +116,7 @@ export class SimulatedReader {
       return;
     }
     const count = Math.min(this.#parts.weather.replayBatchRecords, goal - next + 1);
+    this.#builder.clear();
     for (const record of log.records(next, count)) this.#builder.append(record);
     running.next += count;
     this.#parts.reply({ op: 'replay-batch', tag, batch: this.#builder.take(), indexedBefore, done: running.next / (goal + 1) });

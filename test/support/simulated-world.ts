@@ -11,11 +11,15 @@
  *
  * Whoever builds a world chooses the weather and says what happens next; onlookers judge.
  */
+import type { HostMail } from '../../engine/actor/mail.js';
 import type { HostNotice } from '../../engine/actor/notices.js';
+import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest } from '../../engine/actor/requests.js';
 import type { CourierOptions } from '../../engine/dispatch/courier.js';
+import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { drainMsMax } from '../../engine/kernel/limits.js';
+import { decodeMessages } from '../../engine/kernel/message-codec.js';
 import { SimulatedCourier } from './simulated-courier.js';
 import type { HeldAttempt, Respond } from './simulated-destinations.js';
 import { SimulatedDisk } from './simulated-disk.js';
@@ -220,6 +224,7 @@ export class SimulatedWorld {
     this.#watchRound++;
     for (const host of this.hosts) host.send([{ op: 'watch', on, round: this.#watchRound }]);
     this.#isWatching = on;
+    if (on) this.happened({ what: 'watched', partitions: this.partitions });
   }
 
   // ---- what the parts are made of ----
@@ -235,12 +240,25 @@ export class SimulatedWorld {
       sabotage: this.options.sabotage,
       onlooker: (happening) => this.happened(happening),
       replying: (reply) => this.producer.replying(reply),
-      replied: (reply) => this.producer.replied(reply),
-      noticed: (notice) => this.#noticed(notice),
-      changed: (change) => this.happened({ what: 'changed', change }),
+      mail: (mail) => this.#take(mail),
     });
     this.#hosts[number] = host;
-    if (this.#isWatching) host.send([{ op: 'watch', on: true, round: this.#watchRound }]);
+    if (!this.#isWatching) return;
+    host.send([{ op: 'watch', on: true, round: this.#watchRound }]);
+    this.happened({ what: 'watched', partitions: this.#partitionsOf(number) });
+  }
+
+  #take(mail: HostMail): void {
+    switch (mail.op) {
+      case 'replies':
+        for (const reply of decodeMessages<HostReply>(mail.bytes)) this.producer.replied(reply);
+        break;
+      case 'changes':
+        for (const change of decodeMessages<StatusChange>(mail.bytes)) this.happened({ what: 'changed', change });
+        break;
+      case 'notice':
+        this.#noticed(mail.notice);
+    }
   }
 
   #noticed(notice: HostNotice): void {

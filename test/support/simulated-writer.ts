@@ -53,7 +53,11 @@ export class SimulatedWriter {
     if (this.#isGone || request.op === 'close') return;
     const lane = this.#lanes.get(request.partition)!;
     if (request.op === 'reopen') {
-      this.#later(this.#parts.weather.commitMs(), 'reopen', () => this.#reopen(lane, request.after));
+      // What comes behind it counts again, unless it fails.
+      lane.waiting = [];
+      lane.hasFailed = false;
+      lane.isBusy = true;
+      this.#later(this.#parts.weather.commitMs(), '', () => this.#reopen(lane, request.after));
     } else if (!lane.hasFailed) {
       lane.waiting.push(request.batch);
       this.#commitSoon(lane);
@@ -104,6 +108,7 @@ export class SimulatedWriter {
   #reopen(lane: Lane, after: Sequence): void {
     const { disk, weather, reply, notice } = this.#parts;
     const { log } = lane;
+    lane.isBusy = false;
     const failure = disk.isFull ? 'disk-full' : weather.openFault();
     if (failure !== null) {
       this.#fail(lane, failure, 'the log cannot be opened again');
@@ -111,11 +116,10 @@ export class SimulatedWriter {
     }
     const before = log.open;
     log.reopenAfter(after, { inNewSegment: lane.isTorn });
-    lane.waiting = [];
-    lane.hasFailed = false;
     lane.isTorn = false;
     if (log.open !== before) notice({ op: 'opened', partition: log.partition, first: log.open.first });
     reply({ op: 'reopened', partition: log.partition });
+    if (lane.waiting.length > 0) this.#commitSoon(lane);
   }
 
   #fail(lane: Lane, failure: 'disk-full' | 'io', detail: string): void {
