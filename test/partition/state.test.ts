@@ -1,5 +1,6 @@
 import t from 'tap';
 import { type LogRecord, recordKinds } from '../../engine/event/record.js';
+import { decodeSpec } from '../../engine/event/spec-codec.js';
 import { eventStatuses } from '../../engine/event/status.js';
 import type { Handle, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { InvariantError } from '../../engine/kernel/errors.js';
@@ -86,7 +87,7 @@ t.test('two events under one key are both found', async (t) => {
   const test = new TestPartition();
   const body = bodyOf(specOf({ externalJobId: 'x' }));
   for (const event of [test.schedule({ externalJobId: 'y' }), test.schedule()]) t.not(test.state.handleOf(event), null);
-  const [high, low] = [new DataView(body.buffer).getUint32(4), new DataView(body.buffer).getUint32(8)];
+  const { high, low } = decodeSpec(body).tag!;
   const first = test.schedule({ externalJobId: 'x' });
   // A second one: its facts said that the first is another event.
   test.do({ op: 'schedule', event: test.schedule(), body }, []);
