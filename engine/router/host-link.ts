@@ -9,8 +9,9 @@
  */
 import type { HostReply } from '../actor/replies.js';
 import type { HostRequest } from '../actor/requests.js';
+import type { PartitionId } from '../kernel/brand.js';
 import { EngineError } from '../kernel/errors.js';
-import { formatEventId } from '../kernel/event-id.js';
+import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { mailboxBytesMax, mailboxItemsMax } from '../kernel/limits.js';
 import { encodeMessages } from '../kernel/message-codec.js';
 
@@ -19,10 +20,19 @@ type Numbered = Extract<HostRequest, { readonly request: number }>;
 export type Unnumbered = Numbered extends infer Request ? (Request extends Numbered ? Omit<Request, 'request'> : never) : never;
 export type Accepted = Exclude<HostReply, { readonly op: 'refused' }>;
 
+/** Who waits for an answer. Exactly one of the two is called, once; neither may throw. */
+export interface Asker {
+  answered(reply: Accepted): void;
+  refused(error: EngineError): void;
+}
+
+/** What is needed of a request while it has no answer. Not its body: a batch of them is bytes by then. */
 interface Open {
-  readonly request: Unnumbered;
-  readonly resolve: (reply: Accepted) => void;
-  readonly reject: (error: EngineError) => void;
+  readonly op: Unnumbered['op'];
+  readonly event: EventId;
+  readonly partition: PartitionId;
+  readonly bytes: number;
+  readonly asker: Asker;
 }
 
 export class HostLink {
@@ -42,16 +52,23 @@ export class HostLink {
 
   /** Rejects with EngineError: what the host refused, or why it was not asked. */
   ask(request: Unnumbered): Promise<Accepted> {
-    if (this.#closedBecause !== null) return Promise.reject(this.#closedBecause);
-    if (this.#open.size >= mailboxItemsMax || this.#openBytes >= mailboxBytesMax) {
-      return Promise.reject(new EngineError('overloaded', `${this.#open.size} requests wait for partition ${request.partition}`));
-    }
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => this.askFor({ answered: resolve, refused: reject }, request));
+  }
+
+  /** The same without a promise, for many at once (`schedule-batch.ts`). */
+  askFor(asker: Asker, request: Unnumbered): void {
+    if (this.#closedBecause !== null) {
+      asker.refused(this.#closedBecause);
+    } else if (this.#open.size >= mailboxItemsMax || this.#openBytes >= mailboxBytesMax) {
+      asker.refused(new EngineError('overloaded', `${this.#open.size} requests wait for partition ${request.partition}`));
+    } else {
+      const { op, event, partition } = request;
+      const bytes = op === 'schedule' ? request.body.length : 0;
       const number = ++this.#lastRequest;
-      this.#open.set(number, { request, resolve, reject });
-      this.#openBytes += bytesOf(request);
+      this.#open.set(number, { op, event, partition, bytes, asker });
+      this.#openBytes += bytes;
       this.send({ ...request, request: number } as HostRequest);
-    });
+    }
   }
 
   /** Without an answer to wait for. */
@@ -67,9 +84,9 @@ export class HostLink {
       const open = this.#open.get(reply.request);
       if (open === undefined) continue;
       this.#open.delete(reply.request);
-      this.#openBytes -= bytesOf(open.request);
-      if (reply.op === 'refused') open.reject(refusalOf(reply));
-      else open.resolve(reply);
+      this.#openBytes -= open.bytes;
+      if (reply.op === 'refused') open.asker.refused(refusalOf(reply));
+      else open.asker.answered(reply);
     }
   }
 
@@ -85,7 +102,7 @@ export class HostLink {
     this.#open.clear();
     this.#openBytes = 0;
     this.#outgoing = [];
-    for (const { request, reject } of open) reject(lossOf(request, detail));
+    for (const each of open) each.asker.refused(lossOf(each, detail));
   }
 
   /** A fresh host is there and takes what has come meanwhile. */
@@ -107,10 +124,6 @@ export class HostLink {
   }
 }
 
-function bytesOf(request: Unnumbered): number {
-  return request.op === 'schedule' ? request.body.length : 0;
-}
-
 function refusalOf({ code, detail, event, status }: Extract<HostReply, { op: 'refused' }>): EngineError {
   const members: Record<string, string> = {};
   if (event !== null) members.event_id = formatEventId(event);
@@ -118,7 +131,7 @@ function refusalOf({ code, detail, event, status }: Extract<HostReply, { op: 're
   return new EngineError(code, detail, { members });
 }
 
-function lossOf({ op, event, partition }: Unnumbered, detail: string): EngineError {
+function lossOf({ op, event, partition }: Open, detail: string): EngineError {
   if (op === 'get' || op === 'history') return new EngineError('partition-unavailable', `partition ${partition}: ${detail}`);
   return new EngineError('outcome-unknown', `partition ${partition}: ${detail}`, { members: { event_id: formatEventId(event) } });
 }

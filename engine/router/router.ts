@@ -10,8 +10,11 @@ import { encodeSpec } from '../event/spec-codec.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { EngineError, InvariantError } from '../kernel/errors.js';
-import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, slotOf } from '../kernel/event-id.js';
+import { type EventId, mintEventId, parseEventId, partitionOf, slotOf } from '../kernel/event-id.js';
 import type { HostLink } from './host-link.js';
+import { ScheduleAsker, ScheduleBatch, type ScheduleResult } from './schedule-batch.js';
+
+export type { ScheduleResult };
 
 /** An event as a producer asks for it. The router mints its id and the fingerprint of its content. */
 export interface NewEvent {
@@ -19,10 +22,6 @@ export interface NewEvent {
   /** False: no time of any kind was given, so that a repeat a second later is still the same content. */
   readonly timeGiven: boolean;
 }
-
-export type ScheduleResult =
-  | { readonly replayed: false; readonly id: string; readonly partition: number }
-  | { readonly replayed: true; readonly view: EventView };
 
 export class Router {
   readonly #partitions: number;
@@ -33,32 +32,18 @@ export class Router {
     this.#linkOf = linkOf;
   }
 
-  async schedule({ spec, timeGiven }: NewEvent): Promise<ScheduleResult> {
-    const key = keyOf(spec);
-    const event = mintEventId(key === null ? randomSlot() : slotOfKey(key), spec.createdAtMs);
-    const body = encodeSpec(spec, key === null ? null : fingerprintOf(spec, timeGiven));
-    const partition = partitionOf(slotOf(event), this.#partitions);
-    const reply = await this.#linkOf(partition).ask({ op: 'schedule', partition, event, body });
-    switch (reply.op) {
-      case 'accepted':
-        return { replayed: false, id: formatEventId(event), partition };
-      case 'replayed':
-        return { replayed: true, view: reply.view };
-      default:
-        throw new InvariantError(`a new event was answered with ${reply.op}`);
-    }
+  async schedule(event: NewEvent): Promise<ScheduleResult> {
+    const [result] = await this.scheduleBatch([event]);
+    if (result instanceof EngineError) throw result;
+    return result!;
   }
 
   /** Aligned with `events`; one that is refused does not fail the others. */
   scheduleBatch(events: readonly NewEvent[]): Promise<(ScheduleResult | EngineError)[]> {
-    return Promise.all(
-      events.map((event) =>
-        this.schedule(event).catch((error: unknown) => {
-          if (error instanceof EngineError) return error;
-          throw error;
-        }),
-      ),
-    );
+    return new Promise((resolve, reject) => {
+      const batch = new ScheduleBatch({ size: events.length, resolve, reject });
+      for (let index = 0; index < events.length; index++) this.#send(events[index]!, { batch, index });
+    });
   }
 
   get(id: string): Promise<EventView> {
@@ -75,6 +60,19 @@ export class Router {
     const reply = await this.#linkOf(partition).ask({ op: 'history', partition, event });
     if (reply.op !== 'history') throw new InvariantError(`history was answered with ${reply.op}`);
     return reply.entries;
+  }
+
+  #send({ spec, timeGiven }: NewEvent, { batch, index }: { batch: ScheduleBatch; index: number }): void {
+    const key = keyOf(spec);
+    const event = mintEventId(key === null ? randomSlot() : slotOfKey(key), spec.createdAtMs);
+    const body = encodeSpec(spec, key === null ? null : fingerprintOf(spec, timeGiven));
+    const partition = partitionOf(slotOf(event), this.#partitions);
+    this.#linkOf(partition).askFor(new ScheduleAsker({ batch, index, event, partition }), {
+      op: 'schedule',
+      partition,
+      event,
+      body,
+    });
   }
 
   async #view(op: 'get' | 'cancel', id: string): Promise<EventView> {
