@@ -96,7 +96,8 @@ export class Recovery {
   step(isOver: () => boolean): RecoveryResult | null {
     while (this.hasWork) {
       this.#applySome();
-      if (isOver()) return null;
+      // With nothing left to apply nobody would call again.
+      if (this.hasWork && isOver()) return null;
     }
     if (this.#last === null || this.#couriersOpen > 0 || this.#failure !== null) return null;
     if (this.state.lastSeq !== this.#last) {
