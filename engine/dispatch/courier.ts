@@ -32,6 +32,9 @@ export interface CourierParts {
   readonly send: (host: HostNumber, replies: readonly CourierReply[]) => void;
 }
 
+/** An attempt that waits for its moment looks at the clock this often: it may be set forward again meanwhile. */
+const clockLookMs = 1_000;
+
 interface RunningAttempt {
   readonly attempt: Attempt;
   /** Where the outcome goes; null: its host is gone and nobody has asked since. */
@@ -141,7 +144,9 @@ export class Courier {
   /** From the wait for its moment to its outcome; never rejects. */
   async #perform(running: RunningAttempt): Promise<DeliveryResult> {
     const { attempt } = running;
-    for (let earlyMs = this.#earlyMs(attempt); earlyMs > 0; earlyMs = this.#earlyMs(attempt)) await this.#waited(earlyMs);
+    for (let earlyMs = this.#earlyMs(attempt); earlyMs > 0; earlyMs = this.#earlyMs(attempt)) {
+      await this.#waited(Math.min(earlyMs, clockLookMs));
+    }
     const startedAtMs = this.#timing.wallMs();
     const startedMono = this.#timing.monoMs();
     const lagMs = startedAtMs - attempt.dueAtMs;
