@@ -32,6 +32,8 @@ export class History {
   readonly #moods: Moods;
   #climate: Climate = { commitFaultEvery: 0, openFaultEvery: 0 };
   #isPeaceful = false;
+  /** By how much the machine's clock was set, all in all. */
+  #steppedMs = 0;
 
   constructor({ seed, sabotage = {} }: HistoryOptions) {
     this.seed = seed;
@@ -86,6 +88,8 @@ export class History {
     this.#moods.allWell();
     if (!world.isUp) world.start();
     world.emptyDisk();
+    // What was accepted before the clock was set back is due when the clock is there again.
+    if (this.#steppedMs < 0) world.stepWall(-this.#steppedMs);
     const until = world.scheduler.now + settleMsMax;
     for (let waitMs = second; world.scheduler.now < until; waitMs = Math.min(waitMs * 2, hour)) {
       await world.scheduler.advance(waitMs);
@@ -138,7 +142,7 @@ export class History {
     else if (lot < 77) world.crash(random.pick(['power-loss', 'kill']));
     else if (lot < 79) world.crashHost(0);
     else if (lot < 81) world.crashCourier(random.below(world.options.couriers));
-    else if (lot < 84) world.stepWall(random.pick([1, -1]) * random.pick([10, 700, 30 * second, hour, 24 * hour]));
+    else if (lot < 84) this.#stepWall(random.pick([1, -1]) * random.pick([10, 700, 30 * second, hour, 24 * hour]));
     else if (lot < 87) this.#climate = { commitFaultEvery: random.pick([0, 2, 10]), openFaultEvery: random.pick([0, 0, 3]) };
     else if (lot < 89) random.next() < 0.5 ? world.fillDisk() : world.emptyDisk();
     else if (lot < 91) world.watch(random.next() < 0.7);
@@ -146,6 +150,11 @@ export class History {
     else if (lot < 94) world.drain(() => undefined);
     else if (lot < 95 && random.next() < 0.3) this.#damage();
     else for (let burst = random.below(12); burst > 0; burst--) this.#schedule();
+  }
+
+  #stepWall(byMs: number): void {
+    this.#steppedMs += byMs;
+    this.world.stepWall(byMs);
   }
 
   #schedule(): void {
