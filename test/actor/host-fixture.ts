@@ -64,6 +64,7 @@ export class TestHost {
   readonly #couriers: number;
   #lastRequest = 0;
   #asked: PartitionId[] = [];
+  #reopening: PartitionId[] = [];
 
   constructor({ partitions = [0], couriers = 1, logs, readAheadBytesMax = 64 * 1024 * 1024 }: TestHostParts = {}) {
     this.#couriers = couriers;
@@ -114,6 +115,9 @@ export class TestHost {
 
   /** Everything appended is durable, and the host hears of it. */
   commit(partition?: number): void {
+    const reopened = this.#reopening;
+    this.#reopening = [];
+    for (const number of reopened) this.host.fromWriter({ op: 'reopened', partition: number });
     for (const [number, disk] of this.#disks) {
       if ((partition !== undefined && partition !== number) || disk.appended.length === 0) continue;
       for (const record of disk.appended) disk.durable.push(record);
@@ -144,7 +148,7 @@ export class TestHost {
   settle(): void {
     for (let round = 0; round < 10_000; round++) {
       const waitMs = this.turn();
-      const quiet = this.questions.length === 0 && this.appended === 0 && waitMs !== 0 && this.#asked.length === 0;
+      const quiet = this.questions.length === 0 && this.appended === 0 && waitMs !== 0 && this.#asked.length + this.#reopening.length === 0;
       this.commit();
       this.read();
       if (quiet) return;
@@ -252,6 +256,7 @@ export class TestHost {
 
   #write(request: WriterRequest): void {
     this.writerRequests.push(request);
+    if (request.op === 'reopen') this.#reopening.push(request.partition);
     if (request.op !== 'append') return;
     for (const record of readBatch(request.batch)) {
       this.#disks.get(request.partition)!.appended.push({ ...record, event: record.event.slice(), body: record.body.slice() });

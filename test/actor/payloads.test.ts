@@ -34,11 +34,11 @@ function setup({ bytesMax = 1_000 } = {}) {
 const row = (value: number) => value as Handle;
 const bytes = (length: number) => new Uint8Array(length).fill(1);
 
-t.test('what is kept is a copy, and is given out once', async (t) => {
+t.test('what is kept does not hold on to the batch that it came in, and is given out once', async (t) => {
   const { payloads, budget } = setup();
-  const body = bytes(10);
-  payloads.keep(row(1), body);
-  body.fill(9);
+  const batch = bytes(100);
+  payloads.keep(row(1), batch.subarray(20, 30));
+  batch.fill(9);
   t.ok(payloads.has(row(1)));
   t.equal(budget.bytes, 10);
   t.same(payloads.take(row(1)), bytes(10));
@@ -73,16 +73,62 @@ t.test(
   },
 );
 
-t.test('a turn asks for its payloads together, in reads of bounded size', async (t) => {
+t.test('what is waited for is asked for at the end of the turn, in reads of bounded size', async (t) => {
   const { payloads, asked } = setup();
-  for (let handle = 0; handle < 600; handle++) payloads.readAhead(row(handle));
+  for (let handle = 0; handle < 300; handle++) payloads.read(row(handle));
   payloads.flush();
   t.same(
     asked.map((request) => request.seqs.length),
-    [256, 256, 88],
+    [128, 128, 44],
   );
   payloads.flush();
   t.equal(asked.length, 3);
+});
+
+t.test('one read ahead is under way at a time, the newest first, and what is waited for overtakes the rest', async (t) => {
+  const { payloads, asked, reads } = setup();
+  for (let handle = 0; handle < 300; handle++) payloads.readAhead(row(handle));
+  payloads.flush();
+  payloads.read(row(7));
+  payloads.flush();
+  t.same(
+    asked.map((request) => [request.seqs.length, request.seqs[0]]),
+    [
+      [128, 173],
+      [1, 8],
+    ],
+  );
+  reads.answered({ op: 'bodies', tag: asked[0]!.tag, bodies: asked[0]!.seqs.map(() => bytes(1)), damaged: [] });
+  payloads.readAhead(row(400));
+  payloads.flush();
+  t.equal(asked.length, 3);
+  t.equal(asked[2]!.seqs.at(-1), 401);
+});
+
+t.test('what found no room ahead is read ahead when there is room again', async (t) => {
+  const { payloads, asked } = setup({ bytesMax: 15 });
+  payloads.keep(row(1), bytes(20));
+  payloads.readAhead(row(2));
+  payloads.flush();
+  t.same(asked, []);
+  payloads.take(row(1));
+  payloads.flush();
+  t.same(
+    asked.map((request) => request.seqs),
+    [[3]],
+  );
+});
+
+t.test('what has finished or come meanwhile is not read ahead', async (t) => {
+  const { payloads, asked, seqs } = setup();
+  for (const handle of [1, 2, 3]) payloads.readAhead(row(handle));
+  seqs.set(1, 0);
+  payloads.keep(row(2), bytes(1));
+  payloads.flush();
+  t.same(
+    asked.map((request) => request.seqs),
+    [[4]],
+  );
 });
 
 t.test('a payload comes to the row that it was asked for', async (t) => {
