@@ -4,6 +4,10 @@
  * Filled in two ways: an event that is due within 2 s of its acceptance keeps the body that came in; for the others the
  * wheel calls one second ahead and the reader fetches it. Bounded in bytes over the whole host: what finds no room is
  * read when it has its slot.
+ *
+ * The reader answers in order, so a million reads ahead would be in the way of the one that a granted slot waits for. Each
+ * partition has one read ahead under way at a time; what waits behind it waits here. With 300,000 events due in one
+ * millisecond, and all that is wanted handed to the reader at once, other events started seconds late.
  */
 import type { Handle, PartitionId, Sequence } from '../kernel/brand.js';
 import type { Reads } from './reads.js';
@@ -45,15 +49,18 @@ export interface PayloadOwner {
   failed(detail: string): void;
 }
 
-/** Bodies in one read. */
-const bodiesPerRead = 256;
+/** Bodies in one read: about a millisecond of the reader. */
+const bodiesPerRead = 128;
 
 export class Payloads {
   readonly #owner: PayloadOwner;
   readonly #budget: PayloadBudget;
   readonly #bodies = new Map<Handle, Uint8Array>();
-  /** To be asked for at the end of the turn. */
+  /** Somebody waits: to be asked for at the end of the turn. */
   #wanted: Handle[] = [];
+  /** To be read ahead when the last read ahead has come. */
+  #ahead: Handle[] = [];
+  #isReadingAhead = false;
   /** Grows with `clear`: what was asked for before is not wanted any more. */
   #incarnation = 0;
 
@@ -66,10 +73,10 @@ export class Payloads {
     return this.#bodies.has(handle);
   }
 
-  /** Keeps a copy if there is room: a body is a view into a batch from another thread, which may go. */
+  /** Keeps it if there is room; as a copy if it is a small part of a batch from another thread, which may go. */
   keep(handle: Handle, body: Uint8Array): void {
     if (this.#budget.isSpent || this.#bodies.has(handle)) return;
-    this.#bodies.set(handle, body.slice());
+    this.#bodies.set(handle, 2 * body.length < body.buffer.byteLength ? body.slice() : body);
     this.#budget.take(body.length);
   }
 
@@ -82,9 +89,9 @@ export class Payloads {
     return body;
   }
 
-  /** Read it if there is room and it is not here. */
+  /** Read it when there is room, if it is not here. */
   readAhead(handle: Handle): void {
-    if (!this.#bodies.has(handle) && !this.#budget.isSpent) this.#wanted.push(handle);
+    if (!this.#bodies.has(handle)) this.#ahead.push(handle);
   }
 
   /** Read it: somebody waits. */
@@ -92,29 +99,48 @@ export class Payloads {
     this.#wanted.push(handle);
   }
 
-  /** Asks for what was wanted during the turn. */
+  /** End of a turn: asks for what is wanted. */
   flush(): void {
-    if (this.#wanted.length === 0) return;
-    const wanted = this.#wanted;
-    this.#wanted = [];
-    for (let at = 0; at < wanted.length; at += bodiesPerRead) this.#ask(wanted.slice(at, at + bodiesPerRead));
+    if (this.#wanted.length > 0) {
+      const wanted = this.#wanted;
+      this.#wanted = [];
+      for (let at = 0; at < wanted.length; at += bodiesPerRead) this.#ask(wanted.slice(at, at + bodiesPerRead), () => undefined);
+    }
+    this.#askAhead();
   }
 
   clear(): void {
     for (const body of this.#bodies.values()) this.#budget.giveBack(body.length);
     this.#bodies.clear();
     this.#wanted = [];
+    this.#ahead = [];
+    this.#isReadingAhead = false;
     this.#incarnation++;
   }
 
-  #ask(wanted: readonly Handle[]): void {
+  /**
+   * The newest first. When the reader keeps up there is no difference; when a flood has been called, what came after it is
+   * most likely not part of it, and still has its second.
+   */
+  #askAhead(): void {
+    while (this.#ahead.length > 0 && !this.#isReadingAhead && !this.#budget.isSpent) {
+      const handles = this.#ahead.splice(-bodiesPerRead).filter((handle) => !this.#bodies.has(handle));
+      this.#isReadingAhead = this.#ask(handles, () => {
+        this.#isReadingAhead = false;
+      });
+    }
+  }
+
+  /** False: there is nothing to read. */
+  #ask(wanted: readonly Handle[], done: () => void): boolean {
     const owner = this.#owner;
     const handles = wanted.filter((handle) => owner.acceptedSeq(handle) !== 0);
-    if (handles.length === 0) return;
+    if (handles.length === 0) return false;
     const seqs = handles.map((handle) => owner.acceptedSeq(handle));
     const incarnation = this.#incarnation;
     owner.reads.ask({ op: 'bodies', partition: owner.partition, seqs }, (reply) => {
       if (incarnation !== this.#incarnation) return;
+      done();
       if (reply.op === 'failed') {
         owner.failed(reply.detail);
       } else if (reply.op === 'bodies') {
@@ -126,5 +152,6 @@ export class Payloads {
         }
       }
     });
+    return true;
   }
 }
