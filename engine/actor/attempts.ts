@@ -118,7 +118,7 @@ export class Attempts {
     ledger.hold({ happen: (decidedAt) => timekeeper.armIfUnchanged(handle, decidedAt), voided: () => undefined });
   }
 
-  /** The courier of some origins died with all that it ran and had granted: these events wait for a slot once more. */
+  /** The courier of some origins died with all that it ran and had granted: it is these events' turn once more. */
   courierLost(isLost: (origin: string) => boolean): void {
     const { state, places, running } = this.#memory;
     for (let row = 0; row < state.columns.rows; row++) {
@@ -126,7 +126,7 @@ export class Attempts {
       const place = state.columns.isLive(handle) ? places.of(handle) : 'decided';
       if ((place !== 'running' && place !== 'loading') || !isLost(this.#memory.originOf(handle))) continue;
       running.delete(handle);
-      this.#parts.timekeeper.wait(handle);
+      this.#parts.timekeeper.arm(handle);
     }
   }
 }

@@ -68,8 +68,8 @@ export class PartitionLife {
     if (running === columns.attempts(handle) + (isDispatched ? 0 : 1)) {
       this.attempts.goesOn(handle);
     } else if (isDispatched) {
-      // Started before the crash, outcome unknown: the same attempt once more.
-      this.timekeeper.wait(handle);
+      // Started before the crash, outcome unknown: the same attempt once more; later, if the clock was set back meanwhile.
+      this.timekeeper.arm(handle);
     } else {
       if (this.memory.wasOverdue(handle)) this.memory.overdue++;
       this.timekeeper.arm(handle);

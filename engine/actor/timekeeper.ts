@@ -43,7 +43,7 @@ export class Timekeeper {
   arm(handle: Handle): void {
     const { columns } = this.#memory.state;
     const dueAtMs = columns.dueAtMs(handle);
-    const expiresAtMs = columns.expiresAtMs(handle);
+    const expiresAtMs = this.#expiryOf(handle);
     const isSoon = dueAtMs - this.#shared.ports.clock.wallMs() <= readAheadMs || this.#payloads.has(handle);
     const callAtMs = isSoon ? dueAtMs : dueAtMs - readAheadMs;
     this.#memory.places.put(handle, 'armed');
@@ -59,7 +59,7 @@ export class Timekeeper {
   timeHasCome(handle: Handle, tick: Tick): void {
     const { state, places } = this.#memory;
     const dueAtMs = state.columns.dueAtMs(handle);
-    const expiresAtMs = state.columns.expiresAtMs(handle);
+    const expiresAtMs = this.#expiryOf(handle);
     const startsTooLate = places.of(handle) === 'waiting' || dueAtMs > expiresAtMs;
     if (expiresAtMs !== 0 && (tick > expiresAtMs || (tick >= expiresAtMs && startsTooLate))) {
       this.withdraw(handle);
@@ -133,11 +133,16 @@ export class Timekeeper {
     else if (place === 'waiting') this.#armExpiry(handle);
   }
 
-  /** Of an event that waits for its slot. One whose attempt is made once more was started in time. */
+  /** Of an event that waits for its slot. */
   #armExpiry(handle: Handle): void {
+    const expiresAtMs = this.#expiryOf(handle);
+    if (expiresAtMs !== 0) this.#wheelIn(handle, expiresAtMs);
+  }
+
+  /** 0: never. An event whose attempt is made once more was started in time. */
+  #expiryOf(handle: Handle): number {
     const { columns } = this.#memory.state;
-    const expiresAtMs = columns.expiresAtMs(handle);
-    if (expiresAtMs !== 0 && columns.status(handle) !== 'DISPATCHED') this.#wheelIn(handle, expiresAtMs);
+    return columns.status(handle) === 'DISPATCHED' ? 0 : columns.expiresAtMs(handle);
   }
 
   #wheelIn(handle: Handle, atMs: number): void {
