@@ -61,7 +61,7 @@ function decideSchedule(
   }
   const asked = decodeSpec(command.body);
   const key = keyOf(asked);
-  const known = facts.find((fact) => sameKey(fact.key, key) && stillRemembered(fact, now));
+  const known = facts.find((fact) => sameKey(fact.key, key) && stillRemembered(fact, asked.createdAtMs));
   if (known === undefined) return accepted(state, command);
   const current = asItIsNow(state, known);
   // It finished while the facts were on their way: how it ended must be read first.
@@ -181,8 +181,8 @@ function asItIsNow(state: PartitionState, known: KnownEvent): Pick<KnownEvent, '
 }
 
 /** External ids are remembered as long as their event, idempotency keys for a day. */
-function stillRemembered(known: KnownEvent, now: WallMs): boolean {
-  return known.key?.kind === 'external' || now - known.createdAtMs < idempotencyKeyMs;
+function stillRemembered(known: KnownEvent, askedAtMs: WallMs): boolean {
+  return known.key?.kind === 'external' || askedAtMs - known.createdAtMs < idempotencyKeyMs;
 }
 
 function sameKey(one: EventKey | null, other: EventKey | null): boolean {

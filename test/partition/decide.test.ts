@@ -304,11 +304,10 @@ t.test('an idempotency key is forgotten after a day, an external id never', asyn
     [{ externalJobId: 'x' }, 'replayed'],
   ] as const) {
     const test = new TestPartition();
-    test.schedule(fields);
-    test.now += idempotencyKeyMs - 1;
-    t.equal(test.doWithFacts(schedule(fields)).answer?.op, 'replayed');
-    test.now += 1;
-    t.equal(test.doWithFacts(schedule(fields)).answer?.op, code);
+    const createdAtMs = (test.now + idempotencyKeyMs) as WallMs;
+    test.schedule({ ...fields, createdAtMs: test.now as WallMs });
+    t.equal(test.doWithFacts(schedule({ ...fields, createdAtMs: (createdAtMs - 1) as WallMs })).answer?.op, 'replayed');
+    t.equal(test.doWithFacts(schedule({ ...fields, createdAtMs })).answer?.op, code);
   }
 });
 
