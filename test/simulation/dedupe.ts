@@ -48,7 +48,7 @@ export class Dedupe implements Checker {
         if (key === null) continue;
         const name = `${key.kind} ${key.source} ${key.text}`;
         const first = firsts.get(name);
-        const isForgotten = key.kind === 'idempotency' && records[0]!.at - (first?.createdAtMs ?? 0) >= idempotencyKeyMs - 1;
+        const isForgotten = key.kind === 'idempotency' && spec.createdAtMs - (first?.createdAtMs ?? 0) >= idempotencyKeyMs;
         if (first !== undefined && !isForgotten) {
           throw new BrokenPromise(this.name, `${name} has two events in partition ${partition}: ${first.event} and ${event}`);
         }

@@ -68,7 +68,10 @@ export class NoLoss implements Checker {
         const firstDueAtMs = Math.max(spec?.scheduledAtMs ?? 0, records[0]!.at);
         const dueAtMs = retrying === undefined ? firstDueAtMs : decodeOutcome(retrying.body).nextAttemptAtMs;
         if (dueAtMs !== null && dueAtMs > wall) return;
-        this.#complain(asked, `is left behind in ${records.length} records, the newest of kind ${newest.kind}; due at ${dueAtMs}`);
+        this.#complain(
+          asked,
+          `is left behind in ${records.length} records, the newest of kind ${newest.kind}; due at ${dueAtMs}`,
+        );
       }
     }
   }
