@@ -3,8 +3,10 @@
  *
  * Messages are taken in as they come and change nothing but queues; the work is done in turns, one at the end of each pass
  * of the event loop in which a message came, so that all that arrived together is decided, written and answered together.
- * Between turns a timer waits for the next deadline. It may come up to a millisecond early, since the event loop counts
- * whole milliseconds; the wheel, which looks at the clock itself, then asks for another millisecond.
+ * Between turns a timer waits for the next deadline. The event loop counts whole milliseconds, so a timer cannot hit one: it
+ * is set to come early, and the rest, a millisecond or two, is slept away in the thread itself, in naps between which
+ * messages are taken in. (Timers alone: 0.6 ms late at the median. Looking at the clock without a nap: a busy core whenever
+ * something is due in the next millisecond.)
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { CourierReply } from '../dispatch/protocol.js';
@@ -154,8 +156,13 @@ class HostThread {
     this.#timer = null;
     const waitMs = this.#host.turn();
     this.#sendGathered();
-    if (waitMs === 0) this.#turnSoon();
-    else if (waitMs !== null) this.#timer = setTimeout(() => this.#turn(), Math.min(Math.floor(waitMs), timerMsMax));
+    if (waitMs === null) return;
+    if (waitMs >= timedWaitMsMin) {
+      this.#timer = setTimeout(() => this.#turn(), Math.min(Math.floor(waitMs) - timerLateMs, timerMsMax));
+    } else {
+      if (waitMs > 0) Atomics.wait(neverWoken, 0, 0, Math.min(waitMs, napMs));
+      this.#turnSoon();
+    }
   }
 
   #sendGathered(): void {
@@ -200,8 +207,15 @@ class HostThread {
   }
 }
 
-/** `setTimeout` turns anything above 2^31 - 1 ms into 1 ms. */
+/** `setTimeout` turns anything above 2^31 - 1 ms into 1 ms, ... */
 const timerMsMax = 2 ** 31 - 1;
+/** ... and comes up to a millisecond late, ... */
+const timerLateMs = 1;
+/** ... so that it is of no use for less than this. */
+const timedWaitMsMin = 2;
+/** How much later a message is seen that comes during a nap. A shorter one costs more turns: this one 5 % of a core at worst. */
+const napMs = 0.25;
+const neverWoken = new Int32Array(new SharedArrayBuffer(4));
 
 /** LOCAL handlers are on the main thread; the origins of the others are spread over the courier threads. */
 export function courierOf(origin: string, couriers: number): number {
