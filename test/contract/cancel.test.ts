@@ -4,12 +4,14 @@ import { pause, until } from '../support/deadline.js';
 import { startReceiver } from '../support/receiver.js';
 import { startServer } from '../support/server.js';
 
-const { client } = await startServer(t);
+const server = await startServer(t);
+const { client } = server;
 const receiver = await startReceiver(t);
+await server.ready();
 
 t.test('a scheduled event is cancelled by either call, again without harm, and never comes', async (t) => {
   for (const cancel of [client.cancel.bind(client), (id: string) => client.delete(`/api/v1/events/${id}`)]) {
-    const { body } = await client.schedule({ destination: `${receiver.url}/cancelled`, delay_ms: 300 });
+    const { body } = await client.schedule({ destination: `${receiver.url}/cancelled`, delay_ms: 1_500 });
     const first = await cancel(body.id);
     t.equal(first.status, 200);
     t.equal(first.headers['etag'], '"2"');
@@ -30,7 +32,7 @@ t.test('a scheduled event is cancelled by either call, again without harm, and n
       ['SCHEDULED', 'CANCELLED'],
     );
   }
-  await pause(500);
+  await pause(1_700);
   t.same(receiver.at('/cancelled'), []);
 });
 
@@ -38,18 +40,18 @@ t.test('between two attempts it can be cancelled, and none follows', async (t) =
   receiver.answer('/fails', { status: 500 });
   const { body } = await client.schedule({
     destination: `${receiver.url}/fails`,
-    retry: { strategy: 'fixed', initial_ms: 600, max_ms: 600, jitter: 'none' },
+    retry: { strategy: 'fixed', initial_ms: 1_500, max_ms: 1_500, jitter: 'none' },
   });
   await until('it is retrying', async () => (await client.event(body.id)).body.status === 'RETRYING');
   const { status, body: cancelled } = await client.cancel(body.id);
   t.equal(status, 200);
   t.match(cancelled, { status: 'CANCELLED', attempts: 1, last_status_code: 500 });
-  await pause(900);
+  await pause(1_700);
   t.equal(receiver.at('/fails').length, 1);
 });
 
 t.test('a running attempt is in flight, a finished event is finished', async (t) => {
-  receiver.answer('/slow', { delayMs: 500 });
+  receiver.answer('/slow', { delayMs: 1_500 });
   const { body } = await client.schedule({ destination: `${receiver.url}/slow` });
   await receiver.until('/slow', 1);
   const running = await client.cancel(body.id);

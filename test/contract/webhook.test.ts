@@ -7,8 +7,10 @@ import { startReceiver } from '../support/receiver.js';
 import { startServer } from '../support/server.js';
 
 const secrets = [1, 2].map((fill) => `whsec_${Buffer.alloc(24, fill).toString('base64')}`);
-const { client } = await startServer(t, { env: { ESCAPEMENT_WEBHOOK_SECRET: secrets.join(',') } });
+const server = await startServer(t, { env: { ESCAPEMENT_WEBHOOK_SECRET: secrets.join(',') } });
+const { client } = server;
 const receiver = await startReceiver(t);
+await server.ready();
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const soon = { strategy: 'fixed', initial_ms: 30, max_ms: 30, jitter: 'none' };
 
@@ -193,7 +195,7 @@ t.test('what could not be started in time is EXPIRED and never comes', async (t)
   const retrying = await client.schedule({
     destination: `${receiver.url}/retry-expires`,
     retry: { ...soon, initial_ms: 60_000, max_ms: 60_000 },
-    expires_at: new Date(before + 600).toISOString(),
+    expires_at: new Date(before + 1_500).toISOString(),
   });
   const event = await ended(scheduled.body.id, 'EXPIRED');
   t.match(event, { version: 2, attempts: 0, next_attempt_at: null, finished_at: String });

@@ -13,9 +13,8 @@ import { pause, until } from '../support/deadline.js';
 import { type Receiver, startReceiver } from '../support/receiver.js';
 import { Server, temporaryDir } from '../support/server.js';
 
-t.setTimeout(60_000);
-
 const MiB = 1024 * 1024;
+const timeout = 60_000;
 const diskMiB = 64;
 const fillerMiB = 28;
 /** Free space is looked at once a second: what comes in one must not take all that the watermark keeps. */
@@ -93,61 +92,67 @@ function large(n: number): Record<string, unknown> {
   return { external_job_id: `job-${n}`, destination: 'http://127.0.0.1:1/', scheduled_at: '2030-01-01T00:00:00Z', payload };
 }
 
+t.setTimeout(timeout);
+
 const skip = canMount() ? false : 'no small file system can be mounted here';
 
 for (const [title, freeMiBMin] of [
   ['below the watermark', 24],
   ['when a commit finds no room', 0],
 ] as const) {
-  t.test(`${title} new work is refused, cancels and deliveries go on, and room brings everything back`, { skip }, async (t) => {
-    const { disk, server, receiver } = await setup(t, freeMiBMin);
-    const due = await server.client.schedule({ destination: `${receiver.url}/due`, delay_ms: 4_000, payload: { kept: true } });
-    const { accepted, refusedJob, status, code } = await fill(server);
-    t.comment(`${accepted.length} events fitted`);
-    t.ok(accepted.length > 20, 'it was not full from the start');
-    t.equal(status, 507);
-    t.equal(code, 'disk-full');
-    const again = await until('refusing is steady', async () => {
-      const answer = await server.client.schedule({ destination: receiver.url });
-      return answer.status === 507 && answer;
-    });
-    t.ok(Number(again.headers['retry-after']) > 0, 'with Retry-After');
-    const health = await server.client.get<{ status: string; components: { name: string; status: string; detail: string }[] }>(
-      '/health',
-    );
-    t.match(
-      health.body.components.find(({ name }) => name === 'disk'),
-      { status: 'degraded', detail: /full/ },
-    );
-    const cancelled = await until('a cancel is taken', async () => {
-      const answer = await server.client.cancel(accepted[0]!);
-      return answer.status === 200 && answer;
-    });
-    t.equal(cancelled.body.status, 'CANCELLED');
-    const dueDelivered = async (): Promise<void> => {
-      const [arrival] = await receiver.until('/due', 1);
-      t.equal(arrival!.id, due.body.id);
-      await until('it is recorded', async () => (await server.client.event(due.body.id)).body.status === 'DELIVERED');
-    };
-    // Without a watermark the ballast may be used up at once, and then nothing is started until there is room.
-    if (freeMiBMin > 0) await dueDelivered();
+  t.test(
+    `${title} new work is refused, cancels and deliveries go on, and room brings everything back`,
+    { skip, timeout },
+    async (t) => {
+      const { disk, server, receiver } = await setup(t, freeMiBMin);
+      const due = await server.client.schedule({ destination: `${receiver.url}/due`, delay_ms: 4_000, payload: { kept: true } });
+      const { accepted, refusedJob, status, code } = await fill(server);
+      t.comment(`${accepted.length} events fitted`);
+      t.ok(accepted.length > 20, 'it was not full from the start');
+      t.equal(status, 507);
+      t.equal(code, 'disk-full');
+      const again = await until('refusing is steady', async () => {
+        const answer = await server.client.schedule({ destination: receiver.url });
+        return answer.status === 507 && answer;
+      });
+      t.ok(Number(again.headers['retry-after']) > 0, 'with Retry-After');
+      const health = await server.client.get<{ status: string; components: { name: string; status: string; detail: string }[] }>(
+        '/health',
+      );
+      t.match(
+        health.body.components.find(({ name }) => name === 'disk'),
+        { status: 'degraded', detail: /full/ },
+      );
+      const cancelled = await until('a cancel is taken', async () => {
+        const answer = await server.client.cancel(accepted[0]!);
+        return answer.status === 200 && answer;
+      });
+      t.equal(cancelled.body.status, 'CANCELLED');
+      const dueDelivered = async (): Promise<void> => {
+        const [arrival] = await receiver.until('/due', 1);
+        t.equal(arrival!.id, due.body.id);
+        await until('it is recorded', async () => (await server.client.event(due.body.id)).body.status === 'DELIVERED');
+      };
+      // Without a watermark the ballast may be used up at once, and then nothing is started until there is room.
+      if (freeMiBMin > 0) await dueDelivered();
 
-    disk.giveBack();
-    const job = await until('accepting goes on by itself', async () => {
-      const answer = await server.client.schedule(large(Number(refusedJob.slice('job-'.length))));
-      return answer.status < 300 && answer;
-    });
-    t.equal(job.status, 201, 'what was refused had left nothing behind');
+      disk.giveBack();
+      const job = await until('accepting goes on by itself', async () => {
+        const answer = await server.client.schedule(large(Number(refusedJob.slice('job-'.length))));
+        return answer.status < 300 && answer;
+      });
+      t.equal(job.status, 201, 'what was refused had left nothing behind');
 
-    if (freeMiBMin === 0) await dueDelivered();
+      if (freeMiBMin === 0) await dueDelivered();
 
-    await server.kill();
-    await server.restart();
-    await server.ready();
-    for (const id of [...accepted.slice(1), job.body.id]) {
-      const { status: found, body } = await server.client.event(id);
-      if (found !== 200 || body.status !== 'SCHEDULED' || body.payload !== payload) t.fail(`${id} is ${found} ${body.status}`);
-    }
-    t.equal((await server.client.event(cancelled.body.id)).body.status, 'CANCELLED');
-  });
+      await server.kill();
+      await server.restart();
+      await server.ready();
+      for (const id of [...accepted.slice(1), job.body.id]) {
+        const { status: found, body } = await server.client.event(id);
+        if (found !== 200 || body.status !== 'SCHEDULED' || body.payload !== payload) t.fail(`${id} is ${found} ${body.status}`);
+      }
+      t.equal((await server.client.event(cancelled.body.id)).body.status, 'CANCELLED');
+    },
+  );
 }

@@ -8,7 +8,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { exitOnSignals } from '../support/process.js';
 import { torture } from './torture.js';
 
 const violationsShown = 20;
@@ -25,7 +24,6 @@ const rounds = Number(values.rounds);
 const seed = Number(values.seed);
 const endAtMs = Date.now() + Number(values.minutes) * 60_000;
 
-exitOnSignals();
 const dataDir = mkdtempSync(join(tmpdir(), 'escapement-torture-'));
 console.log(`seed ${seed}, data in ${dataDir}`);
 const { violations, figures } = await torture({

@@ -4,24 +4,26 @@ import { pause, until, within } from '../support/deadline.js';
 import { startReceiver } from '../support/receiver.js';
 import { startServer } from '../support/server.js';
 
-t.setTimeout(60_000);
-/** The hanging attempt takes its ten seconds, so the others are tried meanwhile. */
-t.jobs = 4;
-
 /** What the contract allows for attempts in flight, and what closing may take on a busy machine. */
 const drainMs = 10_000;
 const closingMsMax = 4_000;
 const sameSignalMs = 500;
+const timeout = 60_000;
+
+t.setTimeout(timeout);
+/** The hanging attempt takes its ten seconds, so the others are tried meanwhile. */
+t.jobs = 4;
 
 t.test(
   'attempts in flight at SIGTERM finish and are recorded; nothing new is taken or started',
-  { buffered: true },
+  { buffered: true, timeout },
   async (t) => {
     const receiver = await startReceiver(t);
     const server = await startServer(t);
-    receiver.answer('/slow', { delayMs: 1_500 });
+    await server.ready();
+    receiver.answer('/slow', { delayMs: 3_000 });
     const inFlight = await server.client.schedule({ destination: `${receiver.url}/slow` });
-    const later = await server.client.schedule({ destination: `${receiver.url}/later`, delay_ms: 700 });
+    const later = await server.client.schedule({ destination: `${receiver.url}/later`, delay_ms: 2_000 });
     await receiver.until('/slow', 1);
     const { exited } = server.program;
     server.signal('SIGTERM');
@@ -45,7 +47,7 @@ t.test(
 
 t.test(
   'an attempt that hangs is given up after ten seconds and made again under the same number',
-  { buffered: true },
+  { buffered: true, timeout },
   async (t) => {
     const receiver = await startReceiver(t);
     const server = await startServer(t);
@@ -70,7 +72,7 @@ t.test(
   },
 );
 
-t.test('a second signal does not wait', { buffered: true }, async (t) => {
+t.test('a second signal does not wait', { buffered: true, timeout }, async (t) => {
   const receiver = await startReceiver(t);
   const server = await startServer(t);
   receiver.answer('/hang', { hang: true });
@@ -87,7 +89,7 @@ t.test('a second signal does not wait', { buffered: true }, async (t) => {
   t.ok(performance.now() - startedAt < drainMs / 2);
 });
 
-t.test('Ctrl-C on an idle server ends it at once with exit code 0', { buffered: true }, async (t) => {
+t.test('Ctrl-C on an idle server ends it at once with exit code 0', { buffered: true, timeout }, async (t) => {
   const server = await startServer(t);
   server.signal('SIGINT');
   const { code } = await within('the server ends', server.program.exited, 5_000);

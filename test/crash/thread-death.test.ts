@@ -4,15 +4,16 @@ import { pause, until } from '../support/deadline.js';
 import { startReceiver } from '../support/receiver.js';
 import { startServer } from '../support/server.js';
 
-t.setTimeout(60_000);
-
+const timeout = 60_000;
 const hosts = 2;
 /** Of each host three threads, and one courier. */
 const threads = 3 * hosts + 1;
 const postEveryMs = 8;
 const aheadMsMax = 800;
 
-t.test('every thread throws once under load; no acknowledged event is lost and each is delivered', async (t) => {
+t.setTimeout(timeout);
+
+t.test('every thread throws once under load; no acknowledged event is lost and each is delivered', { timeout }, async (t) => {
   const receiver = await startReceiver(t);
   const server = await startServer(t, {
     env: { ESCAPEMENT_PARTITIONS: String(hosts), ESCAPEMENT_ACTOR_THREADS: String(hosts) },

@@ -4,9 +4,13 @@ import { torture } from './torture.js';
 
 /** Two or three seconds each with the restart. */
 const rounds = 20;
+const timeout = 110_000;
+
+t.setTimeout(timeout);
 
 t.test(
   'nothing acknowledged is lost, early, doubled or delivered after its cancel when the process is killed under load',
+  { timeout },
   async (t) => {
     const seed = Date.now() % 1_000_000;
     const { violations, figures } = await torture({

@@ -24,13 +24,18 @@ export interface Exit {
 }
 
 const living = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of living) child.kill('SIGKILL');
-});
 
-/** For programs of ours that are no tests: a signal must not leave children behind. Node exits without `exit` handlers then. */
-export function exitOnSignals(): void {
-  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
+function killAll(): void {
+  for (const child of living) child.kill('SIGKILL');
+}
+
+process.on('exit', killAll);
+// Node runs no `exit` handlers when one of these ends it; SIGALRM is how tap ends a file that takes too long.
+for (const signal of ['SIGALRM', 'SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    killAll();
+    process.kill(process.pid, signal);
+  });
 }
 
 export class Program {
