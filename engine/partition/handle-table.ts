@@ -11,12 +11,14 @@ import type { Handle } from '../kernel/brand.js';
 
 const shardBits = 10;
 const firstCapacity = 8;
+/** Of every shard that is empty: a thousand arrays for each table cost more than most tables ever hold. */
+const noEntries = new Int32Array(0);
 /** Spreads a poor hash (Knuth's multiplicative method): the top bits choose the shard, the low bits the place. */
 const spread = (hash: number) => Math.imul(hash, 0x9e3779b1) >>> 0;
 
 export class HandleTable {
   /** Handle + 1; 0 is an empty place. */
-  readonly #shards: Int32Array[] = Array.from({ length: 1 << shardBits }, () => new Int32Array(0));
+  readonly #shards: Int32Array[] = new Array<Int32Array>(1 << shardBits).fill(noEntries);
   readonly #counts = new Int32Array(1 << shardBits);
   readonly #hashOf: (handle: Handle) => number;
   #size = 0;
