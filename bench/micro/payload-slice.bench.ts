@@ -1,0 +1,89 @@
+/**
+ * What does it cost to carry a payload as the bytes that came, instead of as a value?
+ *
+ * Payloads per second of one thread, from a body as it lies in the log to the bytes that a webhook sends: as a view into the body,
+ * as a copy of it, and by way of a JavaScript value (parsed when it comes in, written when it goes out), which would also lose
+ * digits of big numbers, key order and white space. A view should cost no more than 1 us whatever the size; the value at 64 KiB
+ * costs a thousand times that, and would be most of what the gateway does.
+ *
+ *   node build/bench/micro/payload-slice.bench.js
+ */
+import { pathToFileURL } from 'node:url';
+import { defaultRetry, type EventSpec } from '../../engine/event/spec.js';
+import { encodeSpec, SpecHead } from '../../engine/event/spec-codec.js';
+import type { WallMs } from '../../engine/kernel/brand.js';
+import { perSecond } from '../lib/rate.js';
+
+const sizes = { '200 B': 200, '4 KiB': 4_096, '64 KiB': 65_536 } as const;
+
+export interface PayloadResult {
+  readonly payload: string;
+  readonly viewsPerSecond: number;
+  readonly copiesPerSecond: number;
+  readonly valuesPerSecond: number;
+}
+
+export function run({ size }: { readonly size: number }): PayloadResult[] {
+  return Object.entries(sizes).map(([payload, bytes]) => {
+    const body = encodeSpec(specWith(jsonOf(bytes)), null);
+    const payloadAt = body.length - jsonOf(bytes).length;
+    const head = new SpecHead();
+    let sum = 0;
+    const times = (count: number, work: () => Uint8Array) =>
+      perSecond(count, () => {
+        for (let at = 0; at < count; at++) sum += work().length;
+      });
+    // Enough of each to be measured, few enough to be quick.
+    const few = Math.max(1, Math.ceil((size * 200) / bytes));
+    const result = {
+      payload,
+      viewsPerSecond: times(size, () => head.at(body) && body.subarray(payloadAt)),
+      copiesPerSecond: times(few, () => body.slice(payloadAt)),
+      valuesPerSecond: times(few, () =>
+        Buffer.from(
+          JSON.stringify(JSON.parse(Buffer.from(body.buffer, body.byteOffset + payloadAt, body.length - payloadAt).toString())),
+        ),
+      ),
+    };
+    if (sum === 0) throw new Error('nothing was carried');
+    return result;
+  });
+}
+
+/** A list of small objects, of about so many bytes. */
+function jsonOf(bytes: number): Buffer {
+  const line = { sku: 'A-1234567', quantity: 3, price: 19.95 };
+  const lineBytes = JSON.stringify(line).length + 1;
+  return Buffer.from(JSON.stringify(Array.from({ length: Math.ceil(bytes / lineBytes) }, () => line)));
+}
+
+function specWith(payload: Buffer): EventSpec {
+  const now = 1_763_632_800_000 as WallMs;
+  return {
+    externalJobId: null,
+    source: 'default',
+    type: null,
+    description: null,
+    scheduledAtMs: now,
+    delayMs: null,
+    deliveryType: 'HTTP',
+    destination: 'https://example.org/hook',
+    method: 'POST',
+    headers: [],
+    payload,
+    priority: 5,
+    maxRetries: 3,
+    retry: defaultRetry,
+    timeoutMs: 30_000,
+    expiresAtMs: null,
+    tags: [],
+    idempotencyKey: null,
+    traceparent: null,
+    createdAtMs: now,
+  };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  run({ size: 10_000 });
+  console.table(run({ size: 200_000 }));
+}
