@@ -148,7 +148,8 @@ export class TestHost {
   settle(): void {
     for (let round = 0; round < 10_000; round++) {
       const waitMs = this.turn();
-      const quiet = this.questions.length === 0 && this.appended === 0 && waitMs !== 0 && this.#asked.length + this.#reopening.length === 0;
+      const quiet =
+        this.questions.length === 0 && this.appended === 0 && waitMs !== 0 && this.#asked.length + this.#reopening.length === 0;
       this.commit();
       this.read();
       if (quiet) return;
