@@ -10,12 +10,13 @@ import type { CourierThreadData, CourierThreadOptions } from './dispatch/courier
 import { LocalDeliverer, type LocalHandler } from './dispatch/local-deliverer.js';
 import type { CourierControl, CourierNotice } from './dispatch/protocol.js';
 import { SystemTiming } from './dispatch/timing.js';
+import { settlesWithin } from './kernel/deadline.js';
 import { localConcurrency } from './kernel/limits.js';
-import type { ThreadPool } from './kernel/thread-pool.js';
+import type { LongTasks } from './kernel/thread-pool.js';
 
 export interface CourierCrewParts {
   readonly threads: number;
-  readonly pool: ThreadPool;
+  readonly tasks: LongTasks;
   readonly options: CourierThreadOptions;
   readonly handlers: Readonly<Record<string, LocalHandler>>;
   notice(courier: number, notice: CourierNotice): void;
@@ -29,10 +30,10 @@ class CourierThread {
   readonly control: MessagePort;
   readonly ended: Promise<void>;
 
-  constructor({ pool, options }: CourierCrewParts) {
+  constructor({ tasks, options }: CourierCrewParts) {
     const channel = new MessageChannel();
     this.control = channel.port1;
-    this.ended = pool.run<CourierThreadData>({
+    this.ended = tasks.run<CourierThreadData>({
       module: new URL('./dispatch/courier-thread.js', import.meta.url),
       name: 'runCourierThread',
       data: { options, workerPort: channel.port2 },
@@ -89,7 +90,7 @@ export class CourierCrew {
       if (open === 0) resolve();
     });
     for (const thread of this.#threads) thread.tell({ op: 'drain', drainMs });
-    await Promise.all([this.#local.drain(drainMs), threads]);
+    await Promise.all([this.#local.drain(drainMs), settlesWithin(drainMs, threads)]);
   }
 
   async close(): Promise<void> {

@@ -33,8 +33,9 @@ import {
   segmentBytesMax,
 } from './kernel/limits.js';
 import { SystemClock } from './kernel/clock.js';
+import { settlesWithin } from './kernel/deadline.js';
 import { decodeMessages } from './kernel/message-codec.js';
-import { ThreadPool } from './kernel/thread-pool.js';
+import { LongTasks, ShortTasks } from './kernel/thread-pool.js';
 import { version } from './kernel/version.js';
 import { type DataDir, openDataDir } from './log/data-dir.js';
 import type { IndexReply, IndexRequest, IndexTask, LogOptions } from './log/protocol.js';
@@ -74,6 +75,8 @@ export interface EngineOptions {
 const hostsPerCourier = 4;
 const sampleEveryMs = 1_000;
 const refreshCursorsEveryMs = 5_000;
+/** Closing takes milliseconds, or a last checkpoint. Longer than this, a thread hangs. */
+const closeMsMax = 5_000;
 /** A group that dies again at once would spin; it is started anew after this long. */
 const restartWaitMs = 250;
 
@@ -81,8 +84,8 @@ export class NodeEngine implements Engine {
   readonly #options: EngineOptions;
   readonly #logger: Logger;
   readonly #dataDir: DataDir;
-  readonly #threads: ThreadPool;
-  readonly #shortTasks = new ThreadPool({ threads: 1, keepAlive: false });
+  readonly #longTasks = new LongTasks();
+  readonly #shortTasks = new ShortTasks({ threads: 1 });
   readonly #egress: EgressPolicy;
   readonly #crew: CourierCrew;
   readonly #groups: readonly HostGroup[];
@@ -108,7 +111,6 @@ export class NodeEngine implements Engine {
     this.#egress = createEgressPolicy({ mode: config.egress, allow: parseEgressAllow(config.egressAllow.join(',')) });
     this.#dataDir = openDataDir({ dataDir: config.dataDir, partitions });
     const courierThreads = Math.max(1, Math.floor(actorThreads / hostsPerCourier));
-    this.#threads = new ThreadPool({ threads: 3 * actorThreads + courierThreads, keepAlive: true });
     this.#health = new HealthBoard(partitions);
     this.#metrics = new Metrics({ board: this.#board, version });
     this.#hub = new StatusHub({
@@ -119,7 +121,7 @@ export class NodeEngine implements Engine {
     });
     this.#crew = new CourierCrew({
       threads: courierThreads,
-      pool: this.#threads,
+      tasks: this.#longTasks,
       handlers: options.deliver ?? {},
       options: {
         originConcurrency: config.originConcurrency,
@@ -208,11 +210,11 @@ export class NodeEngine implements Engine {
     for (const host of this.#links.keys()) this.#drainHost(host);
     await this.#crew.drain(drainMsMax);
     await drained;
-    await Promise.all(this.#groups.map((group) => group.close()));
-    await this.#crew.close();
+    const closed = Promise.all([...this.#groups.map((group) => group.close()), this.#crew.close()]);
+    if (!(await settlesWithin(closeMsMax, closed))) this.#logger.error({ closeMsMax }, 'a thread does not end and is terminated');
     for (const interval of this.#intervals) clearInterval(interval);
     this.#loopDelay.stop();
-    await Promise.all([this.#threads.close(), this.#shortTasks.close()]);
+    await Promise.all([this.#longTasks.close(), this.#shortTasks.close()]);
     this.#dataDir.close();
   }
 
@@ -251,7 +253,7 @@ export class NodeEngine implements Engine {
     const own = this.#partitionsOf(host);
     return new HostGroup({
       number: host,
-      pool: this.#threads,
+      tasks: this.#longTasks,
       options: { partitions: own, readAheadBytesMax },
       log: {
         dataDir: config.dataDir,

@@ -12,14 +12,14 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { HostThreadData } from './actor/host-thread.js';
 import type { HostMail, HostOrder } from './actor/mail.js';
 import type { HostOptions } from './actor/host-ports.js';
-import type { ThreadPool } from './kernel/thread-pool.js';
+import type { LongTasks } from './kernel/thread-pool.js';
 import type { IndexReply, IndexRequest, LogOptions } from './log/protocol.js';
 import type { ReaderThreadData } from './log/reader-thread.js';
 import type { WriterThreadData } from './log/writer-thread.js';
 
 export interface HostGroupParts {
   readonly number: number;
-  readonly pool: ThreadPool;
+  readonly tasks: LongTasks;
   readonly options: HostOptions;
   readonly log: LogOptions;
   /** A port to each courier for a host that is about to start. */
@@ -46,7 +46,7 @@ export class HostGroup {
   }
 
   start(): void {
-    const { pool, options, log } = this.#parts;
+    const { tasks: longTasks, options, log } = this.#parts;
     const main = new MessageChannel();
     const writer = new MessageChannel();
     const reader = new MessageChannel();
@@ -59,19 +59,19 @@ export class HostGroup {
       void this.#parts.index(request).then((reply) => indexing.port1.postMessage(reply));
     });
     const tasks = [
-      pool.run<HostThreadData>({
+      longTasks.run<HostThreadData>({
         module: new URL('./actor/host-thread.js', import.meta.url),
         name: 'actorHost',
         data: { options, main: main.port2, writer: writer.port1, reader: reader.port1, couriers },
         transfer: [main.port2, writer.port1, reader.port1, ...couriers],
       }),
-      pool.run<WriterThreadData>({
+      longTasks.run<WriterThreadData>({
         module: new URL('./log/writer-thread.js', import.meta.url),
         name: 'logWriter',
         data: { port: writer.port2, link: link.port1, options: log },
         transfer: [writer.port2, link.port1],
       }),
-      pool.run<ReaderThreadData>({
+      longTasks.run<ReaderThreadData>({
         module: new URL('./log/reader-thread.js', import.meta.url),
         name: 'logReader',
         data: { port: reader.port2, link: link.port2, pool: indexing.port2, options: log },

@@ -1,9 +1,10 @@
 /**
  * Worker threads: the door to piscina.
  *
- * Actor hosts, log writers, readers and couriers are long-lived tasks, one to a thread; short tasks (building an index) have
- * a pool of their own. A thread that dies rejects its task, and the pool brings a fresh one. Waiting in Atomics is off: a
- * thread that sleeps in it runs no timers.
+ * Actor hosts, log writers, readers and couriers are long-lived tasks, each with a pool of one thread: whoever starts one again
+ * after its thread died gets a fresh pool. (In a pool of several, a thread that dies while it is still starting is not
+ * replaced, and its task would wait for ever.) Short tasks, such as building an index, share a pool whose threads come with
+ * work and go when idle. Waiting in Atomics is off: a thread that sleeps in it runs no timers.
  */
 import type { Transferable } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -17,29 +18,54 @@ export interface ThreadTask<Data> {
   readonly transfer: readonly Transferable[];
 }
 
-export class ThreadPool {
-  readonly #piscina: Piscina;
+/** Short tasks go, a thread stays for a moment in case another comes. */
+const idleMs = 10_000;
 
-  /** `keepAlive`: all threads from the start and for ever; otherwise they come with work and go when idle. */
-  constructor({ threads, keepAlive }: { readonly threads: number; readonly keepAlive: boolean }) {
-    this.#piscina = new Piscina({
-      minThreads: keepAlive ? threads : 0,
-      maxThreads: threads,
-      ...(keepAlive ? { idleTimeout: Number.POSITIVE_INFINITY } : { idleTimeout: 10_000 }),
-      atomics: 'disabled',
-      concurrentTasksPerWorker: 1,
-    });
-    // A thread that dies is reported by the rejection of its task as well.
-    this.#piscina.on('error', () => undefined);
+export class LongTasks {
+  readonly #pools = new Set<Piscina>();
+
+  /** Settles when the task does; rejects when its thread dies, at whatever moment. */
+  async run<Data>(task: ThreadTask<Data>): Promise<void> {
+    const pool = new Piscina({ minThreads: 1, maxThreads: 1, idleTimeout: Number.POSITIVE_INFINITY, ...common });
+    this.#pools.add(pool);
+    try {
+      // A thread that dies before it has taken the task says so by an event alone.
+      await new Promise<void>((resolve, reject) => {
+        pool.on('error', reject);
+        post(pool, task).then(resolve, reject);
+      });
+    } finally {
+      this.#pools.delete(pool);
+      await pool.destroy();
+    }
   }
 
-  /** Settles when the task does; rejects when its thread dies. */
-  run<Data>({ module, name, data, transfer }: ThreadTask<Data>): Promise<void> {
-    return this.#piscina.run(data, { filename: module.href, name, transferList: [...transfer] as never }) as Promise<void>;
-  }
-
-  /** Ends all threads, whatever they are doing. */
+  /** Ends all of them, whatever they are doing. */
   async close(): Promise<void> {
-    await this.#piscina.destroy();
+    await Promise.all([...this.#pools].map((pool) => pool.destroy()));
   }
+}
+
+export class ShortTasks {
+  readonly #pool: Piscina;
+
+  constructor({ threads }: { readonly threads: number }) {
+    this.#pool = new Piscina({ minThreads: 0, maxThreads: threads, idleTimeout: idleMs, ...common });
+    // A thread that dies is reported by the rejection of its task.
+    this.#pool.on('error', () => undefined);
+  }
+
+  run<Data>(task: ThreadTask<Data>): Promise<void> {
+    return post(this.#pool, task);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+const common = { atomics: 'disabled', concurrentTasksPerWorker: 1 } as const;
+
+function post<Data>(pool: Piscina, { module, name, data, transfer }: ThreadTask<Data>): Promise<void> {
+  return pool.run(data, { filename: module.href, name, transferList: [...transfer] as never }) as Promise<void>;
 }
