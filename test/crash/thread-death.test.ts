@@ -13,7 +13,7 @@ const aheadMsMax = 800;
 
 t.setTimeout(timeout);
 
-t.test('every thread throws once under load; no acknowledged event is lost and each is delivered', { timeout }, async (t) => {
+t.test('threads of every kind throw under load; no acknowledged event is lost and each is delivered', { timeout }, async (t) => {
   const receiver = await startReceiver(t);
   const server = await startServer(t, {
     env: { ESCAPEMENT_PARTITIONS: String(hosts), ESCAPEMENT_ACTOR_THREADS: String(hosts) },
