@@ -34,6 +34,7 @@ export class Scheduler {
   #order = 0;
   #steps = 0;
   #hasPromises = false;
+  #failure: Error | null = null;
   /** Of the machine's clock against monotonic time. */
   #wallOffset = epochMs;
 
@@ -79,8 +80,14 @@ export class Scheduler {
     this.#hasPromises = true;
   }
 
+  /** The run cannot go on: thrown by this step, past all that would catch it in the engine. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+  }
+
   /** One step. False when there is none, or none up to `until`. */
   async step(until = Number.POSITIVE_INFINITY): Promise<boolean> {
+    if (this.#failure !== null) throw this.#failure;
     this.#dropCancelled();
     const entry = this.#heap[0];
     if (entry === undefined || entry.at > until) return false;
@@ -93,6 +100,7 @@ export class Scheduler {
       this.#hasPromises = false;
       await new Promise((resolve) => setImmediate(resolve));
     }
+    if (this.#failure !== null) throw this.#failure;
     return true;
   }
 

@@ -5,7 +5,7 @@
  * `seededWeather` draws everything from one generator, so that a seed is a history.
  */
 import type { WriteFailure } from '../../engine/log/protocol.js';
-import type { Random } from '../wheel/random.js';
+import { Random } from '../wheel/random.js';
 
 export interface Weather {
   /** Of a message between two threads. */
@@ -34,6 +34,7 @@ export interface Weather {
 }
 
 export function fairWeather(): Weather {
+  const random = new Random(1);
   return {
     messageMs: () => 0.05,
     commitMs: () => 1,
@@ -47,7 +48,7 @@ export function fairWeather(): Weather {
     commitFault: () => null,
     openFault: () => null,
     survivors: (records) => records,
-    chance: () => 0.5,
+    chance: () => random.next(),
   };
 }
 

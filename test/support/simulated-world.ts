@@ -108,8 +108,13 @@ export class SimulatedWorld {
     this.#onlookers.push(onlooker);
   }
 
+  /** What an onlooker throws ends the run. */
   happened(happening: Happening): void {
-    for (const onlooker of this.#onlookers) onlooker(happening);
+    try {
+      for (const onlooker of this.#onlookers) onlooker(happening);
+    } catch (error) {
+      this.scheduler.fail(error as Error);
+    }
   }
 
   // ---- coming and going ----

@@ -1,0 +1,186 @@
+/** A checker that cannot complain is worth nothing: each is shown the defect that it is there for. */
+import t, { type Test } from 'tap';
+import { delivered } from '../../engine/dispatch/deliverer.js';
+import type { Handle, PartitionId, WallMs } from '../../engine/kernel/brand.js';
+import type { StartedAttempt } from '../support/simulated-happenings.js';
+import type { Sabotage } from '../support/simulated-sabotage.js';
+import { fairWeather } from '../support/simulated-weather.js';
+import { SimulatedWorld } from '../support/simulated-world.js';
+import { BrokenPromise } from './checker.js';
+import { Checkers } from './checkers.js';
+import { SlotsKept } from './slots-kept.js';
+
+const originConcurrency = 1;
+
+function setup(sabotage: Partial<Sabotage> = {}) {
+  const world = new SimulatedWorld({
+    weather: { ...fairWeather(), survivors: () => 0, segmentRecordsMax: 3 },
+    respond: () => ({ afterMs: 2, result: delivered }),
+    partitions: 1,
+    courier: { originConcurrency },
+    sabotage,
+  });
+  const checkers = new Checkers(world, { originConcurrency });
+  world.start();
+  const inMs = (ms: number) => (Math.floor(world.scheduler.wall) + ms) as WallMs;
+  return { world, checkers, producer: world.producer, advance: (ms: number) => world.scheduler.advance(ms), inMs };
+}
+
+async function complains(t: Test, checker: string, run: () => unknown): Promise<void> {
+  const error = await Promise.resolve()
+    .then(run)
+    .then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+  t.ok(error instanceof BrokenPromise, String(error));
+  t.equal((error as BrokenPromise).checker, checker, (error as BrokenPromise).message);
+}
+
+t.test('a sound engine is not complained about', async () => {
+  const { producer, advance, checkers, inMs, world } = setup();
+  world.watch(true);
+  producer.schedule({ scheduledAtMs: inMs(20) });
+  const cancelled = producer.schedule({ scheduledAtMs: inMs(50) });
+  await advance(10);
+  producer.about('cancel', cancelled.event);
+  await advance(100);
+  checkers.quiet();
+  checkers.end();
+});
+
+t.test('acknowledged-is-durable notices a log writer that says "durable" too early', async (t) => {
+  const { producer, advance } = setup({ durableTooEarly: true });
+  await complains(t, 'acknowledged-is-durable', async () => {
+    producer.schedule({});
+    await advance(10);
+  });
+});
+
+t.test('acknowledged-is-durable notices a host that only says that it cancelled', async (t) => {
+  const { producer, advance, inMs } = setup({ cancelsIgnored: true });
+  const { event } = producer.schedule({ scheduledAtMs: inMs(50) });
+  await advance(10);
+  await complains(t, 'acknowledged-is-durable', async () => {
+    producer.about('cancel', event);
+    await advance(10);
+  });
+});
+
+t.test('dedupe notices an index that has lost its keys', async (t) => {
+  const { producer, advance, checkers } = setup({ keysForgotten: true });
+  producer.schedule({ externalJobId: 'job' });
+  await advance(50);
+  await complains(t, 'dedupe', async () => {
+    producer.schedule({ externalJobId: 'job' });
+    await advance(50);
+    checkers.quiet();
+  });
+});
+
+t.test('legal-transitions notices a change that is shown twice, and one that is left out', async (t) => {
+  const { world, producer, advance } = setup({ changesRepeated: true });
+  world.watch(true);
+  await advance(10);
+  await complains(t, 'legal-transitions', async () => {
+    producer.schedule({});
+    await advance(10);
+  });
+});
+
+t.test('no-loss notices an acknowledged event that a disk has forgotten', async (t) => {
+  const { world, producer, advance, checkers, inMs } = setup();
+  producer.schedule({ scheduledAtMs: inMs(3_600_000) });
+  await advance(10);
+  world.crash('power-loss');
+  world.disk.log(0 as PartitionId).forgetLast();
+  world.start();
+  await advance(10);
+  await complains(t, 'no-loss', () => checkers.end());
+});
+
+t.test('no-loss notices an event whose time has come and gone', async (t) => {
+  const { world, producer, advance, checkers, inMs } = setup();
+  producer.schedule({ scheduledAtMs: inMs(50) });
+  await advance(10);
+  world.crash('power-loss');
+  await advance(1_000);
+  await complains(t, 'no-loss', () => checkers.end());
+});
+
+t.test('replay-equals-live notices a memory that has changed by itself', async (t) => {
+  const { world, producer, advance, checkers, inMs } = setup();
+  producer.schedule({ scheduledAtMs: inMs(3_600_000) });
+  await advance(10);
+  checkers.quiet();
+  world.hosts[0]!.host.actors[0]!.state.columns.setDueAtMs(0 as Handle, 1 as WallMs);
+  await complains(t, 'replay-equals-live', () => checkers.quiet());
+});
+
+t.test('halt-over-guess notices a partition that stops for no reason', async (t) => {
+  const { world } = setup();
+  await complains(t, 'halt-over-guess', async () => {
+    world.happened({ what: 'phase', partition: 0 as PartitionId, phase: 'failed', detail: 'a whim' });
+    await world.scheduler.step();
+  });
+});
+
+/** One event that is delivered, and a way to pretend that another attempt starts. */
+async function afterDelivery() {
+  const { world, producer, advance, inMs } = setup();
+  const starts: StartedAttempt[] = [];
+  world.onlooker((happening) => {
+    if (happening.what === 'started') starts.push(happening.attempt);
+  });
+  const later = producer.schedule({ scheduledAtMs: inMs(3_600_000) });
+  producer.schedule({});
+  await advance(20);
+  const pretend = async (attempt: Partial<StartedAttempt>) => {
+    const wallMs = world.scheduler.wall;
+    world.happened({ what: 'started', attempt: { ...starts[0]!, wallMs, nowMs: world.scheduler.now, ended: null, ...attempt } });
+    await world.scheduler.step();
+  };
+  return { pretend, later };
+}
+
+t.test('not-early notices an attempt before its time', async (t) => {
+  const { pretend, later } = await afterDelivery();
+  await complains(t, 'not-early', () => pretend({ event: later.event }));
+});
+
+t.test('duplicates-explained notices an attempt that is made again after its outcome', async (t) => {
+  const { pretend } = await afterDelivery();
+  await complains(t, 'duplicates-explained', () => pretend({}));
+});
+
+t.test('cancel-honoured notices an attempt of an event whose cancel was answered', async (t) => {
+  const { world, producer, advance, inMs } = setup();
+  const { event, partition } = producer.schedule({ scheduledAtMs: inMs(50) });
+  await advance(10);
+  producer.about('cancel', event);
+  await advance(100);
+  await complains(t, 'cancel-honoured', async () => {
+    const { wall: wallMs, now: nowMs } = world.scheduler;
+    const attempt = { event, partition, attempt: 1, origin: 'http://one.test', wallMs, nowMs, courier: 'none', ended: null };
+    world.happened({ what: 'started', attempt });
+    await world.scheduler.step();
+  });
+});
+
+t.test('slots-kept notices one attempt too many', async (t) => {
+  const kept = new SlotsKept(1);
+  const attempt = {
+    event: 'one',
+    partition: 0 as PartitionId,
+    attempt: 1,
+    origin: 'http://one.test',
+    wallMs: 0,
+    nowMs: 0,
+    courier: '1',
+    ended: null,
+  };
+  kept.happened({ what: 'started', attempt });
+  kept.happened({ what: 'ended', attempt });
+  kept.happened({ what: 'started', attempt });
+  await complains(t, 'slots-kept', () => kept.happened({ what: 'started', attempt: { ...attempt, event: 'two' } }));
+});
