@@ -6,8 +6,7 @@
  *     attempts (attempts.ts)       from slot to outcome
  *     ledger (ledger.ts)           what was decided, and when it is heard of
  */
-import type { Handle, Tick } from '../kernel/brand.js';
-import { noSequence } from '../kernel/brand.js';
+import { type Handle, noSequence, type Sequence, type Tick } from '../kernel/brand.js';
 import type { PartitionState } from '../partition/state.js';
 import type { Answers } from './answers.js';
 import { Attempts } from './attempts.js';
@@ -44,7 +43,7 @@ export class PartitionLife {
       {
         partition: state.partition,
         reads: shared.reads,
-        acceptedSeq: (handle) => (state.columns.isLive(handle) ? state.columns.acceptedSeq(handle) : noSequence),
+        acceptedSeq: (handle) => this.#readable(handle),
         came: (handle, body) => this.#payloadCame(handle, body),
         failed: (detail) => failed(`the payload of a pending event cannot be read: ${detail}`),
       },
@@ -103,6 +102,13 @@ export class PartitionLife {
       const place = state.columns.isLive(handle) ? places.of(handle) : 'decided';
       if (place === 'waiting' || place === 'loading') this.timekeeper.withdraw(handle);
     }
+  }
+
+  /** Where the body of an event can be read. A row that was freed and used again may belong to one that is not durable yet. */
+  #readable(handle: Handle): Sequence {
+    const { columns } = this.memory.state;
+    const seq = columns.isLive(handle) ? columns.acceptedSeq(handle) : noSequence;
+    return seq <= this.ledger.durable ? seq : noSequence;
   }
 
   #payloadCame(handle: Handle, body: Uint8Array): void {
