@@ -6,6 +6,9 @@ import { Story } from './story.js';
 /** With two couriers the first one serves local handlers only. */
 const httpCourier = 1;
 
+/** What happened longer ago is seldom the reason. */
+const traceLines = 60;
+
 /** Why a scenario failed: where in its file, what was expected and what was found. */
 export class ScenarioFailure extends Error {
   override readonly name = 'ScenarioFailure';
@@ -27,7 +30,10 @@ export async function runScript({ settings, lines }: Script): Promise<void> {
       await carryOut(story, command);
       story.checkPromises();
     } catch (cause) {
-      throw new ScenarioFailure(`${place}: ${(cause as Error).message}`, { cause, trace: story.world.scheduler.trace });
+      throw new ScenarioFailure(`${place}: ${(cause as Error).message}`, {
+        cause,
+        trace: story.world.scheduler.trace.slice(-traceLines),
+      });
     }
   }
 }
