@@ -161,7 +161,17 @@ t.test('cancel-honoured notices an attempt of an event whose cancel was answered
   await advance(100);
   await complains(t, 'cancel-honoured', async () => {
     const { wall: wallMs, now: nowMs } = world.scheduler;
-    const attempt = { event, partition, attempt: 1, origin: 'http://one.test', wallMs, nowMs, courier: 'none', ended: null };
+    const attempt = {
+      event,
+      partition,
+      attempt: 1,
+      origin: 'http://one.test',
+      wallMs,
+      nowMs,
+      handedOverMs: nowMs,
+      courier: 'none',
+      ended: null,
+    };
     world.happened({ what: 'started', attempt });
     await world.scheduler.step();
   });
@@ -176,6 +186,7 @@ t.test('slots-kept notices one attempt too many', async (t) => {
     origin: 'http://one.test',
     wallMs: 0,
     nowMs: 0,
+    handedOverMs: 0,
     courier: '1',
     ended: null,
   };
