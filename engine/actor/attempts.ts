@@ -60,8 +60,9 @@ export class Attempts {
   }
 
   #start(handle: Handle, body: Uint8Array): void {
-    const { shared, ledger } = this.#parts;
+    const { shared, ledger, timekeeper } = this.#parts;
     const { state, places, running } = this.#memory;
+    if (timekeeper.expiresInstead(handle)) return;
     const wasOverdue = this.#memory.wasOverdue(handle);
     // After a crash a dispatched event starts again under the same number, without a new transition.
     if (state.columns.status(handle) !== 'DISPATCHED') ledger.happened({ op: 'dispatch', handle });

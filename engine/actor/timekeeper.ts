@@ -62,14 +62,26 @@ export class Timekeeper {
     const expiresAtMs = this.#expiryOf(handle);
     const startsTooLate = places.of(handle) === 'waiting' || dueAtMs > expiresAtMs;
     if (expiresAtMs !== 0 && (tick > expiresAtMs || (tick >= expiresAtMs && startsTooLate))) {
-      this.withdraw(handle);
-      this.#parts.ledger.happened({ op: 'expire', handle });
+      this.#expire(handle);
     } else if (dueAtMs > tick) {
       this.#payloads.readAhead(handle);
       this.arm(handle);
     } else {
       this.wait(handle);
     }
+  }
+
+  /** It has its slot and its payload. Did that take too long? Then it expires, and the slot goes back. */
+  expiresInstead(handle: Handle): boolean {
+    const expiresAtMs = this.#expiryOf(handle);
+    if (expiresAtMs === 0 || this.#shared.ports.clock.wallMs() < expiresAtMs) return false;
+    this.#expire(handle);
+    return true;
+  }
+
+  #expire(handle: Handle): void {
+    this.withdraw(handle);
+    this.#parts.ledger.happened({ op: 'expire', handle });
   }
 
   /** Due: into the queue of its origin, until a slot is granted; in the wheel as well if it can expire there. */
