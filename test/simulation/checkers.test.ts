@@ -148,6 +148,16 @@ t.test('not-early notices an attempt before its time', async (t) => {
   await complains(t, 'not-early', () => pretend({ event: later.event }));
 });
 
+t.test('not-expired notices an attempt that begins too late', async (t) => {
+  const { world, producer, advance, inMs } = setup();
+  const { event, partition } = producer.schedule({ scheduledAtMs: inMs(3_600_000), expiresAtMs: inMs(3_700_000) });
+  await advance(10);
+  await complains(t, 'not-expired', async () => {
+    world.happened({ what: 'handed-over', event, partition, attempt: 1, wallMs: inMs(3_700_100) });
+    await world.scheduler.step();
+  });
+});
+
 t.test('duplicates-explained notices an attempt that is made again after its outcome', async (t) => {
   const { pretend } = await afterDelivery();
   await complains(t, 'duplicates-explained', () => pretend({}));

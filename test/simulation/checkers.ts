@@ -10,6 +10,7 @@ import { HaltOverGuess } from './halt-over-guess.js';
 import { LegalTransitions } from './legal-transitions.js';
 import { NoLoss } from './no-loss.js';
 import { NotEarly } from './not-early.js';
+import { NotExpired } from './not-expired.js';
 import { ReplayEqualsLive } from './replay-equals-live.js';
 import { SlotsKept } from './slots-kept.js';
 
@@ -23,6 +24,7 @@ export class Checkers {
       new AcknowledgedIsDurable(scene),
       new CancelHonoured(),
       new NotEarly(scene),
+      new NotExpired(scene),
       new DuplicatesExplained(scene),
       new SlotsKept(originConcurrency),
       new LegalTransitions(scene),

@@ -4,7 +4,6 @@
  */
 import { decodeOutcome } from '../../engine/event/outcome-codec.js';
 import { isOutcome } from '../../engine/event/record.js';
-import type { PartitionId } from '../../engine/kernel/brand.js';
 import type { Happening, StartedAttempt } from '../support/simulated-happenings.js';
 import { BrokenPromise, type Checker, type Scene } from './checker.js';
 
@@ -15,29 +14,18 @@ export class DuplicatesExplained implements Checker {
   readonly #scene: Scene;
   readonly #starts = new Map<string, StartedAttempt[]>();
   readonly #disturbances: Disturbed[] = [];
-  /** Partitions whose host has crashed and whose successor is not ready: a courier may still start what it was handed before. */
-  readonly #down = new Set<PartitionId>();
-  /** Started meanwhile: nobody may be there to hear of the outcome. */
-  readonly #orphans = new Set<StartedAttempt>();
 
   constructor(scene: Scene) {
     this.#scene = scene;
   }
 
   happened(happening: Happening): void {
-    if (happening.what === 'disturbed') this.#disturbed(happening);
-    if (happening.what === 'phase' && happening.phase === 'ready') this.#down.delete(happening.partition);
+    if (happening.what === 'disturbed') this.#disturbances.push(happening);
     if (happening.what === 'started') this.#check(happening.attempt);
-  }
-
-  #disturbed(disturbed: Disturbed): void {
-    this.#disturbances.push(disturbed);
-    if (disturbed.by === 'host-crash' && disturbed.partition !== null) this.#down.add(disturbed.partition);
   }
 
   #check(started: StartedAttempt): void {
     const { event, partition, attempt, courier } = started;
-    if (this.#down.has(partition)) this.#orphans.add(started);
     const earlier = this.#starts.get(event) ?? [];
     this.#starts.set(event, [...earlier, started]);
     if (this.#scene.world.disk.log(partition).isDamaged) return;
@@ -56,8 +44,7 @@ export class DuplicatesExplained implements Checker {
       );
     }
     const before = earlier.findLast((other) => other.attempt === attempt);
-    if (before === undefined || this.#orphans.has(before)) return;
-    if (!this.#disturbances.some((disturbed) => explains(disturbed, before))) {
+    if (before !== undefined && !this.#disturbances.some((disturbed) => explains(disturbed, before))) {
       throw new BrokenPromise(
         this.name,
         `attempt ${attempt} of ${event} starts again and nothing has happened since ${before.nowMs}`,
@@ -67,6 +54,7 @@ export class DuplicatesExplained implements Checker {
 }
 
 function explains({ by, partition, courier, nowMs }: Disturbed, before: StartedAttempt): boolean {
+  // Handed over, an attempt starts at its moment, also when the host that would hear of its outcome is gone by then.
   if (nowMs < before.handedOverMs) return false;
   switch (by) {
     case 'power-loss':

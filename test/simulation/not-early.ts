@@ -26,7 +26,7 @@ export class NotEarly implements Checker {
     if (accepted === undefined) {
       throw new BrokenPromise(this.name, `attempt ${attempt} of ${event} starts before its acceptance is durable`);
     }
-    const { scheduledAtMs, expiresAtMs } = decodeSpec(accepted.body);
+    const { scheduledAtMs } = decodeSpec(accepted.body);
     let dueAtMs = Math.max(scheduledAtMs, accepted.at) as number;
     if (attempt > 1) {
       const failures = records.filter(({ kind }) => kind === recordKinds.retrying);
@@ -44,20 +44,6 @@ export class NotEarly implements Checker {
         this.name,
         `attempt ${attempt} of ${event} starts at ${wallMs}, ${dueAtMs - wallMs} ms before its time`,
       );
-    }
-    this.#checkExpiry(started, expiresAtMs);
-  }
-
-  /** An attempt counts as started with its `dispatched` record; one that is repeated after a crash may be later. */
-  #checkExpiry({ event, partition, attempt }: StartedAttempt, expiresAtMs: number | null): void {
-    if (expiresAtMs === null) return;
-    for (const { kind, at } of this.#scene.stored.of(partition, event)) {
-      if (kind === recordKinds.dispatched && at > expiresAtMs) {
-        throw new BrokenPromise(
-          this.name,
-          `attempt ${attempt} of ${event} was dispatched at ${at}, after it expired at ${expiresAtMs}`,
-        );
-      }
     }
   }
 }

@@ -56,6 +56,7 @@ export class SimulatedCourier {
   }
 
   receive(host: number, request: CourierRequest): void {
+    if (request.op === 'start') this.destinations.handedOver(request.attempt);
     this.#carefully(() => this.#courier.receive(host, [request]));
   }
 

@@ -1,6 +1,7 @@
 /** Everything that deliveries reach: answers as it is told to, and remembers who came when. */
 import type { Deliverer, Delivery, DeliveryResult } from '../../engine/dispatch/deliverer.js';
 import { failedWithout, timedOutAfter } from '../../engine/dispatch/deliverer.js';
+import type { Attempt } from '../../engine/event/attempt.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import type { Onlooker, StartedAttempt } from './simulated-happenings.js';
 import type { Scheduler } from './simulated-time.js';
@@ -21,6 +22,8 @@ export class SimulatedDestinations implements Deliverer {
   readonly #scheduler: Scheduler;
   readonly #respond: Respond;
   readonly #onlooker: Onlooker;
+  /** By event and attempt. */
+  readonly #handedOver = new Map<string, number>();
   #isGone = false;
 
   constructor(parts: { courier: string; scheduler: Scheduler; respond: Respond; onlooker: Onlooker }) {
@@ -28,6 +31,11 @@ export class SimulatedDestinations implements Deliverer {
     this.#scheduler = parts.scheduler;
     this.#respond = parts.respond;
     this.#onlooker = parts.onlooker;
+  }
+
+  /** The courier has got this attempt; it will deliver it when its moment comes. */
+  handedOver({ event, attempt }: Attempt): void {
+    this.#handedOver.set(`${formatEventId(event)} ${attempt}`, this.#scheduler.now);
   }
 
   deliver(delivery: Delivery): Promise<DeliveryResult> {
@@ -40,6 +48,7 @@ export class SimulatedDestinations implements Deliverer {
       origin,
       wallMs: scheduler.wall,
       nowMs: scheduler.now,
+      handedOverMs: this.#handedOver.get(`${formatEventId(event)} ${attempt}`) ?? scheduler.now,
       courier: this.#courier,
       ended: null,
     };

@@ -29,6 +29,8 @@ export interface StartedAttempt {
   readonly wallMs: number;
   /** Monotonic. */
   readonly nowMs: number;
+  /** When its courier got it: earlier, if it had to wait for its moment. */
+  readonly handedOverMs: number;
   /** Which courier runs it: every restart brings another. */
   readonly courier: string;
   ended: { readonly kind: OutcomeKind; readonly nowMs: number } | null;
@@ -41,6 +43,14 @@ export type Happening =
   | { readonly what: 'asked'; readonly asked: Asked }
   /** As it leaves the host. */
   | { readonly what: 'answered'; readonly asked: Asked; readonly reply: HostReply }
+  /** A host hands an attempt to a courier; `wallMs` by the host's own clock. */
+  | {
+      readonly what: 'handed-over';
+      readonly event: string;
+      readonly partition: PartitionId;
+      readonly attempt: number;
+      readonly wallMs: number;
+    }
   | { readonly what: 'started'; readonly attempt: StartedAttempt }
   | { readonly what: 'ended'; readonly attempt: StartedAttempt }
   /** `partition`: of a failed commit. `courier`: of a crash of its own. */

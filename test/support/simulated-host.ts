@@ -9,6 +9,7 @@ import type { HostNotice } from '../../engine/actor/notices.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest } from '../../engine/actor/requests.js';
 import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
+import type { Attempt } from '../../engine/event/attempt.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
@@ -35,6 +36,8 @@ export interface SimulatedHostParts {
   readonly couriers: () => readonly SimulatedCourier[];
   readonly sabotage: Partial<Sabotage>;
   readonly onlooker: Onlooker;
+  /** The host hears that a commit failed. */
+  readonly commitFailed: (partition: PartitionId) => void;
   /** What arrives at the main thread. */
   readonly mail: (mail: HostMail) => void;
   /** As it leaves the host: what is decided about an answer is decided here. */
@@ -62,13 +65,17 @@ export class SimulatedHost {
 
   constructor(parts: SimulatedHostParts) {
     this.#parts = parts;
-    const { scheduler, weather, partitions, onlooker, sabotage } = parts;
+    const { scheduler, weather, partitions, sabotage } = parts;
     this.#clock = new ThreadClock(scheduler, weather.lookMs);
     this.#fromMain = this.#wire(requestLine, (request) => {
       this.#take(() => this.host.fromRouter([sabotagedRequest(sabotage, request)]));
     });
     this.#toMain = this.#wire(mailLine, (mail) => this.#parts.mail(mail));
-    const fromWriter = this.#wire<WriterReply>(writerLine, (reply) => this.#take(() => this.host.fromWriter(reply)));
+    const fromWriter = this.#wire<WriterReply>(writerLine, (reply) => {
+      // What was in the commit is lost, and attempts that were in it may be made again.
+      if (reply.op === 'failed') parts.commitFailed(reply.partition);
+      this.#take(() => this.host.fromWriter(reply));
+    });
     const fromReader = this.#wire<ReaderReply>(
       readerLine,
       (reply) => this.#take(() => this.host.fromReader(reply)),
@@ -91,7 +98,6 @@ export class SimulatedHost {
       ...parts,
       reply: (reply) => fromWriter.send(reply),
       notice: (notice) => link.send(notice),
-      failed: (partition) => onlooker({ what: 'disturbed', by: 'commit-failed', partition, courier: null, nowMs: scheduler.now }),
       lies: sabotage.durableTooEarly ?? false,
     });
     const toWriter = this.#wire<WriterRequest>(
@@ -109,7 +115,10 @@ export class SimulatedHost {
         couriers: {
           couriers: this.#toCouriers.length,
           courierOf: (origin) => courierOf(origin, this.#toCouriers.length),
-          send: (courier, requests) => this.#toCouriers[courier]!.sendBatch(requests),
+          send: (courier, requests) => {
+            for (const request of requests) if (request.op === 'start') this.#handsOver(request.attempt);
+            this.#toCouriers[courier]!.sendBatch(requests);
+          },
         },
         reply: (decided) => {
           const reply = sabotagedReply(sabotage, decided);
@@ -165,6 +174,11 @@ export class SimulatedHost {
     const wire = new Wire<Message>({ scheduler: this.#parts.scheduler, delayMs, label, take });
     this.#wires.push(wire);
     return wire;
+  }
+
+  #handsOver({ event, partition, attempt }: Attempt): void {
+    const wallMs = this.#clock.wallMs();
+    this.#parts.onlooker({ what: 'handed-over', event: formatEventId(event), partition, attempt, wallMs });
   }
 
   /** A message has come: it changes queues now, the work is done in the next turn. */

@@ -176,31 +176,30 @@ export class SimulatedWorld {
     this.#isStopping = true;
     let open = this.#couriers.length;
     let left = 0;
-    const incarnation = this.#incarnation;
     for (const host of this.hosts) host.send([{ op: 'drain' }]);
     for (const courier of this.#couriers) {
       courier.drain(drainMsMax, (running) => {
         left += running;
-        if (--open === 0) couriersDone();
+        open--;
       });
     }
-    const couriersDone = () => {
-      const deadline = this.scheduler.now + drainMsMax;
-      const look = () => {
-        if (incarnation !== this.#incarnation || !this.#isUp) return;
-        const isDrained = this.#drainedHosts >= this.hosts.length && this.hosts.length === this.#hosts.length;
-        if (!isDrained && this.scheduler.now < deadline) {
-          this.scheduler.after(5, '', look);
-          return;
-        }
-        this.#vanish();
-        for (const log of this.disk.logs.values()) log.losePower(this.options.weather.survivors);
-        const isClean = isDrained && left === 0;
-        if (!isClean) this.#disturbed('kill');
-        done(isClean);
-      };
-      look();
+    const incarnation = this.#incarnation;
+    const deadline = this.scheduler.now + drainMsMax;
+    const look = () => {
+      if (incarnation !== this.#incarnation || !this.#isUp) return;
+      const isDrained = open === 0 && this.#drainedHosts >= this.#hosts.length;
+      if (isDrained || this.scheduler.now >= deadline) this.#stop({ isClean: isDrained && left === 0, done });
+      else this.scheduler.after(5, '', look);
     };
+    look();
+  }
+
+  /** An orderly stop comes to its end; one that was cut short is like a kill. */
+  #stop({ isClean, done }: { readonly isClean: boolean; readonly done: (clean: boolean) => void }): void {
+    this.#vanish();
+    for (const log of this.disk.logs.values()) log.losePower(this.options.weather.survivors);
+    if (!isClean) this.#disturbed('kill');
+    done(isClean);
   }
 
   // ---- time and space ----
@@ -244,6 +243,7 @@ export class SimulatedWorld {
       couriers: () => this.#couriers,
       sabotage: this.options.sabotage,
       onlooker: (happening) => this.happened(happening),
+      commitFailed: (partition) => this.#disturbed('commit-failed', { partition }),
       replying: (reply) => this.producer.replying(reply),
       mail: (mail) => this.#take(mail),
     });

@@ -17,8 +17,6 @@ export interface SimulatedWriterParts {
   readonly partitions: readonly PartitionId[];
   readonly reply: (reply: WriterReply) => void;
   readonly notice: (notice: SegmentNotice) => void;
-  /** A commit failed: what was in it is lost, and attempts may be made again. */
-  readonly failed: (partition: PartitionId) => void;
   /** For the tests of the checkers: says "durable" before it is. */
   readonly lies: boolean;
 }
@@ -128,7 +126,6 @@ export class SimulatedWriter {
     lane.hasFailed = true;
     if (failure === 'io') lane.isTorn = true;
     else this.setSpace(this.#space === 'ok' ? 'refuse' : 'stop');
-    this.#parts.failed(log.partition);
     this.#parts.reply({ op: 'failed', partition: log.partition, durable: log.synced, failure, detail });
   }
 
