@@ -237,7 +237,7 @@ export class ActorHost {
     while (this.#mailboxHead < this.#mailbox.length && !this.#isWriterBehind) {
       for (let step = 0; step < mailboxStep && this.#mailboxHead < this.#mailbox.length; step++) {
         const request = this.#mailbox[this.#mailboxHead++]!;
-        this.#guarded(this.#actorOf(request.partition), (actor) => actor.receive(request.request, request));
+        this.#receive(request);
       }
       if (isOver()) break;
     }
@@ -245,6 +245,17 @@ export class ActorHost {
     else if (this.#mailboxHead * 2 > this.#mailbox.length) this.#mailbox = this.#mailbox.slice(this.#mailboxHead);
     else return;
     this.#mailboxHead = 0;
+  }
+
+  /** One that has come to the wrong host harms nobody: it is refused, and the next one follows. */
+  #receive(request: NumberedRequest): void {
+    const actor = this.#byPartition.get(request.partition);
+    if (actor !== undefined) {
+      this.#guarded(actor, () => actor.receive(request.request, request));
+      return;
+    }
+    const detail = `partition ${request.partition} is not one of this host's`;
+    this.#ports.reply({ op: 'refused', request: request.request, code: 'internal', detail, event: null, status: null });
   }
 
   /** Back-pressure: what the disk has not taken yet is bounded; meanwhile requests stay in the mailbox, whose size the router bounds. */
