@@ -4,7 +4,7 @@
  * checkers look at what is left.
  */
 import type { EventSpec, RetryPolicy } from '../../engine/event/spec.js';
-import type { Slot, WallMs } from '../../engine/kernel/brand.js';
+import type { PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { aheadMsMax, eventBodyBytesMax } from '../../engine/kernel/limits.js';
 import { SimulatedWorld } from '../support/simulated-world.js';
 import { type Climate, seededWeather } from '../support/simulated-weather.js';
@@ -47,7 +47,7 @@ export class History {
       weather: seededWeather(random, () => this.#climate),
       respond: this.#moods.respond,
       partitions: 1 + random.below(3),
-      hosts: 1,
+      hosts: 1 + random.below(2),
       couriers: 2 + random.below(2),
       courier: { originConcurrency, breaker: random.next() < 0.7 },
       sabotage,
@@ -140,7 +140,7 @@ export class History {
     else if (lot < 66) this.#repeat();
     else if (lot < 74) this.#moods.change(random.pick(origins));
     else if (lot < 77) world.crash(random.pick(['power-loss', 'kill']));
-    else if (lot < 79) world.crashHost(0);
+    else if (lot < 79) world.crashHost(random.below(2));
     else if (lot < 81) world.crashCourier(random.below(world.options.couriers));
     else if (lot < 84) this.#stepWall(random.pick([1, -1]) * random.pick([10, 700, 30 * second, hour, 24 * hour]));
     else if (lot < 87) this.#climate = { commitFaultEvery: random.pick([0, 2, 10]), openFaultEvery: random.pick([0, 0, 3]) };
@@ -224,11 +224,12 @@ export class History {
     this.world.producer.schedule({ ...fields, createdAtMs: Math.floor(this.world.scheduler.wall) as WallMs });
   }
 
-  /** What no gateway lets through: a body that cannot be read, of a future format, or far too large. */
+  /** What no gateway or router lets through: a body that cannot be read, of a future format, far too large, or sent astray. */
   #poison(): void {
     const random = this.#random;
     const body = random.pick([new Uint8Array(random.below(70)), Buffer.alloc(200, 9), Buffer.alloc(eventBodyBytesMax + 1, 7)]);
-    this.world.producer.scheduleRaw(this.world.producer.mint(random.below(4_096) as Slot), body);
+    const wrong = random.next() < 0.2 ? (999 as PartitionId) : null;
+    this.world.producer.scheduleRaw(this.world.producer.mint(random.below(4_096) as Slot), body, wrong);
   }
 
   /** A bit flips in what is stored. Whoever reads it must notice; the next replay stops its partition. */

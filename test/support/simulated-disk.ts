@@ -40,9 +40,10 @@ export class SimulatedLog {
   readonly #records: Stored[] = [];
   #committing: Stored[] = [];
   #synced = 0;
+  /** Sequence of a record with a flipped bit; 0 for none. */
+  #damaged = 0;
   /** Grows when records are taken back: what somebody remembers of the log is no longer sure. */
   rewrites = 0;
-  isDamaged = false;
   /** Oldest first; the last one is open. */
   segments: SimulatedSegment[] = [{ first: 1 as Sequence, indexed: false }];
 
@@ -53,6 +54,11 @@ export class SimulatedLog {
   /** The newest record that can be read. */
   get last(): Sequence {
     return this.#records.length as Sequence;
+  }
+
+  /** A stored record fails its checksum. One that is taken back again does no harm. */
+  get isDamaged(): boolean {
+    return this.#damaged > 0;
   }
 
   /** The newest record that no crash can take away. */
@@ -107,6 +113,7 @@ export class SimulatedLog {
     this.rewrites++;
     this.#records.length = this.#synced + survivors(this.#records.length - this.#synced);
     this.#synced = this.#records.length;
+    if (this.#damaged > this.#synced) this.#damaged = 0;
     this.segments = this.segments.filter(({ first }) => first <= this.#records.length + 1);
   }
 
@@ -119,6 +126,7 @@ export class SimulatedLog {
     this.rewrites++;
     this.#records.length = after;
     this.#synced = after;
+    if (this.#damaged > after) this.#damaged = 0;
     if (inNewSegment && this.open.first !== first) this.segments.push({ first, indexed: false });
   }
 
@@ -161,7 +169,7 @@ export class SimulatedLog {
 
   /** Flip one bit of a stored record. */
   damage(seq: Sequence): void {
-    this.isDamaged = true;
+    this.#damaged = seq;
     const { bytes, crc } = this.#records[seq - 1]!;
     const damaged = bytes.slice();
     damaged[damaged.length - 1]! ^= 0x10;

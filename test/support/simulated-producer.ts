@@ -67,9 +67,9 @@ export class SimulatedProducer {
     return this.#ask({ op: 'schedule', event, spec, body, fingerprint });
   }
 
-  /** A body that no gateway would send. */
-  scheduleRaw(event: EventId, body: Uint8Array): Asked {
-    return this.#ask({ op: 'schedule', event, spec: null, body, fingerprint: null });
+  /** A body that no gateway would send, perhaps to a partition that the host does not have. */
+  scheduleRaw(event: EventId, body: Uint8Array, wrong: PartitionId | null = null): Asked {
+    return this.#ask({ op: 'schedule', event, spec: null, body, fingerprint: null, wrong });
   }
 
   /** About an event by its id as text. */
@@ -107,7 +107,7 @@ export class SimulatedProducer {
     return this.#open.size;
   }
 
-  #ask({ op, event, spec, body, fingerprint }: Question): Asked {
+  #ask({ op, event, spec, body, fingerprint, wrong = null }: Question): Asked {
     const partition = partitionOf(slotOf(event), this.#parts.partitions);
     const number = this.requests.length + 1;
     const asked: Asked = {
@@ -122,7 +122,8 @@ export class SimulatedProducer {
     this.requests.push(asked);
     this.#open.set(number, asked);
     this.#parts.onlooker({ what: 'asked', asked });
-    const request = body === null ? { op, request: number, partition, event } : { op, request: number, partition, event, body };
+    const base = { op, request: number, partition: wrong ?? partition, event };
+    const request = body === null ? base : { ...base, body };
     if (!this.#parts.send(partition, request as HostRequest)) this.#open.delete(number);
     return asked;
   }
@@ -134,4 +135,6 @@ interface Question {
   readonly spec: EventSpec | null;
   readonly body: Uint8Array | null;
   readonly fingerprint: Uint8Array | null;
+  /** Where it is sent by mistake; null: to the partition of its id. */
+  readonly wrong?: PartitionId | null;
 }
