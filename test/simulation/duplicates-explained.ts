@@ -4,10 +4,15 @@
  */
 import { decodeOutcome } from '../../engine/event/outcome-codec.js';
 import { isOutcome } from '../../engine/event/record.js';
+import type { PartitionId } from '../../engine/kernel/brand.js';
 import type { Happening, StartedAttempt } from '../support/simulated-happenings.js';
 import { BrokenPromise, type Checker, type Scene } from './checker.js';
 
-type Disturbed = Extract<Happening, { what: 'disturbed' }>;
+interface Disturbed {
+  readonly happening: Extract<Happening, { what: 'disturbed' }>;
+  /** When its partition worked again: what started meanwhile may end unheard. */
+  overAtMs: number;
+}
 
 export class DuplicatesExplained implements Checker {
   readonly name = 'duplicates-explained';
@@ -20,8 +25,18 @@ export class DuplicatesExplained implements Checker {
   }
 
   happened(happening: Happening): void {
-    if (happening.what === 'disturbed') this.#disturbances.push(happening);
+    if (happening.what === 'disturbed') {
+      this.#disturbances.push({ happening, overAtMs: happening.partition === null ? happening.nowMs : Number.POSITIVE_INFINITY });
+    }
+    if (happening.what === 'phase' && happening.phase === 'ready') this.#isOver(happening.partition);
     if (happening.what === 'started') this.#check(happening.attempt);
+  }
+
+  #isOver(partition: PartitionId): void {
+    for (const disturbed of this.#disturbances) {
+      if (disturbed.happening.partition !== partition) continue;
+      disturbed.overAtMs = Math.min(disturbed.overAtMs, this.#scene.world.scheduler.now);
+    }
   }
 
   #check(started: StartedAttempt): void {
@@ -53,9 +68,10 @@ export class DuplicatesExplained implements Checker {
   }
 }
 
-function explains({ by, partition, courier, nowMs }: Disturbed, before: StartedAttempt): boolean {
+function explains({ happening, overAtMs }: Disturbed, before: StartedAttempt): boolean {
+  const { by, partition, courier } = happening;
   // Handed over, an attempt starts at its moment, also when the host that would hear of its outcome is gone by then.
-  if (nowMs < before.handedOverMs) return false;
+  if (overAtMs < before.handedOverMs) return false;
   switch (by) {
     case 'power-loss':
     case 'kill':

@@ -169,6 +169,8 @@ export class SimulatedLog {
 
   /** Flip one bit of a stored record. */
   damage(seq: Sequence): void {
+    // A second flip could mend the first.
+    if (this.isDamaged) return;
     this.#damaged = seq;
     const { bytes, crc } = this.#records[seq - 1]!;
     const damaged = bytes.slice();

@@ -58,7 +58,11 @@ export class Scheduler {
   }
 
   after(delayMs: number, label: string, task: () => void): Cancel {
-    const entry: Entry = { at: this.#now + Math.max(0, delayMs), order: this.#order++, label, task, cancelled: false };
+    return this.at(this.#now + Math.max(0, delayMs), label, task);
+  }
+
+  at(ms: number, label: string, task: () => void): Cancel {
+    const entry: Entry = { at: ms, order: this.#order++, label, task, cancelled: false };
     push(this.#heap, entry);
     return () => {
       entry.cancelled = true;

@@ -49,7 +49,8 @@ export class Wire<Message> {
   #later(label: string, arrive: () => void): void {
     const { scheduler, delayMs } = this.#parts;
     this.#lastArrival = Math.max(this.#lastArrival, scheduler.now + delayMs());
-    scheduler.after(this.#lastArrival - scheduler.now, label, () => {
+    // As an instant: a difference of instants added up again may come out before the last arrival.
+    scheduler.at(this.#lastArrival, label, () => {
       if (!this.#isCut) arrive();
     });
   }
