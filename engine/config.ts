@@ -1,23 +1,20 @@
 /**
- * What can be set, and the only file that reads the environment and the arguments.
+ * What can be set, and the only file that reads the environment.
  *
  * `settings` is the one list: names, defaults, rules, help text. Rules that concern several settings follow it in
- * `configFrom`. Nothing outside has been touched when a value is refused.
+ * `configFrom`. Nothing outside has been touched when a value is refused. Which command takes which of them: `command-line.ts`.
  */
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import type { Surroundings } from './command-line.js';
 import { StartError } from './kernel/errors.js';
 import { attemptsInFlightMax, partitionsMax } from './kernel/limits.js';
 import { version } from './kernel/version.js';
 import {
-  explain,
   list,
   oneOf,
-  parseCommandLine,
   readSettings,
-  refuseUnknownVariables,
   type Setting,
-  type Sources,
   text,
   type ValuesOf,
   webhookSecrets,
@@ -163,43 +160,11 @@ export const settings = {
 };
 
 /** Of the contract, but without an effect in this version: ignoring them would be a promise that is not kept. */
-const later = ['RETENTION_DAYS', 'API_KEYS', 'RECOVERY_RATE', 'REPLAY_WINDOW', 'NATS_URL', 'CLUSTER', 'NODE_ID'];
+export const laterSettings = ['RETENTION_DAYS', 'API_KEYS', 'RECOVERY_RATE', 'REPLAY_WINDOW', 'NATS_URL', 'CLUSTER', 'NODE_ID'];
 
-/** What the command line asks for. */
-export type Invocation =
-  | { readonly do: 'serve'; readonly config: Config }
-  /** `--help`, `--version`: to stdout, then exit code 0. */
-  | { readonly do: 'print'; readonly text: string };
-
-/** What of the process matters here. */
-export interface Surroundings {
-  /** Without program and script. */
-  readonly argv: readonly string[];
-  readonly env: Sources['env'];
-  readonly cwd: string;
-  readonly cores: number;
-  readonly version: string;
-}
-
-/** Throws StartError for anything that cannot be understood. */
-export function readInvocation({ argv, env, cwd, cores, version }: Surroundings): Invocation {
-  const { words, flags } = parseCommandLine(settings, { argv, plain: ['--help', '-h', '--version'] });
-  if (flags.has('--help') || flags.has('-h')) return { do: 'print', text: help() };
-  if (flags.has('--version')) return { do: 'print', text: version };
-  const [command = 'serve', ...rest] = words;
-  if (command === 'gateway' || command === 'engine') {
-    throw new StartError(`"escapement ${command}" needs NATS, which this version does not have: use "escapement serve"`);
-  }
-  if (command !== 'serve' || rest.length > 0) {
-    throw new StartError(`unknown command "${words.join(' ')}": there is "escapement serve"; --help explains it`);
-  }
-  refuseUnknownVariables(settings, { env, later });
-  return { do: 'serve', config: configFrom(readSettings(settings, { flags, env }), { cwd, cores }) };
-}
-
-/** The same for this very process: the one place that reads its environment. */
-export function invocationOfProcess(argv: readonly string[]): Invocation {
-  return readInvocation({ argv, env: process.env, cwd: process.cwd(), cores: availableParallelism(), version });
+/** Of this very process: the one place that reads its environment. */
+export function surroundingsOf(argv: readonly string[]): Surroundings {
+  return { argv, env: process.env, cwd: process.cwd(), cores: availableParallelism(), version };
 }
 
 /** The defaults, for a program that embeds the engine and for tests. Reads no environment. */
@@ -208,7 +173,8 @@ export function defaultConfig(given: Partial<Config> & { readonly dataDir: strin
   return { ...configFrom(values, { cwd: given.dataDir, cores: availableParallelism() }), ...given };
 }
 
-function configFrom(values: ValuesOf<typeof settings>, machine: { readonly cwd: string; readonly cores: number }): Config {
+/** Rules that concern several settings. Throws StartError. */
+export function configFrom(values: ValuesOf<typeof settings>, machine: { readonly cwd: string; readonly cores: number }): Config {
   const { tlsCert, tlsKey, actorThreads, ...rest } = values;
   const { host, insecure, partitions } = rest;
   if (!isLoopback(host) && !insecure) {
@@ -238,14 +204,4 @@ function configFrom(values: ValuesOf<typeof settings>, machine: { readonly cwd: 
 /** Names other than localhost may resolve to anything, so they do not count. */
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-function help(): string {
-  return `Escapement holds events until their moment and delivers each as a signed webhook.
-
-Usage: escapement [serve] [flags]      gateway and engine in one process
-
-${explain(settings)}
-
-  --help, --version`;
 }

@@ -1,6 +1,7 @@
 /** The only door to the engine: what the gateway, the benches and embedding programs use. */
 
-export { type Config, defaultConfig, type Invocation, invocationOfProcess } from './config.js';
+export { type Command, type CommandSet, command, type Outcome, readInvocation, type Surroundings } from './command-line.js';
+export { type Config, configFrom, defaultConfig, laterSettings, settings, surroundingsOf } from './config.js';
 export type { WallMs } from './kernel/brand.js';
 export { type Clock, SystemClock } from './kernel/clock.js';
 export { EngineError, type ErrorCode, errorKinds, type FieldError, InvariantError, StartError } from './kernel/errors.js';

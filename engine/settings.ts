@@ -31,6 +31,8 @@ export interface Setting<Value> {
   /** The default in words, where the value itself does not say it. */
   readonly fallbackText?: string;
   readonly meaning: string;
+  /** It is about a single call of a command, so there is no variable for it. */
+  readonly flagOnly?: true;
 }
 
 export type Table = Readonly<Record<string, Setting<unknown>>>;
@@ -133,7 +135,8 @@ export function readSettings<Settings extends Table>(table: Settings, sources: S
 
 function readSetting<Value>(setting: Setting<Value>, { flags, env }: Sources): Value {
   const flag = flags.get(flagOf(setting));
-  const given = flag ?? env[variableOf(setting)] ?? '';
+  const variable = setting.flagOnly === true ? undefined : env[variableOf(setting)];
+  const given = flag ?? variable ?? '';
   if (given === '' && flag === undefined) return setting.fallback;
   const value = given === '' ? undefined : setting.form.read(given);
   if (value !== undefined) return value;
@@ -144,7 +147,9 @@ function readSetting<Value>(setting: Setting<Value>, { flags, env }: Sources): V
 
 /** Variables with our prefix that the table does not have. `later`: names that a later version will have. */
 export function refuseUnknownVariables(table: Table, { env, later }: { env: Sources['env']; later: readonly string[] }): void {
-  const known = Object.values(table).map(variableOf);
+  const known = Object.values(table)
+    .filter(({ flagOnly }) => flagOnly !== true)
+    .map(variableOf);
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith(prefix) || known.includes(variable) || value === undefined || value === '') continue;
     if (later.includes(variable.slice(prefix.length))) {
@@ -169,7 +174,8 @@ export function explain(table: Table): string {
   return Object.values(table)
     .map((setting) => {
       const fallback = setting.fallbackText ?? String(setting.fallback);
-      return `  ${flagOf(setting)} <${setting.form.placeholder}>  or ${variableOf(setting)}; default: ${fallback}\n      ${setting.meaning}`;
+      const variable = setting.flagOnly === true ? '' : `  or ${variableOf(setting)}`;
+      return `  ${flagOf(setting)} <${setting.form.placeholder}>${variable}; default: ${fallback}\n      ${setting.meaning}`;
     })
     .join('\n');
 }

@@ -1,17 +1,11 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { type Config, defaultConfig, readInvocation, settings } from '../engine/config.js';
+import { type Config, configFrom, defaultConfig, settings } from '../engine/config.js';
 import { StartError } from '../engine/kernel/errors.js';
-import { variableOf } from '../engine/settings.js';
-
-function invoke(argv: readonly string[], env: Record<string, string> = {}, cores = 4) {
-  return readInvocation({ argv, env, cwd: '/srv/escapement', cores, version: '1.2.3' });
-}
+import { readSettings, variableOf } from '../engine/settings.js';
 
 function configOf(env: Record<string, string> = {}, cores = 4): Config {
-  const invocation = invoke([], env, cores);
-  if (invocation.do !== 'serve') throw new Error('expected serve');
-  return invocation.config;
+  return configFrom(readSettings(settings, { flags: new Map(), env }), { cwd: '/srv/escapement', cores });
 }
 
 t.test('without flags and environment it serves on loopback with the documented defaults', async (t) => {
@@ -71,26 +65,6 @@ t.test('what is out of range is refused', async (t) => {
   for (const [name, value] of Object.entries(wrong)) {
     t.throws(() => configOf({ [`ESCAPEMENT_${name}`]: value }), new RegExp(`^ESCAPEMENT_${name} must be`), name);
   }
-});
-
-t.test('settings of a later version are refused rather than ignored', async (t) => {
-  t.throws(() => configOf({ ESCAPEMENT_API_KEYS: 'keys.json' }), /does not support it yet/);
-  t.throws(() => configOf({ ESCAPEMENT_NATS_URL: 'nats://localhost' }), /does not support it yet/);
-});
-
-t.test('commands: serve is the default, the halves need NATS, others are unknown', async (t) => {
-  t.equal(invoke(['serve', '--port', '0']).do, 'serve');
-  t.throws(() => invoke(['gateway']), /needs NATS/);
-  t.throws(() => invoke(['engine', '--port', '1']), /needs NATS/);
-  t.throws(() => invoke(['stop']), /unknown command "stop"/);
-  t.throws(() => invoke(['serve', 'now']), /unknown command "serve now"/);
-});
-
-t.test('--help and --version print, whatever else is wrong', async (t) => {
-  t.same(invoke(['--version'], { ESCAPEMENT_PORT: 'x' }), { do: 'print', text: '1.2.3' });
-  const help = invoke(['gateway', '--help']);
-  if (help.do !== 'print') throw new Error('expected print');
-  for (const setting of Object.values(settings)) t.match(help.text, variableOf(setting));
 });
 
 t.test('an embedding program gets the defaults and what it gives', async (t) => {

@@ -66,6 +66,19 @@ t.test('a yes-or-no flag may stand alone and does not swallow what follows', asy
   );
 });
 
+t.test('what concerns a single call has a flag and no variable', async (t) => {
+  const table = {
+    now: { name: 'NOW', form: yesOrNo(['true', 'false']), fallback: false, meaning: 'at once', flagOnly: true },
+  } as const;
+  t.equal(readSettings(table, { flags: new Map([['--now', 'true']]), env: {} }).now, true);
+  t.equal(readSettings(table, { flags: new Map(), env: { ESCAPEMENT_NOW: 'true' } }).now, false);
+  t.match(
+    refusal(() => refuseUnknownVariables(table, { env: { ESCAPEMENT_NOW: 'true' }, later: [] })),
+    /unknown variable ESCAPEMENT_NOW/,
+  );
+  t.notMatch(explain(table), /ESCAPEMENT/);
+});
+
 t.test('a variable that is set to nothing is not set', async (t) => {
   t.equal(read([], { ESCAPEMENT_TOP_SPEED: '' }).speed, 5);
 });

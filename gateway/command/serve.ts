@@ -1,0 +1,105 @@
+/**
+ * `escapement serve`: puts engine and gateway together in one process, and takes them apart again.
+ *
+ * After the start, signals and defects end the process. The log is written so that any end is safe.
+ */
+import {
+  type Command,
+  type Config,
+  command,
+  configFrom,
+  createEngine,
+  createLogger,
+  drainMsMax,
+  type Logger,
+  settings,
+} from '../../engine/index.js';
+import { startGateway } from '../gateway.js';
+import { refuseWhatCannotStart } from '../preflight.js';
+import { exitCodes } from './exit-codes.js';
+
+/** Attempts in flight may take `drainMsMax`; closing the log takes milliseconds. Longer than this, a thread hangs. */
+const stopMsMax = drainMsMax + 10_000;
+
+export interface Listening {
+  readonly url: string;
+  readonly config: Config;
+}
+
+/** `onListening` is called once, after the line that says where it listens. */
+export function serveCommand(onListening: (listening: Listening) => void = () => undefined): Command {
+  return command({
+    name: 'serve',
+    summary: 'runs gateway and engine in one process; the default',
+    parameters: [],
+    settings,
+    explanation: `It prints one line when it takes requests, and goes on until SIGINT or SIGTERM.
+Exit codes: 0 stopped, 1 could not start, 70 a defect, 130 a second signal cut the stop short.`,
+    async run({ values, surroundings }) {
+      const config = configFrom(values, surroundings);
+      const url = await serve(config);
+      process.stdout.write(`Escapement listening on ${url}\n`);
+      onListening({ url, config });
+      return 'running';
+    },
+  });
+}
+
+/** Returns the address. */
+async function serve(config: Config): Promise<string> {
+  await refuseWhatCannotStart(config);
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat });
+  exitOnDefect(logger);
+  const engine = await createEngine({ config, logger });
+  try {
+    const gateway = await startGateway({ engine, config, logger });
+    stopOnSignal(logger, async () => {
+      await gateway.close();
+      await engine.stop();
+    });
+    return gateway.url;
+  } catch (error) {
+    await engine.stop();
+    throw error;
+  }
+}
+
+/** Under `npm start` one Ctrl-C arrives twice: from the terminal, and passed on by npm. Nobody presses it this fast. */
+const sameSignalMs = 500;
+
+/** The first signal stops in order, the second at once. */
+function stopOnSignal(logger: Logger, stop: () => Promise<void>): void {
+  let stoppingSinceMs: number | null = null;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stoppingSinceMs !== null) {
+      if (performance.now() - stoppingSinceMs > sameSignalMs) process.exit(exitCodes.secondSignal);
+      return;
+    }
+    stoppingSinceMs = performance.now();
+    logger.info({ component: 'main', signal, drainMsMax }, 'stopping: attempts in flight may finish');
+    setTimeout(() => {
+      logger.fatal({ component: 'main', stopMsMax }, 'the stop takes too long');
+      process.exit(exitCodes.defect);
+    }, stopMsMax).unref();
+    stop().then(
+      () => {
+        logger.info({ component: 'main' }, 'stopped');
+        process.exit(0);
+      },
+      (error: unknown) => {
+        logger.fatal({ component: 'main', err: error }, 'the stop failed');
+        process.exit(exitCodes.defect);
+      },
+    );
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+}
+
+/** After an error that nobody caught nothing is known; what was acknowledged is on disk, and a restart begins from there. */
+function exitOnDefect(logger: Logger): void {
+  const onDefect = (err: unknown): never => {
+    logger.fatal({ component: 'main', err }, 'a defect: please report it');
+    return process.exit(exitCodes.defect);
+  };
+  process.on('uncaughtException', onDefect).on('unhandledRejection', onDefect);
+}
