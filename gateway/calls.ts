@@ -9,7 +9,7 @@ import type { Reply } from './http/reply.js';
 import type { Request } from './http/request.js';
 import type { RequestHead } from './http/request-head.js';
 import { isRefusal, refuse } from './input/refusal.js';
-import { matchRoute, type Route, streamPath } from './routes.js';
+import { matchRoute, type Route } from './routes.js';
 
 /** A request whose body may be received now. */
 export interface Call {
@@ -47,11 +47,7 @@ export class Calls {
       const reply = problemReply(refuse('method-not-allowed', `${path} answers ${match.allow}`), path);
       return { ...reply, headers: [['Allow', match.allow]] };
     }
-    if (match.kind === 'no-path') {
-      return path === streamPath
-        ? notAnUpgrade({ method, path })
-        : problemReply(refuse('not-found', `there is no ${path}`), path);
-    }
+    if (match.kind === 'no-path') return problemReply(refuse('not-found', `there is no ${path}`), path);
     if (this.#stopping && !match.route.whileStopping)
       return closing(problemReply(refuse('stopping', 'Escapement is stopping'), path));
     if (head.bodyBytes > match.route.bodyBytesMax) return tooLarge(match.route, path);
@@ -78,12 +74,6 @@ export function tooLarge(route: Route, path: string): Reply {
 /** The bodies of all requests together fill the room there is. */
 export function noRoomForBody(path: string): Reply {
   return closing(problemReply(refuse('overloaded', 'too many request bodies are being received'), path));
-}
-
-function notAnUpgrade({ method, path }: { method: string; path: string }): Reply {
-  if (method === 'GET')
-    return problemReply(refuse('malformed-request', 'this path is a WebSocket: connect with an upgrade'), path);
-  return { ...problemReply(refuse('method-not-allowed', `${path} answers GET`), path), headers: [['Allow', 'GET']] };
 }
 
 function asReply(answer: Answer, path: string): Reply {

@@ -1,8 +1,6 @@
 /**
- * Which call is answered where: the whole surface in one table.
- *
- * Paths are compared as they were sent: no decoding, no folding of case or slashes, so that there is one spelling of each
- * and nothing in front of us can see another path than we do.
+ * Which call is answered where, and who may make it: the whole surface in one table. `route-table.ts` finds the line of a
+ * request in it.
  */
 import { batchBodyBytesMax, eventBodyBytesMax } from '../engine/index.js';
 import { cancelEvent } from './handler/cancel-event.js';
@@ -12,64 +10,57 @@ import { readProblem } from './handler/read-problem.js';
 import { scheduleBatch } from './handler/schedule-batch.js';
 import { scheduleEvent } from './handler/schedule-event.js';
 import type { Handler } from './handler/services.js';
+import { refuseWithoutUpgrade } from './handler/without-upgrade.js';
 import { emptyBodyBytesMax } from './limits.js';
+import { type Match, RouteTable } from './route-table.js';
+
+/** What a key must be allowed to do. `none`: no key is asked for. */
+export type Scope = 'read' | 'write' | 'admin' | 'none';
 
 export interface Route {
+  /** As sent, case and all: methods are case-sensitive. */
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** `{name}` stands for one segment that is not empty; there is at most one. */
+  readonly path: string;
+  readonly scope: Scope;
   readonly handler: Handler;
   readonly bodyBytesMax: number;
   /** Answered also while the gateway is stopping. */
   readonly whileStopping: boolean;
 }
 
-export type Match =
-  | { readonly kind: 'route'; readonly route: Route; readonly parameter: string }
-  | { readonly kind: 'wrong-method'; readonly allow: string }
-  | { readonly kind: 'no-path' };
-
+/** A WebSocket: the server takes upgrades before they get here, and asks for this line's scope. */
 export const streamPath = '/api/v1/stream';
 
-function call(handler: Handler, bodyBytesMax = emptyBodyBytesMax): Route {
-  return { handler, bodyBytesMax, whileStopping: false };
+type Line = Pick<Route, 'scope' | 'handler'> & Partial<Route>;
+
+function route(call: `${Route['method']} /${string}`, line: Line): Route {
+  const [method, path] = call.split(' ') as [Route['method'], string];
+  return { method, path, bodyBytesMax: emptyBodyBytesMax, whileStopping: false, ...line };
 }
 
-function probe(handler: Handler): Route {
-  return { handler, bodyBytesMax: emptyBodyBytesMax, whileStopping: true };
-}
+const probe = { scope: 'none', whileStopping: true } as const;
 
-type Methods = Readonly<Record<string, Route>>;
-
-/** Paths without a variable part. The stream's own GET is taken by the WebSocket upgrade before it gets here. */
-const fixed: ReadonlyMap<string, Methods> = new Map<string, Methods>([
-  ['/api/v1/events', { POST: call(scheduleEvent, eventBodyBytesMax) }],
-  ['/api/v1/events/batch', { POST: call(scheduleBatch, batchBodyBytesMax) }],
-  ...['', '/api/v1'].flatMap((root): [string, Methods][] => [
-    [`${root}/health`, { GET: probe(readHealth) }],
-    [`${root}/health/live`, { GET: probe(readLiveness) }],
-    [`${root}/health/ready`, { GET: probe(readReadiness) }],
-  ]),
-  ['/metrics', { GET: probe(readMetrics) }],
-]);
-
-/** Paths with one: before it, behind it. */
-const variable: readonly { readonly prefix: string; readonly suffix: string; readonly methods: Methods }[] = [
-  { prefix: '/api/v1/events/', suffix: '/history', methods: { GET: call(readHistory) } },
-  { prefix: '/api/v1/events/', suffix: '/cancel', methods: { POST: call(cancelEvent) } },
-  { prefix: '/api/v1/events/', suffix: '', methods: { GET: call(readEvent), DELETE: call(cancelEvent) } },
-  { prefix: '/problems/', suffix: '', methods: { GET: call(readProblem) } },
+export const routes: readonly Route[] = [
+  route('POST /api/v1/events', { scope: 'write', handler: scheduleEvent, bodyBytesMax: eventBodyBytesMax }),
+  route('POST /api/v1/events/batch', { scope: 'write', handler: scheduleBatch, bodyBytesMax: batchBodyBytesMax }),
+  route('GET /api/v1/events/{id}', { scope: 'read', handler: readEvent }),
+  route('DELETE /api/v1/events/{id}', { scope: 'write', handler: cancelEvent }),
+  route('GET /api/v1/events/{id}/history', { scope: 'read', handler: readHistory }),
+  route('POST /api/v1/events/{id}/cancel', { scope: 'write', handler: cancelEvent }),
+  route(`GET ${streamPath}`, { scope: 'read', handler: refuseWithoutUpgrade }),
+  route('GET /health', { ...probe, handler: readHealth }),
+  route('GET /health/live', { ...probe, handler: readLiveness }),
+  route('GET /health/ready', { ...probe, handler: readReadiness }),
+  route('GET /api/v1/health', { ...probe, handler: readHealth }),
+  route('GET /api/v1/health/live', { ...probe, handler: readLiveness }),
+  route('GET /api/v1/health/ready', { ...probe, handler: readReadiness }),
+  route('GET /metrics', { scope: 'read', handler: readMetrics, whileStopping: true }),
+  route('GET /problems/{code}', { scope: 'none', handler: readProblem }),
 ];
 
-export function matchRoute(method: string, path: string): Match {
-  const methods = fixed.get(path);
-  if (methods !== undefined) return choose(methods, method, '');
-  for (const { prefix, suffix, methods } of variable) {
-    if (!path.startsWith(prefix) || !path.endsWith(suffix)) continue;
-    const parameter = path.slice(prefix.length, path.length - suffix.length);
-    if (parameter !== '' && !parameter.includes('/')) return choose(methods, method, parameter);
-  }
-  return { kind: 'no-path' };
-}
+const table = new RouteTable(routes);
 
-function choose(methods: Methods, method: string, parameter: string): Match {
-  if (Object.hasOwn(methods, method)) return { kind: 'route', route: methods[method]!, parameter };
-  return { kind: 'wrong-method', allow: Object.keys(methods).join(', ') };
+export function matchRoute(method: string, path: string): Match<Route> {
+  return table.match(method, path);
 }
