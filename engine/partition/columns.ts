@@ -7,6 +7,9 @@
  *
  * A row is named by its handle. Freed rows are used again, last freed first, so that live rows stay dense; `generation`
  * tells a reused row from the one that somebody remembered.
+ *
+ * `Chunk` is the one list of columns. A snapshot walks it (`gather`, `scatter`), so whoever adds a column adds a line there and
+ * nothing else to have it remembered.
  */
 import type { Handle, Sequence, WallMs } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
@@ -20,6 +23,7 @@ const chunkRows = 65_536;
 const chunkShift = 16;
 const chunkMask = chunkRows - 1;
 
+/** Each field is a column: a typed array with the same number of elements for each row. */
 class Chunk {
   readonly id = new Uint8Array(chunkRows * eventIdBytes);
   readonly tagHigh = new Uint32Array(chunkRows);
@@ -30,13 +34,27 @@ class Chunk {
   readonly expiresAt = new Float64Array(chunkRows);
   readonly version = new Uint32Array(chunkRows);
   readonly origin = new Uint32Array(chunkRows);
-  readonly generation = new Uint32Array(chunkRows);
   readonly attempts = new Uint16Array(chunkRows);
   readonly status = new Uint8Array(chunkRows);
   readonly maxRetries = new Uint8Array(chunkRows);
   readonly priority = new Uint8Array(chunkRows);
   readonly deliveryType = new Uint8Array(chunkRows);
 }
+
+type ColumnArray = Chunk[keyof Chunk];
+
+export interface ColumnForm {
+  readonly name: string;
+  readonly bytesPerRow: number;
+}
+
+/** The columns in the order in which `gather` lays them out. */
+export const columnForms: readonly ColumnForm[] = Object.entries(new Chunk()).map(([name, array]: [string, ColumnArray]) => ({
+  name,
+  bytesPerRow: array.byteLength / chunkRows,
+}));
+
+const bytesPerRow = columnForms.reduce((sum, form) => sum + form.bytesPerRow, 0);
 
 /** A row as it is first written. */
 export interface NewRow {
@@ -55,6 +73,8 @@ export interface NewRow {
 
 export class EventColumns {
   readonly #chunks: Chunk[] = [];
+  /** Of rows, not of events: how often each was freed. */
+  readonly #generations: Uint32Array[] = [];
   /** Freed handles; the last one is used next. */
   readonly #free: number[] = [];
   #rows = 0;
@@ -95,7 +115,7 @@ export class EventColumns {
     const at = handle & chunkMask;
     invariant(chunk.newestSeq[at] !== 0, () => `row ${handle} is freed twice`);
     chunk.newestSeq[at] = 0;
-    chunk.generation[at]!++;
+    this.#generations[handle >>> chunkShift]![at]!++;
     this.#free.push(handle);
   }
 
@@ -163,7 +183,7 @@ export class EventColumns {
   }
 
   generation(handle: Handle): number {
-    return this.#chunks[handle >>> chunkShift]!.generation[handle & chunkMask]!;
+    return this.#generations[handle >>> chunkShift]![handle & chunkMask]!;
   }
 
   attempts(handle: Handle): number {
@@ -199,12 +219,65 @@ export class EventColumns {
     chunk.version[at]!++;
   }
 
+  /** Rows as bytes, in the order of `handles`: all values of the first column, then of the second, and so on. */
+  gather(handles: ArrayLike<number>): Uint8Array<ArrayBuffer> {
+    const rows = handles.length;
+    const bytes = new Uint8Array(rows * bytesPerRow);
+    let end = 0;
+    for (const { name } of columnForms) {
+      const values = this.#valuesOf(name as keyof Chunk, handles);
+      bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), end);
+      end += values.byteLength;
+    }
+    return bytes;
+  }
+
+  /** Adds rows that `gather` has laid out, to columns that have never freed one. Returns the handle of the first. */
+  scatter(bytes: Uint8Array, rows: number): Handle {
+    invariant(this.#free.length === 0, () => `rows are added behind ${this.#rows}, but ${this.#free.length} of these are free`);
+    invariant(bytes.length === rows * bytesPerRow, () => `expected ${rows} rows of ${bytesPerRow} bytes, found ${bytes.length}`);
+    const first = this.#rows as Handle;
+    for (let row = 0; row < rows; ) {
+      const handle = this.#rows;
+      if (handle === this.#chunks.length * chunkRows) this.#openChunk();
+      const count = Math.min(rows - row, chunkRows - (handle & chunkMask));
+      const chunk = this.#chunks[handle >>> chunkShift]!;
+      let columnAt = 0;
+      for (const { name, bytesPerRow: width } of columnForms) {
+        const from = columnAt + row * width;
+        const column = chunk[name as keyof Chunk];
+        new Uint8Array(column.buffer).set(bytes.subarray(from, from + count * width), (handle & chunkMask) * width);
+        columnAt += rows * width;
+      }
+      this.#rows += count;
+      row += count;
+    }
+    return first;
+  }
+
+  #valuesOf(name: keyof Chunk, handles: ArrayLike<number>): ColumnArray {
+    const Values = this.#chunks[0]![name].constructor as new (length: number) => ColumnArray;
+    const perRow = this.#chunks[0]![name].length / chunkRows;
+    const values = new Values(handles.length * perRow);
+    for (let row = 0; row < handles.length; row++) {
+      const column = this.#chunks[handles[row]! >>> chunkShift]![name];
+      const at = (handles[row]! & chunkMask) * perRow;
+      for (let part = 0; part < perRow; part++) values[row * perRow + part] = column[at + part]!;
+    }
+    return values;
+  }
+
   #allocate(): Handle {
     const reused = this.#free.pop();
     if (reused !== undefined) return reused as Handle;
     invariant(this.#rows < pendingPerPartitionMax, () => `a partition holds at most ${pendingPerPartitionMax} pending events`);
-    if (this.#rows === this.#chunks.length * chunkRows) this.#chunks.push(new Chunk());
+    if (this.#rows === this.#chunks.length * chunkRows) this.#openChunk();
     return this.#rows++ as Handle;
+  }
+
+  #openChunk(): void {
+    this.#chunks.push(new Chunk());
+    this.#generations.push(new Uint32Array(chunkRows));
   }
 }
 

@@ -4,7 +4,7 @@ import { eventStatuses } from '../../engine/event/status.js';
 import type { Handle, Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { InvariantError } from '../../engine/kernel/errors.js';
 import { mintEventId } from '../../engine/kernel/event-id.js';
-import { EventColumns, hashOfId, type NewRow } from '../../engine/partition/columns.js';
+import { columnForms, EventColumns, hashOfId, type NewRow } from '../../engine/partition/columns.js';
 
 const now = 1_763_632_800_000 as WallMs;
 
@@ -151,4 +151,43 @@ t.test('the hash of an id changes with every random bit, and spreads over 32 bit
   }
   const hashes = new Set(Array.from({ length: 50_000 }, () => hashOfId(mintEventId(1 as Slot, now))));
   t.ok(hashes.size > 49_990, `${hashes.size} of 50,000`);
+});
+
+t.test('rows laid out as bytes come back as they were, in the order asked, every column of the list', async (t) => {
+  const columns = new EventColumns();
+  const rows = 65_536 + 100;
+  for (let index = 0; index < rows; index++) {
+    columns.add(
+      rowOf({
+        seq: (index + 1) as Sequence,
+        dueAtMs: (index + 0.5) as WallMs,
+        origin: index,
+        tagLow: index,
+        priority: index % 10,
+      }),
+    );
+  }
+  const handles = Array.from({ length: rows }, (_, index) => rows - 1 - index);
+  const copied = new EventColumns();
+  for (let at = 0; at < rows; at += 4_096) {
+    const some = handles.slice(at, at + 4_096);
+    t.equal(copied.scatter(columns.gather(some), some.length), at);
+  }
+  t.equal(copied.size, rows);
+  t.same(copied.id(0 as Handle), columns.id((rows - 1) as Handle));
+  t.equal(copied.dueAtMs(1 as Handle), rows - 2 + 0.5);
+  t.same(copied.gather([5, rows - 1, 4_096]), columns.gather([rows - 6, 0, rows - 1 - 4_096]));
+  t.ok(columnForms.some(({ name }) => name === 'newestSeq'));
+  t.notOk(
+    columnForms.some(({ name }) => name === 'generation'),
+    'a generation belongs to the row, not to the event',
+  );
+});
+
+t.test('rows are not added behind free ones', async (t) => {
+  const columns = new EventColumns();
+  const handle = columns.add(rowOf());
+  const bytes = columns.gather([handle]);
+  columns.free(handle);
+  t.throws(() => columns.scatter(bytes, 1), InvariantError);
 });
