@@ -7,6 +7,7 @@
  * that the other partitions of the host keep their ticks. Couriers are asked which attempts still run: those must not be
  * started a second time by a partition that only lost its memory.
  */
+import type { StoredRecord } from '../event/record.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { noSequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
@@ -120,14 +121,8 @@ export class Recovery {
         this.#cursor = null;
         return;
       }
-      this.state.apply({
-        seq: cursor.seq,
-        kind: cursor.kind,
-        event: cursor.event,
-        prev: cursor.prev,
-        at: cursor.at,
-        body: cursor.body,
-      });
+      const { seq, kind, event, prev, at, body } = cursor;
+      this.state.apply({ seq, kind, event, prev, at, body } as StoredRecord);
     }
   }
 }

@@ -19,6 +19,9 @@ export const recordKinds = {
   expired: 7,
 } as const;
 
+/** What is set for a destination: about no event. The same numbering: 8 and 9 are other kinds'. */
+export const settingsKind = 10;
+
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
 
 /** The state that a record of this kind leads to. */
@@ -37,6 +40,7 @@ export function isOutcome(kind: RecordKind): boolean {
   return kind === recordKinds.delivered || kind === recordKinds.retrying || kind === recordKinds.dead;
 }
 
+/** A record about an event. */
 export interface LogRecord {
   readonly seq: Sequence;
   readonly kind: RecordKind;
@@ -45,4 +49,19 @@ export interface LogRecord {
   readonly prev: Sequence;
   readonly at: WallMs;
   readonly body: Uint8Array;
+}
+
+/** A record about a destination: `body` as `settings-codec.ts` has it, `event` is `noEvent`. */
+export interface SettingsRecord extends Omit<LogRecord, 'kind'> {
+  readonly kind: typeof settingsKind;
+}
+
+/** Whatever a log holds. */
+export type StoredRecord = LogRecord | SettingsRecord;
+
+/** In the place of an event's id. */
+export const noEvent: EventId = new Uint8Array(16);
+
+export function isAboutEvent(record: StoredRecord): record is LogRecord {
+  return record.kind !== settingsKind;
 }

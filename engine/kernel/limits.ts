@@ -70,6 +70,9 @@ export const drainMsMax = 10_000;
 /** A status-stream socket that has not read this much is closed: it costs bounded memory. */
 export const streamBacklogBytesMax = 1 * MiB;
 
+/** Origins whose settings one partition takes; it may hold as many copies of another partition's. Some 200 bytes each, on every courier too. */
+export const originSettingsMax = 1_000;
+
 /** Free space on the disk below which new work is refused, so that outcomes and cancels still fit. */
 export const freeBytesMin = 256 * MiB;
 /** Kept aside in a file, and given back for outcomes and cancels when space has run out all the same. */

@@ -18,7 +18,7 @@
 import type { Sequence, WallMs } from '../kernel/brand.js';
 import { eventIdBytes } from '../kernel/event-id.js';
 import { invariant } from '../kernel/errors.js';
-import type { LogRecord, RecordKind } from '../event/record.js';
+import type { StoredRecord } from '../event/record.js';
 
 const headerBytes = 12;
 const kindAt = 4;
@@ -58,7 +58,7 @@ export class RecordBatchBuilder {
   }
 
   /** `record.seq` must follow the last one. */
-  append(record: LogRecord): void {
+  append(record: StoredRecord): void {
     const { seq, body, event } = record;
     if (this.#count === 0) this.#view.setFloat64(4, seq, true);
     else invariant(seq === this.#next, () => `records of a batch are consecutive: expected sequence ${this.#next}, found ${seq}`);
@@ -134,8 +134,8 @@ export class RecordCursor {
   get seq(): Sequence {
     return this.#view.getFloat64(this.#at + seqAt, true) as Sequence;
   }
-  get kind(): RecordKind {
-    return this.#bytes[this.#at + kindAt] as RecordKind;
+  get kind(): StoredRecord['kind'] {
+    return this.#bytes[this.#at + kindAt] as StoredRecord['kind'];
   }
   get prev(): Sequence {
     return this.#view.getFloat64(this.#at + prevAt, true) as Sequence;
@@ -156,10 +156,11 @@ export class RecordCursor {
 }
 
 /** The records of a batch as objects, whose `event` and `body` are views into it. For hot loops there is the cursor. */
-export function* readBatch(batch: Uint8Array): Generator<LogRecord, void, undefined> {
+export function* readBatch(batch: Uint8Array): Generator<StoredRecord, void, undefined> {
   const cursor = new RecordCursor(batch);
   while (cursor.next()) {
-    yield { seq: cursor.seq, kind: cursor.kind, event: cursor.event, prev: cursor.prev, at: cursor.at, body: cursor.body };
+    const { seq, kind, event, prev, at, body } = cursor;
+    yield { seq, kind, event, prev, at, body } as StoredRecord;
   }
 }
 

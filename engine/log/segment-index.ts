@@ -13,7 +13,7 @@
 import { closeSync, openSync, readdirSync, readSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { type LogRecord, type RecordKind, recordKinds } from '../event/record.js';
+import { type LogRecord, recordKinds, type StoredRecord, settingsKind } from '../event/record.js';
 import { SpecHead } from '../event/spec-codec.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
@@ -32,7 +32,7 @@ const schema = `
   CREATE TABLE key(tag_high INTEGER NOT NULL, tag_low INTEGER NOT NULL, seq INTEGER NOT NULL,
                    PRIMARY KEY (tag_high, tag_low, seq)) WITHOUT ROWID;`;
 
-export function isFinal(kind: RecordKind): boolean {
+export function isFinal(kind: StoredRecord['kind']): boolean {
   return (
     kind === recordKinds.delivered || kind === recordKinds.dead || kind === recordKinds.cancelled || kind === recordKinds.expired
   );
@@ -145,6 +145,9 @@ function collectFinals({
   }
 }
 
+/** Of a record that is about no event. */
+const noTag = { high: 0, low: 0 };
+
 /** The key tag of each record of a segment, gone through in order. 8 bytes a record, so no map of ids is needed. */
 class TagsOfRecords {
   readonly #first: Sequence;
@@ -172,11 +175,12 @@ class TagsOfRecords {
     return tag;
   }
 
-  #tagOf({ kind, prev, body }: Pick<LogRecord, 'kind' | 'prev' | 'body'>): { readonly high: number; readonly low: number } {
+  #tagOf({ kind, prev, body }: Pick<StoredRecord, 'kind' | 'prev' | 'body'>): { readonly high: number; readonly low: number } {
     if (kind === recordKinds.accepted) {
       const head = this.#head.at(body);
       return { high: head.tagHigh, low: head.tagLow };
     }
+    if (kind === settingsKind) return noTag;
     if (prev < this.#first) return this.#tagOf(this.#earlier(prev));
     const place = prev - this.#first;
     return { high: this.#high[place]!, low: this.#low[place]! };

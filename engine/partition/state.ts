@@ -8,7 +8,7 @@
  * follow from the state and are not part of it.
  */
 import { decodeOutcome } from '../event/outcome-codec.js';
-import { type LogRecord, recordKinds, statusOfKind } from '../event/record.js';
+import { isAboutEvent, type LogRecord, recordKinds, type StoredRecord, statusOfKind } from '../event/record.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
 import { type EventStatus, eventStatuses, isFinished, move } from '../event/status.js';
@@ -20,6 +20,7 @@ import { FinishedOverlay, type FinishedRow } from './finished.js';
 import { HandleTable } from './handle-table.js';
 import { OriginTable } from './origins.js';
 import { SeenFilter } from './seen-filter.js';
+import { SettingsTable } from './settings-table.js';
 
 /** What a record did, for the actor. One instance is used again and again: read it before the next `apply`. */
 export interface Applied {
@@ -35,6 +36,8 @@ export class PartitionState {
   readonly columns = new EventColumns();
   readonly origins = new OriginTable();
   readonly finished = new FinishedOverlay();
+  /** What is set for origins. */
+  readonly settings = new SettingsTable();
   /** All events that are retained, pending ones included. */
   readonly byStatus: Record<EventStatus, number> = countsOf(eventStatuses);
   readonly byDeliveryType: Record<DeliveryType, number> = countsOf(deliveryTypes);
@@ -91,13 +94,15 @@ export class PartitionState {
     this.finished.dropBefore(next, (row) => this.#remember(row));
   }
 
-  apply(record: LogRecord): Applied {
+  /** What it returns is about the record's event; meaningless for a record that is about none. */
+  apply(record: StoredRecord): Applied {
     invariant(
       record.seq === this.#lastSeq + 1,
       () => `partition ${this.partition}: expected sequence ${this.#lastSeq + 1}, found ${record.seq}`,
     );
     const applied = this.#applied;
-    if (record.kind === recordKinds.accepted) this.#accept(record);
+    if (!isAboutEvent(record)) this.settings.apply(record);
+    else if (record.kind === recordKinds.accepted) this.#accept(record);
     else this.#advance(record);
     this.#lastSeq = record.seq;
     return applied;

@@ -8,7 +8,7 @@
 import type { CourierRequest } from '../../engine/dispatch/protocol.js';
 import type { Outcome } from '../../engine/event/attempt.js';
 import { fingerprintOf, keyOf } from '../../engine/event/content.js';
-import { type LogRecord, recordKinds } from '../../engine/event/record.js';
+import { type LogRecord, recordKinds, type StoredRecord } from '../../engine/event/record.js';
 import type { EventSpec } from '../../engine/event/spec.js';
 import { decodeSpec, encodeSpec } from '../../engine/event/spec-codec.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
@@ -33,15 +33,15 @@ export class ManualClock implements Clock {
 
 /** Records of one partition: durable ones, and those that were only appended. */
 class Disk {
-  readonly durable: LogRecord[] = [];
-  appended: LogRecord[] = [];
+  readonly durable: StoredRecord[] = [];
+  appended: StoredRecord[] = [];
 }
 
 export interface TestHostParts {
   readonly partitions?: readonly number[];
   readonly couriers?: number;
   /** By partition: what is in the log at the start. */
-  readonly logs?: ReadonlyMap<number, readonly LogRecord[]>;
+  readonly logs?: ReadonlyMap<number, readonly StoredRecord[]>;
   readonly readAheadBytesMax?: number;
 }
 
@@ -176,7 +176,7 @@ export class TestHost {
     return sum;
   }
 
-  durableOf(partition: number): readonly LogRecord[] {
+  durableOf(partition: number): readonly StoredRecord[] {
     return this.#disks.get(partition)!.durable;
   }
 
@@ -283,7 +283,7 @@ export class TestHost {
     const { durable } = this.#disks.get(request.partition)!;
     const walk = (newest: Sequence): LogRecord[] => {
       const records: LogRecord[] = [];
-      for (let seq = newest; seq !== noSequence; seq = records[0]!.prev) records.unshift(durable[seq - 1]!);
+      for (let seq = newest; seq !== noSequence; seq = records[0]!.prev) records.unshift(durable[seq - 1] as LogRecord);
       return records;
     };
     switch (request.op) {
@@ -347,7 +347,7 @@ export function outcomeOf(event: EventId, fields: Partial<Outcome> = {}): Outcom
 
 export const failedOutcome = { kind: 'failed', statusCode: 503, error: 'HTTP 503' } as const;
 
-export function batchesOf(records: readonly LogRecord[]): Uint8Array<ArrayBuffer>[] {
+export function batchesOf(records: readonly StoredRecord[]): Uint8Array<ArrayBuffer>[] {
   const batches: Uint8Array<ArrayBuffer>[] = [];
   const builder = new RecordBatchBuilder();
   for (const record of records) {

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeDispatched, encodeOutcome, emptyBody } from '../../engine/event/outcome-codec.js';
-import { type LogRecord, type RecordKind, recordKinds } from '../../engine/event/record.js';
+import { type LogRecord, type RecordKind, recordKinds, type StoredRecord } from '../../engine/event/record.js';
 import { defaultRetry, type EventSpec } from '../../engine/event/spec.js';
 import { encodeSpec } from '../../engine/event/spec-codec.js';
 import { type MonoMs, noSequence, type PartitionId, type Sequence, type Slot, type WallMs } from '../../engine/kernel/brand.js';
@@ -142,7 +142,7 @@ export class TestLog {
 }
 
 export interface Replayed {
-  readonly records: LogRecord[];
+  readonly records: StoredRecord[];
   readonly indexedBefore: number;
   /** How it ended. */
   readonly end: ReaderReply;
@@ -165,7 +165,7 @@ let replays = 0;
 
 function replayWhole(reader: LogReader, replies: ReaderReply[]): Replayed {
   const tag = replays++;
-  const records: LogRecord[] = [];
+  const records: StoredRecord[] = [];
   let indexedBefore = 0;
   replies.length = 0;
   reader.handle({ op: 'replay', tag, partition });
@@ -178,7 +178,7 @@ function replayWhole(reader: LogReader, replies: ReaderReply[]): Replayed {
   }
 }
 
-export function batchOf(records: readonly LogRecord[]): Uint8Array<ArrayBuffer> {
+export function batchOf(records: readonly StoredRecord[]): Uint8Array<ArrayBuffer> {
   const builder = new RecordBatchBuilder();
   for (const record of records) builder.append(record);
   return builder.take();
@@ -267,7 +267,7 @@ function specOf(spec: Partial<EventSpec>): EventSpec {
 }
 
 /** Records in a form that compares: buffers of any kind as text. */
-export function plain(records: readonly LogRecord[]): unknown[] {
+export function plain(records: readonly StoredRecord[]): unknown[] {
   return records.map((record) => [
     record.seq,
     record.kind,

@@ -2,7 +2,7 @@
  * What guards a promise: it sees everything that happens in a simulated world, looks at what is stored when nothing is under
  * way, and throws when the promise is broken.
  */
-import type { LogRecord } from '../../engine/event/record.js';
+import { isAboutEvent, type LogRecord } from '../../engine/event/record.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import type { SimulatedDisk, SimulatedLog } from '../support/simulated-disk.js';
@@ -69,6 +69,7 @@ export class StoredEvents {
 
 function takeIn(log: SimulatedLog, known: { last: number; readonly events: Map<string, LogRecord[]> }): void {
   for (const record of log.records(known.last + 1)) {
+    if (!isAboutEvent(record)) continue;
     const event = formatEventId(record.event);
     const records = known.events.get(event);
     if (records === undefined) known.events.set(event, [record]);

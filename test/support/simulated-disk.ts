@@ -11,7 +11,7 @@
  *
  * Records are kept as bytes with their checksum, so that a flipped bit is noticed as it would be.
  */
-import type { LogRecord } from '../../engine/event/record.js';
+import type { LogRecord, StoredRecord } from '../../engine/event/record.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { crcOf } from '../../engine/log/checksum.js';
 import { RecordBatchBuilder, RecordCursor, readBatch } from '../../engine/log/record-batch.js';
@@ -145,7 +145,7 @@ export class SimulatedLog {
   }
 
   /** Throws DamagedRecord. */
-  record(seq: Sequence): LogRecord {
+  record(seq: Sequence): StoredRecord {
     const stored = this.#records[seq - 1];
     if (stored === undefined)
       throw new Error(`partition ${this.partition}: sequence ${seq} is read, the log ends at ${this.last}`);
@@ -155,7 +155,7 @@ export class SimulatedLog {
   }
 
   /** Records from `from` on, at most `count`. */
-  *records(from = 1, count = Number.POSITIVE_INFINITY): Generator<LogRecord, void, undefined> {
+  *records(from = 1, count = Number.POSITIVE_INFINITY): Generator<StoredRecord, void, undefined> {
     const end = Math.min(this.#records.length, from - 1 + count);
     for (let seq = from; seq <= end; seq++) yield this.record(seq as Sequence);
   }
@@ -163,7 +163,7 @@ export class SimulatedLog {
   /** All records of one event, oldest first, by the walk along `prev`. */
   history(newest: Sequence): LogRecord[] {
     const records: LogRecord[] = [];
-    for (let seq = newest; seq !== 0; seq = records[0]!.prev) records.unshift(this.record(seq));
+    for (let seq = newest; seq !== 0; seq = records[0]!.prev) records.unshift(this.record(seq) as LogRecord);
     return records;
   }
 
@@ -185,17 +185,18 @@ export class SimulatedLog {
     this.#synced = Math.min(this.#synced, this.#records.length);
   }
 
-  #store({ event, body, ...record }: LogRecord): Stored {
-    this.#builder.append({ ...record, event: event.slice(), body: body.slice() });
+  #store({ event, body, ...record }: StoredRecord): Stored {
+    this.#builder.append({ ...record, event: event.slice(), body: body.slice() } as StoredRecord);
     const bytes = this.#builder.take();
     return { bytes, crc: crcOf(bytes) };
   }
 }
 
-function decode({ bytes }: Stored): LogRecord {
+function decode({ bytes }: Stored): StoredRecord {
   const cursor = new RecordCursor(bytes);
   cursor.next();
-  return { seq: cursor.seq, kind: cursor.kind, event: cursor.event, prev: cursor.prev, at: cursor.at, body: cursor.body };
+  const { seq, kind, event, prev, at, body } = cursor;
+  return { seq, kind, event, prev, at, body } as StoredRecord;
 }
 
 export class SimulatedDisk {

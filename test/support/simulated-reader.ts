@@ -2,7 +2,7 @@
  * A reader that keeps the protocol of `engine/log/protocol.ts` on the simulated disk: replay in pieces, bodies, views folded
  * by the engine's own fold, facts from indexed segments only, and word of each new index.
  */
-import { recordKinds } from '../../engine/event/record.js';
+import { isAboutEvent, recordKinds } from '../../engine/event/record.js';
 import { SpecHead } from '../../engine/event/spec-codec.js';
 import { historyOf, viewOf } from '../../engine/event/view.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
@@ -144,7 +144,7 @@ export class SimulatedReader {
       if (!indexed) continue;
       for (const record of log.records(first, log.nextOf(first) - first)) {
         const isFinal = record.kind >= recordKinds.delivered && record.kind !== recordKinds.retrying;
-        if (!isFinal) continue;
+        if (!isFinal || !isAboutEvent(record)) continue;
         const accepted = log.history(record.seq)[0]!.body;
         if (isWanted({ event: record.event, accepted })) found.unshift({ event: record.event, seq: record.seq });
       }
