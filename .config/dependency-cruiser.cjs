@@ -19,6 +19,7 @@ const sees = {
   log: ['kernel', 'event'],
   partition: ['kernel', 'event', 'log', 'wheel'],
   actor: ['kernel', 'event', 'log', 'wheel', 'partition', 'observe', 'dispatch/protocol.ts'],
+  upkeep: ['kernel', 'event', 'log'],
   router: ['kernel', 'event', 'log', 'partition', 'actor', 'observe', 'dispatch/protocol.ts'],
 };
 

@@ -44,3 +44,7 @@ export type { NewEvent, ScheduleResult } from './router/router.js';
 export type { StatusFilter } from './status/filter.js';
 export type { StatusBatch, StatusListener, Subscription } from './status/status-hub.js';
 export type { LocalAnswer, LocalDelivery, LocalHandler, LocalResult } from './dispatch/local-deliverer.js';
+export { type Inspection, inspectEvent } from './upkeep/inspect.js';
+export { isKnownToBeFinished, type LostRow } from './upkeep/lost-events.js';
+export type { Fault } from './upkeep/partition-survey.js';
+export { type PartitionVerdict, verifyDataDir } from './upkeep/verify.js';

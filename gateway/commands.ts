@@ -1,13 +1,15 @@
 /** Every command of the program, the default first. */
 import { type CommandSet, laterSettings, settings } from '../engine/index.js';
+import { inspectCommand } from './command/inspect.js';
 import { type Listening, serveCommand } from './command/serve.js';
+import { verifyCommand } from './command/verify.js';
 
 const needsNats = (half: string): string =>
   `"escapement ${half}" needs NATS, which this version does not have: use "escapement serve"`;
 
 export function commandSet(onListening?: (listening: Listening) => void): CommandSet {
   return {
-    commands: [serveCommand(onListening)],
+    commands: [serveCommand(onListening), verifyCommand(), inspectCommand()],
     settings,
     later: laterSettings,
     missing: { gateway: needsNats('gateway'), engine: needsNats('engine') },

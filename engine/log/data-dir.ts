@@ -41,7 +41,7 @@ export function openDataDir({ dataDir, partitions }: { readonly dataDir: string;
   return explained(dataDir, () => {
     checkFormat(dataDir, partitions);
     makeDir(dataDir);
-    const lock = lockDir(dataDir);
+    const lock = lockDir(dataDir, 'stop it, or choose another with ESCAPEMENT_DATA_DIR');
     try {
       // Once more, now that nobody else can be making it.
       if (!checkFormat(dataDir, partitions)) {
@@ -59,6 +59,40 @@ export function openDataDir({ dataDir, partitions }: { readonly dataDir: string;
   });
 }
 
+/** A data directory that is there and that nobody else uses now. */
+export interface StoppedDir {
+  readonly path: string;
+  readonly partitions: number;
+  /** Let others have it. */
+  close(): void;
+}
+
+/**
+ * For looking at it and mending it. Makes nothing. Throws StartError when it is not there, not ours, or in use; `instead`: what
+ * to do in that case.
+ */
+export function openStoppedDir(dataDir: string, { instead }: { readonly instead: string } = { instead: 'stop it' }): StoppedDir {
+  return explained(dataDir, () => {
+    const { partitions } = readFormat(dataDir);
+    const lock = lockDir(dataDir, instead);
+    return { path: dataDir, partitions, close: () => unlockDir(dataDir, lock) };
+  });
+}
+
+/** What the directory was made as, whoever uses it now. Throws StartError when it is not there or not ours. */
+export function readFormat(dataDir: string): { readonly partitions: number } {
+  return explained(dataDir, () => {
+    const text = readIfThere(join(dataDir, 'format.json'));
+    if (text === null) {
+      throw new StartError(`there is no data directory of Escapement's at ${dataDir}: say where it is with --data-dir`);
+    }
+    const { format, partitions, hash } = parseFormat(dataDir, text);
+    if (format !== formatVersion || hash !== slotHash) throw otherFormat(dataDir, { format, hash });
+    if (typeof partitions !== 'number') throw unreadableFormat(dataDir);
+    return { partitions };
+  });
+}
+
 /** True for a directory that is ours, false for one that is yet to be made. Throws StartError for any other. */
 function checkFormat(dataDir: string, partitions: number): boolean {
   const text = readIfThere(join(dataDir, 'format.json'));
@@ -70,11 +104,7 @@ function checkFormat(dataDir: string, partitions: number): boolean {
     );
   }
   const { format, partitions: made, hash } = parseFormat(dataDir, text);
-  if (format !== formatVersion || hash !== slotHash) {
-    throw new StartError(
-      `data directory ${dataDir} has format ${String(format)}/${String(hash)}, this version reads ${formatVersion}/${slotHash}: use the version that made it`,
-    );
-  }
+  if (format !== formatVersion || hash !== slotHash) throw otherFormat(dataDir, { format, hash });
   if (made !== partitions) {
     throw new StartError(
       `data directory ${dataDir} was made with ${String(made)} partitions, not ${partitions}: set ESCAPEMENT_PARTITIONS=${String(made)}`,
@@ -93,10 +123,20 @@ function parseFormat(
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  throw new StartError(`data directory ${dataDir} has an unreadable format.json: restore it from a backup`);
+  throw unreadableFormat(dataDir);
 }
 
-function lockDir(dataDir: string): Database {
+function otherFormat(dataDir: string, { format, hash }: { readonly format: unknown; readonly hash: unknown }): StartError {
+  return new StartError(
+    `data directory ${dataDir} has format ${String(format)}/${String(hash)}, this version reads ${formatVersion}/${slotHash}: use the version that made it`,
+  );
+}
+
+function unreadableFormat(dataDir: string): StartError {
+  return new StartError(`data directory ${dataDir} has an unreadable format.json: restore it from a backup`);
+}
+
+function lockDir(dataDir: string, instead: string): Database {
   const lock = openDatabase(join(dataDir, 'lock'), { mode: 'write', waitMs: 0 });
   try {
     lock.exec('BEGIN EXCLUSIVE');
@@ -104,9 +144,7 @@ function lockDir(dataDir: string): Database {
     lock.close();
     if (!(error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY')) throw error;
     const pid = readIfThere(join(dataDir, 'lock.pid'))?.trim();
-    throw new StartError(
-      `data directory ${dataDir} is in use by ${pid ? `process ${pid}` : 'another process'}: stop it, or choose another with ESCAPEMENT_DATA_DIR`,
-    );
+    throw new StartError(`data directory ${dataDir} is in use by ${pid ? `process ${pid}` : 'another process'}: ${instead}`);
   }
   writeWhole(join(dataDir, 'lock.pid'), { text: `${process.pid}\n` });
   return lock;

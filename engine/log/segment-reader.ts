@@ -13,10 +13,10 @@ import { eventIdBytes } from '../kernel/event-id.js';
 import { chainOf, crcOf, crcOfRecord } from './checksum.js';
 import { DamageError } from './damage.js';
 import type { LogPosition } from './mark.js';
-import type { RecordBatchBuilder } from './record-batch.js';
+import { type RecordBatchBuilder, recordHeadBytes } from './record-batch.js';
 import { readHeader, type SegmentHeader } from './segment.js';
 import type { SegmentName } from './segment-files.js';
-import { type Database, openDatabase, type Statement } from './sqlite.js';
+import { type Database, openDatabase, type Statement, storageFaultOf } from './sqlite.js';
 
 const columns = 'seq, kind, prev, at, crc, chain, CAST(event || body AS BLOB)';
 type Row = readonly [
@@ -31,6 +31,31 @@ type Row = readonly [
 
 /** A batch ends with the record that takes it to this many bytes. */
 const batchBytesMax = 1024 * 1024;
+/** So many rows in a row that cannot be read are taken for the rest of the file. */
+const unreadableRowsMax = 2 ** 22;
+
+/** A row as it is, for those who look at damage. */
+export interface SurveyedRow {
+  readonly seq: Sequence;
+  /** Unverified: it is what was written if `crc` and `sum` are the same. Null when a column is of another type. */
+  readonly record: LogRecord | null;
+  /** As stored; null when that is no number. */
+  readonly crc: number | null;
+  /** Of the record as it is. */
+  readonly sum: number | null;
+  /** As stored; null when that is no number. */
+  readonly chain: number | null;
+  /** As stored, and perhaps what is damaged; null when that is no id. */
+  readonly event: Uint8Array | null;
+}
+
+export interface Survey {
+  readonly rows: readonly SurveyedRow[];
+  /** The first sequence behind them that SQLite could not read, up to `next`. */
+  readonly unreadable: number | null;
+  /** Where to go on. */
+  readonly next: number;
+}
 
 export class SegmentReader {
   readonly name: SegmentName;
@@ -107,8 +132,58 @@ export class SegmentReader {
     return { seq, chain };
   }
 
+  /**
+   * The rows from `from` to before `before`, about a mebibyte of them, sound or not: for those who look at damage. Null behind
+   * the last. What SQLite cannot read at all is skipped as far as needed and named.
+   */
+  survey({ from, before }: { readonly from: Sequence; readonly before: number }): Survey | null {
+    const rows: SurveyedRow[] = [];
+    let next = from as number;
+    let bytes = 0;
+    try {
+      for (const row of this.#span.iterate(from, before) as IterableIterator<Row>) {
+        const surveyed = surveyedRow(row);
+        rows.push(surveyed);
+        next = surveyed.seq + 1;
+        bytes += recordHeadBytes + (surveyed.record?.body.length ?? 0);
+        if (bytes >= batchBytesMax) break;
+      }
+    } catch (error) {
+      if (storageFaultOf(error) !== 'damaged') throw error;
+      const readable = this.#readableFrom(next, before);
+      return { rows, unreadable: next, next: readable };
+    }
+    return rows.length === 0 ? null : { rows, unreadable: null, next };
+  }
+
   close(): void {
     this.#database.close();
+  }
+
+  /** About where rows can be read again: steps that double, because a damaged page holds dozens of them. */
+  #readableFrom(unreadable: number, before: number): number {
+    let sound = before;
+    for (let step = 1; unreadable + step < before && step <= unreadableRowsMax; step *= 2) {
+      if (!this.#canRead(unreadable + step)) continue;
+      sound = unreadable + step;
+      break;
+    }
+    let damaged = unreadable;
+    while (sound - damaged > 1 && sound !== before) {
+      const middle = Math.floor((damaged + sound) / 2);
+      if (this.#canRead(middle)) sound = middle;
+      else damaged = middle;
+    }
+    return sound;
+  }
+
+  #canRead(seq: number): boolean {
+    try {
+      return this.#one.get(seq) !== undefined;
+    } catch (error) {
+      if (storageFaultOf(error) !== 'damaged') throw error;
+      return false;
+    }
   }
 
   #brokenAt(seq: Sequence, found: string): DamageError {
@@ -117,6 +192,22 @@ export class SegmentReader {
       `partition ${this.header.partition}: expected the record with sequence ${seq} in ${this.name.path}, found ${found}`,
     );
   }
+}
+
+function surveyedRow(row: Row): SurveyedRow {
+  const record = recordOf(row);
+  const [seq, , , , crc, chain, eventAndBody] = row;
+  const event =
+    eventAndBody instanceof Uint8Array && eventAndBody.length >= eventIdBytes ? eventAndBody.slice(0, eventIdBytes) : null;
+  const sum = record === null ? null : crcOfRecord(record);
+  return {
+    seq: seq as Sequence,
+    record,
+    crc: typeof crc === 'number' ? crc : null,
+    sum,
+    chain: typeof chain === 'number' ? chain : null,
+    event,
+  };
 }
 
 /** `seq` null: whatever the row says. */

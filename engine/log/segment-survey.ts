@@ -1,0 +1,145 @@
+/**
+ * A segment looked through to its end, whatever is damaged in it: what a replay, which stops at the first thing that does not
+ * fit, cannot say.
+ *
+ * Behind a damaged row the chain is taken up again with the value stored in it: so one damaged row is one fault, and not the
+ * reason for a fault in every row behind it.
+ *
+ * A row whose own checksum holds while the chain does not: either its chain value alone is damaged, which the next row
+ * shows (it continues the right one), or it is another record than the one that was written.
+ */
+import type { LogRecord } from '../event/record.js';
+import type { Sequence } from '../kernel/brand.js';
+import type { EventId } from '../kernel/event-id.js';
+import { chainOf } from './checksum.js';
+import type { LogPosition } from './mark.js';
+import type { SegmentReader, SurveyedRow } from './segment-reader.js';
+
+/** Something wrong with the rows [first, last]. */
+export interface RowFault {
+  readonly first: Sequence;
+  readonly last: Sequence;
+  /** `damaged`: a row that is not what was written; `missing`: none; `sum`: the record is sound, a sum beside it is not. */
+  readonly kind: 'damaged' | 'missing' | 'sum';
+  /** As the row says, which may be what is damaged. */
+  readonly event: EventId | null;
+  readonly detail: string;
+}
+
+export interface SurveyParts {
+  readonly reader: SegmentReader;
+  /** Where the segment before it ended; its chain null when that is not known. */
+  readonly after: SurveyPosition;
+  /** Where the next one begins. Null: it is the last, and ends where it ends. */
+  readonly before: Sequence | null;
+  /** Sound records, in order. */
+  readonly record: (record: LogRecord) => void;
+  readonly fault: (fault: RowFault) => void;
+  /** Called after each mebibyte or so. */
+  readonly progress?: (bytes: number) => void;
+}
+
+export type SurveyPosition = Omit<LogPosition, 'chain'> & { readonly chain: number | null };
+
+/** Returns where it ends. */
+export function surveySegment({ reader, after, before, record, fault, progress }: SurveyParts): SurveyPosition {
+  const walk = new Walk(after, { record, fault });
+  const end = before ?? Number.MAX_SAFE_INTEGER;
+  let from = (after.seq + 1) as Sequence;
+  for (;;) {
+    const survey = reader.survey({ from, before: end });
+    if (survey === null) break;
+    let bytes = 0;
+    for (const row of survey.rows) {
+      walk.take(row);
+      bytes += row.record?.body.length ?? 0;
+    }
+    progress?.(bytes);
+    if (survey.unreadable !== null && survey.next >= end) {
+      // Of the last segment nobody knows how far it went on; the mark does.
+      if (before !== null) walk.missingUpTo(before - 1, 'SQLite cannot read them');
+      else fault(unreadableEnd(survey.unreadable as Sequence));
+      return walk.end();
+    }
+    if (survey.unreadable !== null) walk.missingUpTo(survey.next - 1, 'SQLite cannot read them');
+    from = survey.next as Sequence;
+  }
+  if (before !== null) walk.missingUpTo(before - 1, 'they are not there');
+  return walk.end();
+}
+
+function unreadableEnd(first: Sequence): RowFault {
+  return { first, last: first, kind: 'missing', event: null, detail: 'SQLite cannot read from here to the end' };
+}
+
+/** The rows of one segment as they pass by. */
+class Walk {
+  readonly #to: Pick<SurveyParts, 'record' | 'fault'>;
+  #seq: Sequence;
+  /** Null: unknown, taken from the next row. */
+  #chain: number | null;
+  /** The last row, when its record was sound and its chain value was not what it should be. */
+  #doubt: { readonly seq: Sequence; readonly event: EventId; readonly expected: number; readonly stored: number | null } | null =
+    null;
+
+  constructor(after: SurveyPosition, to: Pick<SurveyParts, 'record' | 'fault'>) {
+    this.#to = to;
+    this.#seq = after.seq;
+    this.#chain = after.chain;
+  }
+
+  take(row: SurveyedRow): void {
+    // A page that is not in its place shows rows that have passed already.
+    if (row.seq <= this.#seq) return;
+    this.missingUpTo(row.seq - 1, 'they are not there');
+    this.#seq = row.seq;
+    const { record, sum, crc, chain, event } = row;
+    const follows = sum !== null && this.#chain !== null && chainOf(this.#chain, sum) === chain;
+    this.#settle(sum, chain);
+    if (record === null || sum === null || (sum !== crc && !follows)) {
+      this.#chain = chain;
+      this.#to.fault({ ...only(row.seq), kind: 'damaged', event, detail: 'the record fails its checksum' });
+      return;
+    }
+    if (sum !== crc) {
+      this.#to.fault({ ...only(row.seq), kind: 'sum', event, detail: 'its checksum is damaged, the record itself is sound' });
+    }
+    const expected = this.#chain === null ? chain : chainOf(this.#chain, sum);
+    if (expected !== chain && expected !== null) this.#doubt = { seq: row.seq, event: record.event, expected, stored: chain };
+    this.#chain = chain;
+    this.#to.record(record);
+  }
+
+  missingUpTo(last: number, detail: string): void {
+    if (last <= this.#seq) return;
+    this.#settle(null, null);
+    this.#to.fault({ first: (this.#seq + 1) as Sequence, last: last as Sequence, kind: 'missing', event: null, detail });
+    this.#seq = last as Sequence;
+    this.#chain = null;
+  }
+
+  end(): SurveyPosition {
+    this.#settle(null, null);
+    return { seq: this.#seq, chain: this.#chain };
+  }
+
+  /** The row behind a doubtful one is here: which of the two values does it continue? */
+  #settle(crc: number | null, chain: number | null): void {
+    const doubt = this.#doubt;
+    if (doubt === null) return;
+    this.#doubt = null;
+    const { seq, event, expected, stored } = doubt;
+    const isValueOnly = crc !== null && chainOf(expected, crc) === chain;
+    if (isValueOnly) {
+      this.#chain = expected;
+      this.#to.fault({ ...only(seq), kind: 'sum', event, detail: 'its chain value is damaged, the record itself is sound' });
+    } else {
+      const detail = `the chain breaks: expected ${expected}, found ${String(stored)}; it is not the record that was written here`;
+      this.#to.fault({ ...only(seq), kind: 'damaged', event, detail });
+    }
+  }
+}
+
+function only(seq: Sequence): { readonly first: Sequence; readonly last: Sequence } {
+  return { first: seq, last: seq };
+}

@@ -1,0 +1,218 @@
+/**
+ * Everything on disk of one partition looked through: its segments row by row, its mark, its indexes. Says what is wrong and
+ * where, and goes on behind it.
+ *
+ * For a directory that nobody writes. Reads only.
+ */
+import { statSync } from 'node:fs';
+import type { LogRecord } from '../event/record.js';
+import type { PartitionId, Sequence } from '../kernel/brand.js';
+import type { EventId } from '../kernel/event-id.js';
+import { DamageError } from '../log/damage.js';
+import { hasMark, type LogPosition, logStart, readMark } from '../log/mark.js';
+import { listIndexes, listSegments, partitionDir, type SegmentName } from '../log/segment-files.js';
+import { isIntact } from '../log/segment-index.js';
+import { SegmentReader } from '../log/segment-reader.js';
+import { type RowFault, type SurveyPosition, surveySegment } from '../log/segment-survey.js';
+import { storageFaultOf } from '../log/sqlite.js';
+
+export interface Fault {
+  readonly partition: PartitionId;
+  readonly file: string;
+  /** The rows concerned; null when it is about the file as a whole. */
+  readonly rows: { readonly first: Sequence; readonly last: Sequence } | null;
+  /** As a damaged row says: perhaps this is what is damaged. */
+  readonly event: EventId | null;
+  /**
+   * `rows`: rows are lost. `sum`: nothing is lost, a sum beside sound data is damaged. `mark`: nobody can say whether the log is
+   * whole. `remade`: the next start makes it again by itself.
+   */
+  readonly kind: 'rows' | 'sum' | 'mark' | 'remade';
+  readonly detail: string;
+}
+
+export interface PartitionSurvey {
+  readonly partition: PartitionId;
+  readonly segments: number;
+  /** Sound ones. */
+  readonly records: number;
+  /** Null when it cannot be read. */
+  readonly mark: LogPosition | null;
+  readonly end: SurveyPosition;
+  readonly faults: readonly Fault[];
+}
+
+export interface SurveyRequest {
+  readonly dataDir: string;
+  readonly partition: PartitionId;
+  /** Sound records, in order. */
+  readonly record?: (record: LogRecord) => void;
+  /** Called with its size when a segment is done. */
+  readonly segmentDone?: (bytes: number) => void;
+}
+
+const nowhere: SurveyPosition = { seq: 0 as Sequence, chain: null };
+
+export function surveyPartition(request: SurveyRequest): PartitionSurvey {
+  const survey = new Survey(request);
+  survey.segments();
+  survey.mark();
+  survey.indexes();
+  return survey.result();
+}
+
+/** Bytes of its segments, for a progress report. */
+export function segmentBytesOf(dataDir: string, partition: PartitionId): number {
+  return listSegments(partitionDir(dataDir, partition)).reduce((sum, { path }) => sum + statSync(path).size, 0);
+}
+
+class Survey {
+  readonly #request: SurveyRequest;
+  readonly #dir: string;
+  readonly #names: readonly SegmentName[];
+  readonly #faults: Fault[] = [];
+  #records = 0;
+  #end: SurveyPosition = logStart;
+  #mark: LogPosition | null = null;
+
+  constructor(request: SurveyRequest) {
+    this.#request = request;
+    this.#dir = partitionDir(request.dataDir, request.partition);
+    this.#names = listSegments(this.#dir);
+  }
+
+  result(): PartitionSurvey {
+    return {
+      partition: this.#request.partition,
+      segments: this.#names.length,
+      records: this.#records,
+      mark: this.#mark,
+      end: this.#end,
+      faults: this.#faults,
+    };
+  }
+
+  segments(): void {
+    for (const [place, name] of this.#names.entries()) {
+      const before = this.#names[place + 1]?.first ?? null;
+      if (place > 0 && name.first !== this.#end.seq + 1) this.#missing(name);
+      this.#segment(name, before);
+      this.#request.segmentDone?.(statSync(name.path).size);
+    }
+  }
+
+  mark(): void {
+    if (this.#names.length === 0 && !hasMark(this.#dir)) {
+      this.#mark = logStart;
+      return;
+    }
+    const { partition } = this.#request;
+    const file = `${this.#dir}/mark`;
+    const fault = { partition, file, rows: null, event: null, kind: 'mark' } as const;
+    try {
+      this.#mark = readMark(this.#dir, partition);
+    } catch (error) {
+      if (!(error instanceof DamageError)) throw error;
+      this.#faults.push({ ...fault, detail: 'it is missing or unreadable, so nobody can say whether the log is whole' });
+      return;
+    }
+    const { seq, chain } = this.#mark;
+    if (this.#end.seq < seq) {
+      const rows = { first: (this.#end.seq + 1) as Sequence, last: seq };
+      const detail = `the log ends at sequence ${this.#end.seq}, ${seq} was durable`;
+      this.#faults.push({ ...fault, file: this.#names.at(-1)?.path ?? this.#dir, kind: 'rows', rows, detail });
+      return;
+    }
+    const found = this.#chainAt(seq);
+    if (found !== null && found !== chain) {
+      const detail = `the chain at sequence ${seq} is not the one in the mark: records before it were changed or exchanged`;
+      this.#faults.push({ ...fault, detail });
+    }
+  }
+
+  indexes(): void {
+    const { partition } = this.#request;
+    for (const index of listIndexes(this.#dir)) {
+      if (isIntact(index)) continue;
+      const detail = 'the index fails its checksum; the next start builds it again';
+      this.#faults.push({ partition, file: index.path, rows: null, event: null, kind: 'remade', detail });
+    }
+  }
+
+  #segment(name: SegmentName, before: Sequence | null): void {
+    const { partition, record } = this.#request;
+    const reader = this.#open(name, before);
+    if (reader === null) return;
+    try {
+      const { header } = reader;
+      const expected = this.#names[0] === name ? null : this.#end.chain;
+      if (expected !== null && header.chainBefore !== expected) {
+        const detail = `the chain breaks where the segment opens: expected ${expected}, found ${header.chainBefore}`;
+        this.#faults.push({ partition, file: name.path, rows: null, event: null, kind: 'sum', detail });
+      }
+      this.#end = surveySegment({
+        reader,
+        after: { seq: (name.first - 1) as Sequence, chain: header.chainBefore },
+        before,
+        record: (sound) => {
+          this.#records++;
+          record?.(sound);
+        },
+        fault: (fault) => this.#faults.push(faultOf(fault, { partition, file: name.path })),
+      });
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** Null when nothing in the file can be read; then all of its rows are missing. */
+  #open(name: SegmentName, before: Sequence | null): SegmentReader | null {
+    const { partition } = this.#request;
+    const unusable = (detail: string): null => {
+      const last = (before === null ? name.first : before - 1) as Sequence;
+      const rows = { first: name.first, last };
+      this.#faults.push({ partition, file: name.path, rows, event: null, kind: 'rows', detail });
+      this.#end = before === null ? { ...nowhere, seq: (name.first - 1) as Sequence } : { ...nowhere, seq: last };
+      return null;
+    };
+    try {
+      const reader = new SegmentReader(name);
+      if (reader.header.partition === partition) return reader;
+      reader.close();
+      return unusable(`it belongs to partition ${reader.header.partition}`);
+    } catch (error) {
+      if (!(error instanceof DamageError) && storageFaultOf(error) !== 'damaged') throw error;
+      return unusable(`the file cannot be read: ${(error as Error).message}`);
+    }
+  }
+
+  #missing(name: SegmentName): void {
+    const rows = { first: (this.#end.seq + 1) as Sequence, last: (name.first - 1) as Sequence };
+    const detail = `no segment holds them: the next one opens with ${name.first}`;
+    const { partition } = this.#request;
+    this.#faults.push({ partition, file: this.#dir, rows, event: null, kind: 'rows', detail });
+  }
+
+  /** As stored; null when there is no such row that can be read. */
+  #chainAt(seq: Sequence): number | null {
+    if (seq === this.#end.seq) return this.#end.chain;
+    const name = this.#names.findLast(({ first }) => first <= seq);
+    if (name === undefined) return null;
+    try {
+      const reader = new SegmentReader(name);
+      try {
+        return reader.chainAt(seq);
+      } finally {
+        reader.close();
+      }
+    } catch (error) {
+      // What cannot be read there has been named already.
+      if (!(error instanceof DamageError) && storageFaultOf(error) !== 'damaged') throw error;
+      return null;
+    }
+  }
+}
+
+function faultOf({ first, last, kind, event, detail }: RowFault, where: Pick<Fault, 'partition' | 'file'>): Fault {
+  return { ...where, rows: { first, last }, event, kind: kind === 'sum' ? 'sum' : 'rows', detail };
+}

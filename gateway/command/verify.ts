@@ -1,0 +1,54 @@
+/** `escapement verify`: what `verifyDataDir` finds, in words. */
+import { relative } from 'node:path';
+import {
+  type Command,
+  command,
+  type Fault,
+  formatEventId,
+  isKnownToBeFinished,
+  type LostRow,
+  type PartitionVerdict,
+  verifyDataDir,
+} from '../../engine/index.js';
+import { exitCodes } from './exit-codes.js';
+import { count, dataDirOf, dataDirSetting, print, tell } from './terminal.js';
+
+export function verifyCommand(): Command {
+  return command({
+    name: 'verify',
+    summary: 'reads all of a stopped data directory and says what is damaged',
+    parameters: [],
+    settings: dataDirSetting,
+    explanation: `It checks every record against its checksum and the chain, every segment, mark and index, and changes nothing.
+For each damage it says partition, file, sequence and, as far as that is known, whose event it is and what became of it.
+Exit codes: 0 everything is whole, 1 it could not look (the directory is in use, say), 2 something is damaged.`,
+    async run({ values, surroundings }) {
+      const dataDir = dataDirOf(values, surroundings);
+      const isWhole = verifyDataDir({ dataDir, say: tell, verdict: (verdict) => printVerdict(dataDir, verdict) });
+      print(isWhole ? 'Everything is whole.' : 'There is damage. "escapement repair" says what can be done about it.');
+      return isWhole ? exitCodes.done : exitCodes.damaged;
+    },
+  });
+}
+
+export function printVerdict(dataDir: string, { partition, segments, records, mark, faults, lost }: PartitionVerdict): void {
+  const size = `${count(records, 'record')} in ${count(segments, 'segment')}, mark at ${mark?.seq ?? 'nowhere'}`;
+  print(`partition ${partition}: ${faults.length === 0 ? 'whole' : 'DAMAGED'} (${size})`);
+  for (const fault of faults) {
+    print(`  ${relative(dataDir, fault.file)}${rowsIn(fault)}: ${fault.detail}`);
+    for (const row of lost ?? []) if (row.fault === fault) print(`    ${whose(row)}`);
+  }
+}
+
+function rowsIn({ rows, event, kind }: Fault): string {
+  if (rows === null) return '';
+  const of = kind === 'sum' && event !== null ? ` of event ${formatEventId(event)}` : '';
+  return rows.first === rows.last ? `, sequence ${rows.first}${of}` : `, sequences ${rows.first} to ${rows.last}`;
+}
+
+function whose(row: LostRow): string {
+  const { seq, event, status } = row;
+  if (event === null) return `sequence ${seq}: of an event that nobody can name any more`;
+  if (status === null) return `sequence ${seq}: of event ${event}; it was its newest record, or all that is known of it`;
+  return `sequence ${seq}: of event ${event}, which is ${isKnownToBeFinished(row) ? 'finished' : 'pending'} (${status})`;
+}

@@ -1,0 +1,73 @@
+/** The commands about a data directory as the shipped program: output and exit codes. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { listSegments } from '../../../engine/log/segment-files.js';
+import { openDatabase } from '../../../engine/log/sqlite.js';
+import { within } from '../../support/deadline.js';
+import { Program } from '../../support/process.js';
+import { startServer, temporaryDir } from '../../support/server.js';
+
+const script = new URL('../../../gateway/main.js', import.meta.url);
+
+/** Ends by itself. */
+async function run(
+  t: Test,
+  args: readonly string[],
+): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {
+  const program = new Program({ script, args });
+  t.teardown(() => program.kill());
+  const { code } = await within(args.join(' '), program.exited, 30_000);
+  return { code, out: program.stdout.join('\n'), err: program.stderr.join('\n') };
+}
+
+/** A stopped data directory of one partition with one event. */
+async function setup(t: Test): Promise<{ readonly dataDir: string; readonly id: string }> {
+  const dataDir = temporaryDir(t);
+  const server = await startServer(t, { dataDir, flags: ['--partitions', '1'] });
+  const { body } = await server.client.schedule({
+    destination: 'http://127.0.0.1:1/',
+    delay: '1h',
+    headers: { authorization: 'Bearer hidden' },
+    payload: { big: 1 },
+  });
+  await server.stop();
+  return { dataDir, id: body.id };
+}
+
+t.test('verify and inspect: output and exit codes', async (t) => {
+  const { dataDir, id } = await setup(t);
+  t.match(await run(t, ['verify', '--data-dir', dataDir]), {
+    code: 0,
+    out: /^partition 0: whole \(1 record in 1 segment, mark at 1\)\nEverything is whole\.$/,
+  });
+  const shown = await run(t, ['inspect', id, '--data-dir', dataDir]);
+  t.equal(shown.code, 0);
+  const inspected = JSON.parse(shown.out);
+  t.match(inspected, { partition: 0, event: { id, status: 'SCHEDULED', payload: { big: 1 } }, records: [{ kind: 'accepted' }] });
+  t.notMatch(shown.out, 'hidden');
+  t.match(await run(t, ['inspect', id.replace(/.{4}$/, '0000'), '--data-dir', dataDir]), { code: 3, out: '' });
+
+  const database = openDatabase(listSegments(join(dataDir, 'partitions', '0000'))[0]!.path, { mode: 'write' });
+  database.exec('UPDATE record SET at = at + 1');
+  database.close();
+  const damaged = await run(t, ['verify', '--data-dir', dataDir]);
+  t.match(damaged, {
+    code: 2,
+    out: /DAMAGED.*partitions\/0000\/0000000000000001\.log, sequence 1: the record fails its checksum/s,
+  });
+  t.match(damaged.out, `of event ${id}`);
+  t.match(await run(t, ['inspect', id, '--data-dir', dataDir]), { code: 2 });
+});
+
+t.test('a command that cannot look says why in one line', async (t) => {
+  const nowhere = join(temporaryDir(t), 'none');
+  for (const args of [['verify'], ['inspect', 'x1']]) {
+    const { code, err } = await run(t, [...args, '--data-dir', nowhere]);
+    if (args[0] === 'verify') t.match({ code, err }, { code: 1, err: /^escapement: there is no data directory/ });
+    else t.equal(code, 3, 'what is no id is nowhere');
+  }
+  const other = temporaryDir(t);
+  writeFileSync(join(other, 'format.json'), '{"format":9,"partitions":1,"hash":"x"}');
+  t.match(await run(t, ['verify', '--data-dir', other]), { code: 1, err: /has format 9\/x/ });
+});

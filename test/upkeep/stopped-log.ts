@@ -1,0 +1,60 @@
+/** A data directory with the log of one partition, closed, and the means to damage it. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LogRecord } from '../../engine/event/record.js';
+import { formatEventId } from '../../engine/kernel/event-id.js';
+import { listSegments } from '../../engine/log/segment-files.js';
+import { openDatabase } from '../../engine/log/sqlite.js';
+import { type PartitionVerdict, verifyDataDir } from '../../engine/upkeep/verify.js';
+import { Journal, partition, TestLog } from '../log/log-fixture.js';
+
+export interface StoppedLog {
+  readonly dataDir: string;
+  /** Of the partition. */
+  readonly dir: string;
+  readonly journal: Journal;
+  readonly events: { readonly delivered: LogRecord; readonly cancelled: LogRecord; readonly pending: LogRecord };
+}
+
+/**
+ * Three segments, indexed. By sequence:
+ *     1 delivered: accepted     2 cancelled: accepted     3 pending: accepted     4 delivered: dispatched
+ *     5 delivered: delivered    6 cancelled: cancelled    7 pending: dispatched
+ */
+export async function stoppedLog(t: ConstructorParameters<typeof TestLog>[0]): Promise<StoppedLog> {
+  const log = new TestLog(t, { segmentBytesMax: 1 });
+  const journal = new Journal();
+  const delivered = journal.accepted({ externalJobId: 'a' });
+  const cancelled = journal.accepted();
+  const pending = journal.accepted({ payload: Buffer.from('"pending"') });
+  log.append(...journal.records);
+  log.replay();
+  log.tick();
+  log.append(journal.dispatched(delivered), journal.delivered(delivered), journal.cancelled(cancelled));
+  log.tick();
+  log.append(journal.dispatched(pending));
+  await log.buildIndexes();
+  log.close();
+  const { dataDir } = log.options;
+  for (const other of ['0000', '0001', '0002']) mkdirSync(join(dataDir, 'partitions', other));
+  writeFileSync(join(dataDir, 'format.json'), '{"format":1,"partitions":4,"hash":"fnv1a32"}\n');
+  return { dataDir, dir: log.dir, journal, events: { delivered, cancelled, pending } };
+}
+
+/** Runs `sql` on segment number `place`. */
+export function damage({ dir }: Pick<StoppedLog, 'dir'>, place: number, sql: string): void {
+  const database = openDatabase(listSegments(dir)[place]!.path, { mode: 'write' });
+  database.exec(sql);
+  database.close();
+}
+
+export function idOf(record: LogRecord): string {
+  return formatEventId(record.event);
+}
+
+/** What `verify` says about the partition; null when everything is whole. */
+export function verdictOf(dataDir: string): PartitionVerdict | null {
+  const verdicts: PartitionVerdict[] = [];
+  const isWhole = verifyDataDir({ dataDir, say: () => undefined, verdict: (verdict) => verdicts.push(verdict) });
+  return isWhole ? null : verdicts[partition]!;
+}

@@ -1,0 +1,142 @@
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { openDataDir } from '../../engine/log/data-dir.js';
+import { listSegments } from '../../engine/log/segment-files.js';
+import { surveyPartition } from '../../engine/upkeep/partition-survey.js';
+import { partition, readBack, tempDir } from '../log/log-fixture.js';
+import { damage, idOf, stoppedLog, verdictOf } from './stopped-log.js';
+
+const changeBody = (seq: number): string => `UPDATE record SET body = body || x'00' WHERE seq = ${seq}`;
+
+t.test('a log that is as it was written is whole', async (t) => {
+  const { dataDir, dir } = await stoppedLog(t);
+  const files = readdirSync(dir).map((name) => join(dir, name));
+  const before = files.map((file) => readFileSync(file));
+  t.equal(verdictOf(dataDir), null);
+  t.same(
+    files.map((file) => readFileSync(file)),
+    before,
+    'and stays as it is',
+  );
+});
+
+t.test('a damaged row is named with its event and what became of it', async (t) => {
+  const log = await stoppedLog(t);
+  damage(log, 0, changeBody(1));
+  damage(log, 0, changeBody(3));
+  damage(log, 1, changeBody(6));
+  const verdict = verdictOf(log.dataDir)!;
+  t.equal(verdict.records, 4, 'the others are sound');
+  t.same(
+    verdict.lost!.map(({ seq, event, status, fault }) => [seq, event, status, fault.kind]),
+    [
+      [1, idOf(log.events.delivered), 'DELIVERED', 'rows'],
+      [3, idOf(log.events.pending), 'DISPATCHED', 'rows'],
+      [6, idOf(log.events.cancelled), null, 'rows'],
+    ],
+  );
+  t.match(verdict.faults[0]!.file, /0000000000000001\.log$/);
+});
+
+t.test('an id that was damaged with its row is found through the record behind it', async (t) => {
+  const log = await stoppedLog(t);
+  damage(log, 0, "UPDATE record SET event = x'00112233445566778899aabbccddeeff' WHERE seq = 1");
+  t.match(verdictOf(log.dataDir)!.lost, [{ seq: 1, event: idOf(log.events.delivered), status: 'DELIVERED' }]);
+});
+
+t.test('a damaged sum beside a sound record loses nothing', async (t) => {
+  for (const [seq, sql] of [
+    [4, 'UPDATE record SET crc = crc + 1 WHERE seq = 4'],
+    [4, 'UPDATE record SET chain = chain + 1 WHERE seq = 4'],
+  ] as const) {
+    const log = await stoppedLog(t);
+    damage(log, 1, sql);
+    const { faults, lost, records } = verdictOf(log.dataDir)!;
+    t.match(faults, [{ kind: 'sum', rows: { first: seq, last: seq } }], sql);
+    t.equal(faults.length, 1);
+    t.same(lost, []);
+    t.equal(records, 7);
+  }
+});
+
+t.test('a row that was exchanged for another sound one is found by the chain', async (t) => {
+  const one = await stoppedLog(t);
+  const other = await stoppedLog(t);
+  const [foreign] = listSegments(other.dir);
+  damage(
+    one,
+    0,
+    `ATTACH '${foreign!.path}' AS other; DELETE FROM record WHERE seq = 2; INSERT INTO record SELECT * FROM other.record WHERE seq = 2`,
+  );
+  t.match(verdictOf(one.dataDir), { faults: [{ kind: 'rows', rows: { first: 2, last: 2 } }] });
+});
+
+t.test('rows and segments that are not there are named', async (t) => {
+  const rows = await stoppedLog(t);
+  damage(rows, 1, 'DELETE FROM record WHERE seq = 5');
+  t.match(verdictOf(rows.dataDir)!.lost, [{ seq: 5, event: null }]);
+
+  const segment = await stoppedLog(t);
+  rmSync(listSegments(segment.dir)[1]!.path);
+  t.match(verdictOf(segment.dataDir)!.faults, [{ kind: 'rows', rows: { first: 4, last: 6 } }]);
+
+  const whole = await stoppedLog(t);
+  rmSync(whole.dir, { recursive: true });
+  t.equal(verdictOf(whole.dataDir), null, 'a partition may not have begun yet');
+});
+
+t.test('a file that SQLite cannot read does not keep the others from being looked at', async (t) => {
+  const log = await stoppedLog(t);
+  truncateSync(listSegments(log.dir)[1]!.path, 100);
+  const { faults, records } = verdictOf(log.dataDir)!;
+  t.match(faults, [{ kind: 'rows', rows: { first: 4, last: 6 } }]);
+  t.equal(faults.length, 1);
+  t.equal(records, 4);
+});
+
+t.test('a log that ends before its mark, and a mark that cannot be read', async (t) => {
+  const short = await stoppedLog(t);
+  damage(short, 2, 'DELETE FROM record WHERE seq = 7');
+  t.match(verdictOf(short.dataDir)!.lost, [{ seq: 7, event: null, status: null }]);
+
+  const unmarked = await stoppedLog(t);
+  rmSync(join(unmarked.dir, 'mark'));
+  t.match(verdictOf(unmarked.dataDir)!.faults, [{ kind: 'mark', rows: null }]);
+});
+
+t.test('a damaged index is named as something that the next start makes again', async (t) => {
+  const log = await stoppedLog(t);
+  const index = readdirSync(log.dir).find((name) => name.endsWith('.index'))!;
+  writeFileSync(join(log.dir, index), 'x', { flag: 'r+' });
+  t.match(verdictOf(log.dataDir)!.faults, [{ kind: 'remade', file: join(log.dir, index) }]);
+});
+
+t.test('whatever bit is flipped: what a replay stumbles over, verify finds', async (t) => {
+  const log = await stoppedLog(t);
+  for (const { path } of listSegments(log.dir)) {
+    const whole = readFileSync(path);
+    const file = openSync(path, 'r+');
+    let stumbles = 0;
+    for (let at = 0; at < whole.length; at += whole[at] === 0 ? 61 : 5) {
+      writeSync(file, new Uint8Array([whole[at]! ^ (1 << (at % 8))]), 0, 1, at);
+      if (readBack(log.dataDir).failure !== null) {
+        stumbles++;
+        if (surveyPartition({ dataDir: log.dataDir, partition }).faults.length === 0)
+          t.fail(`byte ${at} of ${path}: a replay fails and verify says that all is whole`);
+      }
+      writeSync(file, whole, at, 1, at);
+    }
+    closeSync(file);
+    t.ok(stumbles > 10, `${stumbles} flips kept a replay from going on`);
+  }
+});
+
+t.test('a directory in use, or that is not there, is not looked at', async (t) => {
+  const dataDir = join(tempDir(t), 'data');
+  t.throws(() => verdictOf(dataDir), /there is no data directory of Escapement's at/);
+  const owner = openDataDir({ dataDir, partitions: 4 });
+  t.throws(() => verdictOf(dataDir), /in use by process \d+/);
+  owner.close();
+  t.equal(verdictOf(dataDir), null);
+});
