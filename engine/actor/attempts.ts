@@ -11,7 +11,7 @@ import { recordKinds } from '../event/record.js';
 import type { RetryPolicy } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
 import type { Handle } from '../kernel/brand.js';
-import { labelsOf } from './change-feed.js';
+import { labelsOf } from '../event/status-change.js';
 import type { HostShared } from './host-shared.js';
 import type { Ledger } from './ledger.js';
 import type { PartitionMemory, Running } from './partition-memory.js';

@@ -5,23 +5,10 @@
  * Labels are in the body of the accepted record. Whoever causes a change usually has it at hand; for a cancel or an expiry
  * it is read. Nothing is gathered while nobody watches.
  */
-import { decodeOutcome } from '../event/outcome-codec.js';
-import { isOutcome, type LogRecord, recordKinds, statusOfKind } from '../event/record.js';
-import { decodeSpec, SpecHead } from '../event/spec-codec.js';
-import type { StatusChange } from '../event/status-change.js';
+import type { LogRecord } from '../event/record.js';
+import { type BareChange, bareChangeOf, type Labels, labelsOf, type StatusChange } from '../event/status-change.js';
 import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import type { Reads } from './reads.js';
-
-export interface Labels {
-  readonly externalJobId: string | null;
-  readonly source: string;
-  readonly type: string | null;
-}
-
-export function labelsOf(body: Uint8Array): Labels {
-  const { externalJobId, source, type } = decodeSpec(body);
-  return { externalJobId, source, type };
-}
 
 /** What the actor knows of a record beside itself. */
 export interface Circumstances {
@@ -34,7 +21,7 @@ export interface Circumstances {
 }
 
 interface Held {
-  readonly change: Omit<StatusChange, keyof Labels>;
+  readonly change: BareChange;
   readonly acceptedSeq: Sequence;
   /** `reading`: asked for. `unreadable`: its body is damaged; the change is left out. */
   labels: Labels | 'reading' | 'unreadable' | null;
@@ -44,7 +31,6 @@ export class ChangeFeed {
   readonly #partition: PartitionId;
   readonly #reads: Reads;
   readonly #out: (change: StatusChange) => void;
-  readonly #head = new SpecHead();
   #held: Held[] = [];
   #durable: Sequence = noSequence;
 
@@ -55,22 +41,8 @@ export class ChangeFeed {
   }
 
   add(record: LogRecord, { version, attempts, labels, acceptedSeq }: Circumstances): void {
-    const outcome = isOutcome(record.kind) ? decodeOutcome(record.body) : null;
-    const isAccepted = record.kind === recordKinds.accepted;
     this.#held.push({
-      change: {
-        partition: this.#partition,
-        seq: record.seq,
-        event: record.event,
-        status: statusOfKind[record.kind],
-        version,
-        at: record.at,
-        attempt: attempts,
-        nextAttemptAtMs: isAccepted ? this.#head.at(record.body).scheduledAtMs : (outcome?.nextAttemptAtMs ?? null),
-        statusCode: outcome?.statusCode ?? null,
-        error: outcome?.error ?? null,
-        fireLagMs: outcome?.lagMs ?? null,
-      },
+      change: bareChangeOf(record, { partition: this.#partition, standing: { version, attempt: attempts } }),
       acceptedSeq,
       labels,
     });

@@ -23,6 +23,7 @@ import { figuresOf } from './host-figures.js';
 import type { HostOptions, HostPorts } from './host-ports.js';
 import type { HostNotice } from './notices.js';
 import { PartitionActor } from './partition-actor.js';
+import { tellPastChanges } from './past-changes.js';
 import { PayloadBudget } from './payloads.js';
 import { Reads } from './reads.js';
 import type { HostRequest } from './requests.js';
@@ -251,7 +252,10 @@ export class ActorHost {
   #receive(request: NumberedRequest): void {
     const actor = this.#byPartition.get(request.partition);
     if (actor !== undefined) {
-      this.#guarded(actor, () => actor.receive(request.request, request));
+      this.#guarded(actor, () => {
+        if (request.op === 'changes') tellPastChanges(request, { actor, reads: this.#reads, ports: this.#ports });
+        else actor.receive(request.request, request);
+      });
       return;
     }
     const detail = `partition ${request.partition} is not one of this host's`;

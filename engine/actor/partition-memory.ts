@@ -9,7 +9,7 @@ import type { RetryPolicy } from '../event/spec.js';
 import type { Handle, Tick, WallMs } from '../kernel/brand.js';
 import type { PartitionState } from '../partition/state.js';
 import { Wheel } from '../wheel/wheel.js';
-import type { Labels } from './change-feed.js';
+import type { Labels } from '../event/status-change.js';
 import { Places } from './places.js';
 
 /** An attempt that a courier runs. */

@@ -1,5 +1,6 @@
 /** From an actor host to the router: one for each numbered request, sent when what it says is durable. */
 import type { ErrorCode } from '../kernel/errors.js';
+import type { Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
 
@@ -10,6 +11,14 @@ export type HostReply =
   | { readonly op: 'replayed'; readonly request: number; readonly view: EventView }
   | { readonly op: 'event'; readonly request: number; readonly view: EventView }
   | { readonly op: 'history'; readonly request: number; readonly entries: readonly HistoryEntry[] }
+  /** `changes`: `StatusChange` messages as bytes. The rest as in `ChangeSlice`. */
+  | {
+      readonly op: 'changes';
+      readonly request: number;
+      readonly after: Sequence;
+      readonly through: Sequence;
+      readonly changes: Uint8Array;
+    }
   | {
       readonly op: 'refused';
       readonly request: number;

@@ -1,6 +1,6 @@
 /** From the router to an actor host, in batches of bytes. `request` numbers an answer; the router chooses it. */
 import type { EventId } from '../kernel/event-id.js';
-import type { PartitionId } from '../kernel/brand.js';
+import type { PartitionId, Sequence } from '../kernel/brand.js';
 
 export type HostRequest =
   /** `body` as `event/spec-codec.ts` lays it out. Deciding needs its head only, unless its key was seen before. */
@@ -14,6 +14,14 @@ export type HostRequest =
   | { readonly op: 'cancel'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
   | { readonly op: 'get'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
   | { readonly op: 'history'; readonly request: number; readonly partition: PartitionId; readonly event: EventId }
+  /** Status changes of the log behind `after` up to `upTo`, or as far as it is durable: a slice. Refused while the partition does not work. */
+  | {
+      readonly op: 'changes';
+      readonly request: number;
+      readonly partition: PartitionId;
+      readonly after: Sequence;
+      readonly upTo: Sequence;
+    }
   /** Send `changes` notices from now on, or no longer. `on` is answered by `watching` with the same `round`; off is not answered. */
   | { readonly op: 'watch'; readonly on: boolean; readonly round: number }
   /** No new attempts; answered by `drained` when none is running and everything is durable. */

@@ -67,6 +67,14 @@ export const localConcurrency = 256;
 
 /** Attempts in flight at a stop may finish for this long. */
 export const drainMsMax = 10_000;
+/** Records behind a place of the status stream that are read from the log at a time: a few milliseconds of the reader's thread. */
+export const changeSliceRecordsMax = 512;
+/** Rows read for them, with those of earlier records of the same events ... */
+export const changeSliceRowsMax = 1_024;
+/** ... and their bytes; payloads are in them. */
+export const changeSliceBytesMax = 1 * MiB;
+/** Events of which the reader remembers how they stood at their newest record that it has told: about 200 bytes each. */
+export const knownStandingsMax = 16_384;
 /** A status-stream socket that has not read this much is closed: it costs bounded memory. */
 export const streamBacklogBytesMax = 1 * MiB;
 

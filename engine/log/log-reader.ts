@@ -4,6 +4,7 @@
  * - *Replay* of a partition, batch by batch as its actor takes them in.
  * - *Bodies* of events that are about to be due, in one sorted pass.
  * - *View* and *history* of one event: a walk along `prev` from its newest record, across segments.
+ * - *Changes* of the past, for status streams that go on from an earlier place.
  * - *Facts* about finished events, through the indexes of sealed segments.
  * - *Checkpoints*, when the writer asks: passive, on a connection of their own, so that no commit waits.
  *
@@ -16,6 +17,8 @@
 import { historyOf, viewOf } from '../event/view.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
+import { encodeMessages } from '../kernel/message-codec.js';
+import { ChangeSlices } from './change-slices.js';
 import { readFailureOf } from './damage.js';
 import { bodiesOf, findById, findByKey, recordsOfEvent } from './event-lookup.js';
 import { HandleCache } from './handle-cache.js';
@@ -62,6 +65,7 @@ export class LogReader {
   readonly #replays = new Map<number, RunningReplay>();
   /** First sequences of segments whose index is being built. */
   readonly #underWay = new Map<PartitionId, Set<Sequence>>();
+  readonly #changeSlices = new ChangeSlices();
 
   constructor(parts: LogReaderParts) {
     this.#parts = parts;
@@ -128,6 +132,11 @@ export class LogReader {
       case 'history': {
         const records = recordsOfEvent(this.#segmentsOf(request.partition), request.newest);
         this.#parts.reply({ op: 'history', tag, entries: historyOf(records) });
+        return;
+      }
+      case 'changes': {
+        const { after, through, changes } = this.#changeSlices.read(this.#segmentsOf(request.partition), request);
+        this.#parts.reply({ op: 'changes', tag, after, through, changes: encodeMessages(changes) });
         return;
       }
       case 'find-id':

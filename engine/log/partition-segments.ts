@@ -9,6 +9,7 @@
  */
 import type { LogRecord } from '../event/record.js';
 import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
+import { InvariantError } from '../kernel/errors.js';
 import { DamageError } from './damage.js';
 import type { HandleCache } from './handle-cache.js';
 import { type IndexName, listIndexes, listSegments, partitionDir, type SegmentName } from './segment-files.js';
@@ -47,6 +48,11 @@ export class PartitionSegments {
   /** Oldest first. */
   get names(): readonly SegmentName[] {
     return this.#names;
+  }
+
+  /** The oldest sequence that is there. */
+  get first(): Sequence {
+    return this.#names[0]?.first ?? (1 as Sequence);
   }
 
   /** The segment that takes the appends. */
@@ -102,6 +108,11 @@ export class PartitionSegments {
     if (found === null)
       throw new DamageError('damaged', `partition ${this.partition}: the record with sequence ${seq} is missing`);
     return found;
+  }
+
+  /** Whether what `record` threw will be thrown again: a record that is damaged or contradicts another. */
+  isDamage(error: unknown): boolean {
+    return error instanceof InvariantError;
   }
 
   /** Ask the indexes, newest first, until `enough`. */

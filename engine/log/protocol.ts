@@ -85,6 +85,14 @@ export type ReaderRequest =
   /** An event folded from the record `newest` back to its first. */
   | { readonly op: 'view'; readonly tag: number; readonly partition: PartitionId; readonly newest: Sequence }
   | { readonly op: 'history'; readonly tag: number; readonly partition: PartitionId; readonly newest: Sequence }
+  /** Status changes of the records behind `after` up to `upTo`, a slice of them (`change-slices.ts`). */
+  | {
+      readonly op: 'changes';
+      readonly tag: number;
+      readonly partition: PartitionId;
+      readonly after: Sequence;
+      readonly upTo: Sequence;
+    }
   /** Finished events in indexed segments: the newest final record of an id. */
   | { readonly op: 'find-id'; readonly tag: number; readonly partition: PartitionId; readonly event: EventId }
   /** The same by key tag: every candidate, newest first; the asker verifies the texts. */
@@ -114,6 +122,14 @@ export type ReaderReply =
   | { readonly op: 'bodies'; readonly tag: number; readonly bodies: readonly Uint8Array[]; readonly damaged: readonly Sequence[] }
   | { readonly op: 'view'; readonly tag: number; readonly view: EventView }
   | { readonly op: 'history'; readonly tag: number; readonly entries: readonly HistoryEntry[] }
+  /** `changes`: messages as bytes, since whoever asked for them only hands them on. The rest as in `ChangeSlice`. */
+  | {
+      readonly op: 'changes';
+      readonly tag: number;
+      readonly after: Sequence;
+      readonly through: Sequence;
+      readonly changes: Uint8Array<ArrayBuffer>;
+    }
   /** Empty when there is none. `seq`: the final record. */
   | {
       readonly op: 'found';

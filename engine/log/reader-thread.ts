@@ -71,5 +71,6 @@ export function logReader({ port, link, pool, options }: ReaderThreadData): Prom
 }
 
 function movedWith(reply: ReaderReply): ArrayBuffer[] {
-  return reply.op === 'replay-batch' ? [reply.batch.buffer] : [];
+  if (reply.op === 'replay-batch') return [reply.batch.buffer];
+  return reply.op === 'changes' ? [reply.changes.buffer] : [];
 }

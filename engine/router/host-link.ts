@@ -29,7 +29,8 @@ export interface Asker {
 /** What is needed of a request while it has no answer. Not its body: a batch of them is bytes by then. */
 interface Open {
   readonly op: Unnumbered['op'];
-  readonly event: EventId;
+  /** Null: it is about none in particular. */
+  readonly event: EventId | null;
   readonly partition: PartitionId;
   readonly bytes: number;
   readonly asker: Asker;
@@ -62,7 +63,8 @@ export class HostLink {
     } else if (this.#open.size >= mailboxItemsMax || this.#openBytes >= mailboxBytesMax) {
       asker.refused(new EngineError('overloaded', `${this.#open.size} requests wait for partition ${request.partition}`));
     } else {
-      const { op, event, partition } = request;
+      const { op, partition } = request;
+      const event = op === 'changes' ? null : request.event;
       const bytes = op === 'schedule' ? request.body.length : 0;
       const number = ++this.#lastRequest;
       this.#open.set(number, { op, event, partition, bytes, asker });
@@ -132,6 +134,8 @@ function refusalOf({ code, detail, event, status }: Extract<HostReply, { op: 're
 }
 
 function lossOf({ op, event, partition }: Open, detail: string): EngineError {
-  if (op === 'get' || op === 'history') return new EngineError('partition-unavailable', `partition ${partition}: ${detail}`);
+  if (op === 'get' || op === 'history' || event === null) {
+    return new EngineError('partition-unavailable', `partition ${partition}: ${detail}`);
+  }
   return new EngineError('outcome-unknown', `partition ${partition}: ${detail}`, { members: { event_id: formatEventId(event) } });
 }

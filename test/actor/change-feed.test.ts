@@ -1,5 +1,6 @@
 import t from 'tap';
-import { ChangeFeed, labelsOf } from '../../engine/actor/change-feed.js';
+import { ChangeFeed } from '../../engine/actor/change-feed.js';
+import { labelsOf } from '../../engine/event/status-change.js';
 import { Reads } from '../../engine/actor/reads.js';
 import { emptyBody, encodeOutcome } from '../../engine/event/outcome-codec.js';
 import { type LogRecord, recordKinds } from '../../engine/event/record.js';

@@ -19,6 +19,8 @@ import { type EventId, formatEventId, mintEventId } from '../../engine/kernel/ev
 import { ActorHost } from '../../engine/actor/host.js';
 import type { HostNotice } from '../../engine/actor/notices.js';
 import type { HostReply } from '../../engine/actor/replies.js';
+import { encodeMessages } from '../../engine/kernel/message-codec.js';
+import { ChangeSlices } from '../../engine/log/change-slices.js';
 import type { ReaderReply, ReaderRequest, WriterRequest } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
 import { now as start, specOf } from '../event/specs.js';
@@ -300,6 +302,16 @@ export class TestHost {
         return [{ op: 'view', tag, view: viewOf(walk(request.newest), request.partition) }];
       case 'history':
         return [{ op: 'history', tag, entries: historyOf(walk(request.newest)) }];
+      case 'changes': {
+        const source = {
+          partition: request.partition,
+          first: 1 as Sequence,
+          record: (seq: Sequence) => durable[seq - 1]!,
+          isDamage: () => false,
+        };
+        const { after, through, changes } = new ChangeSlices().read(source, request);
+        return [{ op: 'changes', tag, after, through, changes: encodeMessages(changes) }];
+      }
       case 'find-id': {
         const last = durable.findLast((record) => formatEventId(record.event) === formatEventId(request.event));
         return [{ op: 'found', tag, finished: last === undefined ? [] : [{ event: last.event, seq: last.seq }] }];

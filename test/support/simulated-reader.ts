@@ -6,6 +6,8 @@ import { isAboutEvent, recordKinds } from '../../engine/event/record.js';
 import { SpecHead } from '../../engine/event/spec-codec.js';
 import { historyOf, viewOf } from '../../engine/event/view.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
+import { encodeMessages } from '../../engine/kernel/message-codec.js';
+import { ChangeSlices, type RecordSource } from '../../engine/log/change-slices.js';
 import type { ReaderReply, ReaderRequest, SegmentNotice } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
 import { DamagedRecord, type SimulatedDisk, type SimulatedLog } from './simulated-disk.js';
@@ -34,6 +36,7 @@ export class SimulatedReader {
   readonly #underWay = new Set<string>();
   readonly #head = new SpecHead();
   readonly #builder = new RecordBatchBuilder();
+  readonly #changeSlices = new ChangeSlices();
   #isGone = false;
 
   constructor(parts: SimulatedReaderParts) {
@@ -86,6 +89,12 @@ export class SimulatedReader {
       case 'history':
         reply({ op: 'history', tag, entries: historyOf(this.#logOf(request.partition).history(request.newest)) });
         return;
+      case 'changes': {
+        const log = this.#logOf(request.partition);
+        const { after, through, changes } = this.#changeSlices.read(sourceOf(log), request);
+        reply({ op: 'changes', tag, after, through, changes: encodeMessages(changes) });
+        return;
+      }
       case 'find-id': {
         const id = Buffer.from(request.event);
         reply({ op: 'found', tag, finished: this.#finals(request.partition, ({ event }) => id.equals(event)).slice(0, 1) });
@@ -174,6 +183,15 @@ export class SimulatedReader {
   #logOf(partition: PartitionId): SimulatedLog {
     return this.#parts.disk.log(partition);
   }
+}
+
+function sourceOf(log: SimulatedLog): RecordSource {
+  return {
+    partition: log.partition,
+    first: 1 as Sequence,
+    record: (seq) => log.record(seq),
+    isDamage: (error) => error instanceof DamagedRecord,
+  };
 }
 
 interface Final {
