@@ -1,6 +1,8 @@
 /** Every command of the program, the default first. */
 import { type CommandSet, laterSettings, settings } from '../engine/index.js';
+import { backupCommand } from './command/backup.js';
 import { inspectCommand } from './command/inspect.js';
+import { restoreCommand } from './command/restore.js';
 import { type Listening, serveCommand } from './command/serve.js';
 import { verifyCommand } from './command/verify.js';
 
@@ -9,7 +11,7 @@ const needsNats = (half: string): string =>
 
 export function commandSet(onListening?: (listening: Listening) => void): CommandSet {
   return {
-    commands: [serveCommand(onListening), verifyCommand(), inspectCommand()],
+    commands: [serveCommand(onListening), backupCommand(), restoreCommand(), verifyCommand(), inspectCommand()],
     settings,
     later: laterSettings,
     missing: { gateway: needsNats('gateway'), engine: needsNats('engine') },

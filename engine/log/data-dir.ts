@@ -7,6 +7,7 @@
  *     <data>/webhook-secret   signs webhooks unless the configuration says otherwise
  *     <data>/node-id          name of this node
  *     <data>/partitions/      the logs
+ *     <data>/restored.json    from which backup it was made, if from one
  *
  * Two processes on one log would overwrite each other, so there is a lock. It is SQLite's exclusive lock on a file, held by
  * an open transaction: the system releases it with the process, however that ends, and nothing stale can be left behind as
@@ -14,7 +15,7 @@
  * with another number, or by another format, is refused before anything is touched.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { StartError } from '../kernel/errors.js';
 import { makeDir, syncDir } from './segment-files.js';
@@ -26,6 +27,9 @@ const secretBytes = 32;
 
 /** What a start that was cut short may leave behind before there is a `format.json`, and what a fresh mount brings along. */
 const beginnings = ['lock', 'lock-journal', 'lock.pid', 'lock.pid.new', 'format.json.new', 'lost+found'];
+
+/** There while a restore is under way. */
+export const restoreUnfinished = 'restore-unfinished';
 
 export interface DataDir {
   readonly path: string;
@@ -45,9 +49,7 @@ export function openDataDir({ dataDir, partitions }: { readonly dataDir: string;
     try {
       // Once more, now that nobody else can be making it.
       if (!checkFormat(dataDir, partitions)) {
-        writeWhole(join(dataDir, 'format.json'), {
-          text: `${JSON.stringify({ format: formatVersion, partitions, hash: slotHash })}\n`,
-        });
+        writeFormat(dataDir, partitions);
       }
       const webhookSecret = keep(join(dataDir, 'webhook-secret'), () => `whsec_${randomBytes(secretBytes).toString('base64')}`);
       const nodeId = keep(join(dataDir, 'node-id'), () => randomBytes(8).toString('hex'));
@@ -57,6 +59,12 @@ export function openDataDir({ dataDir, partitions }: { readonly dataDir: string;
       throw error;
     }
   });
+}
+
+/** What makes a directory ours, so it comes last. */
+export function writeFormat(dataDir: string, partitions: number): void {
+  const text = `${JSON.stringify({ format: formatVersion, partitions, hash: slotHash })}\n`;
+  writeWhole(join(dataDir, 'format.json'), { text });
 }
 
 /** A data directory that is there and that nobody else uses now. */
@@ -97,6 +105,9 @@ export function readFormat(dataDir: string): { readonly partitions: number } {
 function checkFormat(dataDir: string, partitions: number): boolean {
   const text = readIfThere(join(dataDir, 'format.json'));
   if (text === null) {
+    if (existsSync(join(dataDir, restoreUnfinished))) {
+      throw new StartError(`a restore into data directory ${dataDir} was cut short: remove the directory and restore again`);
+    }
     const strange = entriesOf(dataDir).find((name) => !beginnings.includes(name) && !name.startsWith('.'));
     if (strange === undefined) return false;
     throw new StartError(
@@ -166,7 +177,7 @@ function keep(path: string, make: () => string): string {
 }
 
 /** All of it or nothing, and durable. */
-function writeWhole(path: string, { text, mode }: { readonly text: string; readonly mode?: number }): void {
+export function writeWhole(path: string, { text, mode }: { readonly text: string; readonly mode?: number }): void {
   const unnamed = `${path}.new`;
   rmSync(unnamed, { force: true });
   const fd = openSync(unnamed, 'w', mode ?? 0o644);

@@ -39,8 +39,9 @@ export async function indexSegment({ dataDir, partition, first, next }: IndexTas
   }
 }
 
-function becomeOneFile(name: SegmentName): void {
-  const database = openDatabase(name.path, { mode: 'write', waitMs: aloneMs });
+/** Fold the -wal file of a segment that takes no more appends into it, and do without one from now on. */
+export function becomeOneFile({ path }: Pick<SegmentName, 'path'>): void {
+  const database = openDatabase(path, { mode: 'write', waitMs: aloneMs });
   try {
     runCheckpoint(database, 'truncate');
     database.pragma('journal_mode = DELETE');

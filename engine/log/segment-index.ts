@@ -10,14 +10,14 @@
  * is thrown away. The file's name carries its checksum, which is verified when the process first opens it: a flipped bit
  * could otherwise hide an event without anybody noticing.
  */
-import { closeSync, openSync, readdirSync, readSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { type LogRecord, recordKinds, type StoredRecord, settingsKind } from '../event/record.js';
 import { SpecHead } from '../event/spec-codec.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import { DamageError } from './damage.js';
+import { sumOfFile } from './file-sum.js';
 import type { LogPosition } from './mark.js';
 import { RecordBatchBuilder, RecordCursor } from './record-batch.js';
 import { type IndexName, indexPath, syncDir, syncFile } from './segment-files.js';
@@ -78,7 +78,7 @@ export class SegmentIndex {
 
 /** Whether the file is what was written. */
 export function isIntact(name: IndexName): boolean {
-  return crcOfFile(name.path) === name.crc;
+  return sumOfFile(name.path).crc === name.crc;
 }
 
 export interface IndexContent {
@@ -112,7 +112,7 @@ export function buildIndex({ partition, segment, next, earlier }: IndexContent):
     database.close();
   }
   syncFile(unnamed);
-  const crc = crcOfFile(unnamed);
+  const { crc } = sumOfFile(unnamed);
   const name = { first, crc, path: indexPath(dir, { first, crc }) };
   renameSync(unnamed, name.path);
   removeOthers(dir, name);
@@ -193,21 +193,5 @@ function removeOthers(dir: string, { first, path }: IndexName): void {
   for (const name of readdirSync(dir)) {
     if (name.startsWith(`${prefix}-`) && name.endsWith('.index') && name !== basename(path))
       rmSync(join(dir, name), { force: true });
-  }
-}
-
-function crcOfFile(path: string): number {
-  const block = new Uint8Array(1024 * 1024);
-  const fd = openSync(path, 'r');
-  try {
-    let crc = 0;
-    for (let at = 0; ; ) {
-      const count = readSync(fd, block, 0, block.length, at);
-      if (count === 0) return crc;
-      crc = crc32(block.subarray(0, count), crc);
-      at += count;
-    }
-  } finally {
-    closeSync(fd);
   }
 }

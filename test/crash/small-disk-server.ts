@@ -1,4 +1,4 @@
-/** As `escapement serve`, but with watermarks that fit a file system of some mebibytes. For tests of a full disk. */
+/** As `escapement serve`, but with watermarks and segments that fit a file system of some mebibytes. */
 import { parseArgs } from 'node:util';
 import { createEngine, createLogger, defaultConfig } from '../../engine/index.js';
 import { startGateway } from '../../gateway/index.js';
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     port: { type: 'string' },
     /** Below it new work is refused; 0 leaves it to the first commit that finds no room. */
     'free-mib-min': { type: 'string', default: '0' },
+    'segment-kib': { type: 'string', default: '262144' },
   },
 });
 const config = defaultConfig({ dataDir: values['data-dir']!, port: Number(values.port), partitions: 2, logLevel: 'warn' });
@@ -18,7 +19,11 @@ const logger = createLogger({ level: config.logLevel, format: 'json' });
 const engine = await createEngine({
   config,
   logger,
-  log: { freeBytesMin: Number(values['free-mib-min']) * MiB, ballastBytes: 2 * MiB },
+  log: {
+    freeBytesMin: Number(values['free-mib-min']) * MiB,
+    ballastBytes: 2 * MiB,
+    segmentBytesMax: Number(values['segment-kib']) * 1024,
+  },
 });
 const gateway = await startGateway({ engine, config, logger });
 process.once('SIGTERM', () => {
