@@ -44,6 +44,7 @@ export class PartitionLife {
         partition: state.partition,
         reads: shared.reads,
         acceptedSeq: (handle) => this.#readable(handle),
+        originOf: (handle) => state.columns.origin(handle),
         came: (handle, body) => this.#payloadCame(handle, body),
         failed: (detail) => failed(`the payload of a pending event cannot be read: ${detail}`),
       },

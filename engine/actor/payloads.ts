@@ -8,14 +8,20 @@
  * The reader answers in order, so a million reads ahead would be in the way of the one that a granted slot waits for. Each
  * partition has one read ahead under way at a time; what waits behind it waits here. With 300,000 events due in one
  * millisecond, and all that is wanted handed to the reader at once, other events started seconds late.
+ *
+ * Of one origin only so many are read ahead: those behind them wait for their slots longer than a read takes. Without that,
+ * 900,000 events due at once for one origin were all read before the first few had left, and the collector of garbage
+ * stood in everybody's way for 10-20 ms at a time.
  */
 import type { Handle, PartitionId, Sequence } from '../kernel/brand.js';
+import { readAheadBodiesMax, readAheadPerOriginMax } from '../kernel/limits.js';
 import type { Reads } from './reads.js';
 
 /** Bytes held by all partitions of a host. */
 export class PayloadBudget {
   readonly #bytesMax: number;
   #bytes = 0;
+  #bodies = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
@@ -26,15 +32,17 @@ export class PayloadBudget {
   }
 
   get isSpent(): boolean {
-    return this.#bytes >= this.#bytesMax;
+    return this.#bytes >= this.#bytesMax || this.#bodies >= readAheadBodiesMax;
   }
 
   take(bytes: number): void {
     this.#bytes += bytes;
+    this.#bodies++;
   }
 
   giveBack(bytes: number): void {
     this.#bytes -= bytes;
+    this.#bodies--;
   }
 }
 
@@ -44,6 +52,8 @@ export interface PayloadOwner {
   readonly reads: Reads;
   /** Of the accepted record; 0 for a row that is free. */
   acceptedSeq(handle: Handle): Sequence;
+  /** Of a row that is in use. */
+  originOf(handle: Handle): number;
   came(handle: Handle, body: Uint8Array): void;
   /** A body of a pending event cannot be read. */
   failed(detail: string): void;
@@ -52,14 +62,26 @@ export interface PayloadOwner {
 /** Bodies in one read: about a millisecond of the reader. */
 const bodiesPerRead = 128;
 
+interface Ahead {
+  readonly handle: Handle;
+  readonly origin: number;
+}
+
+interface Kept {
+  readonly body: Uint8Array;
+  readonly origin: number;
+}
+
 export class Payloads {
   readonly #owner: PayloadOwner;
   readonly #budget: PayloadBudget;
-  readonly #bodies = new Map<Handle, Uint8Array>();
+  readonly #bodies = new Map<Handle, Kept>();
   /** Somebody waits: to be asked for at the end of the turn. */
   #wanted: Handle[] = [];
   /** To be read ahead when the last read ahead has come. */
-  #ahead: Handle[] = [];
+  #ahead: Ahead[] = [];
+  /** By origin: bodies that are here, wanted ahead, or on their way. */
+  readonly #perOrigin = new Map<number, number>();
   #isReadingAhead = false;
   /** Grows with `clear`: what was asked for before is not wanted any more. */
   #incarnation = 0;
@@ -76,22 +98,29 @@ export class Payloads {
   /** Keeps it if there is room; as a copy if it is a small part of a batch from another thread, which may go. */
   keep(handle: Handle, body: Uint8Array): void {
     if (this.#budget.isSpent || this.#bodies.has(handle)) return;
-    this.#bodies.set(handle, 2 * body.length < body.buffer.byteLength ? body.slice() : body);
+    const origin = this.#owner.originOf(handle);
+    this.#bodies.set(handle, { body: 2 * body.length < body.buffer.byteLength ? body.slice() : body, origin });
     this.#budget.take(body.length);
+    this.#count(origin, 1);
   }
 
   /** The body, no longer kept here. */
   take(handle: Handle): Uint8Array | null {
-    const body = this.#bodies.get(handle);
-    if (body === undefined) return null;
+    const kept = this.#bodies.get(handle);
+    if (kept === undefined) return null;
     this.#bodies.delete(handle);
-    this.#budget.giveBack(body.length);
-    return body;
+    this.#budget.giveBack(kept.body.length);
+    this.#count(kept.origin, -1);
+    return kept.body;
   }
 
-  /** Read it when there is room, if it is not here. */
+  /** Read it when there is room, if it is not here and its origin has not enough of them. */
   readAhead(handle: Handle): void {
-    if (!this.#bodies.has(handle)) this.#ahead.push(handle);
+    if (this.#bodies.has(handle)) return;
+    const origin = this.#owner.originOf(handle);
+    if ((this.#perOrigin.get(origin) ?? 0) >= readAheadPerOriginMax) return;
+    this.#ahead.push({ handle, origin });
+    this.#count(origin, 1);
   }
 
   /** Read it: somebody waits. */
@@ -110,8 +139,9 @@ export class Payloads {
   }
 
   clear(): void {
-    for (const body of this.#bodies.values()) this.#budget.giveBack(body.length);
+    for (const { body } of this.#bodies.values()) this.#budget.giveBack(body.length);
     this.#bodies.clear();
+    this.#perOrigin.clear();
     this.#wanted = [];
     this.#ahead = [];
     this.#isReadingAhead = false;
@@ -124,11 +154,25 @@ export class Payloads {
    */
   #askAhead(): void {
     while (this.#ahead.length > 0 && !this.#isReadingAhead && !this.#budget.isSpent) {
-      const handles = this.#ahead.splice(-bodiesPerRead).filter((handle) => !this.#bodies.has(handle));
+      const called = this.#ahead.splice(-bodiesPerRead);
+      const handles = called.map(({ handle }) => handle).filter((handle) => !this.#bodies.has(handle));
       this.#isReadingAhead = this.#ask(handles, () => {
         this.#isReadingAhead = false;
+        this.#called(called);
       });
+      if (!this.#isReadingAhead) this.#called(called);
     }
+  }
+
+  /** They have come, or are not wanted any more: what is kept of them is counted as such. */
+  #called(called: readonly Ahead[]): void {
+    for (const { origin } of called) this.#count(origin, -1);
+  }
+
+  #count(origin: number, by: 1 | -1): void {
+    const count = (this.#perOrigin.get(origin) ?? 0) + by;
+    if (count === 0) this.#perOrigin.delete(origin);
+    else this.#perOrigin.set(origin, count);
   }
 
   /** False: there is nothing to read. */

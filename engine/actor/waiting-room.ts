@@ -4,9 +4,10 @@
  *
  * Entries are hints. The truth is the event's place (`places.ts`): an event that was cancelled, has expired or has been
  * reloaded leaves its entry behind, and whoever takes an entry asks whether it still stands. So leaving costs nothing; a
- * queue with more stale entries than live ones is swept.
+ * queue with more stale entries than live ones is swept, a piece each time somebody enters.
  */
 import type { Handle } from '../kernel/brand.js';
+import { Fifo } from './fifo.js';
 
 /** A partition's number within its host and a row there, in one number. */
 type Entry = number;
@@ -22,11 +23,16 @@ export interface Waiting {
 }
 
 class OriginQueue {
-  /** By priority; each a list with its head. */
-  readonly lists: Entry[][] = Array.from({ length: priorities }, () => []);
-  readonly heads = new Array<number>(priorities).fill(0);
-  entries = 0;
+  readonly byPriority: readonly Fifo[] = Array.from({ length: priorities }, () => new Fifo());
+  /** Of them, the one whose next piece is swept. */
+  swept = 0;
   live = 0;
+
+  get entries(): number {
+    let entries = 0;
+    for (const queue of this.byPriority) entries += queue.size;
+    return entries;
+  }
 }
 
 export class WaitingRoom {
@@ -58,8 +64,7 @@ export class WaitingRoom {
       queue = new OriginQueue();
       this.#queues.set(origin, queue);
     }
-    queue.lists[priority]!.push(actor * rowsPerActor + handle);
-    queue.entries++;
+    queue.byPriority[priority]!.push(actor * rowsPerActor + handle);
     queue.live++;
     this.#size++;
     if (queue.entries > sweptEntriesMin && queue.entries > 2 * queue.live) this.#sweep(queue, origin);
@@ -78,17 +83,12 @@ export class WaitingRoom {
     const queue = this.#queues.get(origin);
     if (queue === undefined) return null;
     for (let priority = priorities - 1; priority >= 0; priority--) {
-      const list = queue.lists[priority]!;
-      while (queue.heads[priority]! < list.length) {
-        const waiting = unpack(list[queue.heads[priority]!]!);
-        queue.heads[priority]!++;
-        queue.entries--;
-        compact(queue, priority);
-        if (!this.#stands(waiting, origin)) continue;
-        this.#size--;
-        if (--queue.live === 0) this.#queues.delete(origin);
-        return waiting;
-      }
+      const waiting = this.#first(queue.byPriority[priority]!, origin);
+      if (waiting === null) continue;
+      queue.byPriority[priority]!.shift();
+      this.#size--;
+      if (--queue.live === 0) this.#queues.delete(origin);
+      return waiting;
     }
     return null;
   }
@@ -96,39 +96,32 @@ export class WaitingRoom {
   /** The first of each queue and priority that still waits: where the oldest is among. */
   forEachHead(visit: (waiting: Waiting) => void): void {
     for (const [origin, queue] of this.#queues) {
-      for (let priority = 0; priority < priorities; priority++) {
-        const list = queue.lists[priority]!;
-        for (let at = queue.heads[priority]!; at < list.length; at++) {
-          const waiting = unpack(list[at]!);
-          if (!this.#stands(waiting, origin)) continue;
-          visit(waiting);
-          break;
-        }
+      for (const ofPriority of queue.byPriority) {
+        const waiting = this.#first(ofPriority, origin);
+        if (waiting !== null) visit(waiting);
       }
     }
   }
 
-  #sweep(queue: OriginQueue, origin: string): void {
-    queue.entries = 0;
-    for (let priority = 0; priority < priorities; priority++) {
-      const live = queue.lists[priority]!.slice(queue.heads[priority]).filter((entry) => this.#stands(unpack(entry), origin));
-      queue.lists[priority] = live;
-      queue.heads[priority] = 0;
-      queue.entries += live.length;
+  /** What does not stand any more is dropped on the way. */
+  #first(queue: Fifo, origin: string): Waiting | null {
+    for (let entry = queue.first(); entry !== null; entry = queue.first()) {
+      const waiting = unpack(entry);
+      if (this.#stands(waiting, origin)) return waiting;
+      queue.shift();
     }
+    return null;
+  }
+
+  /** A piece of it. */
+  #sweep(queue: OriginQueue, origin: string): void {
+    while (queue.byPriority[queue.swept]!.size === 0) queue.swept = (queue.swept + 1) % priorities;
+    queue.byPriority[queue.swept]!.sweep((entry) => this.#stands(unpack(entry), origin));
+    queue.swept = (queue.swept + 1) % priorities;
   }
 }
 
 function unpack(entry: Entry): Waiting {
   const actor = Math.floor(entry / rowsPerActor);
   return { actor, handle: (entry - actor * rowsPerActor) as Handle };
-}
-
-/** Give the taken front of a list back now and then. */
-function compact(queue: OriginQueue, priority: number): void {
-  const head = queue.heads[priority]!;
-  const list = queue.lists[priority]!;
-  if (head < sweptEntriesMin || head * 2 < list.length) return;
-  queue.lists[priority] = list.slice(head);
-  queue.heads[priority] = 0;
 }

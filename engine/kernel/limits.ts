@@ -43,6 +43,10 @@ export const distributeSliceMax = 4_000;
 export const readAheadMs = 1_000;
 /** Payloads read ahead, per host. */
 export const readAheadBytesMax = 64 * MiB;
+/** The same in bodies: each also costs a hundred bytes of heap, which the collector of garbage walks. */
+export const readAheadBodiesMax = 131_072;
+/** Those of one origin in one partition: what one origin takes in a second, with room to spare. */
+export const readAheadPerOriginMax = 8_192;
 /** An event that is due within this time of its acceptance keeps its payload in memory. */
 export const keepPayloadMs = 2_000;
 

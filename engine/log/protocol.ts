@@ -118,7 +118,7 @@ export type ReaderReply =
     }
   /** `last`: the newest durable sequence (0 for an empty log); `segmentFirst`: first sequence of the open segment. */
   | { readonly op: 'replay-done'; readonly tag: number; readonly last: Sequence; readonly segmentFirst: Sequence }
-  /** In the order asked. Those of `damaged` are empty, which no body is. */
+  /** In the order asked, views into one buffer. Those of `damaged` are empty, which no body is. */
   | { readonly op: 'bodies'; readonly tag: number; readonly bodies: readonly Uint8Array[]; readonly damaged: readonly Sequence[] }
   | { readonly op: 'view'; readonly tag: number; readonly view: EventView }
   | { readonly op: 'history'; readonly tag: number; readonly entries: readonly HistoryEntry[] }

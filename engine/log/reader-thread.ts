@@ -72,5 +72,6 @@ export function logReader({ port, link, pool, options }: ReaderThreadData): Prom
 
 function movedWith(reply: ReaderReply): ArrayBuffer[] {
   if (reply.op === 'replay-batch') return [reply.batch.buffer];
-  return reply.op === 'changes' ? [reply.changes.buffer] : [];
+  if (reply.op === 'changes') return [reply.changes.buffer];
+  return reply.op === 'bodies' && reply.bodies.length > 0 ? [reply.bodies[0]!.buffer as ArrayBuffer] : [];
 }

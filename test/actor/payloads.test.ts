@@ -2,6 +2,7 @@ import t from 'tap';
 import { PayloadBudget, Payloads } from '../../engine/actor/payloads.js';
 import { Reads } from '../../engine/actor/reads.js';
 import type { Handle, PartitionId, Sequence } from '../../engine/kernel/brand.js';
+import { readAheadPerOriginMax } from '../../engine/kernel/limits.js';
 import type { ReaderRequest } from '../../engine/log/protocol.js';
 
 type Bodies = Extract<ReaderRequest, { op: 'bodies' }>;
@@ -12,12 +13,14 @@ function setup({ bytesMax = 1_000 } = {}) {
   const failures: string[] = [];
   /** Where the body of a row is; 0: the row is free. */
   const seqs = new Map<number, number>();
+  const origins = new Map<number, number>();
   const reads = new Reads((request) => asked.push(request as Bodies));
   const budget = new PayloadBudget(bytesMax);
   const payloads: Payloads = new Payloads(
     {
       partition: 0 as PartitionId,
       reads,
+      originOf: (handle) => origins.get(handle) ?? 0,
       acceptedSeq: (handle) => (seqs.get(handle) ?? handle + 1) as Sequence,
       came: (handle, body) => came.push([handle, body.length]),
       // As an actor does, which stops.
@@ -28,7 +31,7 @@ function setup({ bytesMax = 1_000 } = {}) {
     },
     budget,
   );
-  return { payloads, budget, asked, came, failures, seqs, reads };
+  return { payloads, budget, asked, came, failures, seqs, origins, reads };
 }
 
 const row = (value: number) => value as Handle;
@@ -192,4 +195,32 @@ t.test('a read that fails, or a damaged body, is reported', async (t) => {
   t.equal(failures.length, 2);
   t.match(failures[0], /no disk/);
   t.same(came, []);
+});
+
+t.test('of one origin only so many are read ahead, and the others go on; what has left makes room', async (t) => {
+  const { payloads, asked, origins, reads } = setup({ bytesMax: 1_000_000 });
+  const crowd = readAheadPerOriginMax + 100;
+  for (let handle = 0; handle < crowd; handle++) payloads.readAhead(row(handle));
+  origins.set(crowd, 1);
+  payloads.readAhead(row(crowd));
+  const seen = new Set<number>();
+  for (let next = 0; ; next++) {
+    payloads.flush();
+    const request = asked[next];
+    if (request === undefined) break;
+    for (const seq of request.seqs) {
+      seen.add(seq - 1);
+      payloads.keep(row(seq - 1), bytes(1));
+    }
+    reads.answered({ op: 'bodies', tag: request.tag, bodies: request.seqs.map(() => bytes(1)), damaged: [] });
+  }
+  t.equal(seen.size, readAheadPerOriginMax + 1);
+  t.ok(seen.has(crowd), 'the one of the other origin is there');
+  payloads.readAhead(row(crowd - 1));
+  payloads.flush();
+  t.notOk(asked.at(-1)!.seqs.includes(crowd as Sequence), 'no room');
+  payloads.take(row(0));
+  payloads.readAhead(row(crowd - 1));
+  payloads.flush();
+  t.same(asked.at(-1)!.seqs, [crowd]);
 });
