@@ -9,7 +9,7 @@
  */
 import { pathToFileURL } from 'node:url';
 import type { Handle, Tick } from '../../engine/kernel/brand.js';
-import { dueSliceMax } from '../../engine/kernel/limits.js';
+import { dueMax } from '../../engine/kernel/limits.js';
 import { DueSlice } from '../../engine/wheel/due-slice.js';
 import { Wheel } from '../../engine/wheel/wheel.js';
 
@@ -46,7 +46,7 @@ function cross(load: {
   const step = load.handles === 'in order' ? 1 : 611_953;
   for (let at = 0; at < load.size; at++) wheel.insert(((at * step) % rows) as Handle, (start + aheadMs) as Tick, 5);
   const wheels = [wheel];
-  const slice = new DueSlice(dueSliceMax);
+  const slice = new DueSlice(dueMax);
   const turnMs: number[] = [];
   let moves = 0;
   let movingMs = 0;
@@ -56,6 +56,7 @@ function cross(load: {
     const moved = wheel.advance(now, load.budget);
     const distributed = performance.now();
     slice.take(wheels);
+    slice.endTurn(wheels);
     turnMs.push(performance.now() - began);
     if (moved > 0) movingMs += distributed - began;
     moves += moved;

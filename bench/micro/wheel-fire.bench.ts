@@ -12,7 +12,7 @@
  */
 import { pathToFileURL } from 'node:url';
 import type { Handle, Tick } from '../../engine/kernel/brand.js';
-import { distributeSliceMax, dueSliceMax } from '../../engine/kernel/limits.js';
+import { distributeMax, dueMax } from '../../engine/kernel/limits.js';
 import { DueSlice } from '../../engine/wheel/due-slice.js';
 import { Wheel } from '../../engine/wheel/wheel.js';
 
@@ -42,14 +42,15 @@ function fireAll(load: { readonly horizon: string; readonly horizonMs: number; r
     wheel.insert(handle as Handle, (start + 1 + Math.floor(Math.random() * load.horizonMs)) as Tick, handle % 10);
   }
   const wheels = [wheel];
-  const slice = new DueSlice(dueSliceMax);
+  const slice = new DueSlice(dueMax);
   let fired = 0;
   let moves = 0;
   let turns = 0;
   const began = performance.now();
   for (let next = wheel.nextDeadline(); next !== null; next = wheel.nextDeadline()) {
-    moves += wheel.advance(next, distributeSliceMax);
+    moves += wheel.advance(next, distributeMax);
     if (wheel.hasDue) fired += slice.take(wheels);
+    slice.endTurn(wheels);
     turns++;
   }
   const seconds = (performance.now() - began) / 1_000;
@@ -61,12 +62,13 @@ function idleTurnNs(turns: number): number {
   const wheel = new Wheel(start);
   for (let handle = 0; handle < 1_000; handle++) wheel.insert(handle as Handle, (start + 1e9 + handle * 777_777) as Tick, 5);
   const wheels = [wheel];
-  const slice = new DueSlice(dueSliceMax);
+  const slice = new DueSlice(dueMax);
   let sum = 0;
   const began = performance.now();
   for (let turn = 1; turn <= turns; turn++) {
-    wheel.advance((start + turn) as Tick, distributeSliceMax);
+    wheel.advance((start + turn) as Tick, distributeMax);
     sum += slice.take(wheels);
+    slice.endTurn(wheels);
     if (wheel.nextDeadline() === null) sum++;
   }
   if (sum !== 0) throw new Error(`expected nothing to be due, found ${sum}`);

@@ -1,18 +1,18 @@
 /**
  * Actor host: several partitions on one thread, in turns.
  *
- *     turn: wheels -> due slice -> mailbox (about 1 ms) -> replay (the same) -> flush to writer, reader, couriers, router
+ *     turn: couriers -> wheels -> what is due -> mailbox -> replay -> flush to writer, reader, couriers, router
  *
- * Due events come first and are bounded in number; everything else gets about a millisecond a turn, so that a flood of
- * requests or a replay never makes a tick late. A turn is run when a message has come or the next deadline is there; an
- * idle host sleeps.
+ * Each of them gets about a millisecond a turn and goes on in the next one, so that neither a flood of due events or
+ * requests nor a replay makes a tick late, or keeps a slot that was granted from the event that waits for it. A turn is run
+ * when a message has come or the next deadline is there; an idle host sleeps.
  *
  * Knows neither threads nor ports nor timers: `host-thread.ts` and the simulator call it and act on what `turn` returns.
  */
 import type { CourierReply } from '../dispatch/protocol.js';
 import type { PartitionId, Sequence, Tick } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
-import { distributeSliceMax, dueSliceMax, turnBudgetMs, unsyncedRecordsMax } from '../kernel/limits.js';
+import { distributeMax, distributeSliceMax, dueMax, dueSliceMax, turnBudgetMs, unsyncedRecordsMax } from '../kernel/limits.js';
 import type { ReaderReply, SpaceLevel, WriterReply } from '../log/protocol.js';
 import type { HostFigures, LatencyFigures } from '../observe/figures.js';
 import { DueSlice } from '../wheel/due-slice.js';
@@ -33,6 +33,8 @@ type NumberedRequest = Extract<HostRequest, { readonly request: number }>;
 
 /** Requests decided between two looks at the clock. */
 const mailboxStep = 64;
+/** The same of what couriers say: a grant with its start costs about 10 us. */
+const courierMailStep = 16;
 /** A step back of the wall clock that is waited out. */
 const pausedStepMsMax = 500;
 
@@ -53,6 +55,9 @@ export class ActorHost {
   #firstWheel = 0;
   /** The latest that has fired. */
   #tick = 0 as Tick;
+  /** What couriers have said, in order. Bounded by the slots that they can grant. */
+  #courierMail: CourierReply[] = [];
+  #courierMailHead = 0;
   #mailbox: NumberedRequest[] = [];
   #mailboxHead = 0;
   /** Round of the newest `watch`; null while nobody watches. */
@@ -155,26 +160,30 @@ export class ActorHost {
   }
 
   fromCourier(replies: readonly CourierReply[]): void {
-    for (const reply of replies) {
-      switch (reply.op) {
-        case 'grant':
-          this.#granted(reply);
-          break;
-        case 'outcome':
-          this.#guarded(this.#actorOf(reply.outcome.partition), (actor) => actor.ended(reply.outcome));
-          break;
-        case 'waiting':
-          this.#desk.setReason(reply.origin, reply.reason);
-          break;
-        case 'running':
-          this.#guarded(this.#actorOf(reply.partition), (actor) => actor.courierRuns(reply.attempts));
-          break;
-      }
+    for (const reply of replies) this.#courierMail.push(reply);
+  }
+
+  #hear(reply: CourierReply): void {
+    switch (reply.op) {
+      case 'grant':
+        this.#granted(reply);
+        break;
+      case 'outcome':
+        this.#guarded(this.#actorOf(reply.outcome.partition), (actor) => actor.ended(reply.outcome));
+        break;
+      case 'waiting':
+        this.#desk.setReason(reply.origin, reply.reason);
+        break;
+      case 'running':
+        this.#guarded(this.#actorOf(reply.partition), (actor) => actor.courierRuns(reply.attempts));
+        break;
     }
   }
 
   /** A courier died and a fresh one stands in its place: what it ran starts again, what was asked of it is asked again. */
   courierLost(courier: number): void {
+    // What it has said still counts, and comes before its end.
+    this.#hearCouriers(() => false);
     const isLost = (origin: string) => this.#ports.couriers.courierOf(origin) === courier;
     this.#desk.forget(courier);
     for (const origin of this.#waitingRoom.origins()) {
@@ -188,10 +197,10 @@ export class ActorHost {
 
   /** Milliseconds until the next turn is needed without a message; 0: at once; null: never. */
   turn(): number | null {
-    const startedAt = this.#ports.clock.monoMs();
-    const isOver = () => this.#ports.clock.monoMs() - startedAt >= turnBudgetMs;
+    this.#hearCouriers(this.#budget());
     this.#fireDue();
-    this.#readMailbox(isOver);
+    this.#readMailbox(this.#budget());
+    const isOver = this.#budget();
     for (const actor of this.#actors) {
       this.#guarded(actor, () => actor.stepRecovery(this.#ports.clock.monoMs(), isOver));
     }
@@ -201,22 +210,53 @@ export class ActorHost {
     return this.#nextTurnInMs();
   }
 
+  /** Says from now on whether a piece of this turn has had its time. */
+  #budget(): () => boolean {
+    const startedAt = this.#ports.clock.monoMs();
+    return () => this.#ports.clock.monoMs() - startedAt >= turnBudgetMs;
+  }
+
+  #hearCouriers(isOver: () => boolean): void {
+    while (this.#courierMailHead < this.#courierMail.length) {
+      const end = Math.min(this.#courierMailHead + courierMailStep, this.#courierMail.length);
+      while (this.#courierMailHead < end) this.#hear(this.#courierMail[this.#courierMailHead++]!);
+      if (isOver()) return;
+    }
+    this.#courierMail = [];
+    this.#courierMailHead = 0;
+  }
+
   #fireDue(): void {
     if (this.#firingIsStale) this.#renewFiring();
     const tick = Math.floor(this.#ports.clock.wallMs()) as Tick;
     if (!this.#followClock(tick)) return;
-    let budget = distributeSliceMax;
+    this.#advanceWheels(tick);
+    if (!this.#mayStart) return;
+    const isOver = this.#budget();
+    for (let left = dueMax; left > 0 && this.#fireSlice(tick) === dueSliceMax && !isOver(); left -= dueSliceMax);
+    this.#dueSlice.endTurn(this.#wheels);
+  }
+
+  #advanceWheels(tick: Tick): void {
+    const isOver = this.#budget();
+    let left = distributeMax;
     // The first one changes, so that a wheel with much to distribute does not always leave the others nothing.
     this.#firstWheel++;
     for (let at = 0; at < this.#wheels.length; at++) {
-      budget -= this.#wheels[(this.#firstWheel + at) % this.#wheels.length]!.advance(tick, budget);
+      const wheel = this.#wheels[(this.#firstWheel + at) % this.#wheels.length]!;
+      do left -= wheel.advance(tick, isOver() ? 0 : Math.min(left, distributeSliceMax));
+      while (wheel.behind && left > 0 && !isOver());
     }
-    if (!this.#mayStart) return;
+  }
+
+  /** How many it was. */
+  #fireSlice(tick: Tick): number {
     const count = this.#dueSlice.take(this.#wheels);
     for (let at = 0; at < count; at++) {
       const actor = this.#firing[this.#dueSlice.wheels[at]!]!;
       if (actor.phase === 'ready') this.#guarded(actor, () => actor.timeHasCome(this.#dueSlice.handleAt(at), tick));
     }
+    return count;
   }
 
   /**
@@ -270,6 +310,7 @@ export class ActorHost {
   }
 
   #nextTurnInMs(): number | null {
+    if (this.#courierMail.length > 0) return 0;
     if (this.#mailboxHead < this.#mailbox.length && !this.#isWriterBehind) return 0;
     if (this.#firingIsStale) return 0;
     const now = this.#ports.clock.wallMs();
@@ -363,7 +404,7 @@ export class ActorHost {
   }
 
   #noticeDrained(): void {
-    if (!this.#draining || this.#drainedSent || this.#mailboxHead < this.#mailbox.length) return;
+    if (!this.#draining || this.#drainedSent || this.#courierMail.length > 0 || this.#mailboxHead < this.#mailbox.length) return;
     if (!this.#actors.every((actor) => actor.isIdle)) return;
     this.#drainedSent = true;
     this.#notifyOut({ op: 'drained' });

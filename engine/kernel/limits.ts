@@ -33,12 +33,16 @@ export const mailboxBytesMax = 64 * MiB;
 export const unsyncedRecordsMax = 200_000;
 /** Bytes of those records. */
 export const unsyncedBytesMax = 128 * MiB;
-/** How long a host works on mailbox, scan or replay before it looks at its wheels again. */
+/** How long a host works on each of what couriers say, what is due, its mailbox, and a replay, before the next has its turn. */
 export const turnBudgetMs = 1;
-/** Due events taken from the wheels in one turn: about 1 ms of work. */
-export const dueSliceMax = 2_000;
-/** Entries that a host's wheels distribute from coarse to fine slots in one turn: about 0.5 ms of work when memory is cold. */
-export const distributeSliceMax = 4_000;
+/** Due events taken from the wheels in one turn, ... */
+export const dueMax = 2_000;
+/** ... so many between two looks at the clock: 0.1 ms of work, 1 ms when memory is cold. */
+export const dueSliceMax = 250;
+/** Entries that a host's wheels distribute from coarse to fine slots in one turn, ... */
+export const distributeMax = 4_000;
+/** ... so many between two looks at the clock: 0.1 ms of work, 0.5 ms when memory is cold. */
+export const distributeSliceMax = 500;
 /** Payloads are read about this long before they are due, so that a cold page adds nothing to the lag. */
 export const readAheadMs = 1_000;
 /** Payloads read ahead, per host. */

@@ -1,7 +1,8 @@
 /**
- * One turn's share of what is due, out of several wheels: who goes first?
+ * A turn's share of what is due, out of several wheels, in slices: who goes first?
  *
- * A million entries can become due in the same millisecond. They leave in slices, and meanwhile nothing else may suffer:
+ * A million entries can become due in the same millisecond. They leave slice by slice, as many in a turn as it has time for,
+ * and meanwhile nothing else may suffer:
  *
  * - What became due in this turn goes before what is left over from earlier turns, whatever its rank: it is still on time.
  * - So that the left-over drains also under steady load, a quarter of each slice is kept for it.
@@ -28,7 +29,7 @@ export class DueSlice {
   /** Rotates, so that no wheel is always first. */
   #turn = 0;
 
-  /** `limit`: entries per turn, over all wheels. */
+  /** `limit`: entries in a slice, over all wheels. */
   constructor(limit: number) {
     this.#limit = limit;
     this.handles = new Int32Array(limit);
@@ -43,7 +44,7 @@ export class DueSlice {
     return this.handles[index] as Handle;
   }
 
-  /** Take a slice and end the wheels' turn. All of them must have been advanced to the same tick before. Returns `count`. */
+  /** Take a slice. All wheels must have been advanced to the same tick before. Returns `count`. */
   take(wheels: readonly Wheel[]): number {
     this.#count = 0;
     this.#turn++;
@@ -54,8 +55,12 @@ export class DueSlice {
       this.#takeLane(wheels, 'backlog', this.#limit);
       this.#takeLane(wheels, 'fresh', this.#limit);
     }
-    for (const wheel of wheels) wheel.endTurn();
     return this.#count;
+  }
+
+  /** No more slices in this turn: what is still due is late from now on. */
+  endTurn(wheels: readonly Wheel[]): void {
+    for (const wheel of wheels) wheel.endTurn();
   }
 
   /** Fill the slice up to `end` from one lane. */

@@ -18,6 +18,7 @@ function setup(options: { readonly wheels: number; readonly limit: number }) {
     /** As `wheel:handle`. */
     take: (): string[] => {
       const count = slice.take(wheels);
+      slice.endTurn(wheels);
       return Array.from({ length: count }, (_, index) => `${slice.wheels[index]}:${slice.handleAt(index)}`);
     },
   };

@@ -4,7 +4,7 @@
  */
 import t, { type Test } from 'tap';
 import type { Handle, Tick } from '../../engine/kernel/brand.js';
-import { dueSliceMax } from '../../engine/kernel/limits.js';
+import { dueMax } from '../../engine/kernel/limits.js';
 import { DueSlice } from '../../engine/wheel/due-slice.js';
 import { Wheel } from '../../engine/wheel/wheel.js';
 
@@ -24,7 +24,7 @@ interface Run {
 
 /** One turn per simulated millisecond while there is something to do; sleeps to `nextDeadline` otherwise. */
 function run(wheel: Wheel): Run {
-  const slice = new DueSlice(dueSliceMax);
+  const slice = new DueSlice(dueMax);
   const lateMs = new Int32Array(million + 1_000).fill(-1);
   const tickOf = new Float64Array(million + 1_000);
   for (let handle = 0; handle < lateMs.length; handle++)
@@ -36,6 +36,7 @@ function run(wheel: Wheel): Run {
     const began = performance.now();
     const moved = wheel.advance(now, budget);
     slice.take([wheel]);
+    slice.endTurn([wheel]);
     turnMs.push(performance.now() - began);
     if (turnMs.length > million) throw new Error(`no end after ${turnMs.length} turns, ${wheel.size} entries left`);
     movedMost = Math.max(movedMost, moved);
