@@ -19,6 +19,7 @@ import { EventLoopDelay } from '../observe/event-loop.js';
 import { ActorHost } from './host.js';
 import type { HostOptions } from './host-ports.js';
 import type { HostMail, HostOrder } from './mail.js';
+import { rehearse } from './rehearsal.js';
 import type { HostReply } from './replies.js';
 import type { HostRequest } from './requests.js';
 
@@ -103,6 +104,7 @@ class HostThread {
       setInterval(() => this.#sendFigures(), figuresEveryMs),
       setInterval(() => this.#checkClock(), clockCheckEveryMs),
     );
+    rehearse();
     this.#host.start();
     this.#turnSoon();
   }

@@ -9,6 +9,7 @@ import { createEgressPolicy, type EgressMode, parseEgressAllow } from './egress.
 import { HttpDeliverer } from './http-deliverer.js';
 import { LoopDelay } from './loop-delay.js';
 import type { CourierControl, CourierNotice } from './protocol.js';
+import { rehearseCourier } from './rehearsal.js';
 import { Signer } from './signer.js';
 import { SystemTiming } from './timing.js';
 
@@ -33,6 +34,7 @@ export interface CourierThreadData {
 /** The pool's task. Resolves after `close`; rejects when an invariant does not hold, and the pool brings a fresh thread. */
 export async function runCourierThread({ options, workerPort }: CourierThreadData): Promise<void> {
   const timing = new SystemTiming();
+  await rehearseCourier(options, timing);
   const deliverer = new HttpDeliverer({
     policy: createEgressPolicy({ mode: options.egress, allow: parseEgressAllow(options.egressAllow) }),
     signer: new Signer(options.webhookSecrets),

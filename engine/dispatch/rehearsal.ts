@@ -1,0 +1,53 @@
+/**
+ * Rehearsal of a courier: before it takes up its work it plays some hundred made-up attempts, with a deliverer that only says
+ * "delivered". Code that has never run is slow (`actor/rehearsal.ts` has the figures). Nothing of it remains.
+ */
+import type { Attempt } from '../event/attempt.js';
+import { madeUpOrigin, madeUpSpec } from '../event/made-up-spec.js';
+import { encodeSpec } from '../event/spec-codec.js';
+import type { PartitionId, Slot, WallMs } from '../kernel/brand.js';
+import { mintEventId } from '../kernel/event-id.js';
+import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
+import { Courier, type CourierOptions } from './courier.js';
+import { delivered } from './deliverer.js';
+import type { CourierReply, CourierRequest } from './protocol.js';
+import type { Timing } from './timing.js';
+
+const attemptsPlayed = 200;
+const host = 0;
+
+/** Resolves to how many were delivered, which is all of them. */
+export async function rehearseCourier(options: CourierOptions, timing: Timing): Promise<number> {
+  const attempt = madeUpAttempt(timing.wallMs());
+  let outcomes = 0;
+  const courier = new Courier({
+    options,
+    timing,
+    deliverer: { deliver: () => Promise.resolve(delivered), close: () => Promise.resolve() },
+    send: (_, replies) => hear(throughPort(replies)),
+  });
+  const hear = (replies: readonly CourierReply[]): void => {
+    for (const { op } of replies) {
+      if (op === 'grant') courier.receive(host, throughPort<CourierRequest>([{ op: 'start', attempt }]));
+      else if (op === 'outcome') outcomes++;
+    }
+  };
+  for (let played = 0; played < attemptsPlayed; played++) {
+    courier.receive(host, throughPort<CourierRequest>([{ op: 'want', origin: madeUpOrigin, count: 1 }]));
+    // One turn for the grant and the start, one for the outcome.
+    for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => timing.soon(resolve));
+  }
+  await courier.close();
+  return outcomes;
+}
+
+function madeUpAttempt(now: WallMs): Attempt {
+  const spec = encodeSpec(madeUpSpec(now, now), null);
+  const event = mintEventId(0 as Slot, now);
+  return { partition: 0 as PartitionId, event, attempt: 1, origin: madeUpOrigin, spec, dueAtMs: now, overdue: false };
+}
+
+/** As it comes out at the other end of a port. */
+function throughPort<Message>(messages: readonly Message[]): Message[] {
+  return decodeMessages<Message>(encodeMessages(messages));
+}
