@@ -1,5 +1,5 @@
 /**
- * Rehearsal of a courier: before it takes up its work it plays some hundred made-up attempts, with a deliverer that only says
+ * Rehearsal of a courier: before it takes up its work it plays some made-up attempts, with a deliverer that only says
  * "delivered". Code that has never run is slow (`actor/rehearsal.ts` has the figures). Nothing of it remains.
  */
 import type { Attempt } from '../event/attempt.js';
@@ -13,7 +13,7 @@ import { delivered } from './deliverer.js';
 import type { CourierReply, CourierRequest } from './protocol.js';
 import type { Timing } from './timing.js';
 
-const attemptsPlayed = 200;
+const attemptsPlayed = 60;
 const host = 0;
 
 /** Resolves to how many were delivered, which is all of them. */
