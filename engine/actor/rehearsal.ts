@@ -140,7 +140,10 @@ function throughPort<Message>(messages: readonly Message[]): Message[] {
   return decodeMessages<Message>(encodeMessages(messages));
 }
 
-function outcomeOf({ partition, event, attempt }: Pick<Outcome, 'partition' | 'event' | 'attempt'>, startedAtMs: WallMs): Outcome {
+function outcomeOf(
+  { partition, event, attempt }: Pick<Outcome, 'partition' | 'event' | 'attempt'>,
+  startedAtMs: WallMs,
+): Outcome {
   return {
     partition,
     event,

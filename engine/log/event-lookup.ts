@@ -38,7 +38,10 @@ const nothing = new Uint8Array(0);
  * other: it is named in `damaged` and empty. All are views into one buffer, which can be moved to another thread: cloned one
  * by one they cost more than the reading.
  */
-export function bodiesOf(segments: PartitionSegments, seqs: readonly Sequence[]): { bodies: Uint8Array<ArrayBuffer>[]; damaged: Sequence[] } {
+export function bodiesOf(
+  segments: PartitionSegments,
+  seqs: readonly Sequence[],
+): { bodies: Uint8Array<ArrayBuffer>[]; damaged: Sequence[] } {
   const bodies: Uint8Array[] = seqs.map(() => nothing);
   const damaged: Sequence[] = [];
   const places = seqs.map((_, place) => place).sort((one, other) => seqs[one]! - seqs[other]!);
