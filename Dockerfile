@@ -1,5 +1,6 @@
 # docker build -t escapement .
-# docker run -p 127.0.0.1:8080:8080 -v escapement:/data -e ESCAPEMENT_INSECURE=true escapement
+# docker run --rm -v escapement:/data escapement keys create mine --scopes read,write --api-keys /data/keys.json
+# docker run -p 8080:8080 -v escapement:/data -e ESCAPEMENT_API_KEYS=/data/keys.json escapement
 
 # The full image has python3, make and g++, should better-sqlite3 have to be compiled.
 FROM node:22-bookworm AS build
@@ -18,7 +19,7 @@ RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 
-# Inside a container only 0.0.0.0 can be reached from outside. There are no API keys yet, so it starts only when
+# Inside a container only 0.0.0.0 can be reached from outside, so it starts only with ESCAPEMENT_API_KEYS, or when
 # ESCAPEMENT_INSECURE=true says that whoever reaches the port may do anything.
 ENV NODE_ENV=production \
     ESCAPEMENT_HOST=0.0.0.0 \

@@ -26,7 +26,7 @@ const sees = {
 /** Package: the sources that may import it. Tests and benches may import any. */
 const doors = {
   'uWebSockets.js': '^gateway/server[.]ts$',
-  '@sinclair/typebox': '^gateway/(input|ws)/',
+  '@sinclair/typebox': '^gateway/(input|ws|access|api)/',
   'better-sqlite3': '^engine/log/sqlite[.]ts$',
   msgpackr: '^engine/(kernel|event)/[a-z-]+-codec[.]ts$',
   piscina: '^engine/kernel/thread-pool[.]ts$',

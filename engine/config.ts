@@ -32,6 +32,8 @@ export interface Config {
   readonly port: number;
   /** PEM files, as absolute paths. Null: plain HTTP. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  /** File of hashed API keys, as an absolute path. Null: no key is asked for. */
+  readonly apiKeys: string | null;
   /** Absolute. */
   readonly dataDir: string;
   readonly partitions: number;
@@ -58,7 +60,7 @@ export const settings = {
     name: 'HOST',
     form: text,
     fallback: '127.0.0.1',
-    meaning: 'address to listen on; beyond loopback only with --insecure, as there are no API keys yet',
+    meaning: 'address to listen on; beyond loopback only with --api-keys, or on purpose with --insecure',
   }),
   port: setting({
     name: 'PORT',
@@ -79,6 +81,13 @@ export const settings = {
     fallback: null,
     fallbackText: 'none',
     meaning: 'its private key, a PEM file',
+  }),
+  apiKeys: setting<string | null>({
+    name: 'API_KEYS',
+    form: { ...text, placeholder: 'file' },
+    fallback: null,
+    fallbackText: 'none',
+    meaning: 'file of hashed API keys, made by "escapement keys create"; read again when it changes',
   }),
   dataDir: setting({
     name: 'DATA_DIR',
@@ -160,7 +169,7 @@ export const settings = {
 };
 
 /** Of the contract, but without an effect in this version: ignoring them would be a promise that is not kept. */
-export const laterSettings = ['RETENTION_DAYS', 'API_KEYS', 'RECOVERY_RATE', 'REPLAY_WINDOW', 'NATS_URL', 'CLUSTER', 'NODE_ID'];
+export const laterSettings = ['RETENTION_DAYS', 'RECOVERY_RATE', 'REPLAY_WINDOW', 'NATS_URL', 'CLUSTER', 'NODE_ID'];
 
 /** Of this very process: the one place that reads its environment. */
 export function surroundingsOf(argv: readonly string[]): Surroundings {
@@ -175,11 +184,11 @@ export function defaultConfig(given: Partial<Config> & { readonly dataDir: strin
 
 /** Rules that concern several settings. Throws StartError. */
 export function configFrom(values: ValuesOf<typeof settings>, machine: { readonly cwd: string; readonly cores: number }): Config {
-  const { tlsCert, tlsKey, actorThreads, ...rest } = values;
+  const { tlsCert, tlsKey, apiKeys, actorThreads, ...rest } = values;
   const { host, insecure, partitions } = rest;
-  if (!isLoopback(host) && !insecure) {
+  if (!isLoopback(host) && apiKeys === null && !insecure) {
     throw new StartError(
-      `ESCAPEMENT_HOST is ${host}, which others can reach, and nothing asks them who they are: set ESCAPEMENT_INSECURE=true if that is meant`,
+      `ESCAPEMENT_HOST is ${host}, which others can reach, and nothing asks them who they are: set ESCAPEMENT_API_KEYS (see "escapement keys --help"), or ESCAPEMENT_INSECURE=true if that is meant`,
     );
   }
   if ((tlsCert === null) !== (tlsKey === null)) {
@@ -196,6 +205,7 @@ export function configFrom(values: ValuesOf<typeof settings>, machine: { readonl
       tlsCert === null || tlsKey === null
         ? null
         : { certFile: resolve(machine.cwd, tlsCert), keyFile: resolve(machine.cwd, tlsKey) },
+    apiKeys: apiKeys === null ? null : resolve(machine.cwd, apiKeys),
     dataDir: resolve(machine.cwd, rest.dataDir),
     actorThreads: actorThreads ?? Math.max(1, Math.min(machine.cores - 1, partitions)),
   };

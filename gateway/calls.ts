@@ -1,35 +1,56 @@
 /**
- * From a request to its answer, whatever the server underneath: which call it is, whether it may go on, and what becomes
- * of refusals and errors. Every request passes here, so this is also where authentication will stand.
+ * From a request to its answer, whatever the server underneath: which call it is, whether it may be made, and what becomes
+ * of refusals and errors. Every request passes here, upgrades too, and nothing is looked at before the gatekeeper has let it in,
+ * but its framing and which call it is.
  */
 import { EngineError } from '../engine/index.js';
+import { type Caller, type Gatekeeper, withHeaders } from './access/gatekeeper.js';
+import { queryToken } from './access/query-token.js';
 import type { Answer, Services } from './handler/services.js';
 import { problemReply, refusalOf } from './http/problem.js';
 import type { Reply } from './http/reply.js';
 import type { Request } from './http/request.js';
 import type { RequestHead } from './http/request-head.js';
 import { isRefusal, refuse } from './input/refusal.js';
-import { matchRoute, type Route } from './routes.js';
+import { matchRoute, type Route, streamPath, streamRoute } from './routes.js';
+import { judgeUpgrade } from './ws/upgrade.js';
 
 /** A request whose body may be received now. */
 export interface Call {
   readonly route: Route;
   readonly parameter: string;
+  readonly caller: Caller;
+  /** For the answer, whatever it is. */
+  readonly headers: Reply['headers'];
+}
+
+/** A request that may become a WebSocket now. */
+export interface Upgrade {
+  readonly caller: Caller;
+}
+
+interface Incoming {
+  readonly path: string;
+  readonly query: string;
+  readonly head: RequestHead;
 }
 
 export interface CallsOptions {
   readonly services: Services;
+  readonly gatekeeper: Gatekeeper;
   /** Told of every error that is no refusal: a defect. */
   readonly report: (error: unknown, requestId: string) => void;
 }
 
 export class Calls {
   readonly #services: Services;
+  readonly #gatekeeper: Gatekeeper;
   readonly #report: CallsOptions['report'];
   #stopping = false;
 
-  constructor({ services, report }: CallsOptions) {
+  constructor({ services, gatekeeper, report }: CallsOptions) {
     this.#services = services;
+    this.#gatekeeper = gatekeeper;
     this.#report = report;
   }
 
@@ -39,7 +60,7 @@ export class Calls {
   }
 
   /** Judged by its head alone. A Reply is final and its body need not be read. */
-  admit({ method, path, head }: { method: string; path: string; head: RequestHead }): Call | Reply {
+  admit({ method, path, query, head }: Incoming & { readonly method: string }): Call | Reply {
     const fault = head.framingFault();
     if (fault !== null) return closing(problemReply(refuse('malformed-request', fault), path));
     const match = matchRoute(method, path);
@@ -48,14 +69,40 @@ export class Calls {
       return { ...reply, headers: [['Allow', match.allow]] };
     }
     if (match.kind === 'no-path') return problemReply(refuse('not-found', `there is no ${path}`), path);
-    if (this.#stopping && !match.route.whileStopping)
-      return closing(problemReply(refuse('stopping', 'Escapement is stopping'), path));
-    if (head.bodyBytes > match.route.bodyBytesMax) return tooLarge(match.route, path);
-    return match;
+    const { route, parameter } = match;
+    const admission = this.#ask(route, { path, query, head });
+    if ('refused' in admission) return admission.refused;
+    if (this.#stopping && !route.whileStopping) return closing(problemReply(refuse('stopping', 'Escapement is stopping'), path));
+    if (head.bodyBytes > route.bodyBytesMax) return tooLarge(route, path);
+    return { route, parameter, ...admission };
+  }
+
+  /** The same for a request to become a WebSocket. A refusal closes the connection. */
+  admitUpgrade({ query, head }: Pick<Incoming, 'query' | 'head'>): Upgrade | Reply {
+    const fault = head.framingFault();
+    if (fault !== null) return closing(problemReply(refuse('malformed-request', fault), streamPath));
+    const admission = this.#ask(streamRoute, { path: streamPath, query, head });
+    if ('refused' in admission) return closing(admission.refused);
+    const refusal = judgeUpgrade({ head, query, stopping: this.#stopping });
+    return refusal === null ? { caller: admission.caller } : closing(problemReply(refusal, streamPath));
+  }
+
+  /** Whether whoever opened a stream may still listen. */
+  mayStay(caller: Caller): boolean {
+    return streamRoute.scope === 'none' || this.#gatekeeper.stillMay(caller, streamRoute.scope);
+  }
+
+  #ask({ scope, tokenInQuery }: Route, { path, query, head }: Incoming) {
+    const token = tokenInQuery ? queryToken(query) : null;
+    return this.#gatekeeper.admit({ scope, path, credentials: { authorization: head.authorization, token } });
   }
 
   /** Never rejects. */
-  async perform(route: Route, request: Request): Promise<Reply> {
+  async perform({ route, headers }: Call, request: Request): Promise<Reply> {
+    return withHeaders(await this.#answer(route, request), headers);
+  }
+
+  async #answer(route: Route, request: Request): Promise<Reply> {
     try {
       return asReply(await route.handler(request, this.#services), request.path);
     } catch (error) {

@@ -2,6 +2,7 @@
 import { type CommandSet, laterSettings, settings } from '../engine/index.js';
 import { backupCommand } from './command/backup.js';
 import { inspectCommand } from './command/inspect.js';
+import { keysCommand } from './command/keys.js';
 import { restoreCommand } from './command/restore.js';
 import { type Listening, serveCommand } from './command/serve.js';
 import { verifyCommand } from './command/verify.js';
@@ -11,7 +12,7 @@ const needsNats = (half: string): string =>
 
 export function commandSet(onListening?: (listening: Listening) => void): CommandSet {
   return {
-    commands: [serveCommand(onListening), backupCommand(), restoreCommand(), verifyCommand(), inspectCommand()],
+    commands: [serveCommand(onListening), keysCommand(), backupCommand(), restoreCommand(), verifyCommand(), inspectCommand()],
     settings,
     later: laterSettings,
     missing: { gateway: needsNats('gateway'), engine: needsNats('engine') },

@@ -1,13 +1,15 @@
 /**
- * Puts the front door together: what is asked (`calls.ts`), what is watched (`ws/`), who may connect (`connections.ts`),
+ * Puts the front door together: who may ask (`access/`), what is asked (`calls.ts`), what is watched (`ws/`), who may connect (`connections.ts`),
  * and the server that carries all of it.
  */
-import { type Clock, type Engine, SystemClock } from '../engine/index.js';
+import { type Clock, type Engine, type Logger, SystemClock } from '../engine/index.js';
+import { Gatekeeper } from './access/gatekeeper.js';
+import { KeyWatch } from './access/key-watch.js';
 import { Calls } from './calls.js';
 import { Connections } from './connections.js';
 import type { Services } from './handler/services.js';
 import { DestinationCheck } from './input/destination.js';
-import { censusAgeMsMax, connectionsMax, connectionsPerAddressMax } from './limits.js';
+import { censusAgeMsMax, connectionsMax, connectionsPerAddressMax, keyFileAgeMsMax } from './limits.js';
 import { linuxCensus } from './peer-census.js';
 import { Server } from './server.js';
 import { type Repeat, StreamDesk } from './ws/stream-session.js';
@@ -19,8 +21,10 @@ export interface GatewayOptions {
     /** 0: any free one. */
     readonly port: number;
     readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+    /** The file of API keys. Null: anybody may do anything. */
+    readonly apiKeys: string | null;
   };
-  readonly logger: { error(fields: Readonly<Record<string, unknown>>, message: string): void };
+  readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly clock?: Clock;
   readonly connectionsPerAddress?: number;
 }
@@ -44,7 +48,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     logger.error({ component: 'gateway', err, requestId }, 'a request met a defect');
   const destinations = new DestinationCheck((type, destination) => engine.checkDestination(type, destination));
   const services: Services = { engine, clock, destinations };
-  const calls = new Calls({ services, report });
+  const keys =
+    config.apiKeys === null ? null : new KeyWatch({ file: config.apiKeys, logger, onChange: () => server.recheckStreams() });
+  const gatekeeper = new Gatekeeper({ keyring: keys?.keyring ?? null, monoMs: () => clock.monoMs() });
+  const calls = new Calls({ services, gatekeeper, report });
   const stream = new StreamDesk({ engine, repeat: repeatEvery, monoMs: () => clock.monoMs(), report });
   let port = 0;
   const connections = new Connections({
@@ -56,15 +63,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     census: linuxCensus(() => port),
     monoMs: () => clock.monoMs(),
   });
-  const server = new Server({ ...config, calls, stream, connections });
+  const server: Server = new Server({ ...config, calls, stream, connections });
   port = await server.listen();
   const stopClock = repeatEvery(1_000, () => void systemClock.check());
+  const stopWatch = keys === null ? () => undefined : repeatEvery(keyFileAgeMsMax, () => void keys.look());
   return {
     url: `${config.tls === null ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     port,
     async close() {
       calls.stop();
       stopClock();
+      stopWatch();
       await server.close(closeGraceMs);
     },
   };

@@ -10,6 +10,16 @@ export const connectionsMax = 16_384;
 /** How old a count of connections by address may be before a new connection asks for a fresh one. */
 export const censusAgeMsMax = 1_000;
 
+/** More keys than this are accounts, and belong into a database in front. */
+export const apiKeysMax = 1_000;
+/** Of their file: each takes about 300. */
+export const apiKeyFileBytesMax = 1 * MiB;
+/** What a rate limit may be: up to a day, and more than anybody can ask in it. */
+export const rateLimitRequestsMax = 1_000_000_000;
+export const rateLimitWindowSMax = 86_400;
+/** How long a revoked key may still work. */
+export const keyFileAgeMsMax = 1_000;
+
 /** Bodies being received or worked on, over all requests: eight full batches. Beyond it new bodies get `overloaded`. */
 export const bodyBytesInFlightMax = 256 * MiB;
 /** For calls that take no body at all. Some clients send `{}` anyway. */

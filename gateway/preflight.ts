@@ -1,5 +1,6 @@
 /**
- * What can be refused before anything is touched: an address that cannot be listened on, a TLS file that cannot be read.
+ * What can be refused before anything is touched: an address that cannot be listened on, TLS files and API keys
+ * that cannot be read.
  *
  * The gateway opens its port last, when the engine is ready behind it. By then a data directory may have been made and
  * locked, so a port in use would be noticed too late. This opens the port for a moment and gives it back.
@@ -7,13 +8,20 @@
 import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
 import { type Config, StartError } from '../engine/index.js';
+import { readKeyFile } from './access/key-file.js';
 
 /** Throws StartError. */
-export async function refuseWhatCannotStart({ host, port, tls }: Pick<Config, 'host' | 'port' | 'tls'>): Promise<void> {
+export async function refuseWhatCannotStart({
+  host,
+  port,
+  tls,
+  apiKeys,
+}: Pick<Config, 'host' | 'port' | 'tls' | 'apiKeys'>): Promise<void> {
   if (tls !== null) {
     refuseUnreadable('ESCAPEMENT_TLS_CERT', tls.certFile);
     refuseUnreadable('ESCAPEMENT_TLS_KEY', tls.keyFile);
   }
+  if (apiKeys !== null) readKeyFile(apiKeys);
   const code = await listenOnce(host, port);
   if (code !== null) throw new StartError(reasons[code]?.(host, port) ?? `cannot listen on ${host} port ${port}: ${code}`);
 }

@@ -11,18 +11,19 @@ import { scheduleBatch } from './handler/schedule-batch.js';
 import { scheduleEvent } from './handler/schedule-event.js';
 import type { Handler } from './handler/services.js';
 import { refuseWithoutUpgrade } from './handler/without-upgrade.js';
+import type { KeyScope } from './access/api-key.js';
 import { emptyBodyBytesMax } from './limits.js';
 import { type Match, RouteTable } from './route-table.js';
-
-/** What a key must be allowed to do. `none`: no key is asked for. */
-export type Scope = 'read' | 'write' | 'admin' | 'none';
 
 export interface Route {
   /** As sent, case and all: methods are case-sensitive. */
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** `{name}` stands for one segment that is not empty; there is at most one. */
   readonly path: string;
-  readonly scope: Scope;
+  /** What a key must be allowed to do. `none`: no key is asked for. */
+  readonly scope: KeyScope | 'none';
+  /** The key may come as `?token=`: for what browsers open without being able to set a header. */
+  readonly tokenInQuery: boolean;
   readonly handler: Handler;
   readonly bodyBytesMax: number;
   /** Answered also while the gateway is stopping. */
@@ -36,7 +37,7 @@ type Line = Pick<Route, 'scope' | 'handler'> & Partial<Route>;
 
 function route(call: `${Route['method']} /${string}`, line: Line): Route {
   const [method, path] = call.split(' ') as [Route['method'], string];
-  return { method, path, bodyBytesMax: emptyBodyBytesMax, whileStopping: false, ...line };
+  return { method, path, tokenInQuery: false, bodyBytesMax: emptyBodyBytesMax, whileStopping: false, ...line };
 }
 
 const probe = { scope: 'none', whileStopping: true } as const;
@@ -48,7 +49,7 @@ export const routes: readonly Route[] = [
   route('DELETE /api/v1/events/{id}', { scope: 'write', handler: cancelEvent }),
   route('GET /api/v1/events/{id}/history', { scope: 'read', handler: readHistory }),
   route('POST /api/v1/events/{id}/cancel', { scope: 'write', handler: cancelEvent }),
-  route(`GET ${streamPath}`, { scope: 'read', handler: refuseWithoutUpgrade }),
+  route(`GET ${streamPath}`, { scope: 'read', tokenInQuery: true, handler: refuseWithoutUpgrade }),
   route('GET /health', { ...probe, handler: readHealth }),
   route('GET /health/live', { ...probe, handler: readLiveness }),
   route('GET /health/ready', { ...probe, handler: readReadiness }),
@@ -60,6 +61,8 @@ export const routes: readonly Route[] = [
 ];
 
 const table = new RouteTable(routes);
+
+export const streamRoute = routes.find(({ path }) => path === streamPath)!;
 
 export function matchRoute(method: string, path: string): Match<Route> {
   return table.match(method, path);

@@ -24,16 +24,15 @@ import {
 } from 'uWebSockets.js';
 import type { us_listen_socket, us_socket, us_socket_context_t, WebSocket } from 'uWebSockets.js';
 import { StartError, streamBacklogBytesMax } from '../engine/index.js';
+import type { Caller } from './access/gatekeeper.js';
 import { type Call, type Calls, noRoomForBody, tooLarge } from './calls.js';
 import type { Connections } from './connections.js';
 import { Exchange } from './exchange.js';
-import { problemReply } from './http/problem.js';
 import { RequestHead } from './http/request-head.js';
 import { requestIdFor } from './http/request-id.js';
 import { bodyBytesInFlightMax, streamIdleSecondsMax, streamMessageBytesMax } from './limits.js';
 import { streamPath } from './routes.js';
 import type { StreamDesk, StreamSession } from './ws/stream-session.js';
-import { judgeUpgrade } from './ws/upgrade.js';
 
 export interface ServerOptions {
   readonly host: string;
@@ -51,6 +50,7 @@ type Listen = (host: string, port: number, options: number, onListen: (socket: u
 
 /** Hangs on each WebSocket. Set when it opens, between the upgrade and its first message. */
 interface StreamSocket {
+  readonly caller: Caller;
   session: StreamSession | null;
 }
 
@@ -110,6 +110,13 @@ export class Server {
     this.#app.close();
   }
 
+  /** The keys have changed: whoever may no longer listen is sent away. */
+  recheckStreams(): void {
+    for (const socket of [...this.#sockets]) {
+      if (!this.#options.calls.mayStay(socket.getUserData().caller)) socket.end(1008, 'the API key is no longer valid');
+    }
+  }
+
   #onConnection(response: HttpResponse, change: number | undefined): void {
     const { connections } = this.#options;
     if (change !== 1) connections.closed();
@@ -121,9 +128,10 @@ export class Server {
     const method = request.getCaseSensitiveMethod();
     const path = request.getUrl();
     const exchange = this.#begin({ response, head, method });
-    const admitted = this.#options.calls.admit({ method, path, head });
+    const query = request.getQuery() ?? '';
+    const admitted = this.#options.calls.admit({ method, path, query, head });
     if ('status' in admitted) exchange.answer(admitted);
-    else this.#proceed({ response, exchange, call: admitted, head, method, path, query: request.getQuery() ?? '' });
+    else this.#proceed({ response, exchange, call: admitted, head, method, path, query });
   }
 
   #begin({ response, head, method }: { response: HttpResponse; head: RequestHead; method: string }): Exchange {
@@ -138,7 +146,7 @@ export class Server {
       const { requestId } = exchange;
       const { parameter } = call;
       const request = { method, path, query, requestId, contentType, idempotencyKey, traceparent, parameter, body };
-      void this.#options.calls.perform(call.route, request).then((reply) => exchange.answer(reply));
+      void this.#options.calls.perform(call, request).then((reply) => exchange.answer(reply));
     };
     if (head.bodyBytes === 0) perform(emptyBody);
     else this.#receive({ response, exchange, call, path, perform });
@@ -200,13 +208,9 @@ export class Server {
     context: us_socket_context_t;
   }): void {
     const head = readHead(request);
-    const refusal = judgeUpgrade({ head, query: request.getQuery() ?? '', stopping: this.#listening === null });
-    if (refusal === null) {
-      response.upgrade<StreamSocket>({ session: null }, head.webSocketKey!, '', '', context);
-    } else {
-      const exchange = this.#begin({ response, head, method: 'GET' });
-      exchange.answer({ ...problemReply(refusal, streamPath), close: true });
-    }
+    const admitted = this.#options.calls.admitUpgrade({ query: request.getQuery() ?? '', head });
+    if ('status' in admitted) this.#begin({ response, head, method: 'GET' }).answer(admitted);
+    else response.upgrade<StreamSocket>({ ...admitted, session: null }, head.webSocketKey!, '', '', context);
   }
 
   #onStreamOpen(socket: WebSocket<StreamSocket>): void {

@@ -13,6 +13,7 @@ t.test('without flags and environment it serves on loopback with the documented 
     host: '127.0.0.1',
     port: 8080,
     tls: null,
+    apiKeys: null,
     dataDir: '/srv/escapement/data',
     partitions: 4,
     actorThreads: 3,
@@ -41,6 +42,7 @@ t.test('listening beyond loopback has to be meant', async (t) => {
   for (const host of ['0.0.0.0', '::', '192.168.1.4', 'engine.example.org', '127.0.0.1.example.org']) {
     t.throws(() => configOf({ ESCAPEMENT_HOST: host }), /ESCAPEMENT_INSECURE=true/, host);
     t.equal(configOf({ ESCAPEMENT_HOST: host, ESCAPEMENT_INSECURE: 'true' }).host, host);
+    t.equal(configOf({ ESCAPEMENT_HOST: host, ESCAPEMENT_API_KEYS: 'keys.json' }).host, host);
   }
 });
 

@@ -3,9 +3,12 @@
  * readable line each, for a terminal. The only door to pino.
  *
  * Writes are synchronous: what was logged before a crash is there, and a log line is rare here (never one per event).
+ * No secret gets into a line, whoever logs what: `redaction.ts`.
+ *
  * Every thread may have its own logger, since a line is written to the file descriptor in one piece.
  */
 import { type DestinationStream, destination, pino, stdSerializers, stdTimeFunctions } from 'pino';
+import { redactedFields, withoutSecrets } from './redaction.js';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 type Log = (fields: LogFields, message: string) => void;
@@ -30,7 +33,8 @@ export interface LoggerOptions {
 }
 
 export function createLogger({ level, format, sink = destination({ dest: 1, sync: true }) }: LoggerOptions): Logger {
-  const stream: DestinationStream = format === 'json' ? sink : { write: (line) => sink.write(prettyLine(line)) };
+  const shown = format === 'json' ? (line: string) => line : prettyLine;
+  const stream: DestinationStream = { write: (line) => sink.write(withoutSecrets(shown(line))) };
   const options = {
     level,
     // Process id and host name are the collector's to add; they would be the longest part of most lines.
@@ -38,6 +42,7 @@ export function createLogger({ level, format, sink = destination({ dest: 1, sync
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: stdSerializers.err },
+    redact: { paths: redactedFields, censor: '[redacted]' },
   };
   return pino(options, stream);
 }

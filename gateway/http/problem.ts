@@ -15,6 +15,8 @@ interface ProblemKind {
 const problemKinds = {
   'malformed-json': { status: 400, title: 'The body is not JSON that we accept' },
   'malformed-request': { status: 400, title: 'The request cannot be understood' },
+  unauthenticated: { status: 401, title: 'An API key is needed' },
+  forbidden: { status: 403, title: 'The API key does not allow this' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'method-not-allowed': { status: 405, title: 'This path does not know this method' },
   'external-job-id-conflict': { status: 409, title: 'The external_job_id belongs to an event with other content' },
@@ -25,6 +27,7 @@ const problemKinds = {
   invalid: { status: 422, title: 'Some of the input is not valid' },
   'destination-not-allowed': { status: 422, title: 'Events may not go there' },
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key was used with other content' },
+  'rate-limited': { status: 429, title: 'The API key has used up its requests for now' },
   internal: { status: 500, title: 'A defect of Escapement' },
   'outcome-unknown': { status: 500, title: 'It is not known whether the request took effect' },
   'record-damaged': { status: 500, title: 'A stored record is damaged' },
@@ -35,23 +38,24 @@ const problemKinds = {
 } as const satisfies Record<RefusalCode, ProblemKind>;
 
 /** What a caller can do about the codes that only the gateway has. */
-const gatewayHints = {
-  'malformed-json': 'send one JSON value, each key once',
-  'malformed-request': 'check the framing headers and the encoding of the body',
-  'method-not-allowed': 'see the `Allow` header',
-  'unsupported-media-type': 'send `Content-Type: application/json`',
+const gatewayKinds = {
+  'malformed-json': { retryable: false, hint: 'send one JSON value, each key once' },
+  'malformed-request': { retryable: false, hint: 'check the framing headers and the encoding of the body' },
+  unauthenticated: { retryable: false, hint: 'send `Authorization: Bearer <API key>`; an operator makes keys' },
+  forbidden: { retryable: false, hint: 'use a key with the scope that `detail` names' },
+  'method-not-allowed': { retryable: false, hint: 'see the `Allow` header' },
+  'unsupported-media-type': { retryable: false, hint: 'send `Content-Type: application/json`' },
+  'rate-limited': { retryable: true, hint: 'wait for `Retry-After`, and spread requests by what `RateLimit` announces' },
 } as const;
 
 export const refusalCodes = Object.keys(problemKinds) as readonly RefusalCode[];
 
 export function isRetryable(code: RefusalCode): boolean {
-  return code in errorKinds ? errorKinds[code as keyof typeof errorKinds].retryable : false;
+  return kindOf(code).retryable;
 }
 
-function hintOf(code: RefusalCode): string {
-  return code in gatewayHints
-    ? gatewayHints[code as keyof typeof gatewayHints]
-    : errorKinds[code as keyof typeof errorKinds].hint;
+function kindOf(code: RefusalCode): { readonly retryable: boolean; readonly hint: string } {
+  return code in gatewayKinds ? gatewayKinds[code as keyof typeof gatewayKinds] : errorKinds[code as keyof typeof errorKinds];
 }
 
 /** `path`: of the request, as `instance`. */
@@ -88,5 +92,5 @@ export function problemText(code: string): string | null {
   const known = code as RefusalCode;
   const kind: ProblemKind = problemKinds[known];
   const repeat = isRetryable(known) ? 'The same request may succeed later.' : 'Repeating the same request will not help.';
-  return `${known} (HTTP ${kind.status})\n\n${kind.title}.\nWhat to do: ${hintOf(known)}.\n${repeat}\n`;
+  return `${known} (HTTP ${kind.status})\n\n${kind.title}.\nWhat to do: ${kindOf(known).hint}.\n${repeat}\n`;
 }

@@ -7,6 +7,7 @@
  */
 export class RequestHead {
   contentType: string | null = null;
+  authorization: string | null = null;
   contentLength: string | null = null;
   transferEncoding: string | null = null;
   idempotencyKey: string | null = null;
@@ -33,6 +34,9 @@ export class RequestHead {
         break;
       case 'content-type':
         this.contentType = this.#once(name, this.contentType, value);
+        break;
+      case 'authorization':
+        this.authorization = this.#once(name, this.authorization, value);
         break;
       case 'idempotency-key':
         this.idempotencyKey = this.#once(name, this.idempotencyKey, value);

@@ -5,7 +5,15 @@
 import type { ErrorCode, FieldError } from '../../engine/index.js';
 
 /** The engine's codes and those that only a front door has. */
-export type RefusalCode = ErrorCode | 'malformed-json' | 'malformed-request' | 'method-not-allowed' | 'unsupported-media-type';
+export type RefusalCode =
+  | ErrorCode
+  | 'malformed-json'
+  | 'malformed-request'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'method-not-allowed'
+  | 'unsupported-media-type'
+  | 'rate-limited';
 
 export interface Refusal {
   readonly refused: true;

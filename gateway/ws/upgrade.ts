@@ -1,13 +1,13 @@
-/** May this request become a WebSocket? The library only looks at `Sec-WebSocket-Key`; RFC 6455, 4.2.1 asks for more. */
+/** Can this request become a WebSocket, now that it may? The library only looks at `Sec-WebSocket-Key`; RFC 6455, 4.2.1 asks for more. */
 import { readQuery } from '../http/query.js';
 import type { RequestHead } from '../http/request-head.js';
 import { isRefusal, type Refusal, refuse } from '../input/refusal.js';
 
-/** `token` is where browsers put a key, as they cannot set headers here. There are no keys yet, so it is not looked at. */
+/** The gatekeeper has looked at it. */
 const parameters = ['token'];
 
 export function judgeUpgrade({ head, query, stopping }: { head: RequestHead; query: string; stopping: boolean }): Refusal | null {
-  const fault = head.framingFault() ?? handshakeFault(head);
+  const fault = handshakeFault(head);
   if (fault !== null) return refuse('malformed-request', fault);
   if (stopping) return refuse('stopping', 'Escapement is stopping');
   const known = readQuery(query, parameters);

@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
@@ -11,24 +12,39 @@ t.test('a port in use is refused with a line that says what to do', async (t) =>
   t.teardown(() => other.close());
   const { port } = other.address() as AddressInfo;
   await t.rejects(
-    refuseWhatCannotStart({ host, port, tls: null }),
+    refuseWhatCannotStart({ host, port, tls: null, apiKeys: null }),
     new RegExp(`port ${port} on 127.0.0.1 is in use: .*ESCAPEMENT_PORT`),
   );
 });
 
 t.test('a free port is given back', async (t) => {
-  await refuseWhatCannotStart({ host, port: 0, tls: null });
+  await refuseWhatCannotStart({ host, port: 0, tls: null, apiKeys: null });
   t.pass('no socket keeps this process alive');
 });
 
 t.test('an address of another machine is refused', async (t) => {
-  await t.rejects(refuseWhatCannotStart({ host: '192.0.2.1', port: 0, tls: null }), /192\.0\.2\.1 is no address of this machine/);
+  await t.rejects(
+    refuseWhatCannotStart({ host: '192.0.2.1', port: 0, tls: null, apiKeys: null }),
+    /192\.0\.2\.1 is no address of this machine/,
+  );
 });
 
 t.test('a TLS file that cannot be read is refused by its variable', async (t) => {
   const tls = { certFile: t.testdir({ 'cert.pem': 'x' }).concat('/cert.pem'), keyFile: '/nonexistent/key.pem' };
   await t.rejects(
-    refuseWhatCannotStart({ host, port: 0, tls }),
+    refuseWhatCannotStart({ host, port: 0, tls, apiKeys: null }),
     /ESCAPEMENT_TLS_KEY: cannot read \/nonexistent\/key\.pem \(ENOENT\)/,
   );
+});
+
+t.test('API keys that cannot be read, or that others may write, are refused before anything is touched', async (t) => {
+  const dir = t.testdir({ 'keys.json': '{"version":1,"keys":[]}', 'other.json': '{"keys":7}' });
+  const refusal = (apiKeys: string): Promise<void> => refuseWhatCannotStart({ host, port: 0, tls: null, apiKeys });
+  await t.rejects(refusal(`${dir}/none.json`), { name: 'StartError', message: /escapement keys create/ });
+  chmodSync(`${dir}/other.json`, 0o600);
+  await t.rejects(refusal(`${dir}/other.json`), { name: 'StartError', message: /no file of API keys/ });
+  chmodSync(`${dir}/keys.json`, 0o666);
+  await t.rejects(refusal(`${dir}/keys.json`), { name: 'StartError', message: /others may write .* chmod 600/ });
+  chmodSync(`${dir}/keys.json`, 0o640);
+  await refusal(`${dir}/keys.json`);
 });

@@ -25,8 +25,11 @@ export interface Answer {
 export async function setupGateway(t: Test, options: Partial<GatewayOptions> = {}): Promise<GatewayUnderTest> {
   const engine = new FakeEngine();
   const defects: unknown[] = [];
-  const logger = { error: (fields: Readonly<Record<string, unknown>>) => void defects.push(fields['err']) };
-  const config = { host: '127.0.0.1', port: 0, tls: null };
+  const logger = {
+    info: () => undefined,
+    error: (fields: Readonly<Record<string, unknown>>) => void defects.push(fields['err'] ?? fields['reason']),
+  };
+  const config = { host: '127.0.0.1', port: 0, tls: null, apiKeys: null };
   const gateway = await startGateway({ engine, config, logger, ...options });
   let closing: Promise<void> | null = null;
   const close = (): Promise<void> => {

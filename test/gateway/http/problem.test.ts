@@ -5,12 +5,15 @@ import { refuse } from '../../../gateway/input/refusal.js';
 
 const documented: Readonly<Record<number, readonly string[]>> = {
   400: ['malformed-json', 'malformed-request'],
+  401: ['unauthenticated'],
+  403: ['forbidden'],
   404: ['not-found'],
   405: ['method-not-allowed'],
   409: ['external-job-id-conflict', 'already-finished', 'in-flight'],
   413: ['too-large'],
   415: ['unsupported-media-type'],
   422: ['invalid', 'destination-not-allowed', 'idempotency-key-reused'],
+  429: ['rate-limited'],
   500: ['internal', 'outcome-unknown', 'record-damaged'],
   503: ['overloaded', 'partition-unavailable', 'stopping'],
   507: ['disk-full'],
