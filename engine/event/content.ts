@@ -39,16 +39,21 @@ export function randomSlot(): Slot {
 
 /** Two 32-bit halves, never both 0 (0 means "no key" in a column). */
 export interface KeyTag {
+  /** Of the whole key. */
   readonly high: number;
+  /** Of its text alone, so that an external job id is found over all sources. */
   readonly low: number;
 }
 
 export function tagOfKey(key: EventKey): KeyTag {
-  const bytes = Buffer.from(key.text);
   const source = Buffer.from(key.source);
-  const high = fnv1a32(bytes, fnv1a32(separator, fnv1a32(source, key.kind === 'external' ? 0x9e3779b1 : 0x85ebca6b)));
-  const low = fnv1a32(bytes, fnv1a32(separator, fnv1a32(source, key.kind === 'external' ? 0xc2b2ae35 : 0x27d4eb2f)));
-  return { high, low: high === 0 && low === 0 ? 1 : low };
+  const seed = key.kind === 'external' ? 0x9e3779b1 : 0x85ebca6b;
+  return { high: fnv1a32(Buffer.from(key.text), fnv1a32(separator, fnv1a32(source, seed))), low: tagOfText(key) };
+}
+
+/** The lower half of the tag of every key with this text; never 0. */
+export function tagOfText({ kind, text }: Pick<EventKey, 'kind' | 'text'>): number {
+  return fnv1a32(Buffer.from(text), kind === 'external' ? 0xc2b2ae35 : 0x27d4eb2f) || 1;
 }
 
 export const fingerprintBytes = 16;

@@ -20,7 +20,13 @@
  *    56  f64  retry: multiplier
  *    64  u8   retry: strategy, place in `retryStrategies`
  *    65  u8   retry: 1 with full jitter
- *    66  u16  bytes of the origin, then the origin in UTF-8, the msgpack part, the payload
+ *    66  u16  bytes of the origin
+ *    68  u32  label: source      (labels.ts)
+ *    72  u32  label: type
+ *    76  u32  label: destination
+ *    80  u32  signature of the tags, high
+ *    84  u32  signature of the tags, low
+ *    88       the origin in UTF-8, the msgpack part, the payload
  *
  * The msgpack part is an array; a null payload and an empty one differ in its `hasPayload`.
  */
@@ -28,11 +34,12 @@ import { Packr } from 'msgpackr';
 import type { WallMs } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { type KeyTag, keyOf, tagOfKey } from './content.js';
+import { type Labels, labelsOf } from './labels.js';
 import { originOf } from './origin.js';
 import { type DeliveryType, deliveryTypes, type EventSpec, type HttpMethod, type RetryPolicy, retryStrategies } from './spec.js';
 
-const formatVersion = 1;
-const originAt = 68;
+const formatVersion = 2;
+const originAt = 88;
 const packr = new Packr({ useRecords: false });
 
 type Rest = [
@@ -84,6 +91,12 @@ export function encodeSpec(spec: EventSpec, fingerprint: Uint8Array | null): Uin
   bytes[at + 65] = spec.retry.jitter === 'full' ? 1 : 0;
   const originLength = bytes.write(origin, at + originAt, 'utf8');
   view.setUint16(at + 66, originLength);
+  const labels = labelsOf(spec);
+  view.setUint32(at + 68, labels.source);
+  view.setUint32(at + 72, labels.type);
+  view.setUint32(at + 76, labels.destination);
+  view.setUint32(at + 80, labels.signatureHigh);
+  view.setUint32(at + 84, labels.signatureLow);
   const packedAt = at + originAt + originLength;
   bytes.set(packed, packedAt);
   if (spec.payload !== null) bytes.set(spec.payload, packedAt + packed.length);
@@ -170,6 +183,15 @@ export class SpecHead {
       maxMs: this.#view.getFloat64(this.#start + 48),
       multiplier: this.#view.getFloat64(this.#start + 56),
       jitter: this.#bytes[65] === 1 ? 'full' : 'none',
+    };
+  }
+  get labels(): Labels {
+    return {
+      source: this.#view.getUint32(this.#start + 68),
+      type: this.#view.getUint32(this.#start + 72),
+      destination: this.#view.getUint32(this.#start + 76),
+      signatureHigh: this.#view.getUint32(this.#start + 80),
+      signatureLow: this.#view.getUint32(this.#start + 84),
     };
   }
   get origin(): string {

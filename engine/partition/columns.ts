@@ -1,7 +1,7 @@
 /**
  * What an actor remembers of every event that is not finished: one row of numbers each, in parallel typed arrays.
  *
- * A JavaScript object with these fields costs 200-300 bytes and is walked by every garbage collection; a row costs 75
+ * A JavaScript object with these fields costs 200-300 bytes and is walked by every garbage collection; a row costs 103
  * bytes and is never looked at. Rows come in chunks of 65,536: a table that doubled would copy gigabytes in one tick, and
  * would need both copies at that moment.
  *
@@ -16,24 +16,32 @@ import { invariant } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 import { eventIdBytes } from '../kernel/event-id.js';
 import { pendingPerPartitionMax } from '../kernel/limits.js';
+import type { Labels } from '../event/labels.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses } from '../event/status.js';
+import type { ListedRows, RowSpan } from './row-filter.js';
 
 const chunkRows = 65_536;
 const chunkShift = 16;
 const chunkMask = chunkRows - 1;
 
 /** Each field is a column: a typed array with the same number of elements for each row. */
-class Chunk {
+class Chunk implements ListedRows {
   readonly id = new Uint8Array(chunkRows * eventIdBytes);
   readonly tagHigh = new Uint32Array(chunkRows);
   readonly tagLow = new Uint32Array(chunkRows);
   readonly acceptedSeq = new Float64Array(chunkRows);
   readonly newestSeq = new Float64Array(chunkRows);
+  readonly scheduledAt = new Float64Array(chunkRows);
   readonly dueAt = new Float64Array(chunkRows);
   readonly expiresAt = new Float64Array(chunkRows);
   readonly version = new Uint32Array(chunkRows);
   readonly origin = new Uint32Array(chunkRows);
+  readonly source = new Uint32Array(chunkRows);
+  readonly type = new Uint32Array(chunkRows);
+  readonly destination = new Uint32Array(chunkRows);
+  readonly signatureHigh = new Uint32Array(chunkRows);
+  readonly signatureLow = new Uint32Array(chunkRows);
   readonly attempts = new Uint16Array(chunkRows);
   readonly status = new Uint8Array(chunkRows);
   readonly maxRetries = new Uint8Array(chunkRows);
@@ -62,10 +70,12 @@ export interface NewRow {
   readonly tagHigh: number;
   readonly tagLow: number;
   readonly seq: Sequence;
+  readonly scheduledAtMs: WallMs;
   readonly dueAtMs: WallMs;
   /** 0 when none. */
   readonly expiresAtMs: number;
   readonly origin: number;
+  readonly labels: Labels;
   readonly maxRetries: number;
   readonly priority: number;
   readonly deliveryType: DeliveryType;
@@ -89,6 +99,13 @@ export class EventColumns {
     return this.#rows;
   }
 
+  /** Rows from `handle` on that lie together, for a scan. Null behind the last one. */
+  span(handle: number): RowSpan | null {
+    if (handle >= this.#rows) return null;
+    const at = handle & chunkMask;
+    return { rows: this.#chunks[handle >>> chunkShift]!, at, end: Math.min(chunkRows, at + this.#rows - handle) };
+  }
+
   add(row: NewRow): Handle {
     const handle = this.#allocate();
     const chunk = this.#chunks[handle >>> chunkShift]!;
@@ -98,10 +115,16 @@ export class EventColumns {
     chunk.tagLow[at] = row.tagLow;
     chunk.acceptedSeq[at] = row.seq;
     chunk.newestSeq[at] = row.seq;
+    chunk.scheduledAt[at] = row.scheduledAtMs;
     chunk.dueAt[at] = row.dueAtMs;
     chunk.expiresAt[at] = row.expiresAtMs;
     chunk.version[at] = 1;
     chunk.origin[at] = row.origin;
+    chunk.source[at] = row.labels.source;
+    chunk.type[at] = row.labels.type;
+    chunk.destination[at] = row.labels.destination;
+    chunk.signatureHigh[at] = row.labels.signatureHigh;
+    chunk.signatureLow[at] = row.labels.signatureLow;
     chunk.attempts[at] = 0;
     chunk.status[at] = eventStatuses.indexOf('SCHEDULED');
     chunk.maxRetries[at] = row.maxRetries;
@@ -158,6 +181,23 @@ export class EventColumns {
   /** Log position of the newest record; 0 for a freed row. */
   newestSeq(handle: Handle): Sequence {
     return this.#chunks[handle >>> chunkShift]!.newestSeq[handle & chunkMask]! as Sequence;
+  }
+
+  /** The time that was asked for. */
+  scheduledAtMs(handle: Handle): WallMs {
+    return this.#chunks[handle >>> chunkShift]!.scheduledAt[handle & chunkMask]! as WallMs;
+  }
+
+  labels(handle: Handle): Labels {
+    const chunk = this.#chunks[handle >>> chunkShift]!;
+    const at = handle & chunkMask;
+    return {
+      source: chunk.source[at]!,
+      type: chunk.type[at]!,
+      destination: chunk.destination[at]!,
+      signatureHigh: chunk.signatureHigh[at]!,
+      signatureLow: chunk.signatureLow[at]!,
+    };
   }
 
   /** When the next attempt may start: the latest of the time asked for and the time accepted; after a failure its next try. */

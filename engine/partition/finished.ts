@@ -1,41 +1,68 @@
 /**
- * Finished events that no segment index knows yet: where the final record of an id, or of a key, is.
+ * Finished events that no segment index knows yet: where the final record of an id, or of a key, is, and what filters ask.
  *
- * Finished events leave the columns at once. Until their segment is sealed and indexed they are found here, 40 bytes each;
+ * Finished events leave the columns at once. Until their segment is sealed and indexed they are found here, 63 bytes each;
  * then the whole page of that segment is dropped. Pages follow segments, so nothing is ever removed one by one.
  */
-import type { Handle, Sequence } from '../kernel/brand.js';
+import type { Labels } from '../event/labels.js';
+import { type DeliveryType, deliveryTypes } from '../event/spec.js';
+import { type EventStatus, eventStatuses } from '../event/status.js';
+import type { Handle, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import { eventIdBytes } from '../kernel/event-id.js';
 import { hashOfId } from './columns.js';
 import { HandleTable } from './handle-table.js';
+import { KeyTable } from './key-table.js';
+import type { ListedRows, RowSpan } from './row-filter.js';
 
-export interface FinishedRow {
+/** What is remembered of a finished event for good. */
+export interface FinishedKey {
   readonly id: EventId;
   /** 0, 0: no key. */
   readonly tagHigh: number;
   readonly tagLow: number;
+}
+
+export interface FinishedRow extends FinishedKey {
   /** The final record. */
   readonly seq: Sequence;
+  readonly scheduledAtMs: WallMs;
+  readonly labels: Labels;
+  readonly status: EventStatus;
+  readonly priority: number;
+  readonly deliveryType: DeliveryType;
 }
 
 const chunkRows = 16_384;
 const chunkShift = 14;
 const chunkMask = chunkRows - 1;
 
-class Chunk {
-  readonly ids = new Uint8Array(chunkRows * eventIdBytes);
+class Chunk implements ListedRows {
+  readonly id = new Uint8Array(chunkRows * eventIdBytes);
   readonly tagHigh = new Uint32Array(chunkRows);
   readonly tagLow = new Uint32Array(chunkRows);
-  readonly seqs = new Float64Array(chunkRows);
+  /** The final record. */
+  readonly newestSeq = new Float64Array(chunkRows);
+  readonly scheduledAt = new Float64Array(chunkRows);
+  readonly source = new Uint32Array(chunkRows);
+  readonly type = new Uint32Array(chunkRows);
+  readonly destination = new Uint32Array(chunkRows);
+  readonly signatureHigh = new Uint32Array(chunkRows);
+  readonly signatureLow = new Uint32Array(chunkRows);
+  readonly status = new Uint8Array(chunkRows);
+  readonly priority = new Uint8Array(chunkRows);
+  readonly deliveryType = new Uint8Array(chunkRows);
 }
 
-/** The finals of one segment: those with sequences from `first` up to the first of the next page. */
-class Page {
+/** The finals of one segment: those with sequences from `first` up to the first of the next page. Rows are only ever added. */
+export class FinishedPage {
   readonly first: Sequence;
   readonly #chunks: Chunk[] = [];
   readonly #byId = new HandleTable((row) => hashOfId(this.#id(row)));
-  readonly #byTag = new HandleTable((row) => this.#tagHash(row));
+  readonly #byKey = new KeyTable({
+    tagHigh: (row) => this.#chunkOf(row).tagHigh[row & chunkMask]!,
+    tagLow: (row) => this.#chunkOf(row).tagLow[row & chunkMask]!,
+  });
   #rows = 0;
 
   constructor(first: Sequence) {
@@ -51,12 +78,21 @@ class Page {
     const handle = this.#rows++ as Handle;
     const chunk = this.#chunks[handle >>> chunkShift]!;
     const at = handle & chunkMask;
-    chunk.ids.set(row.id, at * eventIdBytes);
+    chunk.id.set(row.id, at * eventIdBytes);
     chunk.tagHigh[at] = row.tagHigh;
     chunk.tagLow[at] = row.tagLow;
-    chunk.seqs[at] = row.seq;
+    chunk.newestSeq[at] = row.seq;
+    chunk.scheduledAt[at] = row.scheduledAtMs;
+    chunk.source[at] = row.labels.source;
+    chunk.type[at] = row.labels.type;
+    chunk.destination[at] = row.labels.destination;
+    chunk.signatureHigh[at] = row.labels.signatureHigh;
+    chunk.signatureLow[at] = row.labels.signatureLow;
+    chunk.status[at] = eventStatuses.indexOf(row.status);
+    chunk.priority[at] = row.priority;
+    chunk.deliveryType[at] = deliveryTypes.indexOf(row.deliveryType);
     this.#byId.add(hashOfId(row.id), handle);
-    if (row.tagHigh !== 0 || row.tagLow !== 0) this.#byTag.add(row.tagLow, handle);
+    if (row.tagHigh !== 0 || row.tagLow !== 0) this.#byKey.add(handle);
   }
 
   /** The newest final record of an id in this page. */
@@ -69,44 +105,68 @@ class Page {
     return newest;
   }
 
-  tagged({ tagHigh, tagLow }: { tagHigh: number; tagLow: number }, into: Sequence[]): void {
-    this.#byTag.find(tagLow, (row) => {
-      const chunk = this.#chunks[row >>> chunkShift]!;
-      if (chunk.tagHigh[row & chunkMask] === tagHigh && chunk.tagLow[row & chunkMask] === tagLow) into.push(this.#seq(row));
-      return false;
-    });
+  tagged(tag: { tagHigh: number; tagLow: number }, into: Sequence[]): void {
+    for (const row of this.#byKey.tagged(tag)) into.push(this.#seq(row));
+  }
+
+  /** Rows of events with this text in their key; null: so many that a scan is to find them. */
+  withText(tagLow: number): Handle[] | null {
+    return this.#byKey.withText(tagLow);
+  }
+
+  /** As `EventColumns.span`. */
+  span(row: number): RowSpan | null {
+    if (row >= this.#rows) return null;
+    const at = row & chunkMask;
+    return { rows: this.#chunkOf(row), at, end: Math.min(chunkRows, at + this.#rows - row) };
   }
 
   forEach(visit: (row: FinishedRow) => void): void {
     for (let handle = 0; handle < this.#rows; handle++) {
-      const chunk = this.#chunks[handle >>> chunkShift]!;
+      const chunk = this.#chunkOf(handle);
       const at = handle & chunkMask;
       visit({
         id: this.#id(handle as Handle),
         tagHigh: chunk.tagHigh[at]!,
         tagLow: chunk.tagLow[at]!,
         seq: this.#seq(handle as Handle),
+        scheduledAtMs: chunk.scheduledAt[at]! as WallMs,
+        labels: {
+          source: chunk.source[at]!,
+          type: chunk.type[at]!,
+          destination: chunk.destination[at]!,
+          signatureHigh: chunk.signatureHigh[at]!,
+          signatureLow: chunk.signatureLow[at]!,
+        },
+        status: eventStatuses[chunk.status[at]!]!,
+        priority: chunk.priority[at]!,
+        deliveryType: deliveryTypes[chunk.deliveryType[at]!]!,
       });
     }
   }
 
   #id(row: Handle): EventId {
     const at = (row & chunkMask) * eventIdBytes;
-    return this.#chunks[row >>> chunkShift]!.ids.subarray(at, at + eventIdBytes);
+    return this.#chunkOf(row).id.subarray(at, at + eventIdBytes);
   }
 
   #seq(row: Handle): Sequence {
-    return this.#chunks[row >>> chunkShift]!.seqs[row & chunkMask]! as Sequence;
+    return this.#chunkOf(row).newestSeq[row & chunkMask]! as Sequence;
   }
 
-  #tagHash(row: Handle): number {
-    return this.#chunks[row >>> chunkShift]!.tagLow[row & chunkMask]!;
+  #chunkOf(row: number): Chunk {
+    return this.#chunks[row >>> chunkShift]!;
   }
 }
 
 export class FinishedOverlay {
   /** Oldest first; the last one is open. */
-  readonly #pages: Page[] = [new Page(1 as Sequence)];
+  readonly #pages: FinishedPage[] = [new FinishedPage(1 as Sequence)];
+
+  /** Oldest first. One that is dropped later can still be read by who holds it. */
+  get pages(): readonly FinishedPage[] {
+    return [...this.#pages];
+  }
 
   get size(): number {
     let size = 0;
@@ -120,7 +180,7 @@ export class FinishedOverlay {
 
   /** A new segment opens with `first`: finals from there on belong to it. */
   openPage(first: Sequence): void {
-    this.#pages.push(new Page(first));
+    this.#pages.push(new FinishedPage(first));
   }
 
   /**

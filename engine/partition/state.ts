@@ -16,8 +16,9 @@ import { type Handle, noSequence, type PartitionId, type Sequence, type WallMs }
 import { invariant } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 import { EventColumns, hashOfId } from './columns.js';
-import { FinishedOverlay, type FinishedRow } from './finished.js';
+import { type FinishedKey, FinishedOverlay, type FinishedRow } from './finished.js';
 import { HandleTable } from './handle-table.js';
+import { KeyTable } from './key-table.js';
 import { OriginTable } from './origins.js';
 import { SeenFilter } from './seen-filter.js';
 import { SettingsTable } from './settings-table.js';
@@ -42,7 +43,10 @@ export class PartitionState {
   readonly byStatus: Record<EventStatus, number> = countsOf(eventStatuses);
   readonly byDeliveryType: Record<DeliveryType, number> = countsOf(deliveryTypes);
   readonly #ids = new HandleTable((handle) => this.columns.idHash(handle));
-  readonly #keys = new HandleTable((handle) => this.columns.tagLow(handle));
+  readonly #keys = new KeyTable({
+    tagHigh: (handle) => this.columns.tagHigh(handle),
+    tagLow: (handle) => this.columns.tagLow(handle),
+  });
   readonly #seenIds = new SeenFilter();
   readonly #seenKeys = new SeenFilter();
   readonly #head = new SpecHead();
@@ -70,12 +74,12 @@ export class PartitionState {
 
   /** Rows of pending events with this tag. A tag is a hash: the texts decide. */
   tagged({ tagHigh, tagLow }: { tagHigh: number; tagLow: number }): Handle[] {
-    const handles: Handle[] = [];
-    this.#keys.find(tagLow, (handle) => {
-      if (this.columns.tagLow(handle) === tagLow && this.columns.tagHigh(handle) === tagHigh) handles.push(handle);
-      return false;
-    });
-    return handles;
+    return this.#keys.tagged({ tagHigh, tagLow });
+  }
+
+  /** Rows of pending events with this text in their key, whatever their source; null: so many that a scan is to find them. */
+  withText(tagLow: number): Handle[] | null {
+    return this.#keys.withText(tagLow);
   }
 
   /** False: certainly no event with this id finished in an indexed segment. */
@@ -117,15 +121,17 @@ export class PartitionState {
       tagHigh,
       tagLow,
       seq: record.seq,
+      scheduledAtMs,
       dueAtMs: Math.max(scheduledAtMs, record.at) as WallMs,
       expiresAtMs: head.expiresAtMs,
       origin: this.origins.enter(head.origin),
+      labels: head.labels,
       maxRetries: head.maxRetries,
       priority: head.priority,
       deliveryType,
     });
     this.#ids.add(hashOfId(record.event), handle);
-    if (tagHigh !== 0 || tagLow !== 0) this.#keys.add(tagLow, handle);
+    if (tagHigh !== 0 || tagLow !== 0) this.#keys.add(handle);
     this.byStatus.SCHEDULED++;
     this.byDeliveryType[deliveryType]++;
     this.#applied.handle = handle;
@@ -158,16 +164,26 @@ export class PartitionState {
 
   #finish(handle: Handle, record: LogRecord): void {
     const { columns } = this;
-    const row = { id: record.event, tagHigh: columns.tagHigh(handle), tagLow: columns.tagLow(handle), seq: record.seq };
+    const row: FinishedRow = {
+      id: record.event,
+      tagHigh: columns.tagHigh(handle),
+      tagLow: columns.tagLow(handle),
+      seq: record.seq,
+      scheduledAtMs: columns.scheduledAtMs(handle),
+      labels: columns.labels(handle),
+      status: columns.status(handle),
+      priority: columns.priority(handle),
+      deliveryType: columns.deliveryType(handle),
+    };
     this.#ids.remove(hashOfId(record.event), handle);
-    if (row.tagHigh !== 0 || row.tagLow !== 0) this.#keys.remove(row.tagLow, handle);
+    if (row.tagHigh !== 0 || row.tagLow !== 0) this.#keys.remove(handle);
     this.origins.leave(columns.origin(handle));
     columns.free(handle);
     if (record.seq < this.#indexedBefore) this.#remember(row);
     else this.finished.add(row);
   }
 
-  #remember(row: FinishedRow): void {
+  #remember(row: FinishedKey): void {
     this.#seenIds.add(hashOfId(row.id), secondHash(row.id));
     if (row.tagHigh !== 0 || row.tagLow !== 0) this.#seenKeys.add(row.tagHigh, row.tagLow);
   }

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { fingerprintOf, keyOf, tagOfKey } from '../../engine/event/content.js';
+import { labelsOf } from '../../engine/event/labels.js';
 import { originOf } from '../../engine/event/origin.js';
 import { defaultRetry, deliveryTypes, type EventSpec, retryStrategies } from '../../engine/event/spec.js';
 import { decodeSpec, encodeSpec, SpecHead, type StoredSpec } from '../../engine/event/spec-codec.js';
@@ -44,6 +45,7 @@ t.test('whatever goes in comes out, and the head agrees with the whole', async (
         createdAtMs: head.createdAtMs,
         retry: head.retry,
         origin: head.origin,
+        labels: head.labels,
         expiresAtMs: head.expiresAtMs === 0 ? null : head.expiresAtMs,
         tag: head.tagHigh === 0 && head.tagLow === 0 ? null : { high: head.tagHigh, low: head.tagLow },
       },
@@ -55,6 +57,7 @@ t.test('whatever goes in comes out, and the head agrees with the whole', async (
         createdAtMs,
         retry,
         origin,
+        labels: labelsOf(spec),
         expiresAtMs: decoded.expiresAtMs,
         tag: decoded.tag,
       },
@@ -99,10 +102,10 @@ t.test('without a key there is neither a tag nor a fingerprint', async (t) => {
 
 t.test('a body of another format is refused by name, not misread', async (t) => {
   const bytes = encodeSpec(specOf(), null);
-  bytes[0] = 2;
+  bytes[0] = 3;
   t.throws(
     () => decodeSpec(bytes),
-    new InvariantError(`body of an accepted record: expected format 1, found 2 in ${bytes.length} bytes`),
+    new InvariantError(`body of an accepted record: expected format 2, found 3 in ${bytes.length} bytes`),
   );
   t.throws(() => new SpecHead().at(bytes), InvariantError);
   t.equal(SpecHead.isReadable(bytes), false);
@@ -110,7 +113,7 @@ t.test('a body of another format is refused by name, not misread', async (t) => 
 
 t.test('a body that is cut off before its head ends is refused', async (t) => {
   const bytes = encodeSpec(specOf(), null);
-  for (let length = 0; length < 68; length++) {
+  for (let length = 0; length < 88; length++) {
     t.throws(() => new SpecHead().at(bytes.subarray(0, length)), InvariantError, `${length} bytes`);
     t.equal(SpecHead.isReadable(bytes.subarray(0, length)), false);
   }
@@ -138,7 +141,7 @@ t.test('numbers on disk keep their meaning', async (t) => {
     expiresAtMs: (now + 1) as WallMs,
   });
   const parts = [
-    '01050300', // version, priority, retries, HTTP
+    '02050300', // version, priority, retries, HTTP
     '0000000000000000', // no key
     '0000002f', // bytes of the msgpack part
     '4279aa0b4e100000', // scheduled at
@@ -146,9 +149,11 @@ t.test('numbers on disk keep their meaning', async (t) => {
     '4279aa0b4e100000', // created at
     '408f400000000000414b7740000000004000000000000000', // retry: first wait, longest wait, multiplier
     '0201', // fixed, full jitter
-    '001368747470733a2f2f6578616d706c652e6f7267', // https://example.org
+    '0013', // bytes of the origin
+    'f60c4582f10c3da3dc8aabd20000000000000000', // labels: source, type, destination, no tags
+    '68747470733a2f2f6578616d706c652e6f7267', // https://example.org
     '9ec0a173a174c0c0b868747470733a2f2f6578616d706c652e6f72672f686f6f6ba4504f535490c3cd753090c0c0c0',
     '31', // the payload
   ];
-  t.equal(Buffer.from(encodeSpec(spec, null)).toString('hex'), parts.join(''), 'format 1 as first released');
+  t.equal(Buffer.from(encodeSpec(spec, null)).toString('hex'), parts.join(''), 'format 2');
 });

@@ -14,9 +14,11 @@ function rowOf(fields: Partial<NewRow> = {}): NewRow {
     tagHigh: 0,
     tagLow: 0,
     seq: 1 as Sequence,
+    scheduledAtMs: now,
     dueAtMs: now,
     expiresAtMs: 0,
     origin: 0,
+    labels: { source: 0, type: 0, destination: 0, signatureHigh: 0, signatureLow: 0 },
     maxRetries: 3,
     priority: 5,
     deliveryType: 'HTTP',
@@ -31,9 +33,11 @@ t.test('a row comes back as it was written', async (t) => {
       tagHigh: 2 ** 32 - 1,
       tagLow: 2 ** 31,
       seq: (2 ** 40) as Sequence,
+      scheduledAtMs: (now - 1) as WallMs,
       dueAtMs: (now + 0.5) as WallMs,
       expiresAtMs: now + 1,
       origin: 70_000,
+      labels: { source: 2 ** 32 - 1, type: 1, destination: 2 ** 31, signatureHigh: 2 ** 32 - 2, signatureLow: 3 },
       maxRetries: 100,
       priority: 9,
       deliveryType,
@@ -50,6 +54,8 @@ t.test('a row comes back as it was written', async (t) => {
     t.equal(columns.dueAtMs(handle), row.dueAtMs);
     t.equal(columns.expiresAtMs(handle), row.expiresAtMs);
     t.equal(columns.origin(handle), row.origin);
+    t.equal(columns.scheduledAtMs(handle), row.scheduledAtMs);
+    t.same(columns.labels(handle), row.labels);
     t.equal(columns.maxRetries(handle), row.maxRetries);
     t.equal(columns.priority(handle), row.priority);
     t.equal(columns.deliveryType(handle), deliveryType);

@@ -9,7 +9,18 @@ const newId = () => mintEventId(1 as Slot, now);
 const seq = (value: number) => value as Sequence;
 
 function rowOf(at: number, fields: Partial<FinishedRow> = {}): FinishedRow {
-  return { id: newId(), tagHigh: 0, tagLow: 0, seq: seq(at), ...fields };
+  return {
+    id: newId(),
+    tagHigh: 0,
+    tagLow: 0,
+    seq: seq(at),
+    scheduledAtMs: now,
+    labels: { source: 1, type: 2, destination: 3, signatureHigh: 4, signatureLow: 5 },
+    status: 'DELIVERED',
+    priority: 5,
+    deliveryType: 'HTTP',
+    ...fields,
+  };
 }
 
 t.test('the final record of an id is found, that of another is not', async (t) => {
@@ -113,7 +124,7 @@ t.test('it agrees with a list of rows over random histories of segments', async 
       const dice = random.next();
       if (dice < 0.9) {
         next += 1 + random.below(3);
-        const row = { id: random.pick(ids), tagHigh: random.below(2), tagLow: random.below(3), seq: seq(next) };
+        const row = rowOf(next, { id: random.pick(ids), tagHigh: random.below(2), tagLow: random.below(3) });
         overlay.add(row);
         rows.push(row);
       } else if (dice < 0.96) {

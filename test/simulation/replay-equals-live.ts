@@ -79,5 +79,7 @@ function rowOf({ columns, origins }: PartitionState, handle: Handle): string {
     origins.name(columns.origin(handle)),
     columns.tagHigh(handle),
     columns.tagLow(handle),
+    columns.scheduledAtMs(handle),
+    ...Object.values(columns.labels(handle)),
   ].join(' ');
 }
