@@ -123,7 +123,7 @@ class HostThread {
   #listenToCourier(number: number, port: MessagePort): void {
     port.on('message', (bytes: Uint8Array) => {
       if (!this.#isOpen || this.#couriers[number] !== port) return;
-      this.#host.fromCourier(decodeMessages<CourierReply>(bytes));
+      this.#host.fromCourier(number, decodeMessages<CourierReply>(bytes));
       this.#turnSoon();
     });
   }

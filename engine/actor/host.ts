@@ -38,6 +38,11 @@ const courierMailStep = 16;
 /** A step back of the wall clock that is waited out. */
 const pausedStepMsMax = 500;
 
+interface CourierMail {
+  readonly courier: number;
+  readonly reply: CourierReply;
+}
+
 export class ActorHost {
   readonly #ports: HostPorts;
   readonly #reads: Reads;
@@ -56,7 +61,7 @@ export class ActorHost {
   /** The latest that has fired. */
   #tick = 0 as Tick;
   /** What couriers have said, in order. Bounded by the slots that they can grant. */
-  #courierMail: CourierReply[] = [];
+  #courierMail: CourierMail[] = [];
   #courierMailHead = 0;
   #mailbox: NumberedRequest[] = [];
   #mailboxHead = 0;
@@ -159,11 +164,11 @@ export class ActorHost {
     if (partition !== null) this.#guarded(this.#actorOf(partition), () => this.#reads.answered(reply));
   }
 
-  fromCourier(replies: readonly CourierReply[]): void {
-    for (const reply of replies) this.#courierMail.push(reply);
+  fromCourier(courier: number, replies: readonly CourierReply[]): void {
+    for (const reply of replies) this.#courierMail.push({ courier, reply });
   }
 
-  #hear(reply: CourierReply): void {
+  #hear({ courier, reply }: CourierMail): void {
     switch (reply.op) {
       case 'grant':
         this.#granted(reply);
@@ -175,7 +180,7 @@ export class ActorHost {
         this.#desk.setReason(reply.origin, reply.reason);
         break;
       case 'running':
-        this.#guarded(this.#actorOf(reply.partition), (actor) => actor.courierRuns(reply.attempts));
+        this.#guarded(this.#actorOf(reply.partition), (actor) => actor.courierRuns(courier, reply.attempts));
         break;
     }
   }
@@ -190,7 +195,7 @@ export class ActorHost {
       if (!isLost(origin)) continue;
       for (let waiting = this.#waitingRoom.count(origin); waiting > 0; waiting--) this.#desk.want(origin);
     }
-    for (const actor of this.#actors) this.#guarded(actor, () => actor.courierLost(isLost));
+    for (const actor of this.#actors) this.#guarded(actor, () => actor.courierLost(courier, isLost));
   }
 
   // ---- a turn ----

@@ -141,8 +141,8 @@ export class PartitionActor {
     return this.#placing !== null || (this.#recovery?.hasWork ?? false);
   }
 
-  courierRuns(attempts: readonly RunningAttempt[]): void {
-    this.#recovery?.courierRuns(attempts);
+  courierRuns(courier: number, attempts: readonly RunningAttempt[]): void {
+    this.#recovery?.courierRuns(courier, attempts);
   }
 
   /** Goes on until there is nothing to do for now, or `isOver` says that the turn's time is up. */
@@ -305,9 +305,8 @@ export class PartitionActor {
     this.#life?.attempts.granted(handle);
   }
 
-  courierLost(isLost: (origin: string) => boolean): void {
-    // If it had been asked what it runs: nothing any more.
-    this.#recovery?.courierRuns([]);
+  courierLost(courier: number, isLost: (origin: string) => boolean): void {
+    this.#recovery?.courierRuns(courier, []);
     if (this.#phase === 'recovering') this.#lost.push(isLost);
     this.#life?.attempts.courierLost(isLost);
   }

@@ -38,7 +38,8 @@ export class Recovery {
   readonly #reads: Reads;
   readonly #tag: number;
   readonly #running = new Map<string, number>();
-  #couriersOpen: number;
+  /** Couriers, by number, that have not told what they run. */
+  readonly #unheard: Set<number>;
   #batches: Uint8Array[] = [];
   #cursor: RecordCursor | null = null;
   #last: Sequence | null = null;
@@ -51,7 +52,7 @@ export class Recovery {
   constructor({ partition, reads, couriers }: { partition: PartitionId; reads: Reads; couriers: number }) {
     this.state = new PartitionState(partition);
     this.#reads = reads;
-    this.#couriersOpen = couriers;
+    this.#unheard = new Set(Array.from({ length: couriers }, (_, number) => number));
     this.#tag = reads.ask({ op: 'replay', partition }, (reply) => {
       switch (reply.op) {
         case 'replay-batch':
@@ -87,10 +88,10 @@ export class Recovery {
     return this.#cursor !== null || this.#batches.length > 0;
   }
 
-  /** A courier has told what it runs. */
-  courierRuns(attempts: readonly RunningAttempt[]): void {
+  /** A courier has told what it runs; one that died has told that it runs nothing, also if it had said otherwise before. */
+  courierRuns(courier: number, attempts: readonly RunningAttempt[]): void {
     for (const { event, attempt } of attempts) this.#running.set(formatEventId(event), attempt);
-    this.#couriersOpen--;
+    this.#unheard.delete(courier);
   }
 
   /** Applies records until `isOver` says that the turn's time is up. The result once everything is known. */
@@ -100,7 +101,7 @@ export class Recovery {
       // With nothing left to apply nobody would call again.
       if (this.hasWork && isOver()) return null;
     }
-    if (this.#last === null || this.#couriersOpen > 0 || this.#failure !== null) return null;
+    if (this.#last === null || this.#unheard.size > 0 || this.#failure !== null) return null;
     if (this.state.lastSeq !== this.#last) {
       throw new InvariantError(
         `partition ${this.state.partition}: replay ended at ${this.state.lastSeq}, the log at ${this.#last}`,

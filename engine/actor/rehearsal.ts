@@ -94,7 +94,7 @@ class Rehearsal {
       for (const request of this.#toWriter.splice(0)) this.#write(request);
       for (const request of this.#toReader.splice(0)) this.#read(request);
       const replies = this.#toCourier.splice(0).flatMap((request) => this.#deliver(request));
-      if (replies.length > 0) this.#host.fromCourier(throughPort(replies));
+      if (replies.length > 0) this.#host.fromCourier(0, throughPort(replies));
     } while (this.#host.turn() === 0 || this.#toWriter.length + this.#toReader.length + this.#toCourier.length > 0);
   }
 

@@ -30,7 +30,13 @@ export { start };
 export class ManualClock implements Clock {
   now: number = start;
   wallMs = () => this.now as WallMs;
-  monoMs = () => this.now as MonoMs;
+  /** Monotonic time that every look at it takes. */
+  lookMs = 0;
+  #looksMs = 0;
+  monoMs = () => {
+    this.#looksMs += this.lookMs;
+    return (this.now + this.#looksMs) as MonoMs;
+  };
 }
 
 /** Records of one partition: durable ones, and those that were only appended. */
@@ -65,7 +71,7 @@ export class TestHost {
   readonly #disks = new Map<number, Disk>();
   readonly #couriers: number;
   #lastRequest = 0;
-  #asked: PartitionId[] = [];
+  #asked: { courier: number; partition: PartitionId }[] = [];
   #reopening: PartitionId[] = [];
 
   constructor({ partitions = [0], couriers = 1, logs, readAheadBytesMax = 64 * 1024 * 1024 }: TestHostParts = {}) {
@@ -85,7 +91,7 @@ export class TestHost {
         couriers: {
           couriers,
           courierOf: (origin) => (origin.length * 7) % couriers,
-          send: (_courier, requests) => this.#toCourier(requests),
+          send: (courier, requests) => this.#toCourier(courier, requests),
         },
         reply: (reply) => this.replies.push(reply),
         notify: (notice) => this.notices.push(notice),
@@ -110,7 +116,7 @@ export class TestHost {
     this.#asked = [];
     if (this.runningNow !== null) {
       const attempts = this.runningNow;
-      for (const partition of asked) this.host.fromCourier([{ op: 'running', partition, attempts }]);
+      for (const { courier, partition } of asked) this.host.fromCourier(courier, [{ op: 'running', partition, attempts }]);
     } else this.#asked = asked;
     return waitMs;
   }
@@ -222,7 +228,7 @@ export class TestHost {
 
   grant(origin: string, count: number): void {
     this.#granted.set(origin, (this.#granted.get(origin) ?? 0) + count);
-    this.host.fromCourier([{ op: 'grant', origin, count }]);
+    this.host.fromCourier(0, [{ op: 'grant', origin, count }]);
   }
   readonly #granted = new Map<string, number>();
 
@@ -248,7 +254,7 @@ export class TestHost {
   }
 
   end(event: EventId, fields: Partial<Outcome> = {}, partition = 0): void {
-    this.host.fromCourier([{ op: 'outcome', outcome: outcomeOf(event, { ...fields, partition: partition as PartitionId }) }]);
+    this.host.fromCourier(0, [{ op: 'outcome', outcome: outcomeOf(event, { ...fields, partition: partition as PartitionId }) }]);
   }
 
   phases(partition = 0): string[] {
@@ -266,10 +272,10 @@ export class TestHost {
     }
   }
 
-  #toCourier(requests: readonly CourierRequest[]): void {
+  #toCourier(courier: number, requests: readonly CourierRequest[]): void {
     for (const request of requests) {
       this.sent.push(request);
-      if (request.op === 'running?') this.#asked.push(request.partition);
+      if (request.op === 'running?') this.#asked.push({ courier, partition: request.partition });
     }
   }
 

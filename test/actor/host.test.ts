@@ -2,7 +2,7 @@ import t from 'tap';
 import { recordKinds } from '../../engine/event/record.js';
 import type { PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
-import { dueMax, unsyncedRecordsMax } from '../../engine/kernel/limits.js';
+import { dueMax, turnBudgetMs, unsyncedRecordsMax } from '../../engine/kernel/limits.js';
 import { noLatency } from '../../engine/observe/latency.js';
 import { acceptedRecords, batchesOf, bodyOf, failedOutcome, newId, outcomeOf, start, TestHost } from './host-fixture.js';
 
@@ -169,6 +169,25 @@ t.test('a hundred thousand events due in one millisecond leave in bounded slices
   t.ok(otherAt >= 0 && otherAt <= 2, `another partition's event waited ${otherAt} turns`);
 });
 
+t.test('what couriers say is heard in pieces, and what is due does not wait for the end of it', async (t) => {
+  const test = TestHost.ready();
+  const crowd = Array.from({ length: 500 }, () => test.accepted({ scheduledAtMs: start }));
+  test.grantAll();
+  test.settle();
+  test.accepted({ scheduledAtMs: (start + 10) as WallMs, destination: 'https://other.test/' });
+  test.host.fromCourier(
+    0,
+    crowd.map((event) => ({ op: 'outcome', outcome: outcomeOf(event) })),
+  );
+  test.clock.now = start + 10;
+  test.clock.lookMs = turnBudgetMs;
+  t.equal(test.turn(), 0, 'there is more to hear');
+  t.ok(test.host.figures(noLatency).delivered < 50);
+  t.ok(test.wanted().has('https://other.test'), 'it has its turn');
+  for (let turns = 0; test.turn() === 0 && turns < 100; turns++) test.settle();
+  t.equal(test.host.figures(noLatency).delivered, crowd.length);
+});
+
 t.test('of what is due together the higher priority gets the slot first', async (t) => {
   const test = TestHost.ready();
   const low = test.accepted({ ...soon, priority: 1 });
@@ -223,10 +242,10 @@ t.test('why an event waits is shown with it', async (t) => {
     return reply?.op === 'event' ? reply.view.waitingFor : 'no answer';
   };
   t.equal(waitingFor(), 'concurrency');
-  test.host.fromCourier([{ op: 'waiting', origin, reason: 'breaker' }]);
+  test.host.fromCourier(0, [{ op: 'waiting', origin, reason: 'breaker' }]);
   t.equal(waitingFor(), 'breaker');
   t.equal(test.host.figures(noLatency).waiting.breaker, 1);
-  test.host.fromCourier([{ op: 'waiting', origin, reason: null }]);
+  test.host.fromCourier(0, [{ op: 'waiting', origin, reason: null }]);
   t.equal(waitingFor(), 'concurrency');
   test.grantAll();
   test.settle();
@@ -621,7 +640,7 @@ t.test('an invariant that breaks in a turn fails its partition, not the host', a
       throw new Error('unreadable');
     },
   });
-  test.host.fromCourier([{ op: 'outcome', outcome }]);
+  test.host.fromCourier(0, [{ op: 'outcome', outcome }]);
   test.turn();
   t.equal(test.host.actors[0]!.phase, 'failed');
   t.equal(test.host.actors[1]!.phase, 'ready');

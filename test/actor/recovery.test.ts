@@ -72,10 +72,20 @@ t.test('it is not done before every courier has told what it runs', async (t) =>
   const event = newId();
   replay([]);
   t.equal(recovery.step(never), null);
-  recovery.courierRuns([{ event, attempt: 3 }]);
+  recovery.courierRuns(0, [{ event, attempt: 3 }]);
   t.equal(recovery.step(never), null);
-  recovery.courierRuns([]);
+  recovery.courierRuns(1, []);
   t.same([...recovery.step(never)!.running], [[formatEventId(event), 3]]);
+});
+
+t.test('a courier that died after it had told what it runs does not answer for another', async (t) => {
+  const { recovery, replay } = setup({ couriers: 2 });
+  replay([]);
+  recovery.courierRuns(0, [{ event: newId(), attempt: 1 }]);
+  recovery.courierRuns(0, []);
+  t.equal(recovery.step(never), null);
+  recovery.courierRuns(1, []);
+  t.not(recovery.step(never), null);
 });
 
 t.test('a log that ends elsewhere than it says is not taken for whole', async (t) => {

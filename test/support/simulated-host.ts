@@ -104,7 +104,7 @@ export class SimulatedHost {
       () => '',
       (request) => this.writer.take(request),
     );
-    this.#toCouriers = parts.couriers().map((courier) => this.#connect(courier));
+    this.#toCouriers = parts.couriers().map((courier, at) => this.#connect(at, courier));
     this.host = new ActorHost(
       { partitions, readAheadBytesMax },
       {
@@ -141,7 +141,7 @@ export class SimulatedHost {
   /** The courier of this number died; a fresh one stands in its place. */
   courierReplaced(number: number, courier: SimulatedCourier): void {
     this.#toCouriers[number]!.cut();
-    this.#toCouriers[number] = this.#connect(courier);
+    this.#toCouriers[number] = this.#connect(number, courier);
     this.#take(() => this.host.courierLost(number));
   }
 
@@ -159,9 +159,9 @@ export class SimulatedHost {
     this.#turn?.();
   }
 
-  #connect(courier: SimulatedCourier): Wire<CourierRequest> {
+  #connect(at: number, courier: SimulatedCourier): Wire<CourierRequest> {
     const { number } = this.#parts;
-    const back = this.#wire<CourierReply>(courierReplyLine, (reply) => this.#take(() => this.host.fromCourier([reply])));
+    const back = this.#wire<CourierReply>(courierReplyLine, (reply) => this.#take(() => this.host.fromCourier(at, [reply])));
     courier.attach(number, back);
     return this.#wire<CourierRequest>(courierRequestLine, (request) => courier.receive(number, request));
   }
