@@ -3,6 +3,7 @@ import { type CommandSet, laterSettings, settings } from '../engine/index.js';
 import { backupCommand } from './command/backup.js';
 import { inspectCommand } from './command/inspect.js';
 import { keysCommand } from './command/keys.js';
+import { repairCommand } from './command/repair.js';
 import { restoreCommand } from './command/restore.js';
 import { type Listening, serveCommand } from './command/serve.js';
 import { verifyCommand } from './command/verify.js';
@@ -12,7 +13,15 @@ const needsNats = (half: string): string =>
 
 export function commandSet(onListening?: (listening: Listening) => void): CommandSet {
   return {
-    commands: [serveCommand(onListening), keysCommand(), backupCommand(), restoreCommand(), verifyCommand(), inspectCommand()],
+    commands: [
+      serveCommand(onListening),
+      keysCommand(),
+      backupCommand(),
+      restoreCommand(),
+      verifyCommand(),
+      inspectCommand(),
+      repairCommand(),
+    ],
     settings,
     later: laterSettings,
     missing: { gateway: needsNats('gateway'), engine: needsNats('engine') },

@@ -22,6 +22,9 @@ export const recordKinds = {
 /** What is set for a destination: about no event. The same numbering: 8 and 9 are other kinds'. */
 export const settingsKind = 10;
 
+/** A place that a repair has emptied (`upkeep/repair.ts`): about nothing, with an empty body. */
+export const voidKind = 16;
+
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
 
 /** The state that a record of this kind leads to. */
@@ -56,12 +59,17 @@ export interface SettingsRecord extends Omit<LogRecord, 'kind'> {
   readonly kind: typeof settingsKind;
 }
 
+/** A record about nothing any more: `event` is `noEvent`. */
+export interface VoidRecord extends Omit<LogRecord, 'kind'> {
+  readonly kind: typeof voidKind;
+}
+
 /** Whatever a log holds. */
-export type StoredRecord = LogRecord | SettingsRecord;
+export type StoredRecord = LogRecord | SettingsRecord | VoidRecord;
 
 /** In the place of an event's id. */
 export const noEvent: EventId = new Uint8Array(16);
 
 export function isAboutEvent(record: StoredRecord): record is LogRecord {
-  return record.kind !== settingsKind;
+  return record.kind !== settingsKind && record.kind !== voidKind;
 }

@@ -30,6 +30,8 @@ const beginnings = ['lock', 'lock-journal', 'lock.pid', 'lock.pid.new', 'format.
 
 /** There while a restore is under way. */
 export const restoreUnfinished = 'restore-unfinished';
+/** There while a repair exchanges the folder of a partition. */
+export const repairUnfinished = 'repair-unfinished';
 
 export interface DataDir {
   readonly path: string;
@@ -113,6 +115,9 @@ function checkFormat(dataDir: string, partitions: number): boolean {
     throw new StartError(
       `data directory ${dataDir} is not empty and not Escapement's (it holds ${strange}): choose another with ESCAPEMENT_DATA_DIR`,
     );
+  }
+  if (existsSync(join(dataDir, repairUnfinished))) {
+    throw new StartError(`a repair of data directory ${dataDir} was cut short: run "escapement repair" again, which ends it`);
   }
   const { format, partitions: made, hash } = parseFormat(dataDir, text);
   if (format !== formatVersion || hash !== slotHash) throw otherFormat(dataDir, { format, hash });

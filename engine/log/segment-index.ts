@@ -12,7 +12,7 @@
  */
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type LogRecord, recordKinds, type StoredRecord, settingsKind } from '../event/record.js';
+import { type LogRecord, recordKinds, type StoredRecord, settingsKind, voidKind } from '../event/record.js';
 import { SpecHead } from '../event/spec-codec.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
@@ -180,7 +180,7 @@ class TagsOfRecords {
       const head = this.#head.at(body);
       return { high: head.tagHigh, low: head.tagLow };
     }
-    if (kind === settingsKind) return noTag;
+    if (kind === settingsKind || kind === voidKind) return noTag;
     if (prev < this.#first) return this.#tagOf(this.#earlier(prev));
     const place = prev - this.#first;
     return { high: this.#high[place]!, low: this.#low[place]! };

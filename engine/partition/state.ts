@@ -8,7 +8,7 @@
  * follow from the state and are not part of it.
  */
 import { decodeOutcome } from '../event/outcome-codec.js';
-import { isAboutEvent, type LogRecord, recordKinds, type StoredRecord, statusOfKind } from '../event/record.js';
+import { isAboutEvent, type LogRecord, recordKinds, type StoredRecord, settingsKind, statusOfKind } from '../event/record.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
 import { type EventStatus, eventStatuses, isFinished, move } from '../event/status.js';
@@ -105,9 +105,10 @@ export class PartitionState {
       () => `partition ${this.partition}: expected sequence ${this.#lastSeq + 1}, found ${record.seq}`,
     );
     const applied = this.#applied;
-    if (!isAboutEvent(record)) this.settings.apply(record);
+    if (record.kind === settingsKind) this.settings.apply(record);
     else if (record.kind === recordKinds.accepted) this.#accept(record);
-    else this.#advance(record);
+    // What is left is about an event, or about nothing any more.
+    else if (isAboutEvent(record)) this.#advance(record);
     this.#lastSeq = record.seq;
     return applied;
   }

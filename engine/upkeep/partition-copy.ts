@@ -159,7 +159,7 @@ function appendAll({ reader, segment, last }: { reader: SegmentReader; segment: 
 }
 
 /** A database whose journal is not a -wal file: byte 18 and 19 of its header say so. Only for files that nobody writes. */
-function isOneFile(path: string): boolean {
+export function isOneFile(path: string): boolean {
   const versions = new Uint8Array(2);
   const fd = openSync(path, 'r');
   try {

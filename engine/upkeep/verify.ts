@@ -35,7 +35,8 @@ export function verifyDataDir({ dataDir, say, verdict }: VerifyRequest): boolean
     const progress = new Progress({ what: 'verified', totalBytes, say, clock: new SystemClock() });
     let isWhole = true;
     for (const partition of partitions) {
-      const judged = judge({ dataDir, partition, partitions, progress });
+      const survey = surveyAmong({ dataDir, partition, partitions, progress });
+      const judged = { ...survey, lost: lostRowsOf({ dataDir, survey }) };
       if (judged.faults.length > 0) isWhole = false;
       verdict(judged);
     }
@@ -45,7 +46,8 @@ export function verifyDataDir({ dataDir, say, verdict }: VerifyRequest): boolean
   }
 }
 
-function judge({
+/** One partition, and whether it is missing where others are there. */
+export function surveyAmong({
   dataDir,
   partition,
   partitions,
@@ -55,12 +57,12 @@ function judge({
   readonly partition: PartitionId;
   readonly partitions: readonly PartitionId[];
   readonly progress: Progress;
-}): PartitionVerdict {
+}): PartitionSurvey {
   const survey = surveyPartition({ dataDir, partition, segmentDone: (bytes) => progress.add(bytes) });
-  if (!isGone(dataDir, partition, partitions)) return { ...survey, lost: lostRowsOf({ dataDir, survey }) };
+  if (!isGone(dataDir, partition, partitions)) return survey;
   const file = partitionDir(dataDir, partition);
   const gone: Fault = { partition, file, rows: null, event: null, kind: 'mark', detail: 'its directory is missing' };
-  return { ...survey, faults: [gone], lost: [] };
+  return { ...survey, faults: [gone] };
 }
 
 /** A partition's directory is made at the first start. Where others have records, one that is not there was removed. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type LogRecord, recordKinds } from '../../engine/event/record.js';
+import { type LogRecord, noEvent, recordKinds, voidKind } from '../../engine/event/record.js';
 import { decodeSpec } from '../../engine/event/spec-codec.js';
 import { eventStatuses } from '../../engine/event/status.js';
 import type { Handle, Sequence, WallMs } from '../../engine/kernel/brand.js';
@@ -38,6 +38,18 @@ t.test('apply says what a record did, also when it was the last of its event', a
     { handle: 0, status: 'DISPATCHED', version: 2, attempts: 1 },
     { handle: 0, status: 'DELIVERED', version: 3, attempts: 1 },
   ]);
+});
+
+t.test('a place that a repair has emptied changes nothing but the position', async (t) => {
+  const { state } = new TestPartition();
+  const test = new TestPartition();
+  test.schedule();
+  const [accepted] = test.log as [LogRecord];
+  state.apply({ ...accepted, kind: voidKind, event: noEvent, body: new Uint8Array(0) });
+  t.equal(state.pending, 0);
+  t.equal(state.lastSeq, 1);
+  state.apply({ ...accepted, seq: 2 as Sequence });
+  t.equal(state.pending, 1);
 });
 
 t.test('records that contradict the state are refused: nothing is guessed', async (t) => {

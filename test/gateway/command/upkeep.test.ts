@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { listSegments } from '../../../engine/log/segment-files.js';
 import { openDatabase } from '../../../engine/log/sqlite.js';
-import { within } from '../../support/deadline.js';
+import { until, within } from '../../support/deadline.js';
 import { Program } from '../../support/process.js';
 import { startServer, temporaryDir } from '../../support/server.js';
 
@@ -70,4 +70,38 @@ t.test('a command that cannot look says why in one line', async (t) => {
   const other = temporaryDir(t);
   writeFileSync(join(other, 'format.json'), '{"format":9,"partitions":1,"hash":"x"}');
   t.match(await run(t, ['verify', '--data-dir', other]), { code: 1, err: /has format 9\/x/ });
+});
+
+t.test('a partition that damage has stopped works again after a repair', async (t) => {
+  const dataDir = temporaryDir(t);
+  const server = await startServer(t, { dataDir, flags: ['--partitions', '1'] });
+  const schedule = async (delay: string): Promise<string> => {
+    const { body } = await server.client.schedule({ destination: 'http://127.0.0.1:1/', delay });
+    return body.id;
+  };
+  const [finished, pending, lost] = [await schedule('1h'), await schedule('2h'), await schedule('3h')];
+  await server.client.cancel(finished);
+  await server.stop();
+  const { path } = listSegments(join(dataDir, 'partitions', '0000'))[0]!;
+  const database = openDatabase(path, { mode: 'write' });
+  database.exec('UPDATE record SET at = at + 1 WHERE seq IN (1, 3)');
+  database.close();
+
+  await server.restart();
+  await until('the partition has stopped', async () => (await server.client.get('/health')).text.includes('"failed"'));
+  await server.stop();
+  t.match(await run(t, ['repair', '--data-dir', dataDir]), { code: 2, out: new RegExp(`needs --give-up ${lost} or 0:3`) });
+  t.match(await run(t, ['repair', '--apply', '--data-dir', dataDir]), { code: 1, err: /nothing was changed/ });
+  t.match(await run(t, ['repair', '--apply', '--give-up', lost, '--data-dir', dataDir]), {
+    code: 0,
+    out: /Mended\. .*set-aside/,
+  });
+  t.match(await run(t, ['verify', '--data-dir', dataDir]), { code: 0 });
+
+  await server.restart();
+  await server.ready();
+  t.match(await server.client.event(finished), { status: 404 });
+  t.match(await server.client.event(lost), { status: 404 });
+  t.match(await server.client.cancel(pending), { status: 200 });
+  t.match(await server.client.schedule({ destination: 'http://127.0.0.1:1/', delay: '1h' }), { status: 201 });
 });

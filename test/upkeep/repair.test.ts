@@ -1,0 +1,182 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { voidKind } from '../../engine/event/record.js';
+import { openDataDir } from '../../engine/log/data-dir.js';
+import { listSegments } from '../../engine/log/segment-files.js';
+import { repairDataDir } from '../../engine/upkeep/repair.js';
+import type { RepairPlan } from '../../engine/upkeep/repair-plan.js';
+import { plain, readBack } from '../log/log-fixture.js';
+import { damage, idOf, stoppedLog, verdictOf } from './stopped-log.js';
+
+const changeBody = (seq: number): string => `UPDATE record SET body = body || x'00' WHERE seq = ${seq}`;
+
+function repair(dataDir: string, { apply = false, giveUp = [] as readonly string[] } = {}) {
+  const plans: RepairPlan[] = [];
+  const result = repairDataDir({ dataDir, giveUp, apply, say: () => undefined, plan: (plan) => plans.push(plan) });
+  const report = result.setAsideTo === null ? null : JSON.parse(readFileSync(join(result.setAsideTo, 'report.json'), 'utf8'));
+  return { ...result, plan: plans[0] ?? null, report };
+}
+
+/** Sequences that are about nothing, after checking that the log can be replayed. */
+function emptyIn(dataDir: string): number[] {
+  const { records, failure } = readBack(dataDir);
+  if (failure !== null) throw new Error(failure);
+  return records.filter(({ kind }) => (kind as number) === voidKind).map(({ seq }) => seq);
+}
+
+t.test('without damage there is nothing to do', async (t) => {
+  const { dataDir } = await stoppedLog(t);
+  t.match(repair(dataDir, { apply: true }), { damaged: 0, setAsideTo: null });
+});
+
+t.test('a finished event that has lost a record is set aside, with a report and the files as they were', async (t) => {
+  const log = await stoppedLog(t);
+  const { dataDir, journal, events } = log;
+  damage(log, 1, changeBody(4));
+  const before = readFileSync(listSegments(log.dir)[1]!.path);
+
+  const dry = repair(dataDir);
+  t.match(dry, {
+    damaged: 1,
+    setAsideTo: null,
+    plan: { setAside: [{ event: idOf(events.delivered), status: 'DELIVERED' }], demands: [] },
+  });
+  t.notOk(existsSync(join(dataDir, 'set-aside')), 'it is a plan only');
+
+  const { setAsideTo, report } = repair(dataDir, { apply: true });
+  t.equal(verdictOf(dataDir), null);
+  t.same(emptyIn(dataDir), [1, 4, 5], 'it has left with all of its records');
+  const others = (records: readonly { seq: number }[]) => records.filter(({ seq }) => ![1, 4, 5].includes(seq));
+  t.same(
+    plain(others(readBack(dataDir).records) as never),
+    plain(others(journal.records) as never),
+    'the others are as they were',
+  );
+  t.match(report.partitions, [
+    {
+      partition: 3,
+      empty_sequences: [1, 4, 5],
+      events: [
+        { event_id: idOf(events.delivered), external_job_id: 'a', lost_sequences: [4], sound_sequences: [1, 5], given_up: false },
+      ],
+    },
+  ]);
+  t.same(readFileSync(join(setAsideTo!, '0003', '0000000000000004.log')), before);
+  t.match(repair(dataDir, { apply: true }), { damaged: 0 }, 'once is enough');
+});
+
+t.test('a pending event is given up only by name', async (t) => {
+  const log = await stoppedLog(t);
+  damage(log, 0, changeBody(3));
+  const id = idOf(log.events.pending);
+  t.match(repair(log.dataDir).plan, { setAside: [], demands: [{ names: [id] }] });
+  t.throws(() => repair(log.dataDir, { apply: true }), new RegExp(`nothing was changed\\. --give-up ${id}`));
+  t.throws(() => repair(log.dataDir, { apply: true, giveUp: [idOf(log.events.delivered)] }), /nothing of that name/);
+  t.match(verdictOf(log.dataDir), { faults: [{}] });
+
+  t.match(repair(log.dataDir, { apply: true, giveUp: [id] }).report, {
+    given_up: [id],
+    partitions: [{ events: [{ given_up: true }] }],
+  });
+  t.same(emptyIn(log.dataDir), [3, 7]);
+});
+
+t.test('the newest record of an event is given up with the event or alone', async (t) => {
+  for (const [name, empty] of [
+    ['event', [2, 6]],
+    ['place', [6]],
+  ] as const) {
+    const log = await stoppedLog(t);
+    damage(log, 1, changeBody(6));
+    const names = [idOf(log.events.cancelled), '3:6'];
+    t.match(repair(log.dataDir).plan, { demands: [{ names }] });
+    repair(log.dataDir, { apply: true, giveUp: [names[name === 'event' ? 0 : 1]!] });
+    t.same(emptyIn(log.dataDir), empty);
+    t.equal(verdictOf(log.dataDir), null);
+  }
+});
+
+t.test('rows of which nobody knows whose they were are given up by their place', async (t) => {
+  const log = await stoppedLog(t);
+  damage(log, 1, 'DELETE FROM record WHERE seq IN (5, 6)');
+  t.match(repair(log.dataDir).plan, { demands: [{ names: ['3:5-6'] }] });
+  repair(log.dataDir, { apply: true, giveUp: ['3:5-6'] });
+  t.same(emptyIn(log.dataDir), [5, 6]);
+});
+
+t.test('a log that ends before its mark reaches it again, so that no sequence is used twice', async (t) => {
+  const log = await stoppedLog(t);
+  damage(log, 2, 'DELETE FROM record WHERE seq = 7');
+  repair(log.dataDir, { apply: true, giveUp: ['3:7'] });
+  t.same(emptyIn(log.dataDir), [7]);
+});
+
+t.test('a segment that cannot be read, or is not there, becomes empty places', async (t) => {
+  for (const spoil of [(path: string) => writeFileSync(path, 'no database'), (path: string) => rmSync(path)]) {
+    const log = await stoppedLog(t);
+    spoil(listSegments(log.dir)[1]!.path);
+    const { plan } = repair(log.dataDir);
+    // The record behind sequence 3 is sound; of what was in the segment nobody knows but what 7 says of 3.
+    const giveUp = plan!.demands.map(({ names }) => names[0]!);
+    repair(log.dataDir, { apply: true, giveUp });
+    t.equal(verdictOf(log.dataDir), null);
+    t.same(emptyIn(log.dataDir), [4, 5, 6]);
+  }
+});
+
+t.test('damaged sums are made again and nothing is lost', async (t) => {
+  for (const sql of ['UPDATE record SET crc = crc + 1 WHERE seq = 4', 'UPDATE record SET chain = chain + 1 WHERE seq = 4']) {
+    const log = await stoppedLog(t);
+    damage(log, 1, sql);
+    t.match(repair(log.dataDir, { apply: true }), { damaged: 1, plan: { setAside: [], demands: [] } });
+    t.equal(verdictOf(log.dataDir), null, sql);
+    t.same(plain(readBack(log.dataDir).records), plain(log.journal.records));
+  }
+});
+
+t.test('a damaged index is left behind, and the others stay', async (t) => {
+  const log = await stoppedLog(t);
+  const indexes = readdirSync(log.dir).filter((name) => name.endsWith('.index'));
+  writeFileSync(join(log.dir, indexes[0]!), 'x', { flag: 'r+' });
+  t.match(repair(log.dataDir, { apply: true }), { damaged: 1, plan: { demands: [] } });
+  t.equal(verdictOf(log.dataDir), null);
+  t.same(
+    readdirSync(log.dir).filter((name) => name.endsWith('.index')),
+    indexes.slice(1),
+  );
+});
+
+t.test('a mark that is gone is made again when that is given up', async (t) => {
+  const log = await stoppedLog(t);
+  rmSync(join(log.dir, 'mark'));
+  t.match(repair(log.dataDir).plan, { demands: [{ names: ['3:mark'] }] });
+  repair(log.dataDir, { apply: true, giveUp: ['3:mark'] });
+  t.equal(verdictOf(log.dataDir), null);
+  t.same(plain(readBack(log.dataDir).records), plain(log.journal.records));
+});
+
+t.test('a partition that is gone cannot be repaired', async (t) => {
+  const log = await stoppedLog(t);
+  rmSync(join(log.dataDir, 'partitions', '0002'), { recursive: true });
+  t.match(repair(log.dataDir).plan, { impossible: /restore a backup/ });
+  t.throws(() => repair(log.dataDir, { apply: true }), /restore a backup/);
+});
+
+t.test('a repair that was cut short keeps the directory from being used until it is ended', async (t) => {
+  const log = await stoppedLog(t);
+  damage(log, 1, changeBody(4));
+  const { setAsideTo } = repair(log.dataDir, { apply: true });
+  // As it is between the two steps of the exchange.
+  const mended = join(setAsideTo!, 'partitions', '0003');
+  mkdirSync(join(setAsideTo!, 'partitions'), { recursive: true });
+  renameSync(log.dir, mended);
+  writeFileSync(
+    join(log.dataDir, 'repair-unfinished'),
+    JSON.stringify({ setAsideTo: readdirSync(join(log.dataDir, 'set-aside'))[0], partition: 3 }),
+  );
+  t.throws(() => openDataDir({ dataDir: log.dataDir, partitions: 4 }), /run "escapement repair" again/);
+  t.match(repair(log.dataDir), { damaged: 0 });
+  t.equal(verdictOf(log.dataDir), null);
+  openDataDir({ dataDir: log.dataDir, partitions: 4 }).close();
+});
