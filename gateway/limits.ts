@@ -22,6 +22,8 @@ export const keyFileAgeMsMax = 1_000;
 
 /** Bodies being received or worked on, over all requests: eight full batches. Beyond it new bodies get `overloaded`. */
 export const bodyBytesInFlightMax = 256 * MiB;
+/** What a MessagePack batch may have as JSON: a byte of it can become six, and a batch of that would be bigger than any other. */
+export const msgpackJsonBytesMax = 64 * MiB;
 /** For calls that take no body at all. Some clients send `{}` anyway. */
 export const emptyBodyBytesMax = 1 * KiB;
 

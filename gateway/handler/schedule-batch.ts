@@ -5,7 +5,7 @@
  * the refused ones are listed, which for a good batch of 10,000 saves a megabyte.
  */
 import { EngineError, formatEventId, type NewEvent, type ScheduleResult } from '../../engine/index.js';
-import { refuseOtherThanJson } from '../http/media-type.js';
+import { batchFormOf } from '../http/media-type.js';
 import { isRetryable, refusalOf } from '../http/problem.js';
 import { readQuery, refuseQuery } from '../http/query.js';
 import { replyJson } from '../http/reply.js';
@@ -16,15 +16,15 @@ import { isRefusal, type Refusal } from '../input/refusal.js';
 import type { Answer, Services } from './services.js';
 
 export async function scheduleBatch(request: Request, services: Services): Promise<Answer> {
-  const refusal = refuseOtherThanJson(request.contentType);
-  if (refusal !== null) return refusal;
+  const form = batchFormOf(request.contentType);
+  if (typeof form !== 'string') return form;
   const query = readQuery(request.query, ['results']);
   if (isRefusal(query)) return query;
   const results = query.get('results') ?? 'all';
   if (results !== 'all' && results !== 'errors') return refuseQuery('the query parameter results must be all or errors');
   const context = readContext(request, services);
   if (isRefusal(context)) return context;
-  const events = await readBatch(request.body, context);
+  const events = await readBatch({ body: request.body, form }, context);
   if (isRefusal(events)) return events;
   const valid = events.filter((event): event is NewEvent => !isRefusal(event));
   const scheduled = valid.length === 0 ? [] : await services.engine.scheduleBatch(valid);

@@ -1,62 +1,40 @@
 /**
- * The body of `POST /events/batch`: `{"events":[…]}`.
+ * The body of `POST /events/batch`, in any of its forms (`batch-forms.ts`).
  *
- * What is wrong with the body as a whole refuses the batch; what is wrong with one event refuses that event. The body is
- * walked in one go (150 MB/s) and then read in slices with a pause between, so that a batch of 10,000 events delays other
- * requests by a few milliseconds and not by fifty.
+ * What is wrong with the body as a whole refuses the batch; what is wrong with one event refuses that event. Events are read in
+ * slices with a pause between, so that a batch of 10,000 delays other requests by a few milliseconds and not by fifty. (JSON
+ * is walked in one go before that, 150 MB/s.)
  */
 import { setImmediate as pause } from 'node:timers/promises';
-import { batchEventsMax, type NewEvent } from '../../engine/index.js';
-import { encodingOf } from './body-text.js';
+import type { NewEvent } from '../../engine/index.js';
+import { type BatchForm, eventsOf, UnreadableError } from './batch-forms.js';
 import { type EventContext, readEvent } from './event-input.js';
-import { type BatchSpans, type EventSpan, locateBatch, TooManyEventsError } from './event-span.js';
-import { JsonSyntaxError } from './json-scan.js';
-import { pointerTo } from './pointer.js';
-import { type Refusal, refuse, refuseFields } from './refusal.js';
+import { isRefusal, type Refusal } from './refusal.js';
 
-/** Events read between two pauses, about 2 ms. */
+/** Read between two pauses, about 2 ms: so many events, or so many bytes of them. */
 const sliceEvents = 500;
+const sliceBytes = 256 * 1024;
 
 /** In the order of the body. The key of an event is `<Idempotency-Key>:<index>`. */
-export async function readBatch(body: Buffer, context: EventContext): Promise<(NewEvent | Refusal)[] | Refusal> {
-  const encoding = encodingOf(body);
-  if (typeof encoding !== 'string') return encoding;
-  const spans = spansOf(body);
-  if ('refused' in spans) return spans;
+export async function readBatch(
+  { body, form }: { body: Buffer; form: BatchForm },
+  context: EventContext,
+): Promise<(NewEvent | Refusal)[] | Refusal> {
   const key = context.idempotencyKey;
   const events: (NewEvent | Refusal)[] = [];
-  for (const [index, span] of spans.entries()) {
-    if (index > 0 && index % sliceEvents === 0) await pause();
-    const own = key === null ? context : { ...context, idempotencyKey: `${key}:${index}` };
-    events.push(readEvent({ body, encoding, span }, own));
-  }
-  return events;
-}
-
-function spansOf(body: Buffer): readonly EventSpan[] | Refusal {
+  let bytes = 0;
   try {
-    return judge(locateBatch(body));
+    for (const event of eventsOf[form](body)) {
+      const own = key === null ? context : { ...context, idempotencyKey: `${key}:${events.length}` };
+      events.push(isRefusal(event) ? event : readEvent(event, own));
+      if (!isRefusal(event)) bytes += event.span.end - event.span.at;
+      if (events.length % sliceEvents !== 0 && bytes < sliceBytes) continue;
+      bytes = 0;
+      await pause();
+    }
   } catch (error) {
-    if (error instanceof JsonSyntaxError) return refuse('malformed-json', `the body is not JSON: ${error.message}`);
-    if (error instanceof TooManyEventsError) return refuse('too-large', error.message);
+    if (error instanceof UnreadableError) return error.refusal;
     throw error;
   }
-}
-
-function judge(spans: BatchSpans): readonly EventSpan[] | Refusal {
-  if (!spans.isObject) return refuseFields([{ pointer: '', detail: 'a batch must be a JSON object with a member `events`' }]);
-  if (spans.eventsTwice || new Set(spans.unknownMembers).size < spans.unknownMembers.length) {
-    return refuse('malformed-json', 'a key of the batch is given twice');
-  }
-  if (spans.unknownMembers.length > 0) {
-    return refuseFields(
-      spans.unknownMembers.slice(0, 20).map((name) => ({ pointer: pointerTo(name), detail: 'is not a known field' })),
-    );
-  }
-  if (spans.events === null || spans.events.length === 0) {
-    return refuseFields([
-      { pointer: '/events', detail: `must be an array of 1 to ${batchEventsMax.toLocaleString('en')} events` },
-    ]);
-  }
-  return spans.events;
+  return events;
 }

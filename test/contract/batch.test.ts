@@ -1,9 +1,11 @@
 /** The contract of `POST /events/batch`. */
+import { Packr } from 'msgpackr';
 import t from 'tap';
 import { startReceiver } from '../support/receiver.js';
 import { startServer } from '../support/server.js';
 
-const { client } = await startServer(t);
+const server = await startServer(t);
+const { client } = server;
 const receiver = await startReceiver(t);
 const far = '2031-05-06T07:08:09.123Z';
 const good = { destination: receiver.url, scheduled_at: far };
@@ -89,8 +91,35 @@ t.test('a batch that is wrong as a whole is refused as a whole', async (t) => {
     t.equal(answer.status, status, `${JSON.stringify(body).slice(0, 60)}`);
     t.equal(answer.body.code, code);
   }
-  for (const type of ['application/x-ndjson', 'application/msgpack', 'text/plain']) {
+  for (const type of ['application/x-msgpack', 'application/ndjson', 'text/plain']) {
     t.equal((await client.post(path, '{}', { 'content-type': type })).status, 415, type);
+  }
+});
+
+t.test('lines and MessagePack are batches too, and a payload from MessagePack is delivered as JSON', async (t) => {
+  const path = '/api/v1/events/batch';
+  const events = [
+    { ...good, external_job_id: 'forms-1' },
+    { ...good, external_job_id: 'forms-1', priority: 1 },
+    { destination: `${receiver.url}/forms`, payload: { n: 1, text: 'é"\n' } },
+  ];
+  const lines = `${events.map((event) => JSON.stringify(event)).join('\n')}\n`;
+  for (const [type, body] of [
+    ['application/x-ndjson; charset=utf-8', Buffer.from(lines)],
+    ['application/msgpack', new Packr({ useRecords: false }).pack({ events })],
+  ] as const) {
+    const response = await fetch(`${server.url}${path}?results=errors`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body,
+    });
+    t.match(await response.json(), { rejected: 1, results: [{ index: 1, code: 'external-job-id-conflict' }] }, type);
+    t.equal(response.status, 200);
+  }
+  await receiver.until('/forms', 2);
+  for (const { body, headers } of receiver.at('/forms')) {
+    t.equal(body.toString(), '{"n":1,"text":"é\\"\\n"}');
+    t.equal(headers['content-type'], 'application/json');
   }
 });
 

@@ -9,7 +9,7 @@ const good = `{"destination":"${destination}"}`;
 
 function read(body: string, idempotencyKey: string | null = null) {
   const context = { nowMs: 1_795_000_000_000, idempotencyKey, traceparent: null, destinations: new DestinationCheck(() => null) };
-  return readBatch(Buffer.from(body), context);
+  return readBatch({ body: Buffer.from(body), form: 'json' }, context);
 }
 
 async function accepted(body: string, key: string | null = null) {

@@ -1,0 +1,166 @@
+/**
+ * The three ways to write down a batch, each as a sequence of events that can be read one by one: JSON and MessagePack as
+ * `{"events":[…]}`, newline-delimited JSON as an event a line.
+ *
+ * A sequence yields the bytes of an event, as JSON, or why that one is refused. What makes the rest unreadable is thrown, as
+ * UnreadableError: nothing of the batch is accepted then.
+ */
+import { batchEventsMax, eventBodyBytesMax } from '../../engine/index.js';
+import { msgpackJsonBytesMax } from '../limits.js';
+import { encodingOf } from './body-text.js';
+import type { EventBytes } from './event-input.js';
+import { type BatchSpans, locateBatch, locateEvent, TooManyEventsError } from './event-span.js';
+import { JsonSyntaxError } from './json-scan.js';
+import { JsonTooLongError } from './json-bytes.js';
+import { MsgpackScan, MsgpackSyntaxError, NotJsonError } from './msgpack-scan.js';
+import { pointerTo } from './pointer.js';
+import { isRefusal, type Refusal, refuse, refuseFields } from './refusal.js';
+
+export type BatchForm = 'json' | 'ndjson' | 'msgpack';
+export type EventSequence = Generator<EventBytes | Refusal, void>;
+
+export class UnreadableError extends Error {
+  override readonly name = 'UnreadableError';
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.detail);
+    this.refusal = refusal;
+  }
+}
+
+export const eventsOf: Readonly<Record<BatchForm, (body: Buffer) => EventSequence>> = { json, ndjson, msgpack };
+
+function* json(body: Buffer): EventSequence {
+  const encoding = textEncodingOf(body);
+  for (const span of judge(spansOf(body))) yield { body, encoding, span };
+}
+
+function spansOf(body: Buffer): BatchSpans {
+  try {
+    return locateBatch(body);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) throw unreadable(refuse('malformed-json', `the body is not JSON: ${error.message}`));
+    if (error instanceof TooManyEventsError) throw unreadable(refuse('too-large', error.message));
+    throw error;
+  }
+}
+
+function judge(spans: BatchSpans): NonNullable<BatchSpans['events']> {
+  if (!spans.isObject) throw unreadable(notAnObject);
+  refuseMembers(spans.unknownMembers, spans.eventsTwice);
+  if (spans.events === null || spans.events.length === 0) throw unreadable(noEvents);
+  return spans.events;
+}
+
+/** Empty lines are no events, so that a last line may end with a line break. A line that is no JSON is refused for itself. */
+function* ndjson(body: Buffer): EventSequence {
+  const encoding = textEncodingOf(body);
+  let events = 0;
+  for (let at = firstOfLine(body, 0); at < body.length; ) {
+    const lineEnd = body.indexOf(0x0a, at);
+    const end = lineEnd === -1 ? body.length : lineEnd;
+    if (++events > batchEventsMax) throw unreadable(tooMany);
+    yield lineBytes(body.subarray(at, end), encoding);
+    at = firstOfLine(body, end);
+  }
+  if (events === 0) throw unreadable(refuseFields([{ pointer: '', detail: `must be 1 to ${eventsMax} lines, each an event` }]));
+}
+
+function lineBytes(line: Buffer, encoding: EventBytes['encoding']): EventBytes | Refusal {
+  try {
+    return { body: line, encoding, span: locateEvent(line) };
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return refuse('malformed-json', `the line is not JSON: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Where the next line begins that is not empty. Byte by byte: a body may be all line breaks. */
+function firstOfLine(body: Buffer, from: number): number {
+  let at = from;
+  for (; at < body.length; at++) {
+    const byte = body[at];
+    if (byte !== 0x0a && byte !== 0x0d && byte !== 0x20 && byte !== 0x09) break;
+  }
+  return at;
+}
+
+function* msgpack(body: Buffer): EventSequence {
+  try {
+    yield* msgpackEvents(new MsgpackScan(body));
+  } catch (error) {
+    if (!(error instanceof MsgpackSyntaxError)) throw error;
+    throw unreadable(refuse('malformed-request', `the body is not MessagePack: ${error.message}`));
+  }
+}
+
+/** Read in one pass, so that a pause is possible behind each event; what follows the events is judged when it comes. */
+function* msgpackEvents(scan: MsgpackScan): EventSequence {
+  const members = scan.enterMap();
+  if (members === null) throw unreadable(notAnObject);
+  let seen = 0;
+  for (let member = 0; member < members; member++) {
+    const name = scan.takeText();
+    if (name === null) throw unreadable(refuse('malformed-request', 'a key of the batch must be a text'));
+    if (name === 'events') seen++;
+    refuseMembers(name === 'events' ? [] : [name], seen > 1);
+    yield* msgpackArray(scan);
+  }
+  scan.expectEnd();
+  if (seen === 0) throw unreadable(noEvents);
+}
+
+function* msgpackArray(scan: MsgpackScan): EventSequence {
+  const events = scan.enterArray();
+  if (events === null || events === 0) throw unreadable(noEvents);
+  if (events > batchEventsMax) throw unreadable(tooMany);
+  let jsonBytes = 0;
+  for (let index = 0; index < events; index++) {
+    const event = takeEvent(scan);
+    if (!isRefusal(event)) jsonBytes += event.body.length;
+    if (jsonBytes > msgpackJsonBytesMax)
+      throw unreadable(refuse('too-large', `as JSON the batch has more than ${msgpackJsonBytesMax} bytes`));
+    yield event;
+  }
+}
+
+function takeEvent(scan: MsgpackScan): EventBytes | Refusal {
+  const before = scan.copy();
+  try {
+    const body = scan.takeAsJson(eventBodyBytesMax);
+    return { body, encoding: textEncodingOf(body), span: locateEvent(body) };
+  } catch (error) {
+    before.skipValue();
+    scan.moveTo(before);
+    if (error instanceof NotJsonError)
+      return refuseFields([{ pointer: '', detail: `cannot be written as JSON: ${error.message}` }]);
+    if (error instanceof JsonTooLongError) return refuse('too-large', error.message);
+    throw error;
+  }
+}
+
+function textEncodingOf(body: Buffer): EventBytes['encoding'] {
+  const encoding = encodingOf(body);
+  if (typeof encoding !== 'string') throw unreadable(encoding);
+  return encoding;
+}
+
+function refuseMembers(unknown: readonly string[], eventsTwice: boolean): void {
+  if (eventsTwice || new Set(unknown).size < unknown.length) {
+    throw unreadable(refuse('malformed-json', 'a key of the batch is given twice'));
+  }
+  if (unknown.length === 0) return;
+  throw unreadable(
+    refuseFields(unknown.slice(0, 20).map((name) => ({ pointer: pointerTo(name), detail: 'is not a known field' }))),
+  );
+}
+
+function unreadable(refusal: Refusal): UnreadableError {
+  return new UnreadableError(refusal);
+}
+
+const eventsMax = batchEventsMax.toLocaleString('en');
+const notAnObject = refuseFields([{ pointer: '', detail: 'a batch must be an object with a member `events`' }]);
+const noEvents = refuseFields([{ pointer: '/events', detail: `must be an array of 1 to ${eventsMax} events` }]);
+const tooMany = refuse('too-large', `a batch holds at most ${batchEventsMax} events`);

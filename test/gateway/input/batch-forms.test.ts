@@ -1,0 +1,163 @@
+/** A batch as MessagePack and as lines: the same events, and the same refusals, as in JSON. */
+import { Packr } from 'msgpackr';
+import t from 'tap';
+import { batchEventsMax, eventBodyBytesMax } from '../../../engine/index.js';
+import type { BatchForm } from '../../../gateway/input/batch-forms.js';
+import { readBatch } from '../../../gateway/input/batch-input.js';
+import { DestinationCheck } from '../../../gateway/input/destination.js';
+import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
+
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+const destination = 'https://example.org/hook';
+const good = { destination };
+
+const written: Readonly<Record<BatchForm, (events: readonly unknown[]) => Buffer>> = {
+  json: (events) => Buffer.from(JSON.stringify({ events })),
+  ndjson: (events) => Buffer.from(events.map((event) => `${JSON.stringify(event)}\n`).join('')),
+  msgpack: (events) => packr.pack({ events }),
+};
+const forms = Object.keys(written) as BatchForm[];
+
+function read(form: BatchForm, body: Buffer | string, idempotencyKey: string | null = null) {
+  const context = { nowMs: 1_795_000_000_000, idempotencyKey, traceparent: null, destinations: new DestinationCheck(() => null) };
+  return readBatch({ body: Buffer.from(body), form }, context);
+}
+
+async function refused(form: BatchForm, body: Buffer | string): Promise<Refusal> {
+  const result = await read(form, body);
+  if (!isRefusal(result)) throw new Error(`accepted: ${JSON.stringify(result)}`);
+  return result;
+}
+
+t.test('good and bad events mean the same in every form', async (t) => {
+  let deep: unknown = 1;
+  for (let level = 0; level < 129; level++) deep = [deep];
+  const events = [
+    { ...good, external_job_id: 'é-1', payload: { n: 1, text: 'ü"\n', list: [true, null] }, tags: { a: 'b' }, delay_ms: 5 },
+    { ...good, priority: 11, typo: 1 },
+    { ...good, description: null },
+    {},
+    7,
+    null,
+    [],
+    { ...good, payload: deep },
+    { ...good, payload: 'x'.repeat(256 * 1024) },
+    { ...good, payload: 'x'.repeat(256 * 1024 - 2), retry: { initial_ms: 10 } },
+  ];
+  const expected = await read('json', written.json(events), 'k');
+  for (const form of forms) t.same(await read(form, written[form](events), 'k'), expected, form);
+  t.match(expected, [
+    { spec: { idempotencyKey: null } },
+    ...Array.from({ length: 8 }, () => ({ refused: true })),
+    { spec: { idempotencyKey: 'k:9' } },
+  ]);
+});
+
+t.test('bounds of the batch are the same in every form', async (t) => {
+  const many = (count: number): unknown[] => Array.from({ length: count }, () => good);
+  for (const form of forms) {
+    t.match(await read(form, written[form](many(batchEventsMax))), { length: batchEventsMax }, form);
+    t.match(await refused(form, written[form](many(batchEventsMax + 1))), { code: 'too-large' }, form);
+    t.match(await refused(form, written[form]([])), { code: 'invalid' }, form);
+  }
+});
+
+t.test('lines: empty ones are no events, and one that is no JSON is refused for itself', async (t) => {
+  const line = JSON.stringify(good);
+  const events = await read('ndjson', `\r\n${line}\r\n\n{"destination":\n  \t\n${line} {}\n[1,\n${line}`, 'k');
+  if (isRefusal(events)) throw new Error(events.detail);
+  t.same(
+    events.map((event) => (isRefusal(event) ? event.code : event.spec.idempotencyKey)),
+    ['k:0', 'malformed-json', 'malformed-json', 'malformed-json', 'k:4'],
+  );
+  t.match(await refused('ndjson', '\n\r\n \n'), { code: 'invalid' });
+  t.match(await refused('ndjson', Buffer.from([...Buffer.from(line), 0x0a, 0xff])), { code: 'malformed-request' });
+  t.match(await read('ndjson', `{"events":[${line}]}`), [
+    { code: 'invalid', errors: [{ pointer: '/destination' }, { pointer: '/events' }] },
+  ]);
+});
+
+t.test('lines keep the bytes of their payloads', async (t) => {
+  const events = await read(
+    'ndjson',
+    `{"payload": 1.000 ,"destination":"${destination}"}\n{"destination":"${destination}","payload":[ ]}`,
+  );
+  if (isRefusal(events)) throw new Error(events.detail);
+  t.same(
+    events.map((event) => (isRefusal(event) ? event : Buffer.from(event.spec.payload!).toString())),
+    ['1.000', '[ ]'],
+  );
+});
+
+t.test('MessagePack: what is wrong with the body refuses the batch', async (t) => {
+  const event = packr.pack(good);
+  const key = (name: string): Buffer => packr.pack(name);
+  const map = (members: number, ...parts: Buffer[]): Buffer => Buffer.concat([Buffer.from([0x80 + members]), ...parts]);
+  const one = Buffer.concat([Buffer.from([0x91]), event]);
+  const cases: readonly (readonly [body: Buffer, refusal: object])[] = [
+    [Buffer.alloc(0), { code: 'malformed-request' }],
+    [Buffer.from([0xc1]), { code: 'malformed-request' }],
+    [packr.pack([good]), { code: 'invalid', errors: [{ pointer: '' }] }],
+    [packr.pack({}), { code: 'invalid', errors: [{ pointer: '/events' }] }],
+    [packr.pack({ events: 7 }), { code: 'invalid', errors: [{ pointer: '/events' }] }],
+    [map(2, key('events'), one, key('options'), Buffer.from([1])), { code: 'invalid', errors: [{ pointer: '/options' }] }],
+    [map(2, key('events'), one, key('events'), one), { code: 'malformed-json' }],
+    [map(1, Buffer.from([1]), one), { code: 'malformed-request' }],
+    [Buffer.concat([map(1, key('events'), one), Buffer.from([0xc0])]), { code: 'malformed-request' }],
+    [map(1, key('events'), Buffer.concat([Buffer.from([0x92]), event])), { code: 'malformed-request' }],
+  ];
+  for (const [body, refusal] of cases) t.match(await refused('msgpack', body), refusal, body.toString('hex').slice(0, 60));
+});
+
+t.test('MessagePack: an event that JSON cannot say, or that is too long, is refused for itself', async (t) => {
+  const events = [
+    good,
+    { ...good, payload: Buffer.from('bytes') },
+    { ...good, payload: Number.NaN },
+    { ...good, payload: 'x'.repeat(eventBodyBytesMax) },
+    good,
+  ];
+  const result = await read('msgpack', packr.pack({ events }));
+  if (isRefusal(result)) throw new Error(result.detail);
+  t.same(
+    result.map((event) => (isRefusal(event) ? event.code : 'ok')),
+    ['ok', 'invalid', 'invalid', 'too-large', 'ok'],
+  );
+});
+
+t.test('MessagePack: two equal keys are noticed, and a payload is JSON written once', async (t) => {
+  const twice = Buffer.concat([
+    Buffer.from('82', 'hex'),
+    packr.pack('destination'),
+    packr.pack(destination),
+    packr.pack('destination'),
+    packr.pack('x'),
+  ]);
+  const body = Buffer.concat([
+    Buffer.from('81', 'hex'),
+    packr.pack('events'),
+    Buffer.from([0x92]),
+    twice,
+    packr.pack({ ...good, payload: { big: 2n ** 63n, f: 1.5 } }),
+  ]);
+  const result = await read('msgpack', body);
+  if (isRefusal(result)) throw new Error(result.detail);
+  t.match(result[0], { code: 'malformed-json' });
+  t.equal(isRefusal(result[1]!) ? null : Buffer.from(result[1]!.spec.payload!).toString(), '{"big":9223372036854775808,"f":1.5}');
+});
+
+t.test('a batch that would be far longer as JSON is refused as a whole', async (t) => {
+  const payload = '\u0001'.repeat(42_000);
+  const events = Array.from({ length: 300 }, () => ({ ...good, payload }));
+  t.match(await refused('msgpack', packr.pack({ events })), { code: 'too-large' });
+});
+
+t.test('other requests are served while a large batch is read', async (t) => {
+  for (const form of forms) {
+    let turns = 0;
+    const counting = setInterval(() => turns++, 0);
+    await read(form, written[form](Array.from({ length: batchEventsMax }, () => good)));
+    clearInterval(counting);
+    t.ok(turns > 3, `${form}: ${turns} turns of the event loop`);
+  }
+});
