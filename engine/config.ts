@@ -46,6 +46,8 @@ export interface Config {
   readonly egressAllow: readonly string[];
   readonly originConcurrency: number;
   readonly breaker: boolean;
+  /** Overdue events per second and origin after a stop. */
+  readonly recoveryRate: number;
   readonly insecure: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
@@ -148,6 +150,12 @@ export const settings = {
     fallbackText: 'on',
     meaning: 'circuit breaker for each origin',
   }),
+  recoveryRate: setting({
+    name: 'RECOVERY_RATE',
+    form: wholeNumber({ min: 1, max: 1_000_000 }),
+    fallback: 1_000,
+    meaning: 'overdue events per second for each destination origin after a stop',
+  }),
   insecure: setting({
     name: 'INSECURE',
     form: yesOrNo(['true', 'false']),
@@ -169,7 +177,7 @@ export const settings = {
 };
 
 /** Of the contract, but without an effect in this version: ignoring them would be a promise that is not kept. */
-export const laterSettings = ['RETENTION_DAYS', 'RECOVERY_RATE', 'REPLAY_WINDOW', 'NATS_URL', 'CLUSTER', 'NODE_ID'];
+export const laterSettings = ['RETENTION_DAYS', 'REPLAY_WINDOW', 'NATS_URL', 'CLUSTER', 'NODE_ID'];
 
 /** Of this very process: the one place that reads its environment. */
 export function surroundingsOf(argv: readonly string[]): Surroundings {

@@ -3,6 +3,8 @@
  *
  * Whatever changes something answers when it is durable; what is refused rejects with `EngineError`.
  */
+import type { DestinationChange, DestinationPage } from './destination-desk.js';
+import type { Destination } from './dispatch/destination.js';
 import type { DeliveryType } from './event/spec.js';
 import type { EventView, HistoryEntry } from './event/view.js';
 import type { Health } from './health-board.js';
@@ -24,6 +26,12 @@ export interface Engine {
   cancel(id: string): Promise<EventView>;
   /** Changes after the moment of the call that match, in order per event. */
   subscribe(filter: StatusFilter, listener: StatusListener): Promise<Subscription>;
+  /** Origins with what is set for them and how they are doing, by name; `after`: the last one that was seen, empty to begin. */
+  destinations(asked: { readonly after: string; readonly limit: number }): Promise<DestinationPage>;
+  /** One that nothing is known of is as it would be. */
+  destination(origin: string): Promise<Destination>;
+  /** Resolves when it is durable and in force: once a pause has resolved, no attempt is started there. */
+  configureDestination(origin: string, change: DestinationChange): Promise<Destination>;
   /** Merged figures of all threads, at most a quarter of a second old. */
   statistics(): Statistics;
   health(): Health;

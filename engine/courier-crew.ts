@@ -8,11 +8,19 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { type CourierPorts, runCourierOn } from './dispatch/courier-ports.js';
 import type { CourierThreadData, CourierThreadOptions } from './dispatch/courier-thread.js';
 import { LocalDeliverer, type LocalHandler } from './dispatch/local-deliverer.js';
+import type { DestinationAnswer, DestinationQuestion } from './dispatch/destination.js';
 import type { CourierControl, CourierNotice } from './dispatch/protocol.js';
 import { SystemTiming } from './dispatch/timing.js';
 import { settlesWithin } from './kernel/deadline.js';
+import { EngineError } from './kernel/errors.js';
 import { localConcurrency } from './kernel/limits.js';
 import type { LongTasks } from './kernel/thread-pool.js';
+
+/** Somebody waits for the answer of a courier thread. */
+interface Asker {
+  readonly resolve: (answer: DestinationAnswer) => void;
+  readonly reject: (error: EngineError) => void;
+}
 
 export interface CourierCrewParts {
   readonly threads: number;
@@ -29,6 +37,8 @@ export interface CourierCrewParts {
 class CourierThread {
   readonly control: MessagePort;
   readonly ended: Promise<void>;
+  readonly #askers = new Map<number, Asker>();
+  #lastAsked = 0;
 
   constructor({ tasks, options }: CourierCrewParts) {
     const channel = new MessageChannel();
@@ -43,6 +53,29 @@ class CourierThread {
 
   tell(order: CourierControl, transfer: readonly MessagePort[] = []): void {
     this.control.postMessage(order, [...transfer]);
+  }
+
+  ask(question: DestinationQuestion): Promise<DestinationAnswer> {
+    return new Promise((resolve, reject) => {
+      const number = ++this.#lastAsked;
+      this.#askers.set(number, { resolve, reject });
+      this.tell({ op: 'ask', number, question });
+    });
+  }
+
+  answered({ number, answer }: Extract<CourierNotice, { op: 'answer' }>): void {
+    this.#askers.get(number)?.resolve(answer);
+    this.#askers.delete(number);
+  }
+
+  /** Nobody will answer any more. */
+  lost(): void {
+    const error = new EngineError(
+      'partition-unavailable',
+      'the courier of this destination died; another one has taken its place',
+    );
+    for (const { reject } of this.#askers.values()) reject(error);
+    this.#askers.clear();
   }
 }
 
@@ -79,6 +112,11 @@ export class CourierCrew {
     return port2;
   }
 
+  /** What it knows of origins, or sets for them. Rejects with EngineError when it dies meanwhile. */
+  ask(courier: number, question: DestinationQuestion): Promise<DestinationAnswer> {
+    return courier === 0 ? this.#local.courier.ask(question) : this.#threads[courier - 1]!.ask(question);
+  }
+
   /** No new attempts; resolves when none is running, or after `drainMs`. */
   async drain(drainMs: number): Promise<void> {
     let open = this.#threads.length;
@@ -104,8 +142,10 @@ export class CourierCrew {
     this.#threads[index] = thread;
     thread.control.on('message', (notice: CourierNotice) => {
       if (notice.op === 'drained') this.#drained();
+      if (notice.op === 'answer') thread.answered(notice);
       this.#parts.notice(index + 1, notice);
     });
+    void thread.ended.finally(() => thread.lost()).catch(() => undefined);
     thread.ended.catch((error: unknown) => {
       thread.control.close();
       if (this.#isClosing) return;

@@ -13,6 +13,8 @@ import type { HostMail } from './actor/mail.js';
 import type { HostNotice } from './actor/notices.js';
 import type { HostReply } from './actor/replies.js';
 import { CourierCrew } from './courier-crew.js';
+import { type DestinationChange, DestinationDesk, type DestinationPage } from './destination-desk.js';
+import type { Destination } from './dispatch/destination.js';
 import { createEgressPolicy, type EgressPolicy, parseEgressAllow } from './dispatch/egress.js';
 import type { LocalHandler } from './dispatch/local-deliverer.js';
 import type { DeliveryType } from './event/spec.js';
@@ -20,7 +22,7 @@ import type { EventView, HistoryEntry } from './event/view.js';
 import type { StatusChange } from './event/status-change.js';
 import { type Health, HealthBoard } from './health-board.js';
 import { HostGroup } from './host-group.js';
-import type { PartitionId } from './kernel/brand.js';
+import type { PartitionId, WallMs } from './kernel/brand.js';
 import { EngineError } from './kernel/errors.js';
 import {
   attemptsInFlightMax,
@@ -43,6 +45,7 @@ import { EventLoopDelay } from './observe/event-loop.js';
 import { FiguresBoard, type Statistics } from './observe/figures-board.js';
 import type { Logger } from './observe/logger.js';
 import { Metrics } from './observe/metrics.js';
+import { RecoveryProgress } from './observe/recovery-progress.js';
 import { HostLink } from './router/host-link.js';
 import { type NewEvent, Router, type ScheduleResult } from './router/router.js';
 import type { StatusFilter } from './status/filter.js';
@@ -60,6 +63,7 @@ export type EngineConfig = Pick<
   | 'egressAllow'
   | 'originConcurrency'
   | 'breaker'
+  | 'recoveryRate'
 >;
 
 export interface EngineOptions {
@@ -91,6 +95,8 @@ export class NodeEngine implements Engine {
   readonly #groups: readonly HostGroup[];
   readonly #links: readonly HostLink[];
   readonly #router: Router;
+  readonly #destinations: DestinationDesk;
+  readonly #progress: RecoveryProgress;
   readonly #hub: StatusHub;
   readonly #board = new FiguresBoard();
   readonly #health: HealthBoard;
@@ -128,6 +134,8 @@ export class NodeEngine implements Engine {
         attemptsInFlightMax,
         breaker: config.breaker,
         originsMax,
+        partitions,
+        recoveryRate: config.recoveryRate,
         egress: config.egress,
         egressAllow: config.egressAllow.join(','),
         webhookSecrets: config.webhookSecrets.length > 0 ? config.webhookSecrets : [this.#dataDir.webhookSecret],
@@ -147,6 +155,13 @@ export class NodeEngine implements Engine {
           this.#groups[host]!.post({ op: 'requests', bytes }, [bytes.buffer]);
         }),
     );
+    this.#progress = new RecoveryProgress(config.recoveryRate);
+    this.#destinations = new DestinationDesk({
+      partitions,
+      couriers: this.#crew.size,
+      ask: (partition, request) => this.#links[partition % actorThreads]!.ask(request),
+      askCourier: (courier, question) => this.#crew.ask(courier, question),
+    });
     this.#router = new Router({ partitions, linkOf: (partition) => this.#links[partition % actorThreads]! });
   }
 
@@ -181,8 +196,20 @@ export class NodeEngine implements Engine {
   statistics(): Statistics {
     return this.#board.statistics();
   }
+  destinations(asked: { readonly after: string; readonly limit: number }): Promise<DestinationPage> {
+    return this.#destinations.page(asked);
+  }
+  destination(origin: string): Promise<Destination> {
+    return this.#destinations.one(origin);
+  }
+  configureDestination(origin: string, change: DestinationChange): Promise<Destination> {
+    return this.#destinations.configure(origin, change);
+  }
   health(): Health {
-    return this.#health.health({ overdue: this.#board.level('overdue') });
+    const backlog = { overdue: this.#board.level('overdue'), longest: this.#board.level('longestBacklog') };
+    const doneInMs = this.#progress.doneInMs(backlog);
+    const doneAtMs = doneInMs === null ? null : ((this.#clock.wallMs() + doneInMs) as WallMs);
+    return this.#health.health({ overdue: backlog.overdue, doneAtMs });
   }
   metrics(): Promise<string> {
     return this.#metrics.text();
@@ -372,6 +399,7 @@ export class NodeEngine implements Engine {
     this.#clock.check();
     this.#board.sampleRates(this.#clock.monoMs());
     this.#board.loopDelay('main', this.#loopDelay.figures());
+    this.#progress.sample(this.#clock.monoMs(), this.#board.level('overdue'));
   }
 }
 

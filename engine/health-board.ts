@@ -5,7 +5,7 @@
  * works; stopping: shutting down. Ready means that events are taken: not while recovering or stopping, nor when no
  * partition works.
  */
-import type { PartitionId } from './kernel/brand.js';
+import type { PartitionId, WallMs } from './kernel/brand.js';
 import type { SpaceLevel } from './log/protocol.js';
 import type { PartitionPhase } from './observe/figures.js';
 
@@ -15,7 +15,7 @@ export type HealthStatus = 'ready' | 'recovering' | 'stopping' | 'degraded';
 export interface Health {
   readonly status: HealthStatus;
   readonly components: readonly { readonly name: string; readonly status: string; readonly detail: string | null }[];
-  /** `overdue`: events that were due while the engine was down and have not started yet. */
+  /** `overdue`: events that were due while the engine was down and have not started yet. `done_at`: about when all have. */
   readonly recovery: { readonly overdue: number; readonly done_at: string | null };
 }
 
@@ -53,7 +53,7 @@ export class HealthBoard {
     this.#isStopping = true;
   }
 
-  health({ overdue }: { readonly overdue: number }): Health {
+  health({ overdue, doneAtMs }: { readonly overdue: number; readonly doneAtMs: WallMs | null }): Health {
     const components = this.#partitions.map(({ phase, detail }, partition) => ({
       name: `partition ${partition}`,
       status: phase as string,
@@ -61,7 +61,8 @@ export class HealthBoard {
     }));
     const worst = this.#worstSpace();
     components.push({ name: 'disk', status: worst === 'ok' ? 'ready' : 'degraded', detail: spaceDetail[worst] });
-    return { status: this.#status(worst), components, recovery: { overdue, done_at: null } };
+    const doneAt = doneAtMs === null ? null : new Date(doneAtMs).toISOString();
+    return { status: this.#status(worst), components, recovery: { overdue, done_at: doneAt } };
   }
 
   #status(space: SpaceLevel): HealthStatus {

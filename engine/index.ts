@@ -8,6 +8,7 @@ export { EngineError, type ErrorCode, errorKinds, type FieldError, InvariantErro
 export { formatEventId, parseEventId } from './kernel/event-id.js';
 export {
   aheadMsMax,
+  attemptsInFlightMax as originConcurrencyMax,
   batchBodyBytesMax,
   batchEventsMax,
   drainMsMax,
@@ -37,6 +38,8 @@ export type { StatusChange } from './event/status-change.js';
 export type { EventView, HistoryEntry } from './event/view.js';
 
 export type { Engine } from './contract.js';
+export type { DestinationChange, DestinationPage } from './destination-desk.js';
+export type { Destination } from './dispatch/destination.js';
 export { createEngine, type EngineConfig, type EngineOptions } from './engine.js';
 export type { Health, HealthStatus } from './health-board.js';
 export type { Statistics } from './observe/figures-board.js';

@@ -44,6 +44,18 @@ export const retryMultiplierMax = 100;
 /** Errors listed for one event. Whoever sends more than this at once reads the first ones anyway. */
 export const fieldErrorsMax = 20;
 
+/** Of one list: the contract. */
+export const pageRowsMax = 1_000;
+export const pageRowsUsual = 50;
+
+/** Attempts per second that can be set for an origin: one in a thousand seconds, up to more than a courier brings out. */
+export const originRateMin = 0.001;
+export const originRateMax = 100_000;
+/** Room for four of the longest secrets that the standard allows, and commas. */
+export const originSecretCharsMax = 512;
+/** `PATCH /destinations/{origin}`. */
+export const destinationBodyBytesMax = 4 * KiB;
+
 /** A client's message on the status stream. */
 export const streamMessageBytesMax = 16 * KiB;
 /** Subscriptions of one socket. */

@@ -4,6 +4,7 @@
  */
 import { batchBodyBytesMax, eventBodyBytesMax } from '../engine/index.js';
 import { cancelEvent } from './handler/cancel-event.js';
+import { changeDestination, listDestinations, readDestination } from './handler/destinations.js';
 import { readHealth, readLiveness, readMetrics, readReadiness } from './handler/operate.js';
 import { readEvent, readHistory } from './handler/read-event.js';
 import { readProblem } from './handler/read-problem.js';
@@ -12,7 +13,7 @@ import { scheduleEvent } from './handler/schedule-event.js';
 import type { Handler } from './handler/services.js';
 import { refuseWithoutUpgrade } from './handler/without-upgrade.js';
 import type { KeyScope } from './access/api-key.js';
-import { emptyBodyBytesMax } from './limits.js';
+import { destinationBodyBytesMax, emptyBodyBytesMax } from './limits.js';
 import { type Match, RouteTable } from './route-table.js';
 
 export interface Route {
@@ -49,6 +50,13 @@ export const routes: readonly Route[] = [
   route('DELETE /api/v1/events/{id}', { scope: 'write', handler: cancelEvent }),
   route('GET /api/v1/events/{id}/history', { scope: 'read', handler: readHistory }),
   route('POST /api/v1/events/{id}/cancel', { scope: 'write', handler: cancelEvent }),
+  route('GET /api/v1/destinations', { scope: 'read', handler: listDestinations }),
+  route('GET /api/v1/destinations/{origin}', { scope: 'read', handler: readDestination }),
+  route('PATCH /api/v1/destinations/{origin}', {
+    scope: 'admin',
+    handler: changeDestination,
+    bodyBytesMax: destinationBodyBytesMax,
+  }),
   route(`GET ${streamPath}`, { scope: 'read', tokenInQuery: true, handler: refuseWithoutUpgrade }),
   route('GET /health', { ...probe, handler: readHealth }),
   route('GET /health/live', { ...probe, handler: readLiveness }),

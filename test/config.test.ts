@@ -23,6 +23,7 @@ t.test('without flags and environment it serves on loopback with the documented 
     egressAllow: [],
     originConcurrency: 64,
     breaker: true,
+    recoveryRate: 1_000,
     insecure: false,
     logLevel: 'info',
     logFormat: 'json',

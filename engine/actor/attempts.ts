@@ -55,7 +55,7 @@ export class Attempts {
       this.#start(handle, body);
     } else {
       timekeeper.withdraw(handle);
-      timekeeper.wait(handle);
+      timekeeper.comesDue(handle);
     }
   }
 

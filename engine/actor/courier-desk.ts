@@ -5,7 +5,7 @@
 import type { Attempt } from '../event/attempt.js';
 import type { WaitReason } from '../event/status.js';
 import type { PartitionId } from '../kernel/brand.js';
-import type { CourierRequest } from '../dispatch/protocol.js';
+import { type CourierRequest, type Lane, lanes } from '../dispatch/protocol.js';
 
 export interface CourierDeskPorts {
   readonly couriers: number;
@@ -17,7 +17,7 @@ export class CourierDesk {
   readonly #ports: CourierDeskPorts;
   readonly #outgoing: CourierRequest[][];
   /** Slots asked for (positive) or no longer asked for (negative) since the last flush. */
-  readonly #wants = new Map<string, number>();
+  readonly #wants: Readonly<Record<Lane, Map<string, number>>> = { regular: new Map(), overdue: new Map() };
   readonly #reasons = new Map<string, WaitReason>();
 
   constructor(ports: CourierDeskPorts) {
@@ -25,16 +25,16 @@ export class CourierDesk {
     this.#outgoing = Array.from({ length: ports.couriers }, () => []);
   }
 
-  want(origin: string): void {
-    this.#wants.set(origin, (this.#wants.get(origin) ?? 0) + 1);
+  want(origin: string, lane: Lane, count = 1): void {
+    this.#wants[lane].set(origin, (this.#wants[lane].get(origin) ?? 0) + count);
   }
 
-  unwant(origin: string): void {
-    this.#wants.set(origin, (this.#wants.get(origin) ?? 0) - 1);
+  unwant(origin: string, lane: Lane): void {
+    this.want(origin, lane, -1);
   }
 
-  release(origin: string, count: number): void {
-    this.#outgoing[this.#ports.courierOf(origin)]!.push({ op: 'release', origin, count });
+  release(origin: string, lane: Lane, count: number): void {
+    this.#outgoing[this.#ports.courierOf(origin)]!.push({ op: 'release', origin, lane, count });
   }
 
   start(attempt: Attempt): void {
@@ -47,8 +47,25 @@ export class CourierDesk {
     return this.#outgoing.length;
   }
 
-  reasonFor(origin: string): WaitReason {
-    return this.#reasons.get(origin) ?? 'concurrency';
+  /** What is overdue and meets nothing else in its way waits for its turn in the recovery. */
+  reasonFor(origin: string, lane: Lane): WaitReason {
+    const reason = this.#reasons.get(origin) ?? 'concurrency';
+    return lane === 'overdue' && reason === 'concurrency' ? 'recovery' : reason;
+  }
+
+  /** What a partition keeps of settings: to each courier what is its own. `courier`: to this one alone. */
+  tellSettings(told: Extract<CourierRequest, { op: 'settings' }>, courier: number | null): void {
+    for (const [number, requests] of this.#outgoing.entries()) {
+      if (courier !== null && number !== courier) continue;
+      requests.push({ ...told, rows: told.rows.filter(({ origin }) => this.#ports.courierOf(origin) === number) });
+    }
+  }
+
+  /** A partition will not tell what it keeps. */
+  settingsLost(partition: PartitionId, courier: number | null): void {
+    for (const [number, requests] of this.#outgoing.entries()) {
+      if (courier === null || number === courier) requests.push({ op: 'settings-lost', partition });
+    }
   }
 
   setReason(origin: string, reason: WaitReason | null): void {
@@ -60,16 +77,20 @@ export class CourierDesk {
   forget(courier: number): void {
     this.#outgoing[courier] = [];
     for (const origin of [...this.#reasons.keys()]) if (this.#ports.courierOf(origin) === courier) this.#reasons.delete(origin);
-    for (const origin of [...this.#wants.keys()]) if (this.#ports.courierOf(origin) === courier) this.#wants.delete(origin);
+    for (const wants of Object.values(this.#wants)) {
+      for (const origin of [...wants.keys()]) if (this.#ports.courierOf(origin) === courier) wants.delete(origin);
+    }
   }
 
   flush(): void {
-    for (const [origin, count] of this.#wants) {
-      const requests = this.#outgoing[this.#ports.courierOf(origin)]!;
-      if (count > 0) requests.push({ op: 'want', origin, count });
-      else if (count < 0) requests.push({ op: 'unwant', origin, count: -count });
+    for (const lane of lanes) {
+      for (const [origin, count] of this.#wants[lane]) {
+        const requests = this.#outgoing[this.#ports.courierOf(origin)]!;
+        if (count > 0) requests.push({ op: 'want', origin, lane, count });
+        else if (count < 0) requests.push({ op: 'unwant', origin, lane, count: -count });
+      }
+      this.#wants[lane].clear();
     }
-    this.#wants.clear();
     for (let courier = 0; courier < this.#outgoing.length; courier++) {
       if (this.#outgoing[courier]!.length === 0) continue;
       this.#ports.send(courier, this.#outgoing[courier]!);

@@ -3,6 +3,7 @@ import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses, type WaitReason, waitReasons } from '../event/status.js';
 import type { WallMs } from '../kernel/brand.js';
 import type { HostFigures, LatencyFigures } from '../observe/figures.js';
+import type { Backlog } from './backlog.js';
 import type { CourierDesk } from './courier-desk.js';
 import type { HostCounters } from './host-counters.js';
 import type { PartitionActor } from './partition-actor.js';
@@ -13,12 +14,22 @@ export interface HostParts {
   readonly counters: HostCounters;
   readonly desk: CourierDesk;
   readonly waitingRoom: WaitingRoom;
+  readonly backlog: Backlog;
   readonly readAheadBytes: number;
   readonly now: WallMs;
   readonly eventLoopDelay: LatencyFigures;
 }
 
-export function figuresOf({ actors, counters, desk, waitingRoom, readAheadBytes, now, eventLoopDelay }: HostParts): HostFigures {
+export function figuresOf({
+  actors,
+  counters,
+  desk,
+  waitingRoom,
+  backlog,
+  readAheadBytes,
+  now,
+  eventLoopDelay,
+}: HostParts): HostFigures {
   const byStatus = zeros<EventStatus>(eventStatuses);
   const byDeliveryType = zeros<DeliveryType>(deliveryTypes);
   const waiting = zeros<WaitReason>(waitReasons);
@@ -28,8 +39,9 @@ export function figuresOf({ actors, counters, desk, waitingRoom, readAheadBytes,
     for (const type of deliveryTypes) byDeliveryType[type] += actor.state.byDeliveryType[type];
     parked += actor.parked;
   }
-  for (const origin of waitingRoom.origins()) waiting[desk.reasonFor(origin)] += waitingRoom.count(origin);
-  const { oldestDueAtMs, overdue } = waits(actors, waitingRoom);
+  for (const origin of waitingRoom.origins()) waiting[desk.reasonFor(origin, 'regular')] += waitingRoom.count(origin);
+  for (const origin of backlog.origins()) waiting[desk.reasonFor(origin, 'overdue')] += backlog.count(origin);
+  const oldestDueAtMs = oldestOf(actors, [waitingRoom, backlog]);
   return {
     accepted: counters.accepted,
     fired: counters.fired,
@@ -42,7 +54,8 @@ export function figuresOf({ actors, counters, desk, waitingRoom, readAheadBytes,
     byDeliveryType,
     waiting,
     oldestOverdueMs: oldestDueAtMs === null ? null : Math.max(0, now - oldestDueAtMs),
-    overdue,
+    overdue: backlog.size,
+    longestBacklog: backlog.longest,
     fireLag: counters.fireLag.figures(),
     overdueLag: counters.overdueLag.figures(),
     delivery: counters.delivery.figures(),
@@ -54,15 +67,15 @@ export function figuresOf({ actors, counters, desk, waitingRoom, readAheadBytes,
   };
 }
 
-function waits(actors: readonly PartitionActor[], waitingRoom: WaitingRoom): { oldestDueAtMs: number | null; overdue: number } {
-  let oldestDueAtMs: number | null = null;
-  waitingRoom.forEachHead(({ actor, handle }) => {
-    const dueAtMs = actors[actor]!.state.columns.dueAtMs(handle);
-    if (oldestDueAtMs === null || dueAtMs < oldestDueAtMs) oldestDueAtMs = dueAtMs;
-  });
-  let overdue = 0;
-  for (const actor of actors) overdue += actor.overdue;
-  return { oldestDueAtMs, overdue };
+function oldestOf(actors: readonly PartitionActor[], queues: readonly Pick<Backlog, 'forEachHead'>[]): number | null {
+  let oldest: number | null = null;
+  for (const queue of queues) {
+    queue.forEachHead(({ actor, handle }) => {
+      const dueAtMs = actors[actor]!.state.columns.dueAtMs(handle);
+      if (oldest === null || dueAtMs < oldest) oldest = dueAtMs;
+    });
+  }
+  return oldest;
 }
 
 function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {

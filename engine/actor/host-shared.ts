@@ -1,5 +1,6 @@
 /** What the partitions of a host have in common. */
 import type { SpaceLevel } from '../log/protocol.js';
+import type { Backlog } from './backlog.js';
 import type { CourierDesk } from './courier-desk.js';
 import type { HostCounters } from './host-counters.js';
 import type { HostPorts } from './host-ports.js';
@@ -12,6 +13,7 @@ export interface HostShared {
   readonly reads: Reads;
   readonly desk: CourierDesk;
   readonly waitingRoom: WaitingRoom;
+  readonly backlog: Backlog;
   readonly counters: HostCounters;
   readonly payloadBudget: PayloadBudget;
   /** Whether somebody watches status changes. */

@@ -9,6 +9,7 @@
  * something is due in the next millisecond.)
  */
 import type { MessagePort } from 'node:worker_threads';
+import { courierOf } from '../event/courier-of.js';
 import type { CourierReply } from '../dispatch/protocol.js';
 import type { StatusChange } from '../event/status-change.js';
 import { SystemClock } from '../kernel/clock.js';
@@ -218,11 +219,3 @@ const timedWaitMsMin = 2;
 /** How much later a message is seen that comes during a nap. A shorter one costs more turns: this one 5 % of a core at worst. */
 const napMs = 0.25;
 const neverWoken = new Int32Array(new SharedArrayBuffer(4));
-
-/** LOCAL handlers are on the main thread; the origins of the others are spread over the courier threads. */
-export function courierOf(origin: string, couriers: number): number {
-  if (origin.startsWith('local:') || couriers === 1) return 0;
-  let hash = 0;
-  for (let at = 0; at < origin.length; at++) hash = Math.imul(hash ^ origin.charCodeAt(at), 0x01000193);
-  return 1 + ((hash >>> 0) % (couriers - 1));
-}

@@ -9,14 +9,15 @@
  *
  * Knows neither threads nor ports nor timers: `host-thread.ts` and the simulator call it and act on what `turn` returns.
  */
-import type { CourierReply } from '../dispatch/protocol.js';
-import type { PartitionId, Sequence, Tick } from '../kernel/brand.js';
+import type { CourierReply, Lane } from '../dispatch/protocol.js';
+import type { MonoMs, PartitionId, Sequence, Tick } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { distributeMax, distributeSliceMax, dueMax, dueSliceMax, turnBudgetMs, unsyncedRecordsMax } from '../kernel/limits.js';
 import type { ReaderReply, SpaceLevel, WriterReply } from '../log/protocol.js';
 import type { HostFigures, LatencyFigures } from '../observe/figures.js';
 import { DueSlice } from '../wheel/due-slice.js';
 import type { Wheel } from '../wheel/wheel.js';
+import { Backlog } from './backlog.js';
 import { CourierDesk } from './courier-desk.js';
 import { HostCounters } from './host-counters.js';
 import { figuresOf } from './host-figures.js';
@@ -27,7 +28,7 @@ import { tellPastChanges } from './past-changes.js';
 import { PayloadBudget } from './payloads.js';
 import { Reads } from './reads.js';
 import type { HostRequest } from './requests.js';
-import { WaitingRoom } from './waiting-room.js';
+import { type Waiting, WaitingRoom } from './waiting-room.js';
 
 type NumberedRequest = Extract<HostRequest, { readonly request: number }>;
 
@@ -37,6 +38,10 @@ const mailboxStep = 64;
 const courierMailStep = 16;
 /** A step back of the wall clock that is waited out. */
 const pausedStepMsMax = 500;
+/** A step forward from here on is a jump: what it passed over is overdue, not late. */
+const jumpMsMin = 500;
+/** How long slots for what is overdue wait for all of it to be taken in. */
+const gatheringMsMax = 1_000;
 
 interface CourierMail {
   readonly courier: number;
@@ -48,6 +53,7 @@ export class ActorHost {
   readonly #reads: Reads;
   readonly #desk: CourierDesk;
   readonly #waitingRoom: WaitingRoom;
+  readonly #backlog: Backlog;
   readonly #counters = new HostCounters();
   readonly #payloadBudget: PayloadBudget;
   readonly #actors: readonly PartitionActor[];
@@ -63,6 +69,12 @@ export class ActorHost {
   /** What couriers have said, in order. Bounded by the slots that they can grant. */
   #courierMail: CourierMail[] = [];
   #courierMailHead = 0;
+  /** There was more than one turn takes. */
+  #moreIsDue = false;
+  /** Wall minus monotonic time: changes when the clock is set. */
+  #clockOffsetMs: number;
+  /** Since when slots for the backlog have not been asked for; null: they have. */
+  #gatheringSince: MonoMs | null = null;
   #mailbox: NumberedRequest[] = [];
   #mailboxHead = 0;
   /** Round of the newest `watch`; null while nobody watches. */
@@ -78,10 +90,16 @@ export class ActorHost {
   constructor(options: HostOptions, ports: HostPorts) {
     this.#ports = { ...ports, notify: (notice) => this.#notify(notice) };
     this.#notifyOut = ports.notify.bind(ports);
+    this.#clockOffsetMs = ports.clock.wallMs() - ports.clock.monoMs();
     this.#reads = new Reads((request) => ports.toReader(request));
     this.#desk = new CourierDesk(ports.couriers);
     this.#payloadBudget = new PayloadBudget(options.readAheadBytesMax);
-    this.#waitingRoom = new WaitingRoom(({ actor, handle }, origin) => this.#actors[actor]!.isWaitingFor(handle, origin));
+    const standsIn =
+      (lane: Lane) =>
+      ({ actor, handle }: Waiting, origin: string): boolean =>
+        this.#actors[actor]!.isWaitingFor(handle, origin, lane);
+    this.#waitingRoom = new WaitingRoom(standsIn('regular'));
+    this.#backlog = new Backlog(standsIn('overdue'));
     this.#actors = options.partitions.map(
       (partition, number) =>
         new PartitionActor({
@@ -92,6 +110,7 @@ export class ActorHost {
             reads: this.#reads,
             desk: this.#desk,
             waitingRoom: this.#waitingRoom,
+            backlog: this.#backlog,
             counters: this.#counters,
             payloadBudget: this.#payloadBudget,
             isWatched: () => this.#watchRound !== null,
@@ -193,9 +212,13 @@ export class ActorHost {
     this.#desk.forget(courier);
     for (const origin of this.#waitingRoom.origins()) {
       if (!isLost(origin)) continue;
-      for (let waiting = this.#waitingRoom.count(origin); waiting > 0; waiting--) this.#desk.want(origin);
+      this.#desk.want(origin, 'regular', this.#waitingRoom.count(origin));
     }
-    for (const actor of this.#actors) this.#guarded(actor, () => actor.courierLost(courier, isLost));
+    for (const origin of this.#backlog.origins()) if (isLost(origin)) this.#backlog.unask(origin, this.#backlog.count(origin));
+    for (const actor of this.#actors) {
+      this.#guarded(actor, () => actor.courierLost(courier, isLost));
+      this.#guarded(actor, () => actor.tellSettings(courier));
+    }
   }
 
   // ---- a turn ----
@@ -204,6 +227,7 @@ export class ActorHost {
   turn(): number | null {
     this.#hearCouriers(this.#budget());
     this.#fireDue();
+    this.#askForBacklog();
     this.#readMailbox(this.#budget());
     const isOver = this.#budget();
     for (const actor of this.#actors) {
@@ -257,6 +281,7 @@ export class ActorHost {
   /** How many it was. */
   #fireSlice(tick: Tick): number {
     const count = this.#dueSlice.take(this.#wheels);
+    this.#moreIsDue = count === dueSliceMax || this.#wheels.some((wheel) => wheel.behind);
     for (let at = 0; at < count; at++) {
       const actor = this.#firing[this.#dueSlice.wheels[at]!]!;
       if (actor.phase === 'ready') this.#guarded(actor, () => actor.timeHasCome(this.#dueSlice.handleAt(at), tick));
@@ -272,11 +297,32 @@ export class ActorHost {
     const behindMs = this.#tick - tick;
     if (behindMs > 0 && behindMs <= pausedStepMsMax) return false;
     this.#tick = tick;
+    this.#noticeJump();
     if (behindMs > 0) {
       for (const actor of this.#actors) this.#guarded(actor, () => actor.clockWentBack());
       this.#renewFiring();
     }
     return true;
+  }
+
+  /** The clock was set forward: what it has passed over is due at once, and leaves at the pace of recovery. */
+  #noticeJump(): void {
+    const { clock } = this.#ports;
+    const offsetMs = clock.wallMs() - clock.monoMs();
+    const isJump = offsetMs - this.#clockOffsetMs >= jumpMsMin;
+    this.#clockOffsetMs = offsetMs;
+    if (isJump) for (const actor of this.#actors) actor.clockJumped();
+  }
+
+  /** When all that is overdue has been taken in, so that the first to leave are the first of all; or when that takes too long. */
+  #askForBacklog(): void {
+    if (!this.#backlog.hasUnasked || !this.#mayStart) return;
+    const now = this.#ports.clock.monoMs();
+    this.#gatheringSince ??= now;
+    const isComplete = !this.#moreIsDue && this.#hasStarted;
+    if (!isComplete && now - this.#gatheringSince < gatheringMsMax) return;
+    this.#gatheringSince = null;
+    this.#backlog.ask((origin, count) => this.#desk.want(origin, 'overdue', count));
   }
 
   #readMailbox(isOver: () => boolean): void {
@@ -319,7 +365,7 @@ export class ActorHost {
     if (this.#mailboxHead < this.#mailbox.length && !this.#isWriterBehind) return 0;
     if (this.#firingIsStale) return 0;
     const now = this.#ports.clock.wallMs();
-    let earliest = Number.POSITIVE_INFINITY;
+    let earliest = this.#backlog.hasUnasked && this.#mayStart ? now + 1 : Number.POSITIVE_INFINITY;
     for (const actor of this.#actors) {
       if (actor.hasRecoveryWork) return 0;
       if (actor.reloadAtMs !== null) earliest = Math.min(earliest, now + actor.reloadAtMs - this.#ports.clock.monoMs());
@@ -345,16 +391,19 @@ export class ActorHost {
     return !this.#draining && this.#space !== 'stop';
   }
 
-  #granted({ origin, count }: { readonly origin: string; readonly count: number }): void {
+  #granted({ origin, lane, count }: { readonly origin: string; readonly lane: Lane; readonly count: number }): void {
     if (!this.#mayStart) {
-      this.#desk.release(origin, count);
-      this.#unserved.set(origin, (this.#unserved.get(origin) ?? 0) + count);
+      this.#desk.release(origin, lane, count);
+      if (lane === 'overdue') this.#backlog.unask(origin, count);
+      else this.#unserved.set(origin, (this.#unserved.get(origin) ?? 0) + count);
       return;
     }
+    const queue = lane === 'overdue' ? this.#backlog : this.#waitingRoom;
     for (let left = count; left > 0; left--) {
-      const waiting = this.#waitingRoom.take(origin);
+      const waiting = queue.take(origin);
       if (waiting === null) {
-        this.#desk.release(origin, left);
+        this.#desk.release(origin, lane, left);
+        if (lane === 'overdue') this.#backlog.unask(origin, left - 1);
         return;
       }
       this.#guarded(this.#actors[waiting.actor]!, (actor) => actor.granted(waiting.handle));
@@ -364,7 +413,7 @@ export class ActorHost {
   #setSpace(level: SpaceLevel): void {
     this.#space = level;
     if (level === 'stop') return;
-    for (const [origin, count] of this.#unserved) for (let left = count; left > 0; left--) this.#desk.want(origin);
+    for (const [origin, count] of this.#unserved) this.#desk.want(origin, 'regular', count);
     this.#unserved.clear();
   }
 
@@ -421,6 +470,7 @@ export class ActorHost {
       counters: this.#counters,
       desk: this.#desk,
       waitingRoom: this.#waitingRoom,
+      backlog: this.#backlog,
       readAheadBytes: this.#payloadBudget.bytes,
       now: this.#ports.clock.wallMs(),
       eventLoopDelay,

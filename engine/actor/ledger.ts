@@ -7,7 +7,7 @@
  * One that needs no record of its own (a GET, a 409) still waits for everything decided before it, because that is what it
  * tells of. Consequences happen in the order in which they were decided, or are voided when the log did not take them.
  */
-import { isOutcome, type LogRecord, recordKinds } from '../event/record.js';
+import { isOutcome, type LogRecord, recordKinds, type SettingsRecord } from '../event/record.js';
 import { isFinished } from '../event/status.js';
 import type { Handle, Sequence } from '../kernel/brand.js';
 import type { ErrorCode } from '../kernel/errors.js';
@@ -77,7 +77,6 @@ export class Ledger {
   write(record: LogRecord): Handle {
     const { state, places, running } = this.#memory;
     const before = record.kind === recordKinds.accepted ? null : state.handleOf(record.event);
-    if (before !== null) this.#countOverdue(before);
     const acceptedSeq = before === null ? record.seq : state.columns.acceptedSeq(before);
     const { handle, status, version, attempts } = state.apply(record);
     this.#batch.append(record);
@@ -90,6 +89,13 @@ export class Ledger {
     if (status !== 'DISPATCHED') places.put(handle, 'decided');
     if (isFinished(status)) this.#payloads.take(handle);
     return handle;
+  }
+
+  /** The same for a record that is about no event. */
+  writeSettings(record: SettingsRecord): void {
+    this.#memory.state.apply(record);
+    this.#batch.append(record);
+    this.#shared.counters.records++;
   }
 
   /** When everything decided so far is durable; at once if it is. */
@@ -122,11 +128,5 @@ export class Ledger {
   flush(): void {
     if (this.#batch.count === 0) return;
     this.#shared.ports.toWriter({ op: 'append', partition: this.#memory.state.partition, batch: this.#batch.take() });
-  }
-
-  /** The first transition of an event that was overdue: it is so no longer. */
-  #countOverdue(handle: Handle): void {
-    if (this.#memory.overdue === 0 || this.#memory.state.columns.status(handle) === 'DISPATCHED') return;
-    if (this.#memory.wasOverdue(handle)) this.#memory.overdue--;
   }
 }

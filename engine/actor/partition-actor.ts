@@ -15,6 +15,7 @@
  *
  * Owned by its host's thread.
  */
+import type { Lane } from '../dispatch/protocol.js';
 import type { Outcome } from '../event/attempt.js';
 import {
   type Handle,
@@ -29,6 +30,7 @@ import { formatEventId } from '../kernel/event-id.js';
 import type { WriteFailure } from '../log/protocol.js';
 import type { PartitionPhase } from '../observe/figures.js';
 import type { Request } from '../partition/command.js';
+import type { SettingsRequest } from '../partition/decide-settings.js';
 import { PartitionState } from '../partition/state.js';
 import type { Wheel } from '../wheel/wheel.js';
 import { Answers } from './answers.js';
@@ -110,10 +112,6 @@ export class PartitionActor {
   /** Requests that wait for facts. */
   get parked(): number {
     return this.#life?.requests.parked ?? 0;
-  }
-  /** Events that were overdue when the partition became ready and have not started yet. */
-  get overdue(): number {
-    return this.#life?.memory.overdue ?? 0;
   }
   /** Nothing is running and nothing waits for the disk. */
   get isIdle(): boolean {
@@ -214,6 +212,7 @@ export class PartitionActor {
 
   #becomeReady(): void {
     this.#setPhase('ready', null);
+    this.tellSettings(null);
     this.#ended.clear();
     this.#lost = [];
     this.#runPostponed();
@@ -225,6 +224,11 @@ export class PartitionActor {
     if (this.#phase !== 'ready' || life === null) return;
     life.timekeeper.beginAnew(this.#tick());
     this.#placing = { row: 0, place: (handle) => life.timekeeper.armAnew(handle), done: () => undefined };
+  }
+
+  /** The wall clock was set forward: what it has passed over is overdue. */
+  clockJumped(): void {
+    if (this.#life !== null) this.#life.memory.overdueBeforeMs = this.#now();
   }
 
   /** A commit failed: what is behind `durable` is not on disk, or nobody knows. Memory goes, the log will tell. */
@@ -247,6 +251,7 @@ export class PartitionActor {
     this.#replayed = null;
     this.#reloadAtMs = null;
     this.#setPhase('failed', detail);
+    this.tellSettings(null);
     this.#endLife({ code: 'outcome-unknown', detail });
     this.#runPostponed();
   }
@@ -273,13 +278,15 @@ export class PartitionActor {
 
   // ---- ready ----
 
-  receive(request: number, command: Request): void {
+  receive(request: number, command: Request | SettingsRequest): void {
     if (this.#phase === 'failed') {
       this.#answers.refuse(request, 'partition-unavailable', `partition ${this.partition} has stopped: ${this.#detail}`);
     } else if (command.op === 'schedule' && this.#shared.space() !== 'ok') {
       this.#answers.refuse(request, 'disk-full', 'the disk is nearly full');
     } else if (this.#phase === 'recovering') {
       this.#postponed.push(() => this.receive(request, command));
+    } else if (command.op === 'configure' || command.op === 'keep-copy') {
+      this.#life?.settings.receive(request, command);
     } else {
       this.#life?.requests.receive({ request, command });
     }
@@ -297,8 +304,8 @@ export class PartitionActor {
     this.#life?.timekeeper.timeHasCome(handle, tick);
   }
 
-  isWaitingFor(handle: Handle, origin: string): boolean {
-    return this.#life?.timekeeper.isWaitingFor(handle, origin) ?? false;
+  isWaitingFor(handle: Handle, origin: string, lane: Lane): boolean {
+    return this.#life?.timekeeper.isWaitingFor(handle, origin, lane) ?? false;
   }
 
   granted(handle: Handle): void {
@@ -320,6 +327,12 @@ export class PartitionActor {
   /** Calls `then` with the position of what is decided now, when it is durable; never if that does not come true. */
   whenDurable(then: (position: Sequence) => void): void {
     this.#life?.ledger.hold({ happen: then, voided: () => undefined });
+  }
+
+  /** Couriers hear what is set for origins, or that they will not hear it from here. `courier`: it alone. */
+  tellSettings(courier: number | null): void {
+    if (this.#phase === 'ready') this.#life?.settings.tell(courier);
+    else if (this.#phase === 'failed') this.#shared.desk.settingsLost(this.partition, courier);
   }
 
   forgetChanges(): void {

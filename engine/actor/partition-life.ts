@@ -4,6 +4,7 @@
  *     requests (request-desk.ts)   what is asked
  *     timekeeper (timekeeper.ts)   when an event's turn comes
  *     attempts (attempts.ts)       from slot to outcome
+ *     settings (settings-desk.ts)  what is set for origins
  *     ledger (ledger.ts)           what was decided, and when it is heard of
  */
 import { type Handle, noSequence, type Sequence, type Tick } from '../kernel/brand.js';
@@ -16,6 +17,7 @@ import type { NumberedRequest } from './parking.js';
 import { PartitionMemory } from './partition-memory.js';
 import { Payloads } from './payloads.js';
 import { RequestDesk } from './request-desk.js';
+import { SettingsDesk } from './settings-desk.js';
 import { Timekeeper } from './timekeeper.js';
 
 export interface PartitionLifeParts {
@@ -35,6 +37,7 @@ export class PartitionLife {
   readonly timekeeper: Timekeeper;
   readonly attempts: Attempts;
   readonly requests: RequestDesk;
+  readonly settings: SettingsDesk;
   readonly #payloads: Payloads;
 
   constructor({ state, tick, number, shared, answers, failed }: PartitionLifeParts) {
@@ -57,6 +60,7 @@ export class PartitionLife {
     this.timekeeper = timekeeper;
     this.attempts = new Attempts({ memory, shared, ledger, timekeeper, payloads, failed });
     this.requests = new RequestDesk({ memory, shared, answers, ledger, timekeeper, payloads });
+    this.settings = new SettingsDesk({ memory, shared, answers, ledger });
     this.#payloads = payloads;
   }
 
@@ -71,7 +75,6 @@ export class PartitionLife {
       // Started before the crash, outcome unknown: the same attempt once more; later, if the clock was set back meanwhile.
       this.timekeeper.arm(handle);
     } else {
-      if (this.memory.wasOverdue(handle)) this.memory.overdue++;
       this.timekeeper.arm(handle);
     }
   }
@@ -101,7 +104,7 @@ export class PartitionLife {
     for (let row = 0; row < state.columns.rows; row++) {
       const handle = row as Handle;
       const place = state.columns.isLive(handle) ? places.of(handle) : 'decided';
-      if (place === 'waiting' || place === 'loading') this.timekeeper.withdraw(handle);
+      if (place === 'waiting' || place === 'overdue' || place === 'loading') this.timekeeper.withdraw(handle);
     }
   }
 
@@ -115,6 +118,6 @@ export class PartitionLife {
   #payloadCame(handle: Handle, body: Uint8Array): void {
     const place = this.memory.places.of(handle);
     if (place === 'loading') this.attempts.loaded(handle, body);
-    else if (place === 'armed' || place === 'waiting') this.#payloads.keep(handle, body);
+    else if (place === 'armed' || place === 'waiting' || place === 'overdue') this.#payloads.keep(handle, body);
   }
 }

@@ -25,16 +25,14 @@ export class PartitionMemory {
   readonly state: PartitionState;
   readonly places = new Places();
   readonly running = new Map<Handle, Running>();
-  /** Events due before this were overdue when this memory was made. */
-  readonly readyAtMs: WallMs;
-  /** Of those: not started yet. */
-  overdue = 0;
+  /** Events due before this were so when nobody could start them: before this memory was made, or before the clock jumped to it. */
+  overdueBeforeMs: WallMs;
   wheel: Wheel;
   isDiscarded = false;
 
   constructor(state: PartitionState, tick: Tick) {
     this.state = state;
-    this.readyAtMs = tick as number as WallMs;
+    this.overdueBeforeMs = tick as number as WallMs;
     this.wheel = new Wheel(tick);
   }
 
@@ -43,6 +41,6 @@ export class PartitionMemory {
   }
 
   wasOverdue(handle: Handle): boolean {
-    return this.state.columns.dueAtMs(handle) < this.readyAtMs;
+    return this.state.columns.dueAtMs(handle) < this.overdueBeforeMs;
   }
 }

@@ -123,7 +123,7 @@ class Rehearsal {
   #deliver(request: CourierRequest): CourierReply[] {
     switch (request.op) {
       case 'want':
-        return [{ op: 'grant', origin: request.origin, count: request.count }];
+        return [{ ...request, op: 'grant' }];
       case 'start':
         this.delivered++;
         return [{ op: 'outcome', outcome: outcomeOf(request.attempt, this.#nowMs as WallMs) }];

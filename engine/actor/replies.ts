@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../kernel/errors.js';
 import type { Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
+import type { SettingsRow } from '../event/origin-settings.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
 
 export type HostReply =
@@ -19,6 +20,8 @@ export type HostReply =
       readonly through: Sequence;
       readonly changes: Uint8Array;
     }
+  /** What is set for an origin from now on. */
+  | { readonly op: 'settings'; readonly request: number; readonly row: SettingsRow }
   | {
       readonly op: 'refused';
       readonly request: number;

@@ -1,9 +1,10 @@
 /**
  * When is it an event's turn? Puts events into the wheel and into the queues of their origins, and takes them out.
  *
- *     arm --(a second ahead: read its payload)--> its time --> wait --slot--> (attempts.ts)
+ *     arm --(a second ahead: read its payload)--> its time --> waiting room or backlog --slot--> (attempts.ts)
  *                                          \----> expiry, from the wheel or from the queue
  */
+import type { Lane } from '../dispatch/protocol.js';
 import type { WaitReason } from '../event/status.js';
 import type { Handle, Sequence, Tick } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
@@ -13,9 +14,12 @@ import type { HostShared } from './host-shared.js';
 import type { Ledger } from './ledger.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { Payloads } from './payloads.js';
+import type { Place } from './places.js';
 
 /** Of one origin so many waiting events have their payloads read ahead; those behind them will wait longer than a read takes. */
 const readAheadWaitingMax = 256;
+
+const placeOfLane = { regular: 'waiting', overdue: 'overdue' } as const satisfies Record<Lane, Place>;
 
 export interface TimekeeperParts {
   /** Place of the actor in its host. */
@@ -60,14 +64,14 @@ export class Timekeeper {
     const { state, places } = this.#memory;
     const dueAtMs = state.columns.dueAtMs(handle);
     const expiresAtMs = this.#expiryOf(handle);
-    const startsTooLate = places.of(handle) === 'waiting' || dueAtMs > expiresAtMs;
+    const startsTooLate = places.of(handle) !== 'armed' || dueAtMs > expiresAtMs;
     if (expiresAtMs !== 0 && (tick > expiresAtMs || (tick >= expiresAtMs && startsTooLate))) {
       this.#expire(handle);
     } else if (dueAtMs > tick) {
       this.#payloads.readAhead(handle);
       this.arm(handle);
     } else {
-      this.wait(handle);
+      this.comesDue(handle);
     }
   }
 
@@ -84,25 +88,42 @@ export class Timekeeper {
     this.#parts.ledger.happened({ op: 'expire', handle });
   }
 
-  /** Due: into the queue of its origin, until a slot is granted; in the wheel as well if it can expire there. */
-  wait(handle: Handle): void {
+  /** Until a slot is granted it is in a queue of its origin; in the wheel as well if it can expire there. */
+  comesDue(handle: Handle): void {
+    if (this.#memory.wasOverdue(handle)) this.#fallBehind(handle);
+    else this.#wait(handle);
+    this.#armExpiry(handle);
+  }
+
+  /** Its payload is read when it has its slot: which of a million is next is not known before. */
+  #fallBehind(handle: Handle): void {
+    const { columns } = this.#memory.state;
+    this.#memory.places.put(handle, 'overdue');
+    this.#shared.backlog.enter(this.#memory.originOf(handle), {
+      actor: this.#parts.number,
+      handle,
+      priority: columns.priority(handle),
+      dueAtMs: columns.dueAtMs(handle),
+    });
+  }
+
+  #wait(handle: Handle): void {
     const { desk, waitingRoom } = this.#shared;
     const origin = this.#memory.originOf(handle);
     this.#memory.places.put(handle, 'waiting');
     waitingRoom.enter(origin, { actor: this.#parts.number, handle, priority: this.#memory.state.columns.priority(handle) });
-    desk.want(origin);
-    this.#armExpiry(handle);
+    desk.want(origin, 'regular');
     if (waitingRoom.count(origin) <= readAheadWaitingMax) this.#payloads.readAhead(handle);
   }
 
-  /** Whether an entry of the waiting room still stands. */
-  isWaitingFor(handle: Handle, origin: string): boolean {
+  /** Whether an entry of the waiting room, or of the backlog, still stands. */
+  isWaitingFor(handle: Handle, origin: string, lane: Lane): boolean {
     const { state, places } = this.#memory;
     const { columns } = state;
     return (
       handle < columns.rows &&
       columns.isLive(handle) &&
-      places.of(handle) === 'waiting' &&
+      places.of(handle) === placeOfLane[lane] &&
       this.#memory.originOf(handle) === origin
     );
   }
@@ -110,23 +131,26 @@ export class Timekeeper {
   /** Null: it does not wait. */
   reasonToWait(event: EventId): WaitReason | null {
     const handle = this.#memory.state.handleOf(event);
-    if (handle === null || this.#memory.places.of(handle) !== 'waiting') return null;
-    return this.#shared.desk.reasonFor(this.#memory.originOf(handle));
+    const place = handle === null ? 'decided' : this.#memory.places.of(handle);
+    if (handle === null || (place !== 'waiting' && place !== 'overdue')) return null;
+    return this.#shared.desk.reasonFor(this.#memory.originOf(handle), place === 'overdue' ? 'overdue' : 'regular');
   }
 
   /** Out of wheel, queue and slot: from now on nothing of it can start. */
   withdraw(handle: Handle): void {
     const { places, wheel } = this.#memory;
-    const { desk, waitingRoom } = this.#shared;
+    const { desk, waitingRoom, backlog } = this.#shared;
     const origin = this.#memory.originOf(handle);
     const place = places.of(handle);
     wheel.remove(handle);
     places.put(handle, 'decided');
     if (place === 'waiting') {
       waitingRoom.leave(origin);
-      desk.unwant(origin);
+      desk.unwant(origin, 'regular');
+    } else if (place === 'overdue') {
+      if (backlog.leave(origin)) desk.unwant(origin, 'overdue');
     } else if (place === 'loading') {
-      desk.release(origin, 1);
+      desk.release(origin, this.#memory.wasOverdue(handle) ? 'overdue' : 'regular', 1);
     }
   }
 
@@ -142,7 +166,7 @@ export class Timekeeper {
     if (this.#memory.wheel.contains(handle)) return;
     const place = this.#memory.places.of(handle);
     if (place === 'armed') this.arm(handle);
-    else if (place === 'waiting') this.#armExpiry(handle);
+    else if (place === 'waiting' || place === 'overdue') this.#armExpiry(handle);
   }
 
   /** Of an event that waits for its slot. */

@@ -39,24 +39,35 @@ interface Judged {
   readonly opens: boolean;
 }
 
+export interface BreakerParts {
+  readonly timing: Timing;
+  /** Called after every move, also when the wait is over. */
+  readonly changed: () => void;
+  /** The circuit has opened, or stays open after a probe that failed. */
+  readonly opened: () => void;
+}
+
 export class Breaker {
   readonly #timing: Timing;
   readonly #changed: () => void;
-  readonly #window = new AttemptWindow();
+  readonly #opened: () => void;
+  readonly #window = new AttemptWindow({ windowMs: 10_000, steps: 20 });
   readonly #policy: CircuitBreakerPolicy;
   #waitIsOver = false;
   #cancelWait: CancelTimer | null = null;
+  #opensUntilMono = 0;
+  #isDisposed = false;
 
-  /** `changed` is called after every move, also when the wait is over. */
-  constructor({ timing, changed }: { readonly timing: Timing; readonly changed: () => void }) {
+  constructor({ timing, changed, opened }: BreakerParts) {
     this.#timing = timing;
     this.#changed = changed;
+    this.#opened = opened;
     this.#policy = circuitBreaker(
       handleWhenResult((judged) => (judged as Judged).opens),
       { breaker: new ConsecutiveBreaker(1), halfOpenAfter: this.#backoff() },
     );
     this.#policy.onReset(() => this.#window.clear());
-    this.#policy.onStateChange(changed);
+    this.#policy.onStateChange(() => this.#isDisposed || changed());
   }
 
   get state(): BreakerState {
@@ -68,6 +79,11 @@ export class Breaker {
       default:
         return this.#waitIsOver ? 'probe' : 'open';
     }
+  }
+
+  /** Until a probe may try; 0 unless open. */
+  get opensForMs(): number {
+    return this.state === 'open' ? Math.max(0, this.#opensUntilMono - this.#timing.monoMs()) : 0;
   }
 
   /** Runs an attempt, which never rejects, and lets its result count. Who asks for a probe has looked at `state` first. */
@@ -83,6 +99,7 @@ export class Breaker {
 
   /** Forgotten: no timer stays behind. */
   dispose(): void {
+    this.#isDisposed = true;
     this.#cancelWait?.();
   }
 
@@ -107,6 +124,10 @@ export class Breaker {
   #wait(openMs: number): void {
     this.#waitIsOver = false;
     this.#cancelWait?.();
+    // Attempts that began before it was replaced may still end badly.
+    if (this.#isDisposed) return;
+    this.#opened();
+    this.#opensUntilMono = this.#timing.monoMs() + openMs;
     this.#cancelWait = this.#timing.after(openMs, () => {
       this.#waitIsOver = true;
       this.#changed();

@@ -64,6 +64,11 @@ function untilClosed(workerPort: MessagePort, ports: CourierPorts): Promise<void
           return ports.attach(message.host, message.port);
         case 'detach':
           return ports.detach(message.host);
+        case 'ask':
+          ports.courier
+            .ask(message.question)
+            .then((answer) => notify(workerPort, { op: 'answer', number: message.number, answer }), reject);
+          return;
         case 'drain':
           ports.drain(message.drainMs).then((left) => notify(workerPort, { op: 'drained', left }), reject);
           return;
@@ -86,8 +91,7 @@ function sendFigures({
   const loopDelay = new LoopDelay();
   const timer = setInterval(() => {
     timing.check();
-    const { running, taken, origins } = ports.courier;
-    notify(workerPort, { op: 'figures', figures: { running, taken, origins, loopDelaysMs: loopDelay.take() } });
+    notify(workerPort, { op: 'figures', figures: { ...ports.courier.figures, loopDelaysMs: loopDelay.take() } });
   }, figuresEveryMs);
   return () => {
     clearInterval(timer);

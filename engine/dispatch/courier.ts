@@ -18,8 +18,10 @@ import { decodeSpec } from '../event/spec-codec.js';
 import type { PartitionId, WallMs } from '../kernel/brand.js';
 import { type Deliverer, type DeliveryResult, failedWithout } from './deliverer.js';
 import type { HostNumber, Origin } from './origin.js';
+import type { Destination, DestinationAnswer, DestinationQuestion } from './destination.js';
+import { destinationOf, firstNames } from './destination-view.js';
 import { Origins, type OriginsNews, type OriginsOptions } from './origins.js';
-import type { CourierReply, CourierRequest } from './protocol.js';
+import type { CourierFigures, CourierReply, CourierRequest } from './protocol.js';
 import type { CancelTimer, Timing } from './timing.js';
 
 export type CourierOptions = OriginsOptions;
@@ -34,6 +36,9 @@ export interface CourierParts {
 
 /** An attempt that waits for its moment looks at the clock this often: it may be set forward again meanwhile. */
 const clockLookMs = 1_000;
+/** How long a pause waits for slots that hosts hold, and how often it looks. */
+const slotHeldMsMax = 2_000;
+const slotLookMs = 2;
 
 interface RunningAttempt {
   readonly attempt: Attempt;
@@ -72,9 +77,16 @@ export class Courier {
     return this.#origins.taken;
   }
 
-  /** Origins remembered. */
-  get origins(): number {
-    return this.#origins.count;
+  get figures(): Omit<CourierFigures, 'loopDelaysMs'> {
+    const { taken, count, broken, openings } = this.#origins;
+    return {
+      running: this.running,
+      taken,
+      origins: count,
+      breakersOpen: broken.open,
+      breakersHalfOpen: broken.halfOpen,
+      breakerOpenings: openings,
+    };
   }
 
   /** Throws InvariantError when the host uses slots that it does not have. */
@@ -87,6 +99,40 @@ export class Courier {
     this.#outbox.delete(host);
     for (const running of this.#running) if (running.host === host) running.host = null;
     this.#origins.hostGone(host);
+  }
+
+  /**
+   * What is shown of origins; with `one`, after what has been set is in force: a pause when nobody holds a slot there any more that
+   * was granted before it.
+   */
+  async ask(question: DestinationQuestion): Promise<DestinationAnswer> {
+    if (question.about === 'page') {
+      const names = await firstNames(this.#origins.names(), question, (task) => this.#timing.soon(task));
+      return names.flatMap((name) => this.#shown(name));
+    }
+    const { origin, row, closeBreaker } = question;
+    if (row !== null) this.#origins.set(row);
+    if (closeBreaker) this.#origins.closeBreaker(origin);
+    if (row?.settings.paused === true) await this.#noSlotHeld(origin);
+    return this.#shown(origin);
+  }
+
+  /** Empty while it is not known what is set for it. */
+  #shown(name: string): Destination[] {
+    const shown = destinationOf(this.#origins.look(name), this.#timing);
+    return shown === null ? [] : [shown];
+  }
+
+  /** A host uses or returns a slot within milliseconds; if one does not, nobody should wait for it any longer. */
+  #noSlotHeld(name: string): Promise<void> {
+    const endsAt = this.#timing.monoMs() + slotHeldMsMax;
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.#origins.look(name).granted === 0 || this.#timing.monoMs() >= endsAt) resolve();
+        else this.#timing.after(slotLookMs, look);
+      };
+      look();
+    });
   }
 
   /** Grants nothing any more and waits for what is running, at most `drainMs`. Resolves to how many still run then. */
@@ -116,13 +162,19 @@ export class Courier {
   #handle(host: HostNumber, request: CourierRequest): void {
     switch (request.op) {
       case 'want':
-        this.#origins.want(request.origin, { host, count: request.count });
+        this.#origins.want(request.origin, { host, ...request });
         break;
       case 'unwant':
-        this.#origins.unwant(request.origin, { host, count: request.count });
+        this.#origins.unwant(request.origin, { host, ...request });
         break;
       case 'release':
-        this.#origins.release(request.origin, { host, count: request.count });
+        this.#origins.release(request.origin, { host, ...request });
+        break;
+      case 'settings':
+        this.#origins.told(request.partition, request);
+        break;
+      case 'settings-lost':
+        this.#origins.lost(request.partition);
         break;
       case 'start':
         this.#start(host, request.attempt);
@@ -138,7 +190,10 @@ export class Courier {
     const running: RunningAttempt = { attempt, host };
     this.#running.add(running);
     const perform = () => this.#perform(running);
-    void (origin.breaker === null ? perform() : origin.breaker.run(perform)).then(() => this.#end(origin, running));
+    void (origin.breaker === null ? perform() : origin.breaker.run(perform)).then(({ kind }) => {
+      origin.count(this.#timing.monoMs(), kind !== 'delivered');
+      this.#end(origin, running);
+    });
   }
 
   /** From the wait for its moment to its outcome; never rejects. */
@@ -157,7 +212,8 @@ export class Courier {
 
   async #resultOf(attempt: Attempt, { startedAtMs, lagMs }: Pick<Outcome, 'startedAtMs' | 'lagMs'>): Promise<DeliveryResult> {
     try {
-      return await this.#deliverer.deliver({ attempt, spec: decodeSpec(attempt.spec), startedAtMs, lagMs });
+      const secret = this.#origins.look(attempt.origin).settings?.secret ?? null;
+      return await this.#deliverer.deliver({ attempt, spec: decodeSpec(attempt.spec), startedAtMs, lagMs, secret });
     } catch (thrown) {
       // A deliverer answers with a result; what it throws is a defect, and must not leave the event without an outcome.
       return failedWithout({ error: `internal: ${thrown instanceof Error ? thrown.message : String(thrown)}`, unhealthy: false });
@@ -219,7 +275,7 @@ export class Courier {
   }
 
   readonly #news: OriginsNews = {
-    granted: (host, origin, count) => this.#post(host, { op: 'grant', origin, count }),
+    granted: (host, grant) => this.#post(host, { op: 'grant', ...grant }),
     waiting: (host, origin, reason) => this.#post(host, { op: 'waiting', origin, reason }),
   };
 }

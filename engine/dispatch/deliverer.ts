@@ -13,6 +13,8 @@ export interface Delivery {
   readonly startedAtMs: WallMs;
   /** Start minus the time it was due. */
   readonly lagMs: number;
+  /** What its origin signs with; null: the global secrets. */
+  readonly secret: string | null;
 }
 
 export interface DeliveryResult {

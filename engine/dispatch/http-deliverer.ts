@@ -11,6 +11,7 @@ import type { EgressPolicy } from './egress.js';
 import { HttpExchange } from './http-exchange.js';
 import { createResolver, type Resolve } from './resolver.js';
 import type { Signer } from './signer.js';
+import { Signers } from './signers.js';
 import { webhookHeaders } from './webhook-headers.js';
 
 /** Sockets kept open without an attempt, over all origins: half of the smallest usual limit on open files. */
@@ -20,6 +21,7 @@ const idleConnectionMs = 10_000;
 
 export interface HttpDelivererParts {
   readonly policy: EgressPolicy;
+  /** With the global secrets. */
   readonly signer: Signer;
   /** `escapement/0.1.0` */
   readonly userAgent: string;
@@ -29,12 +31,14 @@ export interface HttpDelivererParts {
 
 export class HttpDeliverer implements Deliverer {
   readonly #parts: HttpDelivererParts;
+  readonly #signers: Signers;
   readonly #connections: Connections;
   readonly #running = new Set<HttpExchange>();
   #closed = false;
 
   constructor(parts: HttpDelivererParts) {
     this.#parts = parts;
+    this.#signers = new Signers(parts.signer);
     this.#connections = new Connections({
       connect: createConnector({ policy: parts.policy, resolve: createResolver(parts.resolve) }),
       idleMax: idleConnectionsMax,
@@ -53,7 +57,8 @@ export class HttpDeliverer implements Deliverer {
       return Promise.resolve(failedWithout({ error: `delivery type ${spec.deliveryType} is not set up here`, unhealthy: false }));
     }
     const url = new URL(spec.destination);
-    const headers = webhookHeaders(delivery, this.#parts);
+    const { userAgent } = this.#parts;
+    const headers = webhookHeaders(delivery, { signer: this.#signers.of(delivery.secret), userAgent });
     return new Promise((resolve) => {
       const connection = this.#connections.take(url.origin);
       const exchange: HttpExchange = new HttpExchange({

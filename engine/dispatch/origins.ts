@@ -3,13 +3,17 @@
  *
  * Slots are given out once a turn, one to the first origin in line, which then goes to the end, until no slot is free or
  * nobody waits: a busy origin cannot starve another even when the courier's own limit is what is short. An origin that
- * cannot be given a slot (nobody waits, its own limit, its circuit) is not in the line, so a turn costs what it grants and
- * what has changed, however many origins are stuck.
+ * cannot be given a slot (nobody waits, its own limits, its circuit, not known what is set for it) is not in the line, so a turn
+ * costs what it grants and what has changed, however many origins are stuck. One that waits for its pace has a timer.
  */
+import type { SettingsRow } from '../event/origin-settings.js';
 import type { WaitReason } from '../event/status.js';
+import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { Breaker } from './breaker.js';
 import { type HostNumber, Origin } from './origin.js';
-import type { Timing } from './timing.js';
+import { OriginBook } from './origin-book.js';
+import { type Lane, lanes } from './protocol.js';
+import type { CancelTimer, Timing } from './timing.js';
 
 export interface OriginsOptions {
   /** Attempts in flight at one origin. */
@@ -19,12 +23,23 @@ export interface OriginsOptions {
   readonly breaker: boolean;
   /** Origins remembered; idle ones beyond it are forgotten, the longest idle first, and with them their breaker's memory. */
   readonly originsMax: number;
+  /** Of the engine: they keep what is set for origins. */
+  readonly partitions: number;
+  /** Overdue attempts per second and origin. */
+  readonly recoveryRate: number;
 }
 
 /** What a turn's end brings. */
 export interface OriginsNews {
-  readonly granted: (host: HostNumber, origin: string, count: number) => void;
+  readonly granted: (host: HostNumber, grant: { readonly origin: string; readonly lane: Lane; readonly count: number }) => void;
   readonly waiting: (host: HostNumber, origin: string, reason: WaitReason | null) => void;
+}
+
+/** What hosts ask about one origin. */
+interface Ask {
+  readonly host: HostNumber;
+  readonly lane: Lane;
+  readonly count: number;
 }
 
 export class Origins {
@@ -38,6 +53,15 @@ export class Origins {
   readonly #line = new Set<Origin>();
   /** To be looked at again at the end of this turn. */
   readonly #touched = new Set<Origin>();
+  readonly #book: OriginBook;
+  /** Those of which it is not known what is set for them. */
+  readonly #unknown = new Set<Origin>();
+  /** Those that wait for their pace. */
+  readonly #paced = new Map<Origin, CancelTimer>();
+  /** Those whose circuit is not closed. */
+  readonly #broken = new Set<Origin>();
+  /** How often a circuit has opened. */
+  #openings = 0;
   #taken = 0;
 
   /** `changed`: something happened that the end of this turn must deal with. */
@@ -45,6 +69,7 @@ export class Origins {
     this.#options = parts.options;
     this.#timing = parts.timing;
     this.#changed = parts.changed;
+    this.#book = new OriginBook(parts.options.partitions);
   }
 
   get count(): number {
@@ -56,16 +81,28 @@ export class Origins {
     return this.#taken;
   }
 
-  want(name: string, { host, count }: { readonly host: HostNumber; readonly count: number }): void {
-    this.#at(name).want(host, count);
+  /** Origins whose circuit is not closed, by its state. */
+  get broken(): { readonly open: number; readonly halfOpen: number } {
+    let open = 0;
+    for (const { breaker } of this.#broken) if (breaker?.state === 'open') open++;
+    return { open, halfOpen: this.#broken.size - open };
   }
 
-  unwant(name: string, { host, count }: { readonly host: HostNumber; readonly count: number }): void {
-    this.#at(name).unwant(host, count);
+  /** How often a circuit has opened. */
+  get openings(): number {
+    return this.#openings;
   }
 
-  release(name: string, { host, count }: { readonly host: HostNumber; readonly count: number }): void {
-    this.#at(name).release(host, count);
+  want(name: string, { host, lane, count }: Ask): void {
+    this.#at(name).want(host, { lane, count });
+  }
+
+  unwant(name: string, { host, lane, count }: Ask): void {
+    this.#at(name).unwant(host, { lane, count });
+  }
+
+  release(name: string, { host, lane, count }: Ask): void {
+    this.#at(name).release(host, { lane, count });
     this.#taken -= count;
   }
 
@@ -82,6 +119,48 @@ export class Origins {
     this.#touch(origin);
   }
 
+  // ---- what is set ----
+
+  /** All that a partition keeps for origins of this courier. */
+  told(partition: PartitionId, said: { readonly position: Sequence; readonly rows: readonly SettingsRow[] }): void {
+    for (const name of this.#book.told(partition, said)) this.#renew(name);
+    for (const origin of this.#unknown) this.#renew(origin.name);
+  }
+
+  /** A partition will not tell what it keeps. */
+  lost(partition: PartitionId): void {
+    this.#book.lost(partition);
+    for (const origin of this.#unknown) this.#renew(origin.name);
+  }
+
+  /** As the home of the origin has just decided it. */
+  set(row: SettingsRow): void {
+    this.#book.set(row);
+    this.#renew(row.origin);
+  }
+
+  /** As if nothing had ever failed there. */
+  closeBreaker(name: string): void {
+    const origin = this.#byName.get(name);
+    if (origin === undefined || origin.breaker === null) return;
+    origin.replaceBreaker(this.#newBreaker(() => origin));
+    this.#broken.delete(origin);
+    this.#touch(origin);
+  }
+
+  // ---- what is shown ----
+
+  /** One that is not in use is as it would be. */
+  look(name: string): Origin {
+    return this.#byName.get(name) ?? this.#made(name);
+  }
+
+  /** Every name that something is known of, some perhaps twice. Stays usable while origins come and go. */
+  *names(): Generator<string, void, undefined> {
+    yield* this.#byName.keys();
+    yield* this.#book.origins();
+  }
+
   hostGone(host: HostNumber): void {
     for (const origin of this.#byName.values()) {
       this.#taken -= origin.hostGone(host);
@@ -94,6 +173,7 @@ export class Origins {
     for (const origin of this.#touched) this.#lineUp(origin);
     if (grant) this.#grantSlots(news);
     for (const origin of this.#touched) {
+      this.#pace(origin);
       origin.tellWaiting((host, reason) => news.waiting(host, origin.name, reason));
       if (origin.idle) this.#idle.add(origin);
     }
@@ -103,27 +183,49 @@ export class Origins {
 
   close(): void {
     for (const origin of this.#byName.values()) origin.breaker?.dispose();
+    for (const cancel of this.#paced.values()) cancel();
+    this.#paced.clear();
   }
 
   #grantSlots(news: OriginsNews): void {
-    const granted = new Map<Origin, Map<HostNumber, number>>();
+    const granted = new Map<Origin, Map<HostNumber, Record<Lane, number>>>();
+    const now = this.#timing.monoMs();
     for (const origin of this.#line) {
       if (this.#taken >= this.#options.attemptsInFlightMax) break;
-      const host = origin.grant();
-      this.#taken += 1;
-      this.#touched.add(origin);
-      const hosts = granted.get(origin) ?? new Map<HostNumber, number>();
-      granted.set(origin, hosts.set(host, (hosts.get(host) ?? 0) + 1));
+      const lane = origin.next(now);
       // Taken out and put in again, an origin comes up once more in this very loop, after all others.
       this.#line.delete(origin);
-      this.#lineUp(origin);
+      this.#touched.add(origin);
+      if (lane === null) continue;
+      const host = origin.grant(lane, now);
+      this.#taken += 1;
+      const hosts = granted.get(origin) ?? new Map<HostNumber, Record<Lane, number>>();
+      const counts = hosts.get(host) ?? { regular: 0, overdue: 0 };
+      counts[lane]++;
+      granted.set(origin, hosts.set(host, counts));
+      if (origin.next(now) !== null) this.#line.add(origin);
     }
-    for (const [origin, hosts] of granted) for (const [host, count] of hosts) news.granted(host, origin.name, count);
+    for (const [{ name }, hosts] of granted) {
+      for (const [host, counts] of hosts) {
+        for (const lane of lanes) if (counts[lane] > 0) news.granted(host, { origin: name, lane, count: counts[lane] });
+      }
+    }
   }
 
   #lineUp(origin: Origin): void {
-    if (origin.grantable) this.#line.add(origin);
+    if (origin.next(this.#timing.monoMs()) !== null) this.#line.add(origin);
     else this.#line.delete(origin);
+  }
+
+  /** Time alone keeps somebody waiting there: look again when it is over. */
+  #pace(origin: Origin): void {
+    const waitMs = origin.paceMs(this.#timing.monoMs());
+    if (waitMs === null || this.#paced.has(origin)) return;
+    const cancel = this.#timing.after(waitMs, () => {
+      this.#paced.delete(origin);
+      this.#touch(origin);
+    });
+    this.#paced.set(origin, cancel);
   }
 
   #forgetIdle(): void {
@@ -131,6 +233,10 @@ export class Origins {
       if (this.#byName.size <= this.#options.originsMax) return;
       this.#idle.delete(origin);
       this.#byName.delete(origin.name);
+      this.#unknown.delete(origin);
+      this.#broken.delete(origin);
+      this.#paced.get(origin)?.();
+      this.#paced.delete(origin);
       origin.breaker?.dispose();
     }
   }
@@ -143,11 +249,42 @@ export class Origins {
   }
 
   #create(name: string): Origin {
-    const { originConcurrency: concurrency, breaker: breaks } = this.#options;
-    const breaker = breaks ? new Breaker({ timing: this.#timing, changed: () => this.#touch(origin) }) : null;
-    const origin: Origin = new Origin({ name, concurrency, breaker });
+    const origin = this.#made(name);
     this.#byName.set(name, origin);
+    if (origin.settings === null) this.#unknown.add(origin);
     return origin;
+  }
+
+  #made(name: string): Origin {
+    const { originConcurrency: concurrency, breaker: breaks, recoveryRate } = this.#options;
+    const breaker = breaks ? this.#newBreaker(() => origin) : null;
+    const origin: Origin = new Origin({ name, concurrency, recoveryRate, breaker, settings: this.#book.of(name) });
+    return origin;
+  }
+
+  #newBreaker(of: () => Origin): Breaker {
+    const breaker: Breaker = new Breaker({
+      timing: this.#timing,
+      changed: () => {
+        const origin = of();
+        if (breaker.state === 'closed') this.#broken.delete(origin);
+        else this.#broken.add(origin);
+        this.#touch(origin);
+      },
+      opened: () => {
+        this.#openings++;
+      },
+    });
+    return breaker;
+  }
+
+  /** What is set for it may have changed. */
+  #renew(name: string): void {
+    const origin = this.#byName.get(name);
+    if (origin === undefined) return;
+    origin.settings = this.#book.of(name);
+    if (origin.settings !== null) this.#unknown.delete(origin);
+    this.#touch(origin);
   }
 
   #touch(origin: Origin): void {

@@ -7,22 +7,43 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Attempt, Outcome } from '../event/attempt.js';
+import type { SettingsRow } from '../event/origin-settings.js';
 import type { WaitReason } from '../event/status.js';
-import type { PartitionId } from '../kernel/brand.js';
+import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
+import type { DestinationAnswer, DestinationQuestion } from './destination.js';
+
+/** `overdue`: due while the engine was down, or passed over by a jump of the clock. Goes behind `regular`, at a bounded pace. */
+export const lanes = ['regular', 'overdue'] as const;
+export type Lane = (typeof lanes)[number];
+
+interface Slots {
+  readonly origin: string;
+  readonly lane: Lane;
+  readonly count: number;
+}
 
 export type CourierRequest =
   /** `count` more slots, on top of what was asked for before. */
-  | { readonly op: 'want'; readonly origin: string; readonly count: number }
-  | { readonly op: 'release'; readonly origin: string; readonly count: number }
+  | ({ readonly op: 'want' } & Slots)
+  | ({ readonly op: 'release' } & Slots)
   /** Wants of `count` events that were cancelled or have expired while waiting. Fewer may be open: what was granted meanwhile is released instead. */
-  | { readonly op: 'unwant'; readonly origin: string; readonly count: number }
+  | ({ readonly op: 'unwant' } & Slots)
+  /** Everything that is set for origins of this courier in a partition's log, as of `position`. Before it, nothing is granted there. */
+  | {
+      readonly op: 'settings';
+      readonly partition: PartitionId;
+      readonly position: Sequence;
+      readonly rows: readonly SettingsRow[];
+    }
+  /** The partition has stopped: if it has not told its settings, it will not. */
+  | { readonly op: 'settings-lost'; readonly partition: PartitionId }
   | { readonly op: 'start'; readonly attempt: Attempt }
   /** After a reload: which attempts of this partition are running here? */
   | { readonly op: 'running?'; readonly partition: PartitionId };
 
 export type CourierReply =
-  | { readonly op: 'grant'; readonly origin: string; readonly count: number }
+  | ({ readonly op: 'grant' } & Slots)
   | { readonly op: 'outcome'; readonly outcome: Outcome }
   /** Why this host's open wants at `origin` are not granted; null: they are. Sent on a change only. */
   | { readonly op: 'waiting'; readonly origin: string; readonly reason: WaitReason | null }
@@ -38,6 +59,8 @@ export type CourierControl =
   /** `port` is in the transfer list. The host that had this number before is gone. */
   | { readonly op: 'attach'; readonly host: number; readonly port: MessagePort }
   | { readonly op: 'detach'; readonly host: number }
+  /** Answered under the same number. */
+  | { readonly op: 'ask'; readonly number: number; readonly question: DestinationQuestion }
   /** Grant nothing any more; answered by `drained` when nothing runs, or after `drainMs`. */
   | { readonly op: 'drain'; readonly drainMs: number }
   | { readonly op: 'close' };
@@ -45,6 +68,7 @@ export type CourierControl =
 export type CourierNotice =
   /** About four times a second. */
   | { readonly op: 'figures'; readonly figures: CourierFigures }
+  | { readonly op: 'answer'; readonly number: number; readonly answer: DestinationAnswer }
   /** `left`: attempts that still run. */
   | { readonly op: 'drained'; readonly left: number };
 
@@ -55,6 +79,11 @@ export interface CourierFigures {
   readonly taken: number;
   /** Origins remembered. */
   readonly origins: number;
+  /** Origins whose circuit is open, and those that are being probed. */
+  readonly breakersOpen: number;
+  readonly breakersHalfOpen: number;
+  /** How often a circuit has opened. */
+  readonly breakerOpenings: number;
   /** How late the thread's event loop was, sampled since the last figures. */
   readonly loopDelaysMs: readonly number[];
 }

@@ -5,7 +5,7 @@
 import type { Attempt } from '../event/attempt.js';
 import { madeUpOrigin, madeUpSpec } from '../event/made-up-spec.js';
 import { encodeSpec } from '../event/spec-codec.js';
-import type { PartitionId, Slot, WallMs } from '../kernel/brand.js';
+import type { PartitionId, Sequence, Slot, WallMs } from '../kernel/brand.js';
 import { mintEventId } from '../kernel/event-id.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import { Courier, type CourierOptions } from './courier.js';
@@ -21,7 +21,7 @@ export async function rehearseCourier(options: CourierOptions, timing: Timing): 
   const attempt = madeUpAttempt(timing.wallMs());
   let outcomes = 0;
   const courier = new Courier({
-    options,
+    options: { ...options, partitions: 1 },
     timing,
     deliverer: { deliver: () => Promise.resolve(delivered), close: () => Promise.resolve() },
     send: (_, replies) => hear(throughPort(replies)),
@@ -32,8 +32,10 @@ export async function rehearseCourier(options: CourierOptions, timing: Timing): 
       else if (op === 'outcome') outcomes++;
     }
   };
+  const nothingSet: CourierRequest = { op: 'settings', partition: 0 as PartitionId, position: 0 as Sequence, rows: [] };
+  courier.receive(host, throughPort([nothingSet]));
   for (let played = 0; played < attemptsPlayed; played++) {
-    courier.receive(host, throughPort<CourierRequest>([{ op: 'want', origin: madeUpOrigin, count: 1 }]));
+    courier.receive(host, throughPort<CourierRequest>([{ op: 'want', origin: madeUpOrigin, lane: 'regular', count: 1 }]));
     // One turn for the grant and the start, one for the outcome.
     for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => timing.soon(resolve));
   }

@@ -37,6 +37,12 @@ export class Signer {
   }
 }
 
+/** As Standard Webhooks asks for: `whsec_` and 24 to 64 bytes in base64. */
+export function isStandardSecret(secret: string): boolean {
+  const bytes = Buffer.from(secret.slice(prefix.length), 'base64');
+  return secret === `${prefix}${bytes.toString('base64')}` && bytes.length >= 24 && bytes.length <= 64;
+}
+
 function signature(key: Buffer, { id, timestamp, body }: Message): string {
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`;
 }

@@ -22,7 +22,7 @@ export type CounterName = (typeof counterNames)[number];
 const latencyNames = ['fireLag', 'overdueLag', 'delivery', 'commit'] as const;
 export type LatencyName = (typeof latencyNames)[number];
 
-const levelNames = ['overdue', 'parked', 'readAheadBytes'] as const;
+const levelNames = ['overdue', 'longestBacklog', 'parked', 'readAheadBytes'] as const;
 export type LevelName = (typeof levelNames)[number];
 
 const rateNames = ['accepted', 'fired', 'delivered', 'failed'] as const;

@@ -40,8 +40,10 @@ export interface HostFigures {
   readonly waiting: Readonly<Record<'concurrency' | 'breaker' | 'paused' | 'recovery', number>>;
   /** Null when nothing is overdue. */
   readonly oldestOverdueMs: number | null;
-  /** Not yet started and overdue when the engine started. */
+  /** Not yet started and overdue when the engine started, or when the clock jumped. */
   readonly overdue: number;
+  /** Of those, at the origin that has most of them. */
+  readonly longestBacklog: number;
   readonly fireLag: LatencyFigures;
   /** Of those that were overdue when the engine started: counted apart. */
   readonly overdueLag: LatencyFigures;
@@ -61,5 +63,10 @@ export interface CourierFigures {
   readonly taken: number;
   /** Origins remembered. */
   readonly origins: number;
+  /** Origins whose circuit is open, and those that are being probed. */
+  readonly breakersOpen: number;
+  readonly breakersHalfOpen: number;
+  /** How often a circuit has opened. */
+  readonly breakerOpenings: number;
   readonly loopDelaysMs: readonly number[];
 }

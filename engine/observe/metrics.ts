@@ -84,6 +84,10 @@ const families: readonly Family[] = [
   gauge('escapement_attempts_in_flight', 'Attempts that are running.', (board) => couriers(board, 'running')),
   gauge('escapement_slots_taken', 'Slots of origins in use, granted or running.', (board) => couriers(board, 'taken')),
   gauge('escapement_origins', 'Origins that a courier remembers.', (board) => couriers(board, 'origins')),
+  gauge('escapement_breakers', 'Origins whose circuit breaker is not closed, by its state.', breakers),
+  counter('escapement_breaker_opened_total', 'How often a circuit breaker has opened.', (board) =>
+    couriers(board, 'breakerOpenings'),
+  ),
   gauge('escapement_partition_phase', 'The phase that a partition is in has the value 1.', partitionPhase),
   gauge('escapement_disk_free_bytes', 'Free space under the data directory.', (board) =>
     board.diskFreeBytes === null ? [] : one(board.diskFreeBytes),
@@ -139,8 +143,15 @@ function each(label: string, values: Readonly<Record<string, number>>): Sample[]
   return Object.entries(values).map(([name, value]) => ({ value, labels: { [label]: name } }));
 }
 
-function couriers(board: FiguresBoard, name: 'running' | 'taken' | 'origins'): Sample[] {
+function couriers(board: FiguresBoard, name: 'running' | 'taken' | 'origins' | 'breakerOpenings'): Sample[] {
   return [...board.couriers].map(([courier, figures]) => ({ value: figures[name], labels: { courier: `${courier}` } }));
+}
+
+function breakers(board: FiguresBoard): Sample[] {
+  return [...board.couriers].flatMap(([courier, { breakersOpen, breakersHalfOpen }]) => [
+    { value: breakersOpen, labels: { courier: `${courier}`, state: 'open' } },
+    { value: breakersHalfOpen, labels: { courier: `${courier}`, state: 'half_open' } },
+  ]);
 }
 
 function partitionPhase(board: FiguresBoard): Sample[] {

@@ -64,7 +64,7 @@ export class HostLink {
       asker.refused(new EngineError('overloaded', `${this.#open.size} requests wait for partition ${request.partition}`));
     } else {
       const { op, partition } = request;
-      const event = op === 'changes' ? null : request.event;
+      const event = 'event' in request ? request.event : null;
       const bytes = op === 'schedule' ? request.body.length : 0;
       const number = ++this.#lastRequest;
       this.#open.set(number, { op, event, partition, bytes, asker });
@@ -134,6 +134,7 @@ function refusalOf({ code, detail, event, status }: Extract<HostReply, { op: 're
 }
 
 function lossOf({ op, event, partition }: Open, detail: string): EngineError {
+  // Neither a read nor setting what is set already changes anything, so both can be repeated.
   if (op === 'get' || op === 'history' || event === null) {
     return new EngineError('partition-unavailable', `partition ${partition}: ${detail}`);
   }

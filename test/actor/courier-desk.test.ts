@@ -27,32 +27,32 @@ const attempt = (origin: string) => ({
 
 t.test('what a turn wants of an origin is one request', async (t) => {
   const { desk, sent } = setup();
-  for (let count = 0; count < 1_000; count++) desk.want('a');
-  desk.want('b');
+  for (let count = 0; count < 1_000; count++) desk.want('a', 'regular');
+  desk.want('b', 'regular');
   desk.flush();
   t.same(sent, [
-    { courier: 0, requests: [{ op: 'want', origin: 'a', count: 1_000 }] },
-    { courier: 1, requests: [{ op: 'want', origin: 'b', count: 1 }] },
+    { courier: 0, requests: [{ op: 'want', origin: 'a', lane: 'regular', count: 1_000 }] },
+    { courier: 1, requests: [{ op: 'want', origin: 'b', lane: 'regular', count: 1 }] },
   ]);
 });
 
 t.test('wanted and withdrawn in one turn is nothing; withdrawn alone is one request', async (t) => {
   const { desk, sent } = setup();
-  desk.want('a');
-  desk.unwant('a');
+  desk.want('a', 'regular');
+  desk.unwant('a', 'regular');
   desk.flush();
   t.same(sent, []);
-  desk.unwant('a');
-  desk.unwant('a');
-  desk.want('a');
+  desk.unwant('a', 'regular');
+  desk.unwant('a', 'regular');
+  desk.want('a', 'regular');
   desk.flush();
-  t.same(sent, [{ courier: 0, requests: [{ op: 'unwant', origin: 'a', count: 1 }] }]);
+  t.same(sent, [{ courier: 0, requests: [{ op: 'unwant', origin: 'a', lane: 'regular', count: 1 }] }]);
 });
 
 t.test('nothing is sent twice', async (t) => {
   const { desk, sent } = setup();
-  desk.want('a');
-  desk.release('b', 2);
+  desk.want('a', 'regular');
+  desk.release('b', 'regular', 2);
   desk.flush();
   desk.flush();
   t.equal(sent.length, 2);
@@ -62,7 +62,7 @@ t.test('starts and releases go to the courier of their origin, in order', async 
   const { desk, sent } = setup();
   const [one, other] = [attempt('a'), attempt('b')];
   desk.start(one);
-  desk.release('a', 1);
+  desk.release('a', 'regular', 1);
   desk.start(other);
   desk.flush();
   t.same(
@@ -89,17 +89,17 @@ t.test('every courier is asked what it runs', async (t) => {
 
 t.test('an origin holds up for concurrency unless its courier said something else', async (t) => {
   const { desk } = setup();
-  t.equal(desk.reasonFor('a'), 'concurrency');
+  t.equal(desk.reasonFor('a', 'regular'), 'concurrency');
   desk.setReason('a', 'paused');
-  t.equal(desk.reasonFor('a'), 'paused');
+  t.equal(desk.reasonFor('a', 'regular'), 'paused');
   desk.setReason('a', null);
-  t.equal(desk.reasonFor('a'), 'concurrency');
+  t.equal(desk.reasonFor('a', 'regular'), 'concurrency');
 });
 
 t.test('of a courier that is gone nothing is remembered, of the others everything', async (t) => {
   const { desk, sent } = setup();
   for (const origin of ['a', 'b']) {
-    desk.want(origin);
+    desk.want(origin, 'regular');
     desk.start(attempt(origin));
     desk.setReason(origin, 'breaker');
   }
@@ -109,6 +109,6 @@ t.test('of a courier that is gone nothing is remembered, of the others everythin
     sent.map(({ courier, requests }) => [courier, requests.map(({ op }) => op)]),
     [[0, ['start', 'want']]],
   );
-  t.equal(desk.reasonFor('a'), 'breaker');
-  t.equal(desk.reasonFor('b'), 'concurrency');
+  t.equal(desk.reasonFor('a', 'regular'), 'breaker');
+  t.equal(desk.reasonFor('b', 'regular'), 'concurrency');
 });

@@ -5,10 +5,11 @@
  * Nothing happens by itself. `turn` runs one turn, `commit` makes durable what was appended, `read` answers the reader's
  * questions from what is durable; `settle` repeats all three until there is nothing left to do now.
  */
-import type { CourierRequest } from '../../engine/dispatch/protocol.js';
+import { type CourierRequest, type Lane, lanes } from '../../engine/dispatch/protocol.js';
 import type { Outcome } from '../../engine/event/attempt.js';
 import { fingerprintOf, keyOf } from '../../engine/event/content.js';
 import { type LogRecord, recordKinds, type StoredRecord } from '../../engine/event/record.js';
+import type { OriginChange } from '../../engine/event/origin-settings.js';
 import type { EventSpec } from '../../engine/event/spec.js';
 import { decodeSpec, encodeSpec } from '../../engine/event/spec-codec.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
@@ -30,13 +31,20 @@ export { start };
 export class ManualClock implements Clock {
   now: number = start;
   wallMs = () => this.now as WallMs;
+  #setForwardMs = 0;
   /** Monotonic time that every look at it takes. */
   lookMs = 0;
   #looksMs = 0;
   monoMs = () => {
     this.#looksMs += this.lookMs;
-    return (this.now + this.#looksMs) as MonoMs;
+    return (this.now + this.#looksMs - this.#setForwardMs) as MonoMs;
   };
+
+  /** Somebody sets it; the monotonic one goes on. */
+  stepWall(byMs: number): void {
+    this.now += byMs;
+    this.#setForwardMs += byMs;
+  }
 }
 
 /** Records of one partition: durable ones, and those that were only appended. */
@@ -206,6 +214,12 @@ export class TestHost {
     return request;
   }
 
+  configure(origin: string, change: OriginChange, partition = 0): number {
+    const request = ++this.#lastRequest;
+    this.host.fromRouter([{ op: 'configure', request, partition: partition as PartitionId, origin, change }]);
+    return request;
+  }
+
   replyTo(request: number): HostReply | undefined {
     return this.replies.find((reply) => reply.request === request);
   }
@@ -221,25 +235,25 @@ export class TestHost {
 
   /** Slots for everything that is wanted, and what starts with them. */
   grantAll(): void {
-    for (const [origin, count] of this.wanted()) {
-      if (count > 0) this.grant(origin, count);
-    }
+    for (const lane of lanes) for (const [origin, count] of this.wanted(lane)) if (count > 0) this.grant(origin, count, lane);
   }
 
-  grant(origin: string, count: number): void {
-    this.#granted.set(origin, (this.#granted.get(origin) ?? 0) + count);
-    this.host.fromCourier(0, [{ op: 'grant', origin, count }]);
+  grant(origin: string, count: number, lane: Lane = 'regular'): void {
+    const granted = this.#granted[lane];
+    granted.set(origin, (granted.get(origin) ?? 0) + count);
+    this.host.fromCourier(0, [{ op: 'grant', origin, lane, count }]);
   }
-  readonly #granted = new Map<string, number>();
+  readonly #granted: Readonly<Record<Lane, Map<string, number>>> = { regular: new Map(), overdue: new Map() };
 
   /** Slots wanted and not granted, by origin. */
-  wanted(): Map<string, number> {
+  wanted(lane: Lane = 'regular'): Map<string, number> {
     const open = new Map<string, number>();
+    const count = (origin: string, by: number) => open.set(origin, (open.get(origin) ?? 0) + by);
     for (const request of this.sent) {
-      if (request.op === 'want') open.set(request.origin, (open.get(request.origin) ?? 0) + request.count);
-      if (request.op === 'unwant') open.set(request.origin, (open.get(request.origin) ?? 0) - request.count);
+      if (request.op === 'want' && request.lane === lane) count(request.origin, request.count);
+      if (request.op === 'unwant' && request.lane === lane) count(request.origin, -request.count);
     }
-    for (const [origin, count] of this.#granted) open.set(origin, (open.get(origin) ?? 0) - count);
+    for (const [origin, granted] of this.#granted[lane]) count(origin, -granted);
     return open;
   }
 

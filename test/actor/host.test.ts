@@ -1,5 +1,6 @@
 import t from 'tap';
 import { recordKinds } from '../../engine/event/record.js';
+import { decodeSpec } from '../../engine/event/spec-codec.js';
 import type { PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import { dueMax, turnBudgetMs, unsyncedRecordsMax } from '../../engine/kernel/limits.js';
@@ -162,7 +163,7 @@ t.test('a hundred thousand events due in one millisecond leave in bounded slices
     most = Math.max(most, test.count('want') - before);
     if (otherAt === -1 && test.wanted().has('https://other.test')) otherAt = turns;
     test.clock.now += 1;
-    test.sent.splice(0, test.sent.length, { op: 'want', origin, count: test.count('want') });
+    test.sent.splice(0, test.sent.length, { op: 'want', origin, lane: 'regular', count: test.count('want') });
   }
   t.ok(most <= dueMax, `${most} in one turn`);
   t.ok(turns <= Math.ceil(count / dueMax) + 2, `${turns} turns`);
@@ -568,7 +569,7 @@ t.test('an attempt that nobody runs any more is made again under the same number
   test.turn();
   test.failCommit(0);
   test.advance(1_000);
-  test.grant(origin, 1);
+  test.grant(origin, 1, 'overdue');
   test.settle();
   t.same(
     test.starts().map(({ attempt }) => attempt),
@@ -595,7 +596,7 @@ t.test('a failed commit gives slots and wants back', async (t) => {
   t.equal(test.count('unwant'), 1);
   test.advance(250);
   test.settle();
-  t.equal(test.host.figures(noLatency).waiting.concurrency, 2);
+  t.match(test.host.figures(noLatency), { waiting: { concurrency: 0, recovery: 2 }, overdue: 2 });
 });
 
 t.test('a log writer that could not open its files at the start is asked again, instead of taking records nowhere', async (t) => {
@@ -743,7 +744,7 @@ t.test('the death of one courier leaves alone what another runs', async (t) => {
   test.host.courierLost((one.length * 7) % 2);
   test.turn();
   t.same(
-    test.sent.map((request) => 'origin' in request && request.origin),
+    test.sent.flatMap((request) => (request.op === 'want' ? [request.origin] : [])),
     [one],
   );
 });
@@ -762,7 +763,7 @@ t.test('what a courier ran that died during a replay is made again, not waited f
   test.host.courierLost(0);
   test.settle();
   t.equal(test.host.actors[0]!.phase, 'ready');
-  test.grant(origin, 1);
+  test.grant(origin, 1, 'overdue');
   test.settle();
   t.equal(test.starts().length, 2);
 });
@@ -970,7 +971,7 @@ t.test('what was overdue at the start is counted apart until it has started', as
   test.settle();
   t.equal(test.host.figures(noLatency).overdue, 3);
   t.equal(test.host.figures(noLatency).oldestOverdueMs, 60_000);
-  test.grant(origin, 1);
+  test.grant(origin, 1, 'overdue');
   test.settle();
   t.equal(test.host.figures(noLatency).overdue, 2);
   t.equal(test.starts()[0]!.overdue, true);
@@ -980,7 +981,132 @@ t.test('what was overdue at the start is counted apart until it has started', as
   t.equal(test.host.figures(noLatency).fireLag.count, 0);
 });
 
+t.test(
+  'what is overdue leaves by priority, then by deadline, whatever its partition, once all of it has been taken in',
+  async (t) => {
+    const order = [
+      [9, 3],
+      [5, 1],
+      [5, 2],
+      [5, 8],
+      [2, 0],
+    ] as const;
+    const shuffled = [order[3], order[0], order[4], order[2], order[1]];
+    const fields = ([priority, at]: readonly [number, number]) => ({ priority, scheduledAtMs: (start + at) as WallMs });
+    const logs = new Map([
+      [0, acceptedRecords(3, (index) => fields(shuffled[index]!))],
+      [1, acceptedRecords(2, (index) => fields(shuffled[index + 3]!))],
+    ]);
+    const test = new TestHost({ partitions: [0, 1], logs });
+    test.clock.now = start + 60_000;
+    test.host.start();
+    test.settle();
+    t.same([...test.wanted('overdue')], [[origin, 5]], 'one wish for all of them');
+    t.same([...test.wanted()], []);
+    const seen: (readonly [number, number])[] = [];
+    for (let n = 0; n < order.length; n++) {
+      test.grant(origin, 1, 'overdue');
+      test.settle();
+      const { spec } = test.starts().at(-1)!;
+      const { priority, scheduledAtMs } = decodeSpec(spec);
+      seen.push([priority, scheduledAtMs - start]);
+    }
+    t.same(seen, order);
+  },
+);
+
+t.test('an overdue event that is cancelled takes its wish back, and shows what it waits for until then', async (t) => {
+  const logs = new Map([[0, acceptedRecords(2, () => ({ scheduledAtMs: start }))]]);
+  const test = new TestHost({ logs });
+  test.clock.now = start + 60_000;
+  test.host.start();
+  test.settle();
+  const { event } = logs.get(0)![0]!;
+  const asked = test.about('get', event);
+  test.settle();
+  t.match(test.replyTo(asked), { op: 'event', view: { waitingFor: 'recovery' } });
+  test.host.fromCourier(0, [{ op: 'waiting', origin, reason: 'paused' }]);
+  const again = test.about('get', event);
+  test.settle();
+  t.match(test.replyTo(again), { op: 'event', view: { waitingFor: 'paused' } });
+  test.about('cancel', event);
+  test.settle();
+  t.same([...test.wanted('overdue')], [[origin, 1]]);
+  test.grantAll();
+  test.settle();
+  t.equal(test.starts().length, 1);
+});
+
+t.test('an event that is due now does not wait behind what is overdue', async (t) => {
+  const logs = new Map([[0, acceptedRecords(3, () => ({ scheduledAtMs: start }))]]);
+  const test = new TestHost({ logs });
+  test.clock.now = start + 60_000;
+  test.host.start();
+  test.settle();
+  const event = test.accepted({ scheduledAtMs: (start + 60_000) as WallMs });
+  t.same([...test.wanted()], [[origin, 1]]);
+  test.grant(origin, 1);
+  test.settle();
+  t.same(test.starts()[0]!.event, event);
+});
+
+// ---- settings of origins ----
+
+t.test(
+  'couriers hear what is set when a partition is ready, durable changes only, and that a failed one will not tell',
+  async (t) => {
+    const test = TestHost.ready({ partitions: [0, 1] });
+    const told = () => test.sent.filter((request) => request.op === 'settings' || request.op === 'settings-lost');
+    t.match(told(), [
+      { partition: 0, position: 0, rows: [] },
+      { partition: 1, position: 0, rows: [] },
+    ]);
+    const request = test.configure(origin, { paused: true }, 1);
+    test.turn();
+    t.equal(test.replyTo(request), undefined, 'no answer before it is durable');
+    test.sent.length = 0;
+    test.host.courierLost(0);
+    test.turn();
+    t.same(
+      told().map(({ partition }) => partition),
+      [0],
+      'nor does a courier hear of it',
+    );
+    test.settle();
+    t.match(test.replyTo(request), { op: 'settings', row: { origin, version: 1, settings: { paused: true } } });
+    t.match(told()[1], { op: 'settings', partition: 1, position: 1, rows: [{ origin, version: 1 }] });
+    const damaged = new TestHost({ logs: new Map([[0, [{ ...test.durableOf(1)[0]!, body: new Uint8Array([0x91, 0x09]) }]]]) });
+    damaged.host.start();
+    damaged.settle();
+    t.same(damaged.phases(), ['recovering', 'failed']);
+    t.match(damaged.sent.at(-1), { op: 'settings-lost', partition: 0 });
+  },
+);
+
+t.test('a change that the log did not take is not known afterwards, and the asker may repeat it', async (t) => {
+  const test = TestHost.ready();
+  const request = test.configure(origin, { concurrency: 3 });
+  test.turn();
+  test.failCommit(0);
+  t.match(test.replyTo(request), { op: 'refused', code: 'partition-unavailable' });
+  test.advance(250);
+  const again = test.configure(origin, { concurrency: 3 });
+  test.settle();
+  t.match(test.replyTo(again), { op: 'settings', row: { version: 1, settings: { concurrency: 3 } } });
+});
+
 // ---- clock ----
+
+t.test('a clock that jumps forward makes what it passed over overdue', async (t) => {
+  const test = TestHost.ready();
+  test.accepted({ scheduledAtMs: (start + 1_000) as WallMs });
+  test.accepted({ scheduledAtMs: (start + 3_600_500) as WallMs });
+  test.clock.stepWall(3_600_000);
+  test.settle();
+  t.same([...test.wanted('overdue')], [[origin, 1]]);
+  test.advance(500);
+  t.same([...test.wanted()], [[origin, 1]], 'what came due after it is on time');
+});
 
 t.test('a clock that is set back an hour makes nothing early and forgets nothing', async (t) => {
   const test = TestHost.ready();

@@ -6,7 +6,11 @@ import { ManualTiming, refused, settled, unhealthy } from './fixtures.js';
 function setup(t: Test) {
   const timing = new ManualTiming();
   const states: string[] = [];
-  const breaker: Breaker = new Breaker({ timing, changed: () => states.push(breaker.state) });
+  const breaker: Breaker = new Breaker({
+    timing,
+    changed: () => states.push(breaker.state),
+    opened: () => undefined,
+  });
   t.teardown(() => breaker.dispose());
   const run = async (result: DeliveryResult, times = 1) => {
     for (let count = 0; count < times; count++) await breaker.run(() => Promise.resolve(result));

@@ -5,17 +5,25 @@ import { LocalDeliverer } from '../../engine/dispatch/local-deliverer.js';
 import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
 import { SystemTiming } from '../../engine/dispatch/timing.js';
 import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
-import { attemptOf } from './fixtures.js';
+import { attemptOf, nothingSet } from './fixtures.js';
 
 function setup(t: Test, { breaker }: { readonly breaker: boolean }) {
   const batches: number[] = [];
   const failures: unknown[] = [];
   const ports: CourierPorts = runCourierOn({
-    options: { originConcurrency: 1_000, attemptsInFlightMax: 4_000, breaker, originsMax: 10 },
+    options: {
+      originConcurrency: 1_000,
+      attemptsInFlightMax: 4_000,
+      breaker,
+      originsMax: 10,
+      partitions: 1,
+      recoveryRate: 1_000,
+    },
     deliverer: new LocalDeliverer({ sink: (batch) => void batches.push(batch.length) }),
     timing: new SystemTiming(),
     failed: (_host, error) => failures.push(error),
   });
+  ports.courier.receive(0, [nothingSet]);
   const { port1, port2 } = new MessageChannel();
   ports.attach(0, port2);
   t.teardown(async () => {
@@ -41,8 +49,8 @@ t.test(
   async (t) => {
     for (const breaker of [true, false]) {
       const { ask, heard, batches } = setup(t, { breaker });
-      ask({ op: 'want', origin: 'local:sink', count: 500 });
-      t.same(await heard(), [{ op: 'grant', origin: 'local:sink', count: 500 }]);
+      ask({ op: 'want', origin: 'local:sink', lane: 'regular', count: 500 });
+      t.same(await heard(), [{ op: 'grant', origin: 'local:sink', lane: 'regular', count: 500 }]);
       ask(...Array.from({ length: 500 }, local));
       const replies = await heard();
       t.equal(replies.filter((reply) => reply.op === 'outcome' && reply.outcome.kind === 'delivered').length, 500);
@@ -54,14 +62,14 @@ t.test(
 t.test('a host that breaks the protocol is reported, and the thread goes on', async (t) => {
   const { ask, heard, failures } = setup(t, { breaker: false });
   ask(local());
-  ask({ op: 'want', origin: 'local:sink', count: 1 });
-  t.same(await heard(), [{ op: 'grant', origin: 'local:sink', count: 1 }]);
+  ask({ op: 'want', origin: 'local:sink', lane: 'regular', count: 1 });
+  t.same(await heard(), [{ op: 'grant', origin: 'local:sink', lane: 'regular', count: 1 }]);
   t.match(failures, [{ name: 'InvariantError' }]);
 });
 
 t.test('a host that is attached again starts without slots', async (t) => {
   const { ports, ask, heard } = setup(t, { breaker: false });
-  ask({ op: 'want', origin: 'local:sink', count: 7 });
+  ask({ op: 'want', origin: 'local:sink', lane: 'regular', count: 7 });
   await heard();
   t.equal(ports.courier.taken, 7);
   const { port1, port2 } = new MessageChannel();

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import type { CourierThreadOptions } from '../../engine/dispatch/courier-thread.js';
 import type { CourierControl, CourierNotice, CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
 import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
-import { attemptOf } from './fixtures.js';
+import { attemptOf, nothingSet } from './fixtures.js';
 import { startNastyServer } from './nasty-server.js';
 
 const options: CourierThreadOptions = {
@@ -12,6 +12,8 @@ const options: CourierThreadOptions = {
   attemptsInFlightMax: 100,
   breaker: true,
   originsMax: 100,
+  partitions: 1,
+  recoveryRate: 1_000,
   egress: 'network',
   egressAllow: '',
   webhookSecrets: [`whsec_${Buffer.alloc(24, 1).toString('base64')}`],
@@ -58,7 +60,7 @@ async function setup(t: Test, changes: Partial<CourierThreadOptions> = {}) {
     return {
       port: port1,
       ask: (...requests: CourierRequest[]) => {
-        const bytes = encodeMessages(requests);
+        const bytes = encodeMessages([nothingSet, ...requests]);
         port1.postMessage(bytes, [bytes.buffer]);
       },
       /** Takes the next reply of this kind out. */
@@ -82,7 +84,7 @@ async function setup(t: Test, changes: Partial<CourierThreadOptions> = {}) {
 t.test('a courier thread delivers for several hosts, reports figures, drains and ends', async (t) => {
   const { task, tell, attach, notice, origin, attempt, server } = await setup(t);
   const hosts = [attach(0), attach(1)];
-  for (const host of hosts) host.ask({ op: 'want', origin, count: 1 });
+  for (const host of hosts) host.ask({ op: 'want', origin, lane: 'regular', count: 1 });
   for (const host of hosts) {
     t.equal((await host.next('grant')).count, 1);
     const sent = attempt('/503');
@@ -107,14 +109,14 @@ t.test('a courier thread delivers for several hosts, reports figures, drains and
 t.test('a host whose port is closed is gone, and its successor under the same number gets what still runs', async (t) => {
   const { task, tell, attach, origin, attempt, server } = await setup(t);
   const first = attach(0);
-  first.ask({ op: 'want', origin, count: 4 });
+  first.ask({ op: 'want', origin, lane: 'regular', count: 4 });
   await first.next('grant');
   const running = attempt('/never', 400);
   first.ask({ op: 'start', attempt: running });
   while (server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
   first.port.close();
   const second = attach(0);
-  second.ask({ op: 'running?', partition: running.partition }, { op: 'want', origin, count: 10 });
+  second.ask({ op: 'running?', partition: running.partition }, { op: 'want', origin, lane: 'regular', count: 10 });
   const { attempts } = await second.next('running');
   t.ok(Buffer.from(attempts[0]!.event).equals(running.event));
   t.equal((await second.next('grant')).count, 3, 'the slots that the first had not used');
@@ -128,7 +130,7 @@ t.test('a host whose port is closed is gone, and its successor under the same nu
 t.test('a drain that takes too long says how many are left; closing leaves no socket', async (t) => {
   const { task, tell, attach, notice, origin, attempt, server } = await setup(t);
   const host = attach(0);
-  host.ask({ op: 'want', origin, count: 1 });
+  host.ask({ op: 'want', origin, lane: 'regular', count: 1 });
   await host.next('grant');
   host.ask({ op: 'start', attempt: attempt('/never') });
   while (server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -158,11 +160,11 @@ t.test('a destination that hangs delays no other (F22)', async (t) => {
   const poison = await startNastyServer(t);
   const poisoned = `http://127.0.0.1:${poison.port}`;
   const host = attach(0);
-  host.ask({ op: 'want', origin: poisoned, count: 50 });
+  host.ask({ op: 'want', origin: poisoned, lane: 'regular', count: 50 });
   await host.next('grant');
   const hanging = Array.from({ length: 4 }, () => attemptOf({ spec: { destination: `${poisoned}/never`, timeoutMs: 60_000 } }));
   host.ask(...hanging.map((each) => ({ op: 'start' as const, attempt: each })));
-  host.ask({ op: 'want', origin, count: 200 });
+  host.ask({ op: 'want', origin, lane: 'regular', count: 200 });
   const lags: number[] = [];
   for (let granted = 0; granted < 200; ) {
     const grant = await host.next('grant');

@@ -4,7 +4,7 @@ import type { PartitionId } from '../../engine/kernel/brand.js';
 import { Courier, type CourierOptions } from '../../engine/dispatch/courier.js';
 import { delivered } from '../../engine/dispatch/deliverer.js';
 import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
-import { attemptOf, HeldDeliverer, ManualTiming, noon, refused, unhealthy } from './fixtures.js';
+import { attemptOf, HeldDeliverer, ManualTiming, nothingSet, noon, refused, unhealthy } from './fixtures.js';
 
 const origin = 'http://receiver.test';
 const quiet = 'http://quiet.test';
@@ -14,11 +14,20 @@ function setup(t: Test, options: Partial<CourierOptions> = {}) {
   const deliverer = new HeldDeliverer();
   let replies: { host: number; reply: CourierReply }[] = [];
   const courier = new Courier({
-    options: { originConcurrency: 2, attemptsInFlightMax: 100, breaker: false, originsMax: 100, ...options },
+    options: {
+      originConcurrency: 2,
+      attemptsInFlightMax: 100,
+      breaker: false,
+      originsMax: 100,
+      partitions: 1,
+      recoveryRate: 1_000,
+      ...options,
+    },
     deliverer,
     timing,
     send: (host, batch) => replies.push(...batch.map((reply) => ({ host, reply }))),
   });
+  courier.receive(0, [nothingSet]);
   t.teardown(() => courier.close());
   /** What was said since the last call, as short lines. */
   const heard = async (): Promise<string[]> => {
@@ -47,7 +56,7 @@ function line(host: number, reply: CourierReply): string {
   }
 }
 
-const want = (count: number, at = origin): CourierRequest => ({ op: 'want', origin: at, count });
+const want = (count: number, at = origin): CourierRequest => ({ op: 'want', origin: at, lane: 'regular', count });
 const start = (fields: Parameters<typeof attemptOf>[0] = {}): CourierRequest => ({ op: 'start', attempt: attemptOf(fields) });
 
 t.test('slots are granted up to the concurrency, the rest waits and is granted as attempts end', async (t) => {
@@ -64,7 +73,7 @@ t.test('a slot that is given back goes to whoever waits', async (t) => {
   const { ask, courier } = setup(t);
   await ask(0, want(2));
   t.same(await ask(1, want(1)), ['1: waiting for concurrency at http://receiver.test']);
-  t.same(await ask(0, { op: 'release', origin, count: 1 }), [
+  t.same(await ask(0, { op: 'release', origin, lane: 'regular', count: 1 }), [
     '1: grant 1 at http://receiver.test',
     '1: waiting for null at http://receiver.test',
   ]);
@@ -74,8 +83,8 @@ t.test('a slot that is given back goes to whoever waits', async (t) => {
 t.test('taking back more wishes than are open leaves none, and the slots granted meanwhile can be released', async (t) => {
   const { ask, courier } = setup(t);
   await ask(0, want(5));
-  t.same(await ask(0, { op: 'unwant', origin, count: 5 }), ['0: waiting for null at http://receiver.test']);
-  t.same(await ask(0, { op: 'release', origin, count: 2 }), []);
+  t.same(await ask(0, { op: 'unwant', origin, lane: 'regular', count: 5 }), ['0: waiting for null at http://receiver.test']);
+  t.same(await ask(0, { op: 'release', origin, lane: 'regular', count: 2 }), []);
   t.equal(courier.taken, 0);
 });
 
@@ -132,11 +141,12 @@ t.test('each attempt ends in one outcome that says when it began and how late', 
   const deliverer = new HeldDeliverer();
   const outcomes: Outcome[] = [];
   const courier = new Courier({
-    options: { originConcurrency: 1, attemptsInFlightMax: 1, breaker: true, originsMax: 1 },
+    options: { originConcurrency: 1, attemptsInFlightMax: 1, breaker: true, originsMax: 1, partitions: 1, recoveryRate: 1_000 },
     deliverer,
     timing,
     send: (_host, replies) => outcomes.push(...replies.flatMap((reply) => (reply.op === 'outcome' ? [reply.outcome] : []))),
   });
+  courier.receive(0, [nothingSet]);
   const attempt = attemptOf({ attempt: 3, partition: 7, dueAtMs: noon - 12 });
   courier.receive(0, [want(1)]);
   await timing.turn();
@@ -165,7 +175,7 @@ t.test('a deliverer that throws, and a body that cannot be read, are failed atte
   const timing = new ManualTiming();
   const errors: (string | null)[] = [];
   const courier = new Courier({
-    options: { originConcurrency: 2, attemptsInFlightMax: 2, breaker: true, originsMax: 1 },
+    options: { originConcurrency: 2, attemptsInFlightMax: 2, breaker: true, originsMax: 1, partitions: 1, recoveryRate: 1_000 },
     deliverer: {
       deliver: () => {
         throw new Error('defect');
@@ -175,6 +185,7 @@ t.test('a deliverer that throws, and a body that cannot be read, are failed atte
     timing,
     send: (_host, replies) => errors.push(...replies.flatMap((reply) => (reply.op === 'outcome' ? [reply.outcome.error] : []))),
   });
+  courier.receive(0, [nothingSet]);
   courier.receive(0, [want(2)]);
   await timing.turn();
   const unreadable: Attempt = { ...attemptOf(), spec: new Uint8Array(3) };
@@ -220,7 +231,7 @@ t.test('while the circuit is open events wait, then one probe goes, then all', a
   await timing.advance(1);
   t.same(await heard(), ['0: grant 1 at http://receiver.test'], 'one probe');
   t.same(
-    await ask(0, { op: 'release', origin, count: 1 }),
+    await ask(0, { op: 'release', origin, lane: 'regular', count: 1 }),
     ['0: grant 1 at http://receiver.test'],
     'its event was cancelled: the next',
   );
@@ -284,7 +295,7 @@ t.test('a host that uses slots that it does not have is stopped', async (t) => {
     name: 'InvariantError',
     message: 'host 1 started an attempt at http://receiver.test without a slot',
   });
-  t.throws(() => courier.receive(0, [{ op: 'release', origin, count: 2 }]), { name: 'InvariantError' });
+  t.throws(() => courier.receive(0, [{ op: 'release', origin, lane: 'regular', count: 2 }]), { name: 'InvariantError' });
 });
 
 t.test('a drain grants nothing and waits for what runs', async (t) => {
@@ -331,10 +342,13 @@ t.test('idle origins are forgotten, the longest idle first; busy ones never', as
   for (let n = 0; n < 1_000; n++) {
     const at = `http://origin-${n}.test`;
     await ask(0, want(1, at));
-    await ask(0, { op: 'release', origin: at, count: 1 });
+    await ask(0, { op: 'release', origin: at, lane: 'regular', count: 1 });
   }
-  t.equal(courier.origins, 10);
-  t.throws(() => courier.receive(0, [{ op: 'release', origin, count: 3 }]), 'the busy one is known: it holds two');
+  t.equal(courier.figures.origins, 10);
+  t.throws(
+    () => courier.receive(0, [{ op: 'release', origin, lane: 'regular', count: 3 }]),
+    'the busy one is known: it holds two',
+  );
 });
 
 t.test('whatever hosts, destinations and the breaker do, no slot is lost and no limit is passed', async (t) => {
@@ -358,7 +372,7 @@ async function history(seed: number): Promise<string | null> {
   /** Slots that a host holds, its attempts without an outcome, and its open wishes, each per origin. */
   const hosts = [0, 1, 2].map(() => ({ held: new Map<string, number>(), attempts: 0, wishes: 0 }));
   const courier = new Courier({
-    options: { ...limits, breaker: random(2) === 0, originsMax: 1 + random(4) },
+    options: { ...limits, breaker: random(2) === 0, originsMax: 1 + random(4), partitions: 1, recoveryRate: 1_000 },
     deliverer,
     timing,
     send: (host, replies) => {
@@ -369,6 +383,7 @@ async function history(seed: number): Promise<string | null> {
       }
     },
   });
+  courier.receive(0, [nothingSet]);
   const origins = ['http://a.test', 'http://b.test', 'http://c.test', 'http://d.test'];
   const check = (): string | null => {
     const running = (at: string) => deliverer.held.filter(({ delivery }) => delivery.attempt.origin === at).length;
@@ -396,7 +411,7 @@ async function history(seed: number): Promise<string | null> {
       courier.receive(host, [start({ spec: { destination: at } })]);
     } else if (kind < 14 && held > 0) {
       mine.held.set(at, held - 1);
-      courier.receive(host, [{ op: 'release', origin: at, count: 1 }]);
+      courier.receive(host, [{ op: 'release', origin: at, lane: 'regular', count: 1 }]);
     } else if (kind < 18 && deliverer.held.length > 0) {
       deliverer.end([delivered, unhealthy, refused][random(3)]!);
     } else if (kind === 18 && random(10) === 0) {

@@ -3,9 +3,10 @@ import type { Attempt } from '../../engine/event/attempt.js';
 import { originOf } from '../../engine/event/origin.js';
 import { defaultRetry, type EventSpec } from '../../engine/event/spec.js';
 import { decodeSpec, encodeSpec } from '../../engine/event/spec-codec.js';
-import type { MonoMs, PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
+import type { MonoMs, PartitionId, Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { mintEventId } from '../../engine/kernel/event-id.js';
 import { type Deliverer, type Delivery, type DeliveryResult, delivered } from '../../engine/dispatch/deliverer.js';
+import type { CourierRequest } from '../../engine/dispatch/protocol.js';
 import type { CancelTimer, Timing } from '../../engine/dispatch/timing.js';
 
 export const noon = Date.UTC(2026, 10, 20, 12) as WallMs;
@@ -58,8 +59,11 @@ export function attemptOf({ spec: fields, dueAtMs = noon, attempt = 1, partition
 
 export function deliveryOf(fields: AttemptFields = {}, lagMs = 0.5): Delivery {
   const attempt = attemptOf(fields);
-  return { attempt, spec: decodeSpec(attempt.spec), startedAtMs: (attempt.dueAtMs + lagMs) as WallMs, lagMs };
+  return { attempt, spec: decodeSpec(attempt.spec), startedAtMs: (attempt.dueAtMs + lagMs) as WallMs, lagMs, secret: null };
 }
+
+/** What a host tells when nothing is set for any origin: before it a courier grants nothing. */
+export const nothingSet: CourierRequest = { op: 'settings', partition: 0 as PartitionId, position: 0 as Sequence, rows: [] };
 
 export const unhealthy: DeliveryResult = { ...delivered, kind: 'failed', unhealthy: true, statusCode: 503, error: 'HTTP 503' };
 export const refused: DeliveryResult = { ...delivered, kind: 'failed', unhealthy: false, statusCode: 404, error: 'HTTP 404' };

@@ -91,7 +91,7 @@ t.test('rates come from samples of the totals', async (t) => {
 
 t.test('the delay of every thread is known by its name, over all threads that had it', async (t) => {
   const board = new FiguresBoard();
-  const courier = { running: 1, taken: 2, origins: 3 };
+  const courier = { running: 1, taken: 2, origins: 3, breakersOpen: 0, breakersHalfOpen: 0, breakerOpenings: 0 };
   board.host(0, hostFigures({ eventLoopDelay: latencyOf(1) }));
   board.courier(0, { ...courier, loopDelaysMs: [2, 3] });
   board.courierGone(0);

@@ -22,6 +22,7 @@ export function hostFigures(more: Partial<HostFigures> = {}): HostFigures {
     waiting: { concurrency: 0, breaker: 0, paused: 0, recovery: 0 },
     oldestOverdueMs: null,
     overdue: 0,
+    longestBacklog: 0,
     fireLag: noLatency,
     overdueLag: noLatency,
     delivery: noLatency,

@@ -82,7 +82,15 @@ t.test('threads, partitions and the build are labels', async (t) => {
   const { board, series } = setup();
   board.host(0, hostFigures({ eventLoopDelay: latencyOf(1) }));
   board.loopDelay('gateway', latencyOf(1, 2));
-  board.courier(0, { running: 6, taken: 7, origins: 2, loopDelaysMs: [1] });
+  board.courier(0, {
+    running: 6,
+    taken: 7,
+    origins: 2,
+    breakersOpen: 0,
+    breakersHalfOpen: 0,
+    breakerOpenings: 0,
+    loopDelaysMs: [1],
+  });
   board.phase(2 as PartitionId, 'failed');
   board.freeBytes(0, 12_345);
   const found = await series();
@@ -99,7 +107,15 @@ t.test('threads, partitions and the build are labels', async (t) => {
 t.test('every series is written once and every family has its help and type', async (t) => {
   const { board, metrics } = setup();
   board.host(0, hostFigures());
-  board.courier(0, { running: 0, taken: 0, origins: 0, loopDelaysMs: [] });
+  board.courier(0, {
+    running: 0,
+    taken: 0,
+    origins: 0,
+    breakersOpen: 0,
+    breakersHalfOpen: 0,
+    breakerOpenings: 0,
+    loopDelaysMs: [],
+  });
   const lines = (await metrics.text()).split('\n').filter((line) => line !== '');
   const names = lines.filter((line) => !line.startsWith('#')).map((line) => line.slice(0, line.lastIndexOf(' ')));
   t.equal(new Set(names).size, names.length);

@@ -3,6 +3,9 @@
  * wrong it sets in `next` or overrides.
  */
 import {
+  type Destination,
+  type DestinationChange,
+  type DestinationPage,
   type Engine,
   EngineError,
   type EventSpec,
@@ -102,6 +105,31 @@ export class FakeEngine implements Engine {
     for (const { listener } of this.subscriptions) listener(batch);
   }
 
+  /** By origin. */
+  readonly destinationsNow = new Map<string, Destination>();
+  /** The last that was asked for. */
+  lastChange: DestinationChange | null = null;
+
+  async destinations({ after, limit }: { after: string; limit: number }): Promise<DestinationPage> {
+    await this.#enter();
+    const all = [...this.destinationsNow.values()].filter(({ origin }) => origin > after);
+    return { data: all.slice(0, limit), hasMore: all.length > limit };
+  }
+
+  async destination(origin: string): Promise<Destination> {
+    await this.#enter();
+    return this.destinationsNow.get(origin) ?? destinationOf(origin);
+  }
+
+  async configureDestination(origin: string, change: DestinationChange): Promise<Destination> {
+    await this.#enter();
+    this.lastChange = change;
+    const { paused = false, concurrency = null, ratePerSecond = null } = change;
+    const destination = { ...destinationOf(origin), paused, concurrency: concurrency ?? 64, ratePerSecond };
+    this.destinationsNow.set(origin, destination);
+    return destination;
+  }
+
   statistics(): Statistics {
     const rate = { '1m': 0, '5m': 0, '15m': 0 };
     const quantiles = { p50: null, p90: null, p95: null, p99: null, p99_9: null, max: null, count: 0 };
@@ -166,6 +194,21 @@ export class FakeEngine implements Engine {
     this.next = null;
     if (next !== null) throw next;
   }
+}
+
+export function destinationOf(origin: string): Destination {
+  return {
+    origin,
+    inFlight: 0,
+    waiting: 0,
+    breaker: 'closed',
+    opensUntilMs: null,
+    paused: false,
+    concurrency: 64,
+    ratePerSecond: null,
+    success1m: 0,
+    failure1m: 0,
+  };
 }
 
 function freshView(id: Uint8Array, spec: EventSpec): EventView {

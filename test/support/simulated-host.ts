@@ -3,11 +3,11 @@
  * ports and timers, done with wires and virtual time. The three live and die together.
  */
 import { ActorHost } from '../../engine/actor/host.js';
-import { courierOf } from '../../engine/actor/host-thread.js';
 import type { HostMail } from '../../engine/actor/mail.js';
 import type { HostNotice } from '../../engine/actor/notices.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest } from '../../engine/actor/requests.js';
+import { courierOf } from '../../engine/event/courier-of.js';
 import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
 import type { Attempt } from '../../engine/event/attempt.js';
 import type { StatusChange } from '../../engine/event/status-change.js';

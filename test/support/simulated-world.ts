@@ -41,7 +41,13 @@ export interface WorldOptions {
   readonly sabotage?: Partial<Sabotage>;
 }
 
-const courierDefaults: CourierOptions = { originConcurrency: 4, attemptsInFlightMax: 100, breaker: true, originsMax: 1_000 };
+const courierDefaults = {
+  originConcurrency: 4,
+  attemptsInFlightMax: 100,
+  breaker: true,
+  originsMax: 1_000,
+  recoveryRate: 1_000,
+} satisfies Partial<CourierOptions>;
 /** A host that died is started anew after this long. */
 const hostRestartMs = 250;
 
@@ -289,7 +295,7 @@ export class SimulatedWorld {
       name: `${number}.${this.#incarnation}.${this.scheduler.steps}`,
       scheduler: this.scheduler,
       weather: this.options.weather,
-      options: { ...courierDefaults, ...this.options.courier },
+      options: { ...courierDefaults, partitions: this.options.partitions, ...this.options.courier },
       respond: this.options.respond,
       onlooker: (happening) => this.happened(happening),
     });
