@@ -33,6 +33,7 @@ import {
   readAheadBytesMax,
   segmentAgeMsMax,
   segmentBytesMax,
+  snapshotRecords,
 } from './kernel/limits.js';
 import { SystemClock } from './kernel/clock.js';
 import { settlesWithin } from './kernel/deadline.js';
@@ -40,7 +41,7 @@ import { decodeMessages } from './kernel/message-codec.js';
 import { LongTasks, ShortTasks } from './kernel/thread-pool.js';
 import { version } from './kernel/version.js';
 import { type DataDir, openDataDir } from './log/data-dir.js';
-import type { IndexReply, IndexRequest, IndexTask, LogOptions } from './log/protocol.js';
+import type { LogOptions, PoolReply, PoolRequest } from './log/protocol.js';
 import { EventLoopDelay } from './observe/event-loop.js';
 import { FiguresBoard, type Statistics } from './observe/figures-board.js';
 import type { Logger } from './observe/logger.js';
@@ -72,8 +73,14 @@ export interface EngineOptions {
   /** Handlers for `delivery_type: LOCAL`, by the name that events give as their destination. */
   readonly deliver?: Readonly<Record<string, LocalHandler>>;
   /** How the log is kept, for tests of small segments and full disks. */
+  readonly snapshotRecords?: number;
   readonly log?: Partial<Pick<LogOptions, 'segmentBytesMax' | 'segmentAgeMsMax' | 'freeBytesMin' | 'ballastBytes' | 'pagesMax'>>;
 }
+
+const shortTasks = {
+  index: { module: new URL('./log/index-task.js', import.meta.url), name: 'indexSegment' },
+  snapshot: { module: new URL('./partition/snapshot-task.js', import.meta.url), name: 'takeSnapshot' },
+} as const satisfies Record<PoolRequest['op'], unknown>;
 
 /** Several hosts deserve several couriers; on a small machine one thread does the webhooks of all. */
 const hostsPerCourier = 4;
@@ -281,7 +288,7 @@ export class NodeEngine implements Engine {
     return new HostGroup({
       number: host,
       tasks: this.#longTasks,
-      options: { partitions: own, readAheadBytesMax },
+      options: { partitions: own, readAheadBytesMax, snapshotRecords: this.#options.snapshotRecords ?? snapshotRecords },
       log: {
         dataDir: config.dataDir,
         partitions: own,
@@ -295,7 +302,7 @@ export class NodeEngine implements Engine {
       },
       connectCouriers: () => Array.from({ length: this.#crew.size }, (_, courier) => this.#crew.connect(courier, host)),
       mail: (mail) => this.#take(host, mail),
-      index: (request) => this.#index(request),
+      pool: (request) => this.#runShort(request),
       died: (error) => this.#groupDied(host, error),
     });
   }
@@ -379,19 +386,15 @@ export class NodeEngine implements Engine {
     }
   }
 
-  async #index({ task }: IndexRequest): Promise<IndexReply> {
+  async #runShort(request: PoolRequest): Promise<PoolReply> {
+    const { op, task } = request;
     try {
-      await this.#shortTasks.run<IndexTask>({
-        module: new URL('./log/index-task.js', import.meta.url),
-        name: 'indexSegment',
-        data: task,
-        transfer: [],
-      });
-      return { op: 'index', task, detail: null };
+      await this.#shortTasks.run({ ...shortTasks[op], data: task, transfer: [] });
+      return { ...request, detail: null };
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
-      this.#logger.error({ partition: task.partition, segment: task.first, detail }, 'a segment could not be indexed');
-      return { op: 'index', task, detail };
+      this.#logger.error({ task: op, ...task, detail }, 'a task in the background failed');
+      return { ...request, detail };
     }
   }
 

@@ -13,7 +13,7 @@ import type { HostThreadData } from './actor/host-thread.js';
 import type { HostMail, HostOrder } from './actor/mail.js';
 import type { HostOptions } from './actor/host-ports.js';
 import type { LongTasks } from './kernel/thread-pool.js';
-import type { IndexReply, IndexRequest, LogOptions } from './log/protocol.js';
+import type { LogOptions, PoolReply, PoolRequest } from './log/protocol.js';
 import type { ReaderThreadData } from './log/reader-thread.js';
 import type { WriterThreadData } from './log/writer-thread.js';
 
@@ -25,8 +25,8 @@ export interface HostGroupParts {
   /** A port to each courier for a host that is about to start. */
   connectCouriers(): readonly MessagePort[];
   mail(mail: HostMail): void;
-  /** Builds the index of a sealed segment; resolves to what went wrong, or null. */
-  index(request: IndexRequest): Promise<IndexReply>;
+  /** Runs a short task; resolves also when it went wrong. */
+  pool(request: PoolRequest): Promise<PoolReply>;
   /** All three have ended although nobody asked them to; `restart` brings fresh ones. */
   died(error: Error): void;
 }
@@ -51,12 +51,12 @@ export class HostGroup {
     const writer = new MessageChannel();
     const reader = new MessageChannel();
     const link = new MessageChannel();
-    const indexing = new MessageChannel();
+    const pool = new MessageChannel();
     const couriers = this.#parts.connectCouriers();
     this.#main = main.port1;
     main.port1.on('message', (mail: HostMail) => this.#parts.mail(mail));
-    indexing.port1.on('message', (request: IndexRequest) => {
-      void this.#parts.index(request).then((reply) => indexing.port1.postMessage(reply));
+    pool.port1.on('message', (request: PoolRequest) => {
+      void this.#parts.pool(request).then((reply) => pool.port1.postMessage(reply));
     });
     const tasks = [
       longTasks.run<HostThreadData>({
@@ -74,8 +74,8 @@ export class HostGroup {
       longTasks.run<ReaderThreadData>({
         module: new URL('./log/reader-thread.js', import.meta.url),
         name: 'logReader',
-        data: { port: reader.port2, link: link.port2, pool: indexing.port2, options: log },
-        transfer: [reader.port2, link.port2, indexing.port2],
+        data: { port: reader.port2, link: link.port2, pool: pool.port2, options: log },
+        transfer: [reader.port2, link.port2, pool.port2],
       }),
     ];
     let failure: Error | null = null;
@@ -87,7 +87,7 @@ export class HostGroup {
     }
     this.#ended = Promise.allSettled(tasks).then(() => {
       main.port1.close();
-      indexing.port1.close();
+      pool.port1.close();
       this.#main = null;
       if (!this.#isClosing) this.#parts.died(failure ?? new Error('an actor host ended without being asked'));
     });

@@ -37,11 +37,12 @@ function replay(dataDir: string): ReplayResult {
   const reader = new LogReader({
     options: { dataDir, partitions: [partition] },
     reply: (reply) => replies.push(reply),
-    index: () => undefined,
+    pool: () => undefined,
   });
   const began = performance.now();
   let records = 0;
-  reader.handle({ op: 'replay', tag: 1, partition });
+  reader.handle({ op: 'replay', tag: 1, partition, snapshotForm: 0 });
+  replies.shift();
   for (let reply = replies.shift(); reply?.op === 'replay-batch'; reply = replies.shift()) {
     records += batchSpan(reply.batch).count;
     reader.handle({ op: 'replay-next', tag: 1 });

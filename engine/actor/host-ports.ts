@@ -26,4 +26,6 @@ export interface HostPorts {
 export interface HostOptions {
   readonly partitions: readonly PartitionId[];
   readonly readAheadBytesMax: number;
+  /** A snapshot is taken about every so many records of a partition. */
+  readonly snapshotRecords: number;
 }

@@ -16,6 +16,8 @@ export interface HostShared {
   readonly backlog: Backlog;
   readonly counters: HostCounters;
   readonly payloadBudget: PayloadBudget;
+  /** A snapshot is taken about every so many records. */
+  readonly snapshotRecords: number;
   /** Whether somebody watches status changes. */
   isWatched(): boolean;
   /** False while draining and while the disk is full. */

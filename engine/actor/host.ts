@@ -113,6 +113,7 @@ export class ActorHost {
             backlog: this.#backlog,
             counters: this.#counters,
             payloadBudget: this.#payloadBudget,
+            snapshotRecords: options.snapshotRecords,
             isWatched: () => this.#watchRound !== null,
             mayStart: () => this.#mayStart,
             space: () => this.#space,
@@ -460,6 +461,8 @@ export class ActorHost {
   #noticeDrained(): void {
     if (!this.#draining || this.#drainedSent || this.#courierMail.length > 0 || this.#mailboxHead < this.#mailbox.length) return;
     if (!this.#actors.every((actor) => actor.isIdle)) return;
+    // All of them are asked, so that they are taken one behind the other.
+    if (this.#actors.map((actor) => actor.hasLastSnapshot()).includes(false)) return;
     this.#drainedSent = true;
     this.#notifyOut({ op: 'drained' });
   }

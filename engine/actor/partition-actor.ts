@@ -28,6 +28,7 @@ import {
 } from '../kernel/brand.js';
 import { formatEventId } from '../kernel/event-id.js';
 import type { WriteFailure } from '../log/protocol.js';
+import { type FilterWords, SegmentFilter } from '../log/segment-filter.js';
 import type { PartitionPhase } from '../observe/figures.js';
 import type { Request } from '../partition/command.js';
 import type { SettingsRequest } from '../partition/decide-settings.js';
@@ -35,7 +36,6 @@ import { PartitionState } from '../partition/state.js';
 import type { Wheel } from '../wheel/wheel.js';
 import { Answers } from './answers.js';
 import type { HostShared } from './host-shared.js';
-import { IndexedSegments } from './indexed-segments.js';
 import type { Loss } from './ledger.js';
 import { PartitionLife } from './partition-life.js';
 import { Recovery, type RecoveryResult, type RunningAttempt } from './recovery.js';
@@ -71,7 +71,6 @@ export class PartitionActor {
   #reloadAtMs: MonoMs | null = null;
   /** In a row. */
   #failedCommits = 0;
-  #indexed = new IndexedSegments(noSequence);
   /** What came while recovering. */
   #postponed: (() => void)[] = [];
   /** By event id: attempts that ended while recovering. Their outcomes are among what is postponed. */
@@ -116,6 +115,11 @@ export class PartitionActor {
   /** Nothing is running and nothing waits for the disk. */
   get isIdle(): boolean {
     return this.#phase !== 'ready' || this.#life === null || this.#life.isIdle;
+  }
+
+  /** Before an orderly stop, when it is idle: the next start has little to replay. */
+  hasLastSnapshot(): boolean {
+    return this.#phase !== 'ready' || this.#life === null || this.#life.snapshots.hasLast(this.#life.ledger.durable);
   }
 
   // ---- recovering ----
@@ -165,11 +169,11 @@ export class PartitionActor {
   /** What the replay has seen is on disk for certain, and the log goes on behind it. */
   reopened(): void {
     if (this.#replayed === null) return;
-    const { state, running, indexedBefore } = this.#replayed;
+    const { state, running, begunAt } = this.#replayed;
     this.#replayed = null;
-    this.#indexed = new IndexedSegments(indexedBefore);
     const life = new PartitionLife({
       state,
+      begunAt,
       tick: this.#tick(),
       number: this.#number,
       shared: this.#shared,
@@ -322,6 +326,7 @@ export class PartitionActor {
     if (this.#life === null || seq <= this.#life.ledger.durable) return;
     this.#failedCommits = 0;
     this.#life.ledger.durableUpTo(seq);
+    this.#life?.snapshots.durableUpTo(seq);
   }
 
   /** Calls `then` with the position of what is decided now, when it is durable; never if that does not come true. */
@@ -344,10 +349,10 @@ export class PartitionActor {
     else this.#life?.memory.state.finished.openPage(next);
   }
 
-  segmentIndexed(segment: { first: Sequence; next: Sequence }): void {
+  segmentIndexed(segment: { first: Sequence; next: Sequence; filter: FilterWords }): void {
     // The reader may know of an index as soon as it has sent the last record.
     if (this.#phase === 'recovering' && this.#life === null) this.#postponed.push(() => this.segmentIndexed(segment));
-    else this.#life?.memory.state.indexedBefore(this.#indexed.add(segment));
+    else this.#life?.memory.state.finished.indexed({ ...segment, filter: new SegmentFilter(segment.filter) });
   }
 
   /** End of a turn. */

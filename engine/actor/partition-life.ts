@@ -6,6 +6,7 @@
  *     attempts (attempts.ts)       from slot to outcome
  *     settings (settings-desk.ts)  what is set for origins
  *     ledger (ledger.ts)           what was decided, and when it is heard of
+ *     snapshots (snapshots.ts)     when the next snapshot is taken
  */
 import { type Handle, noSequence, type Sequence, type Tick } from '../kernel/brand.js';
 import type { PartitionState } from '../partition/state.js';
@@ -18,10 +19,13 @@ import { PartitionMemory } from './partition-memory.js';
 import { Payloads } from './payloads.js';
 import { RequestDesk } from './request-desk.js';
 import { SettingsDesk } from './settings-desk.js';
+import { SnapshotClerk } from './snapshots.js';
 import { Timekeeper } from './timekeeper.js';
 
 export interface PartitionLifeParts {
   readonly state: PartitionState;
+  /** Position of the snapshot with which its replay began; 0: none. */
+  readonly begunAt: Sequence;
   readonly tick: Tick;
   /** Place of the actor in its host. */
   readonly number: number;
@@ -38,9 +42,10 @@ export class PartitionLife {
   readonly attempts: Attempts;
   readonly requests: RequestDesk;
   readonly settings: SettingsDesk;
+  readonly snapshots: SnapshotClerk;
   readonly #payloads: Payloads;
 
-  constructor({ state, tick, number, shared, answers, failed }: PartitionLifeParts) {
+  constructor({ state, begunAt, tick, number, shared, answers, failed }: PartitionLifeParts) {
     const memory = new PartitionMemory(state, tick);
     const payloads = new Payloads(
       {
@@ -61,6 +66,7 @@ export class PartitionLife {
     this.attempts = new Attempts({ memory, shared, ledger, timekeeper, payloads, failed });
     this.requests = new RequestDesk({ memory, shared, answers, ledger, timekeeper, payloads });
     this.settings = new SettingsDesk({ memory, shared, answers, ledger });
+    this.snapshots = new SnapshotClerk({ memory, shared, begunAt });
     this.#payloads = payloads;
   }
 

@@ -34,7 +34,7 @@ export class Reads {
     return this.#open.size;
   }
 
-  /** `take` is called once, or for a replay with each batch until `replay-done` or `failed`. Returns the tag. */
+  /** `take` is called once, or for a replay with each part until `replay-done` or `failed`. Returns the tag. */
   ask(ask: Ask, take: Take): number {
     const tag = ++this.#lastTag;
     this.#open.set(tag, { partition: ask.partition, take });
@@ -56,7 +56,11 @@ export class Reads {
     if (!('tag' in reply)) return;
     const question = this.#open.get(reply.tag);
     if (question === undefined) return;
-    if (reply.op !== 'replay-batch') this.#open.delete(reply.tag);
+    if (!isMoreToCome(reply)) this.#open.delete(reply.tag);
     question.take(reply);
   }
+}
+
+function isMoreToCome({ op }: ReaderReply): boolean {
+  return op === 'replay-start' || op === 'replay-section' || op === 'replay-batch';
 }

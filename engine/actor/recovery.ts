@@ -1,18 +1,19 @@
 /**
  * A partition's memory from its log: at the start, and again when a commit has failed.
  *
- *     asking ---replay-batch---> replaying ... ---replay-done, couriers asked---> arming ---all rows---> done
+ *     asking ---replay-section---> loading ... ---replay-batch---> replaying ... ---replay-done, couriers asked---> done
  *
- * Batches come one ahead of being applied, so replay never fills memory. Work is cut into steps of about a millisecond, so
+ * It begins with the newest snapshot, if there is one. Sections and batches come one ahead of being applied, so replay never fills memory. Work is cut into steps of about a millisecond, so
  * that the other partitions of the host keep their ticks. Couriers are asked which attempts still run: those must not be
  * started a second time by a partition that only lost its memory.
  */
 import type { StoredRecord } from '../event/record.js';
-import type { PartitionId, Sequence } from '../kernel/brand.js';
-import { noSequence } from '../kernel/brand.js';
+import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
+import type { SegmentOutline } from '../log/protocol.js';
 import { RecordCursor } from '../log/record-batch.js';
+import { SnapshotIntake, snapshotForm } from '../partition/snapshot.js';
 import { PartitionState } from '../partition/state.js';
 import type { ReadFailure } from './facts.js';
 import type { Reads } from './reads.js';
@@ -29,8 +30,13 @@ export interface RecoveryResult {
   readonly state: PartitionState;
   /** Attempts that a courier is still running, by event id (as text). */
   readonly running: ReadonlyMap<string, number>;
-  /** Finals with a smaller sequence are found through segment indexes. */
-  readonly indexedBefore: Sequence;
+  /** Position of the snapshot that it began with; 0: none. */
+  readonly begunAt: Sequence;
+}
+
+interface Part {
+  readonly kind: 'section' | 'batch';
+  readonly bytes: Uint8Array;
 }
 
 export class Recovery {
@@ -40,11 +46,13 @@ export class Recovery {
   readonly #running = new Map<string, number>();
   /** Couriers, by number, that have not told what they run. */
   readonly #unheard: Set<number>;
-  #batches: Uint8Array[] = [];
+  readonly #intake: SnapshotIntake;
+  #parts: Part[] = [];
   #cursor: RecordCursor | null = null;
   #last: Sequence | null = null;
-  #segmentFirst: Sequence = noSequence;
-  #indexedBefore: Sequence = noSequence;
+  /** Until the state knows of them: behind the outline of a snapshot, before the first record. */
+  #segments: readonly SegmentOutline[] | null = null;
+  #begunAt: Sequence = noSequence;
   #failure: ReadFailure | null = null;
   #done = 0;
 
@@ -53,17 +61,22 @@ export class Recovery {
     this.state = new PartitionState(partition);
     this.#reads = reads;
     this.#unheard = new Set(Array.from({ length: couriers }, (_, number) => number));
-    this.#tag = reads.ask({ op: 'replay', partition }, (reply) => {
+    this.#intake = new SnapshotIntake(this.state);
+    this.#tag = reads.ask({ op: 'replay', partition, snapshotForm }, (reply) => {
       switch (reply.op) {
+        case 'replay-start':
+          this.#segments = reply.segments;
+          break;
+        case 'replay-section':
+          this.#parts.push({ kind: 'section', bytes: reply.section });
+          this.#done = reply.done;
+          break;
         case 'replay-batch':
-          this.#batches.push(reply.batch);
-          this.#indexedBefore = reply.indexedBefore;
-          this.state.indexedBefore(reply.indexedBefore);
+          this.#parts.push({ kind: 'batch', bytes: reply.batch });
           this.#done = reply.done;
           break;
         case 'replay-done':
           this.#last = reply.last;
-          this.#segmentFirst = reply.segmentFirst;
           break;
         case 'failed':
           this.#failure = reply;
@@ -85,7 +98,7 @@ export class Recovery {
 
   /** Something to do without another message. */
   get hasWork(): boolean {
-    return this.#cursor !== null || this.#batches.length > 0;
+    return this.#cursor !== null || this.#parts.length > 0;
   }
 
   /** A courier has told what it runs; one that died has told that it runs nothing, also if it had said otherwise before. */
@@ -102,19 +115,27 @@ export class Recovery {
       if (this.hasWork && isOver()) return null;
     }
     if (this.#last === null || this.#unheard.size > 0 || this.#failure !== null) return null;
+    this.#layOut();
     if (this.state.lastSeq !== this.#last) {
       throw new InvariantError(
         `partition ${this.state.partition}: replay ended at ${this.state.lastSeq}, the log at ${this.#last}`,
       );
     }
-    this.state.finished.openPage(this.#segmentFirst);
-    return { state: this.state, running: this.#running, indexedBefore: this.#indexedBefore };
+    return { state: this.state, running: this.#running, begunAt: this.#begunAt };
   }
 
   #applySome(): void {
     if (this.#cursor === null) {
-      this.#cursor = new RecordCursor(this.#batches.shift()!);
+      const { kind, bytes } = this.#parts.shift()!;
       this.#reads.next(this.#tag);
+      if (kind === 'section') {
+        this.#intake.take(bytes);
+        this.#begunAt = this.state.lastSeq;
+        this.#layOut();
+        return;
+      }
+      this.#layOut();
+      this.#cursor = new RecordCursor(bytes);
     }
     const cursor = this.#cursor;
     for (let row = 0; row < stepRows; row++) {
@@ -125,5 +146,11 @@ export class Recovery {
       const { seq, kind, event, prev, at, body } = cursor;
       this.state.apply({ seq, kind, event, prev, at, body } as StoredRecord);
     }
+  }
+
+  /** The first section of a snapshot says which segments there were; the reader has said which there are. */
+  #layOut(): void {
+    if (this.#segments !== null) this.state.layOut(this.#segments);
+    this.#segments = null;
   }
 }

@@ -15,7 +15,7 @@ import { recordKinds } from '../event/record.js';
 import { encodeSpec } from '../event/spec-codec.js';
 import type { MonoMs, PartitionId, Sequence, Slot, WallMs } from '../kernel/brand.js';
 import { mintEventId } from '../kernel/event-id.js';
-import { keepPayloadMs, readAheadBytesMax } from '../kernel/limits.js';
+import { keepPayloadMs, readAheadBytesMax, snapshotRecords } from '../kernel/limits.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import type { ReaderReply, ReaderRequest, WriterRequest } from '../log/protocol.js';
 import { readBatch } from '../log/record-batch.js';
@@ -51,7 +51,7 @@ class Rehearsal {
 
   constructor() {
     this.#host = new ActorHost(
-      { partitions: [partition], readAheadBytesMax },
+      { partitions: [partition], readAheadBytesMax, snapshotRecords },
       {
         clock: { wallMs: () => this.#nowMs as WallMs, monoMs: () => this.#nowMs as MonoMs },
         random: () => 0,
@@ -115,7 +115,7 @@ class Rehearsal {
   }
 
   #answerOf(request: ReaderRequest): ReaderReply | null {
-    if (request.op === 'replay') return { op: 'replay-done', tag: request.tag, last: 0 as Sequence, segmentFirst: 1 as Sequence };
+    if (request.op === 'replay') return { op: 'replay-done', tag: request.tag, last: 0 as Sequence };
     if (request.op !== 'bodies') return null;
     return { op: 'bodies', tag: request.tag, bodies: request.seqs.map((seq) => this.#bodies.get(seq)!), damaged: [] };
   }

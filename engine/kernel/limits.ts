@@ -59,6 +59,9 @@ export const segmentBytesMax = 256 * MiB;
 /** ... or this age, whichever comes first. */
 export const segmentAgeMsMax = 86_400_000;
 
+/** Records between two snapshots of a partition: a replay after a crash reads some 300,000 a second, one partition of a host after the other. */
+export const snapshotRecords = 100_000;
+
 /** Of a webhook's answer: read at most, and kept with the attempt. */
 export const responseReadBytesMax = 64 * KiB;
 export const responseKeptBytesMax = 1 * KiB;

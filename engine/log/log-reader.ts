@@ -1,7 +1,7 @@
 /**
  * Log reader: everything that is read from the log, so that neither the actors nor the writer ever wait for a page.
  *
- * - *Replay* of a partition, batch by batch as its actor takes them in.
+ * - *Replay* of a partition, part by part as its actor takes them in: the newest snapshot, then the records since.
  * - *Bodies* of events that are about to be due, in one sorted pass.
  * - *View* and *history* of one event: a walk along `prev` from its newest record, across segments.
  * - *Changes* of the past, for status streams that go on from an earlier place.
@@ -10,7 +10,8 @@
  *
  * It sees to it that each sealed segment gets an index (`protocol.ts` has the order), also of those that it finds without
  * one when a partition is replayed. During a replay word of a new index waits until the replay is done, because the actor
- * remembers finished events as it meets them, and would otherwise be told to forget what it has yet to learn.
+ * remembers finished events as it meets them, and would otherwise be told to forget what it has yet to learn. A replay waits for
+ * indexes that are being built when a snapshot can be used once they are there.
  *
  * Every answer carries the tag of its request; a read that fails, fails alone. No port, thread or timer in here.
  */
@@ -24,12 +25,14 @@ import { bodiesOf, findById, findByKey, recordsOfEvent } from './event-lookup.js
 import { HandleCache } from './handle-cache.js';
 import { hasMark, logStart, readMark } from './mark.js';
 import { PartitionSegments } from './partition-segments.js';
-import type { IndexReply, IndexTask, LogOptions, ReaderReply, ReaderRequest, SegmentNotice } from './protocol.js';
+import type { LogOptions, PoolReply, PoolRequest, ReaderReply, ReaderRequest, SegmentNotice } from './protocol.js';
 import { Replay } from './replay.js';
 import { runCheckpoint } from './segment.js';
 import type { SegmentName } from './segment-files.js';
 import type { SegmentIndex } from './segment-index.js';
 import type { SegmentReader } from './segment-reader.js';
+import { chooseSnapshot } from './snapshot-choice.js';
+import type { SnapshotReader } from './snapshot-file.js';
 import { type Database, openDatabase, storageFaultOf } from './sqlite.js';
 
 /** Open segments beside one for each partition: a file in WAL mode takes three descriptors. */
@@ -40,14 +43,23 @@ const indexesMax = 32;
 export interface LogReaderParts {
   readonly options: Pick<LogOptions, 'dataDir' | 'partitions'>;
   readonly reply: (reply: ReaderReply) => void;
-  /** Have an index built; `indexed` is to be called when it is there. */
-  readonly index: (task: IndexTask) => void;
+  /** Have an index built or a snapshot taken; `poolDone` is to be called when that has ended. */
+  readonly pool: (request: PoolRequest) => void;
 }
 
 interface RunningReplay {
   readonly replay: Replay;
   readonly partition: PartitionId;
-  readonly indexedBefore: Sequence;
+  /** What is left of it. */
+  snapshot: SnapshotReader | null;
+  /** First sequences of the segments whose index it has told of. */
+  readonly indexed: ReadonlySet<Sequence>;
+}
+
+/** A replay that waits for indexes. */
+interface WaitingReplay {
+  readonly partition: PartitionId;
+  readonly snapshotForm: number;
 }
 
 interface Checkpointer {
@@ -63,9 +75,12 @@ export class LogReader {
   readonly #checkpointers = new Map<PartitionId, Checkpointer>();
   /** By tag. */
   readonly #replays = new Map<number, RunningReplay>();
+  readonly #waitingReplays = new Map<number, WaitingReplay>();
   /** First sequences of segments whose index is being built. */
   readonly #underWay = new Map<PartitionId, Set<Sequence>>();
   readonly #changeSlices = new ChangeSlices();
+  /** Tags of those who wait for a snapshot. */
+  readonly #snapshots = new Map<PartitionId, number>();
 
   constructor(parts: LogReaderParts) {
     this.#parts = parts;
@@ -78,7 +93,7 @@ export class LogReader {
       this.#answer(request);
     } catch (error) {
       const isReplay = request.op === 'replay' || request.op === 'replay-next';
-      if (isReplay) this.#replays.delete(request.tag);
+      if (isReplay) this.#endReplay(request.tag);
       this.#parts.reply({ op: 'failed', tag: request.tag, ...readFailureOf(error, isReplay ? 'broken' : 'damaged') });
     }
   }
@@ -96,17 +111,37 @@ export class LogReader {
     }
   }
 
-  /** A pool task has ended. One that failed is tried again at the next replay; until then the actor remembers. */
-  indexed({ task, detail }: IndexReply): void {
+  /** A pool task has ended. */
+  poolDone(done: PoolReply): void {
+    if (done.op === 'index') {
+      this.#indexed(done);
+    } else {
+      const { partition } = done.task;
+      const tag = this.#snapshots.get(partition);
+      this.#snapshots.delete(partition);
+      if (tag !== undefined) this.#parts.reply({ op: 'snapshot-taken', tag, detail: done.detail });
+    }
+  }
+
+  /** One that failed is tried again at the next replay; until then the actor remembers. */
+  #indexed({ task, detail }: Extract<PoolReply, { op: 'index' }>): void {
     const { partition, first, next } = task;
     this.#underWay.get(partition)?.delete(first);
     const segments = this.#partitions.get(partition);
-    if (segments === undefined || detail !== null) return;
-    segments.findIndexes();
-    if (segments.hasIndex(first) && !this.#isReplaying(partition)) this.#parts.reply({ op: 'indexed', partition, first, next });
+    if (segments === undefined) return;
+    if (detail === null) segments.findIndexes();
+    if (segments.hasIndex(first) && !this.#isReplaying(partition)) this.#tellIndexed(segments, { first, next });
+    if (this.#underWay.get(partition)?.size === 0) this.#beginWaitingReplays(partition);
+  }
+
+  #tellIndexed(segments: PartitionSegments, { first, next }: { readonly first: Sequence; readonly next: Sequence }): void {
+    const { partition } = segments;
+    const filter = segments.filterOf(first);
+    if (filter !== null) this.#parts.reply({ op: 'indexed', partition, first, next, filter });
   }
 
   close(): void {
+    for (const tag of [...this.#replays.keys()]) this.#endReplay(tag);
     this.#readers.close();
     this.#indexes.close();
     for (const partition of [...this.#checkpointers.keys()]) this.#closeCheckpointer(partition);
@@ -116,7 +151,7 @@ export class LogReader {
     const { tag } = request;
     switch (request.op) {
       case 'replay':
-        this.#beginReplay(request.partition, tag);
+        this.#askForReplay(request);
         return;
       case 'replay-next':
         this.#continueReplay(tag);
@@ -139,6 +174,12 @@ export class LogReader {
         this.#parts.reply({ op: 'changes', tag, after, through, changes: encodeMessages(changes) });
         return;
       }
+      case 'snapshot': {
+        const { partition, upTo } = request;
+        this.#snapshots.set(partition, tag);
+        this.#parts.pool({ op: 'snapshot', task: { dataDir: this.#parts.options.dataDir, partition, upTo } });
+        return;
+      }
       case 'find-id':
         this.#parts.reply({ op: 'found', tag, finished: findById(this.#segmentsOf(request.partition), request.event) });
         return;
@@ -148,19 +189,51 @@ export class LogReader {
     }
   }
 
-  #beginReplay(partition: PartitionId, tag: number): void {
-    for (const [other, running] of this.#replays) {
-      if (running.partition === partition) this.#replays.delete(other);
-    }
+  #askForReplay({ tag, partition, snapshotForm }: Extract<ReaderRequest, { op: 'replay' }>): void {
+    for (const [other, running] of this.#replays) if (running.partition === partition) this.#endReplay(other);
+    for (const [other, waiting] of this.#waitingReplays) if (waiting.partition === partition) this.#waitingReplays.delete(other);
     const segments = this.#segmentsOf(partition);
     segments.refresh();
     segments.findIndexes();
     this.#askForIndexes(segments);
+    const choice = chooseSnapshot(segments, { form: snapshotForm, withoutIndexes: false });
+    if (choice.wantsIndexes && (this.#underWay.get(partition)?.size ?? 0) > 0) {
+      choice.snapshot?.close();
+      this.#waitingReplays.set(tag, { partition, snapshotForm });
+    } else {
+      this.#beginReplay(tag, { segments, snapshot: choice.snapshot });
+    }
+  }
+
+  /** Every index that was asked for is there, or cannot be built. */
+  #beginWaitingReplays(partition: PartitionId): void {
+    const segments = this.#segmentsOf(partition);
+    for (const [tag, { snapshotForm, ...waiting }] of this.#waitingReplays) {
+      if (waiting.partition !== partition) continue;
+      this.#waitingReplays.delete(tag);
+      try {
+        const { snapshot } = chooseSnapshot(segments, { form: snapshotForm, withoutIndexes: false });
+        this.#beginReplay(tag, { segments, snapshot });
+      } catch (error) {
+        this.#endReplay(tag);
+        this.#parts.reply({ op: 'failed', tag, ...readFailureOf(error, 'broken') });
+      }
+    }
+  }
+
+  #beginReplay(
+    tag: number,
+    { segments, snapshot }: { readonly segments: PartitionSegments; readonly snapshot: SnapshotReader | null },
+  ): void {
+    const { partition } = segments;
     const mark = segments.open === null && !hasMark(segments.dir) ? logStart : readMark(segments.dir, partition);
-    const indexedBefore = segments.indexedBefore;
-    this.#replays.set(tag, { replay: new Replay(segments, mark), partition, indexedBefore });
+    const outline = segments.outline();
+    const indexed = new Set(outline.filter(({ filter }) => filter !== null).map(({ first }) => first));
+    const from = snapshot?.header.position ?? segments.beginning;
+    this.#replays.set(tag, { replay: new Replay(segments, { mark, from }), partition, snapshot, indexed });
+    this.#parts.reply({ op: 'replay-start', tag, segments: outline });
     this.#continueReplay(tag);
-    // One batch is under way while the actor takes in the other.
+    // One part is under way while the actor takes in the other.
     this.#continueReplay(tag);
   }
 
@@ -168,25 +241,35 @@ export class LogReader {
     const running = this.#replays.get(tag);
     // Ended, or replaced by a newer one while the request was on its way.
     if (running === undefined) return;
-    const { replay, partition, indexedBefore } = running;
-    const batch = replay.next();
-    if (batch !== null) {
-      this.#parts.reply({ op: 'replay-batch', tag, batch, indexedBefore, done: replay.done });
+    const { replay, partition, snapshot, indexed } = running;
+    const section = snapshot?.next() ?? null;
+    if (section !== null) {
+      this.#parts.reply({ op: 'replay-section', tag, section, done: snapshot!.done * replay.done });
       return;
     }
-    this.#replays.delete(tag);
+    snapshot?.close();
+    running.snapshot = null;
+    const batch = replay.next();
+    if (batch !== null) {
+      this.#parts.reply({ op: 'replay-batch', tag, batch, done: replay.done });
+      return;
+    }
+    this.#endReplay(tag);
     const segments = this.#segmentsOf(partition);
-    this.#parts.reply({ op: 'replay-done', tag, last: replay.last, segmentFirst: segments.open?.first ?? (1 as Sequence) });
+    this.#parts.reply({ op: 'replay-done', tag, last: replay.last });
     for (const { name, next } of segments.sealed()) {
-      if (name.first >= indexedBefore && segments.hasIndex(name.first)) {
-        this.#parts.reply({ op: 'indexed', partition, first: name.first, next });
-      }
+      if (!indexed.has(name.first)) this.#tellIndexed(segments, { first: name.first, next });
     }
   }
 
+  #endReplay(tag: number): void {
+    this.#replays.get(tag)?.snapshot?.close();
+    this.#replays.delete(tag);
+  }
+
   #isReplaying(partition: PartitionId): boolean {
-    for (const running of this.#replays.values()) {
-      if (running.partition === partition) return true;
+    for (const replay of [...this.#replays.values(), ...this.#waitingReplays.values()]) {
+      if (replay.partition === partition) return true;
     }
     return false;
   }
@@ -199,7 +282,8 @@ export class LogReader {
       if (segments.hasIndex(name.first) || underWay.has(name.first)) continue;
       underWay.add(name.first);
       segments.release(name);
-      this.#parts.index({ dataDir: this.#parts.options.dataDir, partition, first: name.first, next });
+      const { dataDir } = this.#parts.options;
+      this.#parts.pool({ op: 'index', task: { dataDir, partition, first: name.first, next } });
     }
   }
 

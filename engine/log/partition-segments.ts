@@ -12,6 +12,9 @@ import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js'
 import { InvariantError } from '../kernel/errors.js';
 import { DamageError } from './damage.js';
 import type { HandleCache } from './handle-cache.js';
+import { type LogPosition, logStart } from './mark.js';
+import type { SegmentOutline } from './protocol.js';
+import type { FilterWords } from './segment-filter.js';
 import { type IndexName, listIndexes, listSegments, partitionDir, type SegmentName } from './segment-files.js';
 import { isIntact, SegmentIndex } from './segment-index.js';
 import { SegmentReader } from './segment-reader.js';
@@ -115,11 +118,46 @@ export class PartitionSegments {
     return error instanceof InvariantError;
   }
 
+  /** Where the log begins: before its first record. */
+  get beginning(): LogPosition {
+    const [oldest] = this.#names;
+    return oldest === undefined
+      ? logStart
+      : { seq: (oldest.first - 1) as Sequence, chain: this.readerOf(oldest).header.chainBefore };
+  }
+
+  /** The chain value stored with a record; null when there is no such record (any more). Throws DamageError when it is damaged. */
+  chainAt(seq: Sequence): number | null {
+    const name = this.#names.findLast(({ first }) => first <= seq);
+    if (name !== undefined) return this.readerOf(name).chainAt(seq);
+    const { seq: before, chain } = this.beginning;
+    return seq === before ? chain : null;
+  }
+
+  /** Of the index of the segment that opens with `first`. */
+  filterOf(first: Sequence): FilterWords | null {
+    const index = this.#indexOf.get(first);
+    return index === undefined ? null : this.#indexAt(index).filter();
+  }
+
+  /** Every segment, oldest first, with the filter of its index. */
+  outline(): SegmentOutline[] {
+    return this.#names.map(({ first }, place) => ({
+      first,
+      next: this.#names[place + 1]?.first ?? null,
+      filter: this.filterOf(first),
+    }));
+  }
+
+  #indexAt(index: IndexName): SegmentIndex {
+    return this.#indexes.get(index.path, () => new SegmentIndex(index));
+  }
+
   /** Ask the indexes, newest first, until `enough`. */
   searchIndexes(ask: (index: SegmentIndex) => 'enough' | 'more'): void {
     for (const { name } of this.sealed().reverse()) {
       const index = this.#indexOf.get(name.first);
-      if (index !== undefined && ask(this.#indexes.get(index.path, () => new SegmentIndex(index))) === 'enough') return;
+      if (index !== undefined && ask(this.#indexAt(index)) === 'enough') return;
     }
   }
 

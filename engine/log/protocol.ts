@@ -2,8 +2,8 @@
  * Between an actor host and its two disk threads, the log writer and the reader. Plain objects over MessagePorts; a `batch`
  * is moved, not cloned.
  *
- *     host --WriterRequest--> writer --SegmentNotice--> reader --IndexRequest--> main, which runs pool tasks
- *     host <--WriterReply---- writer                    reader <--IndexReply---- main
+ *     host --WriterRequest--> writer --SegmentNotice--> reader --PoolRequest--> main, which runs pool tasks
+ *     host <--WriterReply---- writer                    reader <--PoolReply---- main
  *     host <------------ReaderRequest, ReaderReply----> reader
  *
  * The writer alone appends, in the order in which it is told; the reader only ever reads what a `durable` has announced.
@@ -16,6 +16,7 @@
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { HistoryEntry, EventView } from '../event/view.js';
+import type { FilterWords } from './segment-filter.js';
 
 // ---- log writer ----
 
@@ -60,10 +61,18 @@ export type SegmentNotice =
 
 // ---- reader to the main thread, which owns the pool ----
 
-/** Run `indexSegment` of `index-task.ts` with `task`. */
-export type IndexRequest = { readonly op: 'index'; readonly task: IndexTask };
-/** `detail` is null when the index was built. */
-export type IndexReply = { readonly op: 'index'; readonly task: IndexTask; readonly detail: string | null };
+/** `index`: run `indexSegment` of `log/index-task.ts`. `snapshot`: run `takeSnapshot` of `partition/snapshot-task.ts`. */
+export type PoolRequest =
+  | { readonly op: 'index'; readonly task: IndexTask }
+  | { readonly op: 'snapshot'; readonly task: SnapshotTask };
+/** `detail` is null when it was done. */
+export type PoolReply = PoolRequest & { readonly detail: string | null };
+
+export interface SnapshotTask {
+  readonly dataDir: string;
+  readonly partition: PartitionId;
+  readonly upTo: Sequence;
+}
 
 export interface IndexTask {
   readonly dataDir: string;
@@ -76,9 +85,10 @@ export interface IndexTask {
 
 /** `tag` comes back with the answer; the asker chooses it. */
 export type ReaderRequest =
-  /** All records from the beginning, verified: `replay-batch` messages, then `replay-done`. One at a time is sent ahead. */
-  | { readonly op: 'replay'; readonly tag: number; readonly partition: PartitionId }
-  /** The actor has taken a batch in: send the next. Keeps replay from filling memory. */
+  /** Everything from which the partition's memory is made, verified: `replay-start`, then the sections of the newest snapshot of
+   *  this form, if there is one, the records behind it, and `replay-done`. One part at a time is sent ahead. */
+  | { readonly op: 'replay'; readonly tag: number; readonly partition: PartitionId; readonly snapshotForm: number }
+  /** The actor has taken a part in: send the next. Keeps replay from filling memory. */
   | { readonly op: 'replay-next'; readonly tag: number }
   /** Bodies of `accepted` records. */
   | { readonly op: 'bodies'; readonly tag: number; readonly partition: PartitionId; readonly seqs: readonly Sequence[] }
@@ -103,21 +113,31 @@ export type ReaderRequest =
       readonly tagHigh: number;
       readonly tagLow: number;
     }
+  /** Have a snapshot taken at `upTo`, which is durable. Answered by `snapshot-taken` when it is there. */
+  | { readonly op: 'snapshot'; readonly tag: number; readonly partition: PartitionId; readonly upTo: Sequence }
   /** Answer what has come, close the files; the thread's task ends. */
   | { readonly op: 'close' };
 
+/** A segment as a replay begins. */
+export interface SegmentOutline {
+  readonly first: Sequence;
+  /** Null for the open one. */
+  readonly next: Sequence | null;
+  /** Final records in it are found through its index and need not be remembered. Null: it has none yet. */
+  readonly filter: FilterWords | null;
+}
+
 export type ReaderReply =
-  /** `batch` in the layout of `record-batch.ts`; consecutive, starting where the last one ended. `indexedBefore`: final records
-   *  with a smaller sequence are found through a segment index and need not be remembered. */
-  | {
-      readonly op: 'replay-batch';
-      readonly tag: number;
-      readonly batch: Uint8Array<ArrayBuffer>;
-      readonly indexedBefore: Sequence;
-      readonly done: number;
-    }
-  /** `last`: the newest durable sequence (0 for an empty log); `segmentFirst`: first sequence of the open segment. */
-  | { readonly op: 'replay-done'; readonly tag: number; readonly last: Sequence; readonly segmentFirst: Sequence }
+  /** Segments, oldest first. What comes behind it is a snapshot or starts with the first record that there is. */
+  | { readonly op: 'replay-start'; readonly tag: number; readonly segments: readonly SegmentOutline[] }
+  /** Of a snapshot (`partition/snapshot.ts`). */
+  | { readonly op: 'replay-section'; readonly tag: number; readonly section: Uint8Array<ArrayBuffer>; readonly done: number }
+  /** `batch` in the layout of `record-batch.ts`; consecutive, starting where the last one, or the snapshot, ended. */
+  | { readonly op: 'replay-batch'; readonly tag: number; readonly batch: Uint8Array<ArrayBuffer>; readonly done: number }
+  /** `last`: the newest durable sequence (0 for an empty log). */
+  | { readonly op: 'replay-done'; readonly tag: number; readonly last: Sequence }
+  /** `detail`: why there is none; null when it is there. */
+  | { readonly op: 'snapshot-taken'; readonly tag: number; readonly detail: string | null }
   /** In the order asked, views into one buffer. Those of `damaged` are empty, which no body is. */
   | { readonly op: 'bodies'; readonly tag: number; readonly bodies: readonly Uint8Array[]; readonly damaged: readonly Sequence[] }
   | { readonly op: 'view'; readonly tag: number; readonly view: EventView }
@@ -137,7 +157,13 @@ export type ReaderReply =
       readonly finished: readonly { readonly event: EventId; readonly seq: Sequence }[];
     }
   /** Unasked: finished events of the segment [first, next) are now found here, what the actor remembers of them may go. */
-  | { readonly op: 'indexed'; readonly partition: PartitionId; readonly first: Sequence; readonly next: Sequence }
+  | {
+      readonly op: 'indexed';
+      readonly partition: PartitionId;
+      readonly first: Sequence;
+      readonly next: Sequence;
+      readonly filter: FilterWords;
+    }
   /** `damaged`: one record fails its checksum, only this read fails. `broken`: the log contradicts itself or its mark, the partition must stop. */
   | { readonly op: 'failed'; readonly tag: number; readonly failure: 'damaged' | 'broken' | 'io'; readonly detail: string };
 

@@ -6,14 +6,15 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { LogReader } from './log-reader.js';
-import type { IndexReply, IndexRequest, LogOptions, ReaderReply, ReaderRequest, SegmentNotice } from './protocol.js';
+import type { FilterWords } from './segment-filter.js';
+import type { LogOptions, PoolReply, ReaderReply, ReaderRequest, SegmentNotice } from './protocol.js';
 
 export interface ReaderThreadData {
   /** `ReaderRequest` in, `ReaderReply` out: the actor host's. */
   readonly port: MessagePort;
   /** `SegmentNotice` in: the log writer's. */
   readonly link: MessagePort;
-  /** `IndexRequest` out, `IndexReply` in: the main thread's, which owns the pool. */
+  /** `PoolRequest` out, `PoolReply` in: the main thread's, which owns the pool. */
   readonly pool: MessagePort;
   readonly options: Pick<LogOptions, 'dataDir' | 'partitions'>;
 }
@@ -24,7 +25,7 @@ export function logReader({ port, link, pool, options }: ReaderThreadData): Prom
     const reader = new LogReader({
       options,
       reply: (reply) => port.postMessage(reply, movedWith(reply)),
-      index: (task) => pool.postMessage({ op: 'index', task } satisfies IndexRequest),
+      pool: (request) => pool.postMessage(request),
     });
     let isOpen = true;
 
@@ -65,13 +66,30 @@ export function logReader({ port, link, pool, options }: ReaderThreadData): Prom
     );
     pool.on(
       'message',
-      carefully((reply: IndexReply) => reader.indexed(reply)),
+      carefully((reply: PoolReply) => reader.poolDone(reply)),
     );
   });
 }
 
 function movedWith(reply: ReaderReply): ArrayBuffer[] {
-  if (reply.op === 'replay-batch') return [reply.batch.buffer];
-  if (reply.op === 'changes') return [reply.changes.buffer];
-  return reply.op === 'bodies' && reply.bodies.length > 0 ? [reply.bodies[0]!.buffer as ArrayBuffer] : [];
+  switch (reply.op) {
+    case 'replay-batch':
+      return [reply.batch.buffer];
+    case 'changes':
+      return [reply.changes.buffer];
+    case 'bodies':
+      return reply.bodies.length > 0 ? [reply.bodies[0]!.buffer as ArrayBuffer] : [];
+    case 'replay-section':
+      return [reply.section.buffer];
+    case 'replay-start':
+      return reply.segments.flatMap(({ filter }) => (filter === null ? [] : buffersOf(filter)));
+    case 'indexed':
+      return buffersOf(reply.filter);
+    default:
+      return [];
+  }
+}
+
+function buffersOf({ ids, keys }: FilterWords): ArrayBuffer[] {
+  return [ids.buffer, keys.buffer];
 }

@@ -1,8 +1,11 @@
 /**
- * All records of a partition from the beginning, verified: what its actor becomes what it was from.
+ * The records of a partition, verified, from the beginning of its log or behind a snapshot: what its actor becomes what it was
+ * from.
  *
  * Each record is checked against its own checksum and against the chain, each segment against the end of the one before,
- * and the whole against the mark. The first thing that does not fit ends the replay: nothing is skipped to go on.
+ * and the whole against the mark. The first thing that does not fit ends the replay: nothing is skipped to go on. What a
+ * snapshot stands for is not read again; that the log still holds the snapshot's position, with its chain value, was seen when
+ * the snapshot was chosen (`snapshot-choice.ts`).
  */
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { chainOf, crcOf } from './checksum.js';
@@ -18,17 +21,22 @@ export class Replay {
   readonly #builder = new RecordBatchBuilder();
   /** About where it will end, for the progress report. */
   readonly #goal: Sequence;
-  #position = logStart;
-  #place = 0;
+  #position: LogPosition;
+  #place: number;
 
-  /** `mark`: as it stood before the first read. */
-  constructor(segments: PartitionSegments, mark: LogPosition) {
+  /** `mark`: as it stood before the first read. `from`: the position of a snapshot, or where the log begins. */
+  constructor(segments: PartitionSegments, { mark, from }: { readonly mark: LogPosition; readonly from: LogPosition }) {
     this.#segments = segments;
     this.#mark = mark;
+    this.#position = from;
+    this.#place = Math.max(
+      0,
+      segments.names.findLastIndex(({ first }) => first <= from.seq + 1),
+    );
     const open = segments.open;
     this.#goal = open === null ? logStart.seq : segments.readerOf(open).lastBefore(Number.MAX_SAFE_INTEGER).seq;
     this.#checkBeginning();
-    this.#checkMark(logStart);
+    this.#checkMark(from.seq <= mark.seq ? from : this.#storedAt(mark.seq));
   }
 
   /** The next batch, about a mebibyte; null at the end, when everything has been verified. Throws DamageError. */
@@ -67,9 +75,11 @@ export class Replay {
     const { seq, chain } = this.#position;
     const { partition, dir } = this.#segments;
     const { header } = this.#segments.readerOf(name);
-    if (name.first !== seq + 1) throw gap({ partition, dir, expected: seq + 1, found: name.first });
     if (header.partition !== partition)
       throw new DamageError('broken', `${name.path} belongs to partition ${header.partition}, expected ${partition}`);
+    // A snapshot ends in the middle of one.
+    if (name.first <= seq) return;
+    if (name.first !== seq + 1) throw gap({ partition, dir, expected: seq + 1, found: name.first });
     if (header.chainBefore !== chain) {
       throw new DamageError(
         'broken',
@@ -83,6 +93,11 @@ export class Replay {
     if (this.#mark.seq <= after.seq || this.#mark.seq > this.#position.seq) return;
     const chain = chainUpTo(batch, { chain: after.chain, seq: this.#mark.seq });
     this.#checkMark({ seq: this.#mark.seq, chain });
+  }
+
+  /** A mark may lag behind what a snapshot stands for. */
+  #storedAt(seq: Sequence): LogPosition {
+    return { seq, chain: this.#segments.chainAt(seq) ?? this.#mark.chain };
   }
 
   #checkMark({ seq, chain }: LogPosition): void {

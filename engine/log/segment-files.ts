@@ -4,6 +4,7 @@
  *     <data>/partitions/0003/mark                                the high-water mark (mark.ts)
  *     <data>/partitions/0003/0000000000000001.log                a segment, named for its first sequence
  *     <data>/partitions/0003/0000000000000001-9f3a12bc.index     the index of a sealed one, named for its checksum too
+ *     <data>/partitions/0003/0000000000048210.snapshot           memory at this sequence (snapshot-file.ts)
  *     <data>/partitions/0003/0000000000052077.log                the open segment: the last
  *     <data>/partitions/0003/0000000000052077-2.log              the same, opened again: the first one failed while empty
  *
@@ -25,6 +26,7 @@ export interface SegmentName {
 const digits = 16;
 const logName = /^(\d{16})(?:-(\d+))?\.log$/;
 const indexName = /^(\d{16})-([0-9a-f]{8})\.index$/;
+const snapshotName = /^(\d{16})\.snapshot$/;
 
 export function partitionDir(dataDir: string, partition: PartitionId): string {
   return join(dataDir, 'partitions', String(partition).padStart(4, '0'));
@@ -65,6 +67,26 @@ export function listIndexes(dir: string): IndexName[] {
       ? []
       : [{ first: Number(match[1]) as Sequence, crc: Number.parseInt(match[2]!, 16), path: join(dir, name) }];
   });
+}
+
+export interface SnapshotName {
+  /** The newest record in it. */
+  readonly seq: Sequence;
+  readonly path: string;
+}
+
+export function snapshotPath(dir: string, seq: Sequence): string {
+  return join(dir, `${pad(seq)}.snapshot`);
+}
+
+/** Newest first. */
+export function listSnapshots(dir: string): SnapshotName[] {
+  return entriesOf(dir)
+    .flatMap((name) => {
+      const match = snapshotName.exec(name);
+      return match === null ? [] : [{ seq: Number(match[1]) as Sequence, path: join(dir, name) }];
+    })
+    .sort((one, other) => other.seq - one.seq);
 }
 
 /** A new name, or the end of an old one, is on disk only when its directory is. */

@@ -6,6 +6,9 @@
  * segment; the tag of an event's key stands in its `accepted` record, perhaps segments earlier, and every record takes it
  * on from the one before it (`prev`).
  *
+ * Beside it stand the filter of what finished in the segment (`segment-filter.ts`), and the events with a record in the segment
+ * that had not finished at its end: those may have to be carried forward before the segment is removed.
+ *
  * The log is the truth and the index can be built again at any time. So it is never synced row by row, and a damaged one
  * is thrown away. The file's name carries its checksum, which is verified when the process first opens it: a flipped bit
  * could otherwise hide an event without anybody noticing.
@@ -15,22 +18,25 @@ import { basename, dirname, join } from 'node:path';
 import { type LogRecord, recordKinds, type StoredRecord, settingsKind, voidKind } from '../event/record.js';
 import { SpecHead } from '../event/spec-codec.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
-import type { EventId } from '../kernel/event-id.js';
+import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import { DamageError } from './damage.js';
 import { sumOfFile } from './file-sum.js';
 import type { LogPosition } from './mark.js';
 import { RecordBatchBuilder, RecordCursor } from './record-batch.js';
+import { type FilterWords, SegmentFilter } from './segment-filter.js';
 import { type IndexName, indexPath, syncDir, syncFile } from './segment-files.js';
 import type { SegmentReader } from './segment-reader.js';
 import { type Database, openDatabase, type Statement } from './sqlite.js';
 
-const formatVersion = 1;
+const formatVersion = 2;
 
 const schema = `
   CREATE TABLE header(format INTEGER NOT NULL, partition INTEGER NOT NULL, first INTEGER NOT NULL, next INTEGER NOT NULL);
   CREATE TABLE finished(id BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE key(tag_high INTEGER NOT NULL, tag_low INTEGER NOT NULL, seq INTEGER NOT NULL,
-                   PRIMARY KEY (tag_high, tag_low, seq)) WITHOUT ROWID;`;
+                   PRIMARY KEY (tag_high, tag_low, seq)) WITHOUT ROWID;
+  CREATE TABLE unfinished(id BLOB PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE filter(ids BLOB NOT NULL, keys BLOB NOT NULL);`;
 
 export function isFinal(kind: StoredRecord['kind']): boolean {
   return (
@@ -43,6 +49,7 @@ export class SegmentIndex {
   readonly #database: Database;
   readonly #byId: Statement;
   readonly #byKey: Statement;
+  readonly #unfinished: Statement;
 
   /** Throws DamageError when it is not an index of this format for `name.first`. */
   constructor(name: IndexName) {
@@ -55,6 +62,7 @@ export class SegmentIndex {
         throw new DamageError('damaged', `${name.path} is not an index of this format`);
       this.#byId = this.#database.prepare('SELECT seq FROM finished WHERE id = ?').pluck();
       this.#byKey = this.#database.prepare('SELECT seq FROM key WHERE tag_high = ? AND tag_low = ? ORDER BY seq DESC').pluck();
+      this.#unfinished = this.#database.prepare('SELECT id FROM unfinished WHERE id > ? ORDER BY id LIMIT ?').pluck();
     } catch (error) {
       this.#database.close();
       throw error;
@@ -71,14 +79,38 @@ export class SegmentIndex {
     return this.#byKey.all(tagHigh, tagLow) as Sequence[];
   }
 
+  /** Events that had not finished at the end of the segment, in the order of their ids, at most so many behind `after`. */
+  unfinished({ after, limit }: { readonly after: EventId; readonly limit: number }): EventId[] {
+    return (this.#unfinished.all(after, limit) as Buffer[]).map((id) => new Uint8Array(id));
+  }
+
+  /** Of what finished in the segment. The words own their memory, so that they can be moved to another thread. */
+  filter(): FilterWords {
+    const row = this.#database.prepare('SELECT ids, keys FROM filter').get() as { ids: Buffer; keys: Buffer };
+    return { ids: wordsOf(row.ids), keys: wordsOf(row.keys) };
+  }
+
   close(): void {
     this.#database.close();
   }
 }
 
-/** Whether the file is what was written. */
+function wordsOf(bytes: Buffer): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(new Uint8Array(bytes).buffer);
+}
+
+/** Whether the file is what was written, and written as this version does. */
 export function isIntact(name: IndexName): boolean {
-  return sumOfFile(name.path).crc === name.crc;
+  return sumOfFile(name.path).crc === name.crc && formatOf(name) === formatVersion;
+}
+
+function formatOf({ path }: IndexName): number {
+  const database = openDatabase(path, { mode: 'read' });
+  try {
+    return database.prepare('SELECT format FROM header').pluck().get() as number;
+  } finally {
+    database.close();
+  }
 }
 
 export interface IndexContent {
@@ -106,8 +138,9 @@ export function buildIndex({ partition, segment, next, earlier }: IndexContent):
     collectFinals({ database, segment, next, earlier });
     database.exec(`
       INSERT INTO finished SELECT id, max(seq) FROM final GROUP BY id ORDER BY id;
-      INSERT INTO key SELECT tag_high, tag_low, seq FROM final WHERE tag_high <> 0 OR tag_low <> 0 ORDER BY tag_high, tag_low, seq;
-      COMMIT`);
+      INSERT INTO key SELECT tag_high, tag_low, seq FROM final WHERE tag_high <> 0 OR tag_low <> 0 ORDER BY tag_high, tag_low, seq;`);
+    storeFilter(database);
+    database.exec('COMMIT');
   } finally {
     database.close();
   }
@@ -129,6 +162,7 @@ function collectFinals({
   const { first, chainBefore } = segment.header;
   const insert = database.prepare('INSERT INTO final VALUES (?, ?, ?, ?)');
   const tags = new TagsOfRecords({ first, count: next - first, earlier });
+  const unfinished = new Unfinished(first, next - first);
   const builder = new RecordBatchBuilder();
   let position: LogPosition = { seq: (first - 1) as Sequence, chain: chainBefore };
   while (position.seq < next - 1) {
@@ -140,7 +174,49 @@ function collectFinals({
     const cursor = new RecordCursor(builder.take());
     while (cursor.next()) {
       const { high, low } = tags.take(cursor);
+      unfinished.take(cursor);
       if (isFinal(cursor.kind)) insert.run(cursor.event, cursor.seq, high, low);
+    }
+  }
+  const insertUnfinished = database.prepare('INSERT OR IGNORE INTO unfinished VALUES (?)');
+  unfinished.forEach((event) => insertUnfinished.run(event));
+}
+
+function storeFilter(database: Database): void {
+  const count = (table: string) => database.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
+  const filter = SegmentFilter.for({ ids: count('finished'), keys: count('key') });
+  for (const { id } of database.prepare('SELECT id FROM finished').iterate() as IterableIterator<{ id: Buffer }>)
+    filter.addId(id);
+  const keys = database.prepare('SELECT DISTINCT tag_high AS tagHigh, tag_low AS tagLow FROM key').iterate();
+  for (const key of keys as IterableIterator<{ tagHigh: number; tagLow: number }>) filter.addKey(key);
+  const bytes = ({ buffer }: Uint32Array<ArrayBuffer>) => Buffer.from(buffer);
+  database.prepare('INSERT INTO filter VALUES (?, ?)').run(bytes(filter.words.ids), bytes(filter.words.keys));
+}
+
+/** Which events have a record in the segment and none that ends them: the newest one of each, gone through in order. */
+class Unfinished {
+  readonly #first: Sequence;
+  readonly #events: Uint8Array;
+  /** 1: the newest record of its event so far, and not its last. */
+  readonly #isNewest: Uint8Array;
+
+  constructor(first: Sequence, count: number) {
+    this.#first = first;
+    this.#events = new Uint8Array(count * eventIdBytes);
+    this.#isNewest = new Uint8Array(count);
+  }
+
+  take({ seq, kind, prev, event }: RecordCursor): void {
+    if (kind === settingsKind) return;
+    const place = seq - this.#first;
+    if (prev >= this.#first) this.#isNewest[prev - this.#first] = 0;
+    this.#events.set(event, place * eventIdBytes);
+    this.#isNewest[place] = isFinal(kind) ? 0 : 1;
+  }
+
+  forEach(visit: (event: EventId) => void): void {
+    for (let place = 0; place < this.#isNewest.length; place++) {
+      if (this.#isNewest[place] === 1) visit(this.#events.subarray(place * eventIdBytes, (place + 1) * eventIdBytes));
     }
   }
 }

@@ -55,7 +55,7 @@ function decideSchedule(
   if (facts === null) {
     const pending = state.tagged({ tagHigh, tagLow });
     const finished = state.finished.tagged({ tagHigh, tagLow });
-    const askIndex = state.mayBeIndexedKey({ tagHigh, tagLow });
+    const askIndex = state.finished.mayBeIndexedKey({ tagHigh, tagLow });
     if (pending.length === 0 && finished.length === 0 && !askIndex) return accepted(state, command);
     return { ...nothing, needs: { about: 'key', tagHigh, tagLow, pending, finished, askIndex } };
   }
@@ -87,7 +87,7 @@ function decideAbout(state: PartitionState, command: About, { now, facts }: { no
   const finished = state.finished.seqOf(command.event);
   if (finished !== null && command.op !== 'cancel') return answered({ op: answerOf(command), newest: finished });
   if (facts === null) {
-    if (finished === null && !state.mayBeIndexedId(command.event)) return notFound(command.event);
+    if (finished === null && !state.finished.mayBeIndexedId(command.event)) return notFound(command.event);
     return { ...nothing, needs: { about: 'id', event: command.event, finished } };
   }
   const known = facts[0];

@@ -28,6 +28,20 @@ export class OriginTable {
     return number;
   }
 
+  /** One more event has the origin that is known by this number. */
+  enterAgain(number: number): void {
+    this.#events[number]!++;
+  }
+
+  /** Numbers that begin at 0, of origins that no event has yet: a snapshot brings its own. */
+  restore(names: readonly string[]): void {
+    for (const name of names) {
+      this.#numbers.set(name, this.#names.length);
+      this.#names.push(name);
+      this.#events.push(0);
+    }
+  }
+
   /** One event fewer has it. */
   leave(number: number): void {
     invariant(this.#events[number]! > 0, () => `origin ${number} is left more often than entered`);

@@ -35,6 +35,11 @@ export class SettingsTable {
     return [...this.#rows.values()];
   }
 
+  /** As `rows` of an earlier table had them. */
+  restore(rows: readonly KeptSettings[]): void {
+    for (const row of rows) this.#rows.set(row.origin, row);
+  }
+
   apply({ seq, body }: Pick<SettingsRecord, 'seq' | 'body'>): void {
     const row = decodeSettings(body);
     if (sameSettings(row.settings, defaultSettings)) this.#rows.delete(row.origin);

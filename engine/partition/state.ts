@@ -15,12 +15,13 @@ import { type EventStatus, eventStatuses, isFinished, move } from '../event/stat
 import { type Handle, noSequence, type PartitionId, type Sequence, type WallMs } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
+import type { SegmentOutline } from '../log/protocol.js';
+import { SegmentFilter } from '../log/segment-filter.js';
 import { EventColumns, hashOfId } from './columns.js';
-import { type FinishedKey, FinishedOverlay, type FinishedRow } from './finished.js';
+import { FinishedEvents, type FinishedRow, type PageOutline } from './finished.js';
 import { HandleTable } from './handle-table.js';
 import { KeyTable } from './key-table.js';
 import { OriginTable } from './origins.js';
-import { SeenFilter } from './seen-filter.js';
 import { SettingsTable } from './settings-table.js';
 
 /** What a record did, for the actor. One instance is used again and again: read it before the next `apply`. */
@@ -36,7 +37,7 @@ export class PartitionState {
   readonly partition: PartitionId;
   readonly columns = new EventColumns();
   readonly origins = new OriginTable();
-  readonly finished = new FinishedOverlay();
+  readonly finished = new FinishedEvents();
   /** What is set for origins. */
   readonly settings = new SettingsTable();
   /** All events that are retained, pending ones included. */
@@ -47,12 +48,9 @@ export class PartitionState {
     tagHigh: (handle) => this.columns.tagHigh(handle),
     tagLow: (handle) => this.columns.tagLow(handle),
   });
-  readonly #seenIds = new SeenFilter();
-  readonly #seenKeys = new SeenFilter();
   readonly #head = new SpecHead();
   readonly #applied = { handle: 0 as Handle, status: 'SCHEDULED' as EventStatus, version: 0, attempts: 0 };
   #lastSeq: Sequence = noSequence;
-  #indexedBefore: Sequence = noSequence;
 
   constructor(partition: PartitionId) {
     this.partition = partition;
@@ -82,20 +80,23 @@ export class PartitionState {
     return this.#keys.withText(tagLow);
   }
 
-  /** False: certainly no event with this id finished in an indexed segment. */
-  mayBeIndexedId(id: EventId): boolean {
-    return this.#seenIds.mayContain(hashOfId(id), secondHash(id));
+  /** The segments of the log, oldest first: before the first record is applied, or behind a snapshot. `filter` null: no index. */
+  layOut(segments: readonly SegmentOutline[]): void {
+    const { finished } = this;
+    if (this.#lastSeq === noSequence && segments.length > 0) {
+      finished.layOut(segments.map(({ first }) => ({ first, counts: [] })));
+      this.#lastSeq = (segments[0]!.first - 1) as Sequence;
+    }
+    for (const { first } of segments) finished.openPage(first);
+    for (const { first, next, filter } of segments) {
+      if (filter !== null && next !== null) finished.indexed({ first, next, filter: new SegmentFilter(filter) });
+    }
+    if (segments.length > 0) this.removeBefore(segments[0]!.first);
   }
 
-  mayBeIndexedKey({ tagHigh, tagLow }: { tagHigh: number; tagLow: number }): boolean {
-    return this.#seenKeys.mayContain(tagHigh, tagLow);
-  }
-
-  /** Finals before `next` are found through segment indexes from now on. During replay that is known beforehand. */
-  indexedBefore(next: Sequence): void {
-    if (next <= this.#indexedBefore) return;
-    this.#indexedBefore = next;
-    this.finished.dropBefore(next, (row) => this.#remember(row));
+  /** Segments before `first` are gone, and with them every finished event that was not carried forward. */
+  removeBefore(first: Sequence): void {
+    this.#count(this.finished.removeBefore(first), -1);
   }
 
   /** What it returns is about the record's event; meaningless for a record that is about none. */
@@ -180,13 +181,41 @@ export class PartitionState {
     if (row.tagHigh !== 0 || row.tagLow !== 0) this.#keys.remove(handle);
     this.origins.leave(columns.origin(handle));
     columns.free(handle);
-    if (record.seq < this.#indexedBefore) this.#remember(row);
-    else this.finished.add(row);
+    this.finished.add(row);
   }
 
-  #remember(row: FinishedKey): void {
-    this.#seenIds.add(hashOfId(row.id), secondHash(row.id));
-    if (row.tagHigh !== 0 || row.tagLow !== 0) this.#seenKeys.add(row.tagHigh, row.tagLow);
+  // ---- snapshots (snapshot.ts) ----
+
+  /** Begins where a snapshot ends, before anything was applied. Rows follow by `restoreRows`, finals by `finished.restore`. */
+  beginAt(seq: Sequence, pages: readonly PageOutline[]): void {
+    invariant(
+      this.#lastSeq === noSequence && this.columns.rows === 0,
+      () => `partition ${this.partition}: a snapshot comes too late`,
+    );
+    this.#lastSeq = seq;
+    this.finished.layOut(pages);
+    this.#count(this.finished.counts, 1);
+  }
+
+  /** Rows as `columns.gather` laid them out, with numbers of origins as they are here. */
+  restoreRows(bytes: Uint8Array, rows: number): void {
+    const { columns } = this;
+    const first = columns.scatter(bytes, rows);
+    for (let row = 0; row < rows; row++) {
+      const handle = (first + row) as Handle;
+      this.#ids.add(columns.idHash(handle), handle);
+      if (columns.tagLow(handle) !== 0 || columns.tagHigh(handle) !== 0) this.#keys.add(handle);
+      this.origins.enterAgain(columns.origin(handle));
+      this.byStatus[columns.status(handle)]++;
+      this.byDeliveryType[columns.deliveryType(handle)]++;
+    }
+  }
+
+  #count(counts: ArrayLike<number>, times: 1 | -1): void {
+    for (const [place, status] of eventStatuses.entries()) this.byStatus[status] += times * counts[place]!;
+    for (const [place, type] of deliveryTypes.entries()) {
+      this.byDeliveryType[type] += times * counts[eventStatuses.length + place]!;
+    }
   }
 }
 
@@ -194,11 +223,6 @@ function nextAttemptAtOf(record: LogRecord): WallMs {
   const { nextAttemptAtMs } = decodeOutcome(record.body);
   invariant(nextAttemptAtMs !== null, () => `retrying record ${record.seq} without a next attempt`);
   return nextAttemptAtMs;
-}
-
-/** A second hash, from random bytes that `hashOfId` weighs little. */
-function secondHash(id: EventId): number {
-  return ((id[15]! << 24) | (id[12]! << 16) | (id[14]! << 8) | id[10]!) >>> 0;
 }
 
 function countsOf<Name extends string>(names: readonly Name[]): Record<Name, number> {

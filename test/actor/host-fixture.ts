@@ -59,6 +59,7 @@ export interface TestHostParts {
   /** By partition: what is in the log at the start. */
   readonly logs?: ReadonlyMap<number, readonly StoredRecord[]>;
   readonly readAheadBytesMax?: number;
+  readonly snapshotRecords?: number;
 }
 
 export class TestHost {
@@ -82,7 +83,13 @@ export class TestHost {
   #asked: { courier: number; partition: PartitionId }[] = [];
   #reopening: PartitionId[] = [];
 
-  constructor({ partitions = [0], couriers = 1, logs, readAheadBytesMax = 64 * 1024 * 1024 }: TestHostParts = {}) {
+  constructor({
+    partitions = [0],
+    couriers = 1,
+    logs,
+    readAheadBytesMax = 64 * 1024 * 1024,
+    snapshotRecords = 1_000_000,
+  }: TestHostParts = {}) {
     this.#couriers = couriers;
     for (const partition of partitions) {
       const disk = new Disk();
@@ -90,7 +97,7 @@ export class TestHost {
       this.#disks.set(partition, disk);
     }
     this.host = new ActorHost(
-      { partitions: partitions as readonly PartitionId[], readAheadBytesMax },
+      { partitions: partitions as readonly PartitionId[], readAheadBytesMax, snapshotRecords },
       {
         clock: this.clock,
         random: () => 0,
@@ -311,11 +318,11 @@ export class TestHost {
     switch (request.op) {
       case 'replay': {
         const last = durable.at(-1)?.seq ?? noSequence;
-        const batches = batchesOf(durable).map(
-          (batch) => ({ op: 'replay-batch', tag, batch, indexedBefore: noSequence, done: 1 }) as const,
-        );
-        return [...batches, { op: 'replay-done', tag, last, segmentFirst: 1 as Sequence }];
+        const batches = batchesOf(durable).map((batch) => ({ op: 'replay-batch', tag, batch, done: 1 }) as const);
+        return [{ op: 'replay-start', tag, segments: [] }, ...batches, { op: 'replay-done', tag, last }];
       }
+      case 'snapshot':
+        return [{ op: 'snapshot-taken', tag, detail: null }];
       case 'bodies':
         return [{ op: 'bodies', tag, bodies: request.seqs.map((seq) => durable[seq - 1]!.body.slice()), damaged: [] }];
       case 'view':

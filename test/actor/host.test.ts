@@ -1,9 +1,11 @@
 import t from 'tap';
+import { tagOfKey } from '../../engine/event/content.js';
 import { recordKinds } from '../../engine/event/record.js';
 import { decodeSpec } from '../../engine/event/spec-codec.js';
 import type { PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
-import { formatEventId } from '../../engine/kernel/event-id.js';
+import { type EventId, formatEventId } from '../../engine/kernel/event-id.js';
 import { dueMax, turnBudgetMs, unsyncedRecordsMax } from '../../engine/kernel/limits.js';
+import { type FilterWords, SegmentFilter } from '../../engine/log/segment-filter.js';
 import { noLatency } from '../../engine/observe/latency.js';
 import { acceptedRecords, batchesOf, bodyOf, failedOutcome, newId, outcomeOf, start, TestHost } from './host-fixture.js';
 
@@ -149,7 +151,6 @@ t.test('a hundred thousand events due in one millisecond leave in bounded slices
   const count = 100_000;
   const logs = new Map([[0, acceptedRecords(count, (index) => ({ ...later, priority: index % 10 }))]]);
   const test = TestHost.ready({ partitions: [0, 1], logs });
-  test.host.fromReader({ op: 'indexed', partition: 1 as PartitionId, first: 1 as Sequence, next: 1 as Sequence });
   test.accepted({ scheduledAtMs: (start + 3_600_001) as WallMs, destination: 'https://other.test/' }, 1);
   test.advance(3_600_000 - 1);
   t.equal(test.count('want'), 0);
@@ -791,6 +792,13 @@ t.test('an attempt that was made twice and has ended once is not waited for a se
 
 // ---- segments ----
 
+function filterOf(event: EventId, key: { high: number; low: number } | null = null): FilterWords {
+  const filter = SegmentFilter.for({ ids: 1, keys: 1 });
+  filter.addId(event);
+  if (key !== null) filter.addKey({ tagHigh: key.high, tagLow: key.low });
+  return filter.words;
+}
+
 t.test('an index that was finished at the end of a replay lets its events be forgotten', async (t) => {
   const first = acceptedRecords(1, () => later)[0]!;
   const cancelled = { ...first, seq: 2 as Sequence, kind: recordKinds.cancelled, prev: 1 as Sequence, body: new Uint8Array(0) };
@@ -800,10 +808,16 @@ t.test('an index that was finished at the end of a replay lets its events be for
   t.ok(replay);
   const { tag } = replay as { tag: number };
   const [batch] = batchesOf([first, cancelled]);
-  test.host.fromReader({ op: 'replay-batch', tag, batch: batch!, indexedBefore: 0 as Sequence, done: 1 });
-  test.host.fromReader({ op: 'replay-done', tag, last: 2 as Sequence, segmentFirst: 3 as Sequence });
+  test.host.fromReader({ op: 'replay-batch', tag, batch: batch!, done: 1 });
+  test.host.fromReader({ op: 'replay-done', tag, last: 2 as Sequence });
   // As the reader says it: right behind `replay-done`, before the host has had a turn.
-  test.host.fromReader({ op: 'indexed', partition: 0 as PartitionId, first: 1 as Sequence, next: 3 as Sequence });
+  test.host.fromReader({
+    op: 'indexed',
+    partition: 0 as PartitionId,
+    first: 1 as Sequence,
+    next: 3 as Sequence,
+    filter: filterOf(first.event),
+  });
   test.questions = [];
   test.settle();
   t.equal(test.host.actors[0]!.phase, 'ready');
@@ -820,7 +834,13 @@ t.test('a finished event is found in memory, and after its segment was indexed b
   test.settle();
   t.equal(test.host.actors[0]!.state.finished.size, 1);
   test.host.fromWriter({ op: 'sealed', partition: 0 as PartitionId, first: 1 as Sequence, next: 3 as Sequence });
-  test.host.fromReader({ op: 'indexed', partition: 0 as PartitionId, first: 1 as Sequence, next: 3 as Sequence });
+  test.host.fromReader({
+    op: 'indexed',
+    partition: 0 as PartitionId,
+    first: 1 as Sequence,
+    next: 3 as Sequence,
+    filter: filterOf(event, tagOfKey({ kind: 'external', source: 'default', text: 'x' })),
+  });
   t.equal(test.host.actors[0]!.state.finished.size, 0);
   const get = test.about('get', event);
   const history = test.about('history', event);

@@ -33,19 +33,19 @@ t.test('a question is answered once; what nobody asked for is dropped', async (t
   reads.answered(found(tag));
   reads.answered(found(tag));
   reads.answered(found(99));
-  reads.answered({ op: 'indexed', partition, first: 1 as Sequence, next: 2 as Sequence });
+  reads.answered({ op: 'snapshot-taken', tag: 98, detail: null });
   t.equal(heard, 1);
 });
 
 t.test('a replay is answered until it is done or has failed', async (t) => {
   for (const end of [
-    { op: 'replay-done', last: 2 as Sequence, segmentFirst: 1 as Sequence },
+    { op: 'replay-done', last: 2 as Sequence },
     { op: 'failed', failure: 'broken', detail: '' },
   ] as const) {
     const { reads, sent } = setup();
     const heard: string[] = [];
-    const tag = reads.ask({ op: 'replay', partition }, (reply) => heard.push(reply.op));
-    const batch = { op: 'replay-batch', tag, batch: new Uint8Array(12), indexedBefore: 0 as Sequence, done: 0.5 } as const;
+    const tag = reads.ask({ op: 'replay', partition, snapshotForm: 7 }, (reply) => heard.push(reply.op));
+    const batch = { op: 'replay-batch', tag, batch: new Uint8Array(12), done: 0.5 } as const;
     reads.answered(batch);
     reads.next(tag);
     reads.answered(batch);
@@ -53,7 +53,7 @@ t.test('a replay is answered until it is done or has failed', async (t) => {
     reads.answered(batch);
     t.same(heard, ['replay-batch', 'replay-batch', end.op]);
     t.same(sent, [
-      { op: 'replay', partition, tag },
+      { op: 'replay', partition, snapshotForm: 7, tag },
       { op: 'replay-next', tag },
     ]);
   }

@@ -5,7 +5,8 @@ import { type LogRecord, recordKinds } from '../../engine/event/record.js';
 import type { PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { InvariantError } from '../../engine/kernel/errors.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
-import type { ReaderReply, ReaderRequest } from '../../engine/log/protocol.js';
+import type { ReaderReply, ReaderRequest, SegmentOutline } from '../../engine/log/protocol.js';
+import { SegmentFilter } from '../../engine/log/segment-filter.js';
 import { acceptedRecords, batchesOf, newId, start } from './host-fixture.js';
 
 const partition = 0 as PartitionId;
@@ -22,9 +23,10 @@ function setup({ couriers = 0 } = {}) {
     recovery,
     sent,
     answer,
-    replay(records: readonly LogRecord[], { last = records.length, indexedBefore = 0 } = {}) {
-      for (const batch of batchesOf(records)) answer({ op: 'replay-batch', batch, indexedBefore, done: 0.5 });
-      answer({ op: 'replay-done', last, segmentFirst: 1 });
+    replay(records: readonly LogRecord[], { last = records.length, segments = [] as readonly SegmentOutline[] } = {}) {
+      answer({ op: 'replay-start', segments });
+      for (const batch of batchesOf(records)) answer({ op: 'replay-batch', batch, done: 0.5 });
+      answer({ op: 'replay-done', last });
     },
   };
 }
@@ -41,7 +43,7 @@ t.test('an empty log is an empty partition', async (t) => {
 t.test('each batch that is begun asks for the next, so that one is under way and no more', async (t) => {
   const { recovery, sent, answer } = setup();
   const records = acceptedRecords(3, () => later);
-  for (const record of records) answer({ op: 'replay-batch', batch: batchesOf([record])[0], indexedBefore: 0, done: 0.2 });
+  for (const record of records) answer({ op: 'replay-batch', batch: batchesOf([record])[0], done: 0.2 });
   t.equal(recovery.done, 0.2);
   t.equal(sent.filter(({ op }) => op === 'replay-next').length, 0);
   recovery.step(never);
@@ -108,7 +110,7 @@ t.test('records that contradict each other end it', async (t) => {
 
 t.test('a replay that fails says so and never has a result', async (t) => {
   const { recovery, answer } = setup();
-  answer({ op: 'replay-batch', batch: batchesOf(acceptedRecords(1, () => later))[0], indexedBefore: 0, done: 0.5 });
+  answer({ op: 'replay-batch', batch: batchesOf(acceptedRecords(1, () => later))[0], done: 0.5 });
   answer({ op: 'failed', failure: 'broken', detail: 'the chain breaks at 2' });
   t.equal(recovery.step(never), null);
   t.match(recovery.failure, { failure: 'broken', detail: 'the chain breaks at 2' });
@@ -124,9 +126,15 @@ t.test('finals that a segment index knows are not remembered', async (t) => {
     kind: recordKinds.cancelled,
     body: new Uint8Array(0),
   };
-  replay([accepted!, cancelled], { indexedBefore: 3 });
-  const { state, indexedBefore } = recovery.step(never)!;
-  t.equal(indexedBefore, 3);
+  const filter = SegmentFilter.for({ ids: 1, keys: 0 });
+  filter.addId(accepted!.event);
+  const segments = [
+    { first: 1 as Sequence, next: 3 as Sequence, filter: filter.words },
+    { first: 3 as Sequence, next: null, filter: null },
+  ];
+  replay([accepted!, cancelled], { segments });
+  const { state } = recovery.step(never)!;
   t.equal(state.finished.size, 0);
-  t.ok(state.mayBeIndexedId(accepted!.event));
+  t.equal(state.byStatus.CANCELLED, 1);
+  t.ok(state.finished.mayBeIndexedId(accepted!.event));
 });

@@ -29,7 +29,7 @@ function readings(dataDir: string, records: readonly LogRecord[]): string[] {
   const reader = new LogReader({
     options: { dataDir, partitions: [partition] },
     reply: (reply) => replies.push(reply),
-    index: () => undefined,
+    pool: () => undefined,
   });
   for (const { seq } of records) {
     reader.handle({ op: 'bodies', tag: 0, partition, seqs: [seq] });

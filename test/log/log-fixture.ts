@@ -12,7 +12,10 @@ import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
 import { indexSegment } from '../../engine/log/index-task.js';
 import { LogReader } from '../../engine/log/log-reader.js';
 import { LogWriter, type LogWriterParts } from '../../engine/log/log-writer.js';
-import type { IndexTask, LogOptions, ReaderReply, SegmentNotice, WriterReply } from '../../engine/log/protocol.js';
+import type { IndexTask, LogOptions, PoolRequest, ReaderReply, SegmentNotice, WriterReply } from '../../engine/log/protocol.js';
+import { takeSnapshot } from '../../engine/partition/snapshot-task.js';
+import { SnapshotIntake, snapshotForm } from '../../engine/partition/snapshot.js';
+import { PartitionState } from '../../engine/partition/state.js';
 import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
 
 export const partition = 3 as PartitionId;
@@ -56,7 +59,7 @@ export class TestLog {
   readonly writerReplies: WriterReply[] = [];
   readonly readerReplies: ReaderReply[] = [];
   readonly notices: SegmentNotice[] = [];
-  readonly indexTasks: IndexTask[] = [];
+  readonly poolRequests: PoolRequest[] = [];
   readonly reader: LogReader;
   readonly writer: LogWriter;
   #isOpen = true;
@@ -67,7 +70,7 @@ export class TestLog {
     this.reader = new LogReader({
       options: this.options,
       reply: (reply) => this.readerReplies.push(reply),
-      index: (task) => this.indexTasks.push(task),
+      pool: (request) => this.poolRequests.push(request),
     });
     this.writer = new LogWriter({
       options: this.options,
@@ -107,6 +110,11 @@ export class TestLog {
     return replayWhole(this.reader, this.readerReplies);
   }
 
+  /** What is to be indexed, by first sequence. */
+  get indexTasks(): IndexTask[] {
+    return this.poolRequests.flatMap((request) => (request.op === 'index' ? [request.task] : []));
+  }
+
   ask(request: Parameters<LogReader['handle']>[0]): ReaderReply {
     this.readerReplies.length = 0;
     this.reader.handle(request);
@@ -114,14 +122,14 @@ export class TestLog {
   }
 
   /** Run what the main thread would run for the reader. Returns what the reader then said. */
-  async buildIndexes(): Promise<ReaderReply[]> {
+  async runTasks(): Promise<ReaderReply[]> {
     this.readerReplies.length = 0;
-    for (const task of this.indexTasks.splice(0)) {
-      const detail = await indexSegment(task).then(
+    for (const request of this.poolRequests.splice(0)) {
+      const detail = await (request.op === 'index' ? indexSegment(request.task) : takeSnapshot(request.task)).then(
         () => null,
         (error: Error) => error.message,
       );
-      this.reader.indexed({ op: 'index', task, detail });
+      this.reader.poolDone({ ...request, detail });
     }
     return this.readerReplies.splice(0);
   }
@@ -143,7 +151,10 @@ export class TestLog {
 
 export interface Replayed {
   readonly records: StoredRecord[];
-  readonly indexedBefore: number;
+  /** First sequences of the segments that have an index. */
+  readonly indexed: number[];
+  /** What the sections of a snapshot made, if there was one. */
+  readonly begun: PartitionState | null;
   /** How it ended. */
   readonly end: ReaderReply;
 }
@@ -152,7 +163,7 @@ export interface Replayed {
 export function readBack(dataDir: string): Replayed & { readonly failure: string | null } {
   const replies: ReaderReply[] = [];
   const options = { dataDir, partitions: [partition] };
-  const reader = new LogReader({ options, reply: (reply) => replies.push(reply), index: () => undefined });
+  const reader = new LogReader({ options, reply: (reply) => replies.push(reply), pool: () => undefined });
   try {
     const replayed = replayWhole(reader, replies);
     return { ...replayed, failure: replayed.end.op === 'failed' ? replayed.end.detail : null };
@@ -166,14 +177,20 @@ let replays = 0;
 function replayWhole(reader: LogReader, replies: ReaderReply[]): Replayed {
   const tag = replays++;
   const records: StoredRecord[] = [];
-  let indexedBefore = 0;
+  const indexed: number[] = [];
+  const begun = new PartitionState(partition);
+  const intake = new SnapshotIntake(begun);
   replies.length = 0;
-  reader.handle({ op: 'replay', tag, partition });
+  reader.handle({ op: 'replay', tag, partition, snapshotForm });
   for (;;) {
     const reply = replies.shift()!;
-    if (reply.op !== 'replay-batch') return { records, indexedBefore, end: reply };
-    records.push(...readBatch(reply.batch));
-    indexedBefore = reply.indexedBefore;
+    if (reply.op === 'replay-start') {
+      indexed.push(...reply.segments.filter(({ filter }) => filter !== null).map(({ first }) => first));
+      continue;
+    }
+    if (reply.op === 'replay-section') intake.take(reply.section);
+    else if (reply.op === 'replay-batch') records.push(...readBatch(reply.batch));
+    else return { records, indexed, begun: begun.lastSeq === 0 ? null : begun, end: reply };
     reader.handle({ op: 'replay-next', tag });
   }
 }

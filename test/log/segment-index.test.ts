@@ -64,7 +64,7 @@ t.test('a sealed segment gets its index, and only then the host hears of it', as
     ],
   );
   t.same(findId(log, early), [], 'not yet');
-  t.same(await log.buildIndexes(), [
+  t.match(await log.runTasks(), [
     { op: 'indexed', partition, first: 1, next: 9 },
     { op: 'indexed', partition, first: 9, next: 12 },
   ]);
@@ -72,7 +72,7 @@ t.test('a sealed segment gets its index, and only then the host hears of it', as
 
 t.test('finished events are found by id in the segment where they finished', async (t) => {
   const { log, early, late, keyless, pending, open, earlyEnd, keylessEnd, lateEnd } = setup(t);
-  await log.buildIndexes();
+  await log.runTasks();
   t.same(findId(log, early), [earlyEnd.seq]);
   t.same(findId(log, late), [lateEnd.seq]);
   t.same(findId(log, keyless), [keylessEnd.seq]);
@@ -82,30 +82,30 @@ t.test('finished events are found by id in the segment where they finished', asy
 
 t.test('finished events are found by key, newest first, also when they began in an older segment', async (t) => {
   const { log, earlyEnd, lateEnd, againEnd } = setup(t);
-  await log.buildIndexes();
+  await log.runTasks();
   t.same(findKey(log, 'early'), [againEnd.seq, earlyEnd.seq]);
   t.same(findKey(log, 'late'), [lateEnd.seq]);
   t.same(findKey(log, 'pending'), []);
   t.same(findKey(log, 'nobody'), []);
 });
 
-t.test('a replay says from where on finished events are to be remembered', async (t) => {
+t.test('a replay says which segments need no finished events to be remembered', async (t) => {
   const { log } = setup(t);
-  t.equal(log.replay().indexedBefore, 1);
-  const tasks = log.indexTasks.splice(0);
-  log.indexTasks.push(tasks[0]!);
-  await log.buildIndexes();
-  t.equal(log.replay().indexedBefore, 9);
-  log.indexTasks.push(tasks[1]!);
-  await log.buildIndexes();
-  t.equal(log.replay().indexedBefore, 12);
+  t.same(log.replay().indexed, []);
+  const tasks = log.poolRequests.splice(0);
+  log.poolRequests.push(tasks[1]!);
+  await log.runTasks();
+  t.same(log.replay().indexed, [9]);
+  log.poolRequests.push(tasks[0]!);
+  await log.runTasks();
+  t.same(log.replay().indexed, [1, 9]);
 });
 
 t.test('word of an index waits until a replay that is under way has ended', async (t) => {
   const { log } = setup(t);
   log.readerReplies.length = 0;
-  log.reader.handle({ op: 'replay', tag: 1, partition });
-  t.same(await log.buildIndexes(), []);
+  log.reader.handle({ op: 'replay', tag: 1, partition, snapshotForm: 0 });
+  t.same(await log.runTasks(), []);
   t.match(log.readerReplies, []);
   for (let more = 0; more < 3; more++) log.reader.handle({ op: 'replay-next', tag: 1 });
   t.same(
@@ -116,11 +116,11 @@ t.test('word of an index waits until a replay that is under way has ended', asyn
 
 t.test('after a restart indexes that are there are used, and a missing one is asked for', async (t) => {
   const { log, early, earlyEnd, late } = setup(t);
-  log.indexTasks.pop();
-  await log.buildIndexes();
+  log.poolRequests.pop();
+  await log.runTasks();
   log.close();
   const again = new TestLog(t, { dataDir: log.options.dataDir });
-  t.equal(again.replay().indexedBefore, 9);
+  t.same(again.replay().indexed, [1]);
   t.same(
     again.indexTasks.map(({ first }) => first),
     [9],
@@ -128,14 +128,14 @@ t.test('after a restart indexes that are there are used, and a missing one is as
   t.same(findId(again, early), [earlyEnd.seq]);
   t.same(findId(again, late), []);
   t.same(
-    (await again.buildIndexes()).map(({ op }) => op),
+    (await again.runTasks()).map(({ op }) => op),
     ['indexed'],
   );
 });
 
 t.test('an index with any byte changed is built again', async (t) => {
   const { log, early, earlyEnd } = setup(t);
-  await log.buildIndexes();
+  await log.runTasks();
   log.close();
   const [index] = listIndexes(log.dir);
   const whole = readFileSync(index!.path);
@@ -144,8 +144,8 @@ t.test('an index with any byte changed is built again', async (t) => {
     changed[at]! ^= 0x10;
     writeFileSync(index!.path, changed);
     const again = new TestLog(t, { dataDir: log.options.dataDir });
-    t.equal(again.replay().indexedBefore, 1, `byte ${at}`);
-    await again.buildIndexes();
+    t.same(again.replay().indexed, [9], `byte ${at}`);
+    await again.runTasks();
     t.same(findId(again, early), [earlyEnd.seq], `byte ${at}`);
     again.close();
   }
@@ -160,7 +160,7 @@ t.test('the index of a damaged segment is not built, that of the next one is', a
   writeFileSync(path, file);
   const damaged = new TestLog(t, { dataDir: copy });
   t.match(damaged.replay().end, { op: 'failed', failure: 'broken' });
-  t.match(await damaged.buildIndexes(), [{ op: 'indexed', first: 9 }]);
+  t.match(await damaged.runTasks(), [{ op: 'indexed', first: 9 }]);
   t.same(
     listIndexes(damaged.dir).map(({ first }) => first),
     [9],
@@ -169,7 +169,7 @@ t.test('the index of a damaged segment is not built, that of the next one is', a
 
 t.test('a sealed segment becomes one file', async (t) => {
   const { log, journal } = setup(t);
-  await log.buildIndexes();
+  await log.runTasks();
   const files = readdirSync(log.dir).filter((name) => name.startsWith('0000000000000001'));
   t.same(files.map((name) => name.replace(/-[0-9a-f]{8}/, '')).sort(), ['0000000000000001.index', '0000000000000001.log']);
   t.equal(log.replay().records.length, journal.records.length);

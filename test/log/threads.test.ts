@@ -6,9 +6,9 @@ import { Piscina } from 'piscina';
 import t, { type Test as Tap } from 'tap';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import type {
-  IndexReply,
-  IndexRequest,
   LogOptions,
+  PoolReply,
+  PoolRequest,
   ReaderReply,
   ReaderRequest,
   WriterReply,
@@ -68,10 +68,10 @@ function setup(t: Tap, more: Partial<LogOptions> = {}) {
     { port: reader.port2, link: link.port2, pool: pool.port2, options },
     { filename: file('reader-thread'), name: 'logReader', transferList: [reader.port2, link.port2, pool.port2] },
   );
-  pool.port1.on('message', ({ task }: IndexRequest) => {
-    void tasks.run(task, { name: 'indexSegment' }).then(
-      () => pool.port1.postMessage({ op: 'index', task, detail: null } satisfies IndexReply),
-      (error: Error) => pool.port1.postMessage({ op: 'index', task, detail: error.message } satisfies IndexReply),
+  pool.port1.on('message', (request: PoolRequest) => {
+    void tasks.run(request.task, { name: 'indexSegment' }).then(
+      () => pool.port1.postMessage({ ...request, detail: null } satisfies PoolReply),
+      (error: Error) => pool.port1.postMessage({ ...request, detail: error.message } satisfies PoolReply),
     );
   });
   return {
@@ -88,7 +88,7 @@ function setup(t: Tap, more: Partial<LogOptions> = {}) {
 
 t.test('records go in, are durable, sealed, indexed and found, and both threads end when they are told', async (t) => {
   const log = setup(t);
-  log.toReader({ op: 'replay', tag: 1, partition });
+  log.toReader({ op: 'replay', tag: 1, partition, snapshotForm: 0 });
   t.match(await log.fromReader.next('replay-done'), { tag: 1, last: 0 });
 
   const journal = new Journal();
@@ -103,11 +103,16 @@ t.test('records go in, are durable, sealed, indexed and found, and both threads 
   log.toReader({ op: 'find-id', tag: 2, partition, event: event.event });
   t.match(await log.fromReader.next('found'), { tag: 2, finished: [{ seq: 3 }] });
 
-  log.toReader({ op: 'replay', tag: 3, partition });
-  const { batch, indexedBefore } = await log.fromReader.next('replay-batch');
+  log.toReader({ op: 'replay', tag: 3, partition, snapshotForm: 0 });
+  await log.fromReader.next('replay-start');
+  const { segments } = await log.fromReader.next('replay-start');
+  t.match(segments, [
+    { first: 1, next: 4, filter: { ids: Uint32Array } },
+    { first: 4, next: null, filter: null },
+  ]);
+  const { batch } = await log.fromReader.next('replay-batch');
   t.same(plain([...readBatch(batch)]), plain(journal.records));
-  t.equal(indexedBefore, 4);
-  t.match(await log.fromReader.next('replay-done'), { tag: 3, last: 3, segmentFirst: 4 });
+  t.match(await log.fromReader.next('replay-done'), { tag: 3, last: 3 });
 
   log.toWriter({ op: 'close' });
   log.toReader({ op: 'close' });
@@ -120,7 +125,7 @@ t.test('what was submitted before close is durable', async (t) => {
   for (let count = 0; count < 500; count++) log.toWriter({ op: 'append', partition, batch: batchOf([journal.accepted()]) });
   log.toWriter({ op: 'close' });
   await log.writing;
-  log.toReader({ op: 'replay', tag: 1, partition });
+  log.toReader({ op: 'replay', tag: 1, partition, snapshotForm: 0 });
   t.match(await log.fromReader.next('replay-done'), { last: 500 });
   log.toReader({ op: 'close' });
   await log.reading;
@@ -130,7 +135,7 @@ t.test('a bug ends the task with its error', async (t) => {
   const log = setup(t);
   log.toWriter({ op: 'append', partition: 99 as PartitionId, batch: batchOf([new Journal().accepted()]) });
   await t.rejects(log.writing, { message: /partition 99 is not one of this log writer/ });
-  log.toReader({ op: 'replay', tag: 1, partition: 99 as PartitionId });
+  log.toReader({ op: 'replay', tag: 1, partition: 99 as PartitionId, snapshotForm: 0 });
   await t.rejects(log.reading, { message: /partition 99 is not one of this reader/ });
 });
 

@@ -1,12 +1,14 @@
 import t from 'tap';
+import { tagOfKey } from '../../engine/event/content.js';
 import { decodeDispatched, decodeOutcome } from '../../engine/event/outcome-codec.js';
 import { recordKinds } from '../../engine/event/record.js';
 import { defaultRetry } from '../../engine/event/spec.js';
 import type { EventStatus } from '../../engine/event/status.js';
-import type { Handle, Slot, WallMs } from '../../engine/kernel/brand.js';
+import type { Handle, Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { InvariantError } from '../../engine/kernel/errors.js';
 import { type EventId, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
 import { idempotencyKeyMs } from '../../engine/kernel/limits.js';
+import { SegmentFilter } from '../../engine/log/segment-filter.js';
 import { now, specOf } from '../event/specs.js';
 import { bodyOf, failedOutcome, outcomeOf, partition, TestPartition } from './partition-fixture.js';
 
@@ -355,8 +357,11 @@ t.test('an event of an indexed segment is looked for where the index is', async 
   const test = new TestPartition();
   const event = test.schedule(keyed);
   test.do({ op: 'cancel', event });
-  test.state.finished.openPage((test.state.lastSeq + 1) as never);
-  test.state.indexedBefore((test.state.lastSeq + 1) as never);
+  const filter = SegmentFilter.for({ ids: 1, keys: 1 });
+  filter.addId(event);
+  const { high, low } = tagOfKey({ kind: 'external', source: keyed.source, text: keyed.externalJobId });
+  filter.addKey({ tagHigh: high, tagLow: low });
+  test.state.finished.indexed({ first: 1 as Sequence, next: (test.state.lastSeq + 1) as Sequence, filter });
   t.match(test.do({ op: 'get', event }).needs, { about: 'id', event, finished: null });
   t.match(test.do(schedule(keyed)).needs, { about: 'key', pending: [], finished: [], askIndex: true });
   t.match(test.doWithFacts({ op: 'cancel', event }).answer, { op: 'event', newest: 2 });

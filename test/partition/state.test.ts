@@ -5,6 +5,7 @@ import { eventStatuses } from '../../engine/event/status.js';
 import type { Handle, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { InvariantError } from '../../engine/kernel/errors.js';
 import { type EventId, formatEventId } from '../../engine/kernel/event-id.js';
+import { SegmentFilter } from '../../engine/log/segment-filter.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { now, specOf } from '../event/specs.js';
 import { Random } from '../wheel/random.js';
@@ -117,16 +118,19 @@ t.test('what finished in an indexed segment is found by the filter alone', async
   });
   for (const event of events.slice(0, 10)) test.do({ op: 'cancel', event });
   const next = (test.state.lastSeq + 1) as Sequence;
-  t.ok(!events.some((event) => test.state.mayBeIndexedId(event)));
-  test.state.finished.openPage(next);
-  test.state.indexedBefore(next);
+  t.ok(!events.some((event) => test.state.finished.mayBeIndexedId(event)));
+  const filter = SegmentFilter.for({ ids: 10, keys: 10 });
+  for (const event of events.slice(0, 10)) filter.addId(event);
+  for (const tag of tags.slice(0, 10)) filter.addKey(tag);
+  test.state.finished.indexed({ first: 1 as Sequence, next, filter });
   t.equal(test.state.finished.size, 0);
+  t.equal(test.state.byStatus.CANCELLED, 10, 'they count as before');
   t.same(
-    events.map((event) => test.state.mayBeIndexedId(event)),
+    events.map((event) => test.state.finished.mayBeIndexedId(event)),
     events.map((_, index) => index < 10),
   );
   t.same(
-    tags.map((tag) => test.state.mayBeIndexedKey(tag)),
+    tags.map((tag) => test.state.finished.mayBeIndexedKey(tag)),
     events.map((_, index) => index < 10),
   );
 });
@@ -138,12 +142,17 @@ t.test('a replay that knows what is indexed remembers no finals of it', async (t
   const late = test.schedule();
   test.do({ op: 'cancel', event: late });
   const state = new PartitionState(partition);
-  state.indexedBefore(3 as Sequence);
+  const filter = SegmentFilter.for({ ids: 1, keys: 0 });
+  filter.addId(early);
+  state.layOut([
+    { first: 1 as Sequence, next: 3 as Sequence, filter: filter.words },
+    { first: 3 as Sequence, next: null, filter: null },
+  ]);
   for (const record of test.log) state.apply(record);
   t.equal(state.finished.size, 1);
   t.equal(state.finished.seqOf(late), 4);
-  t.equal(state.mayBeIndexedId(early), true);
-  t.equal(state.mayBeIndexedId(late), false);
+  t.equal(state.finished.mayBeIndexedId(early), true);
+  t.equal(state.finished.mayBeIndexedId(late), false);
 });
 
 /** Everything that a state knows, in an order of its own. */
@@ -222,4 +231,16 @@ t.test('a state replayed from its records equals the live one, after any history
     const accepted = test.log.filter((record) => record.kind === recordKinds.accepted).length;
     t.equal(counted, accepted, `seed ${seed}: every event is counted in exactly one state`);
   }
+});
+
+t.test('what finished in a segment that is removed is no longer counted', async (t) => {
+  const test = new TestPartition();
+  test.do({ op: 'cancel', event: test.schedule() });
+  test.state.finished.openPage((test.state.lastSeq + 1) as Sequence);
+  test.do({ op: 'cancel', event: test.schedule() });
+  test.schedule();
+  t.match(test.state.byStatus, { CANCELLED: 2, SCHEDULED: 1 });
+  test.state.removeBefore(3 as Sequence);
+  t.match(test.state.byStatus, { CANCELLED: 1, SCHEDULED: 1 });
+  t.equal(test.state.byDeliveryType.HTTP, 2);
 });

@@ -23,11 +23,12 @@ export class HaltOverGuess implements Checker {
       case 'phase': {
         const { partition, phase, detail } = happening;
         this.#phases.set(partition, phase);
-        const isDamaged = this.#scene.world.disk.log(partition).isDamaged;
-        if (phase === 'failed' && !isDamaged) {
+        const log = this.#scene.world.disk.log(partition);
+        if (phase === 'failed' && !log.isDamaged) {
           throw new BrokenPromise(this.name, `partition ${partition} has stopped although its log is sound: ${detail}`);
         }
-        if (phase === 'ready' && isDamaged) {
+        // What a snapshot stands for is not read again at the start, but when somebody asks for it.
+        if (phase === 'ready' && log.isDamagedBehind(log.snapshots[0]?.seq ?? 0)) {
           throw new BrokenPromise(this.name, `partition ${partition} works again on a damaged log`);
         }
         return;

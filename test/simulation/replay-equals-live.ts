@@ -1,8 +1,9 @@
-/** I5: what a fresh memory makes of the stored records is what the living actor knows, row by row. */
+/** I5: what a fresh memory makes of the stored records is what the living actor knows, row by row and byte by byte. */
 import { eventStatuses } from '../../engine/event/status.js';
 import type { Handle } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import { recordKinds } from '../../engine/event/record.js';
+import { sectionsOf } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { BrokenPromise, type Checker, type Scene } from './checker.js';
 
@@ -20,9 +21,13 @@ export class ReplayEqualsLive implements Checker {
         const log = this.#scene.world.disk.log(partition);
         if (phase !== 'ready' || log.isDamaged) continue;
         const replayed = new PartitionState(partition);
+        replayed.layOut(log.outline.map((segment) => ({ ...segment, filter: null })));
         for (const record of log.records()) replayed.apply(record);
+        // A segment that was opened after a failure is heard of when the one before it has its index.
+        for (const { first } of log.segments) state.finished.openPage(first);
         this.#compare(state, replayed);
         this.#compareFinished(state);
+        this.#compareSnapshots(state, replayed);
       }
     }
   }
@@ -30,10 +35,21 @@ export class ReplayEqualsLive implements Checker {
   #compare(live: PartitionState, replayed: PartitionState): void {
     this.#same(live, { lastSeq: [live.lastSeq, replayed.lastSeq], pending: [live.pending, replayed.pending] });
     for (const status of eventStatuses) this.#same(live, { [status]: [live.byStatus[status], replayed.byStatus[status]] });
-    for (let row = 0; row < Math.max(live.columns.rows, replayed.columns.rows); row++) {
-      const [one, other] = [rowOf(live, row as Handle), rowOf(replayed, row as Handle)];
+    for (let row = 0; row < live.columns.rows; row++) {
+      if (!live.columns.isLive(row as Handle)) continue;
+      // Which row an event has depends on what was freed before; after a start from a snapshot that is other than in a replay.
+      const counterpart = replayed.handleOf(live.columns.id(row as Handle));
+      const [one, other] = [rowOf(live, row as Handle), counterpart === null ? 'free' : rowOf(replayed, counterpart)];
       if (one !== other) this.#complain(live, `row ${row} is ${one}, replayed ${other}`);
     }
+  }
+
+  /** The same records give the same bytes: of everything that is kept, also of columns that are not named above. */
+  #compareSnapshots(live: PartitionState, replayed: PartitionState): void {
+    const from = this.#scene.world.disk.log(live.partition).open.first;
+    const [one, other] = [live, replayed].map((state) => Buffer.concat([...sectionsOf(state, from)]));
+    if (!one!.equals(other!))
+      this.#complain(live, `its snapshot has ${one!.length} bytes, replayed ${other!.length}, and they differ`);
   }
 
   /** Finished events are found: in memory with their newest record, or through an index that memory points to. */
@@ -43,7 +59,7 @@ export class ReplayEqualsLive implements Checker {
       const newest = records[records.length - 1]!;
       if (newest.kind <= recordKinds.dispatched || newest.kind === recordKinds.retrying) continue;
       const remembered = live.finished.seqOf(newest.event);
-      const isIndexed = newest.seq < indexedBefore && live.mayBeIndexedId(newest.event);
+      const isIndexed = newest.seq < indexedBefore && live.finished.mayBeIndexedId(newest.event);
       if (remembered !== newest.seq && !isIndexed) {
         this.#complain(live, `finished event ${event} is remembered at ${remembered}, its last record is ${newest.seq}`);
       }

@@ -14,6 +14,8 @@
 import type { LogRecord, StoredRecord } from '../../engine/event/record.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { crcOf } from '../../engine/log/checksum.js';
+import type { SegmentOutline } from '../../engine/log/protocol.js';
+import type { FilterWords } from '../../engine/log/segment-filter.js';
 import { RecordBatchBuilder, RecordCursor, readBatch } from '../../engine/log/record-batch.js';
 
 interface Stored {
@@ -24,8 +26,15 @@ interface Stored {
 
 export interface SimulatedSegment {
   readonly first: Sequence;
-  /** Its index is built, so finished events are found through it. */
-  indexed: boolean;
+  /** Of its index, once that is built and finished events are found through it. */
+  filter: FilterWords | null;
+}
+
+/** A snapshot that is whole: the only thing that a damaged one does is to be no snapshot. */
+export interface SimulatedSnapshot {
+  readonly seq: Sequence;
+  readonly finalsFrom: Sequence;
+  readonly sections: readonly Uint8Array<ArrayBuffer>[];
 }
 
 /** How much of `records` unsynced records a crash or a failed commit leaves: from none to all. */
@@ -45,7 +54,9 @@ export class SimulatedLog {
   /** Grows when records are taken back: what somebody remembers of the log is no longer sure. */
   rewrites = 0;
   /** Oldest first; the last one is open. */
-  segments: SimulatedSegment[] = [{ first: 1 as Sequence, indexed: false }];
+  segments: SimulatedSegment[] = [{ first: 1 as Sequence, filter: null }];
+  /** Newest first. */
+  snapshots: SimulatedSnapshot[] = [];
 
   constructor(partition: PartitionId) {
     this.partition = partition;
@@ -61,6 +72,10 @@ export class SimulatedLog {
     return this.#damaged > 0;
   }
 
+  isDamagedBehind(seq: number): boolean {
+    return this.#damaged > seq;
+  }
+
   /** The newest record that no crash can take away. */
   get synced(): Sequence {
     return this.#synced as Sequence;
@@ -68,7 +83,7 @@ export class SimulatedLog {
 
   /** Finals before this are found through indexes. */
   get indexedBefore(): Sequence {
-    const open = this.segments.find(({ indexed }) => !indexed);
+    const open = this.segments.find(({ filter }) => filter === null);
     return (open ?? this.segments[this.segments.length - 1]!).first;
   }
 
@@ -115,6 +130,7 @@ export class SimulatedLog {
     this.#synced = this.#records.length;
     if (this.#damaged > this.#synced) this.#damaged = 0;
     this.segments = this.segments.filter(({ first }) => first <= this.#records.length + 1);
+    this.#forgetSnapshots();
   }
 
   /** Go on behind `after`, which is on the platter then; what was behind it is void. */
@@ -127,14 +143,15 @@ export class SimulatedLog {
     this.#records.length = after;
     this.#synced = after;
     if (this.#damaged > after) this.#damaged = 0;
-    if (inNewSegment && this.open.first !== first) this.segments.push({ first, indexed: false });
+    this.#forgetSnapshots();
+    if (inNewSegment && this.open.first !== first) this.segments.push({ first, filter: null });
   }
 
   /** The open segment is complete. Returns where it began and where the next one begins. */
   seal(): { readonly first: Sequence; readonly next: Sequence } {
     const { first } = this.open;
     const next = (this.last + 1) as Sequence;
-    this.segments.push({ first: next, indexed: false });
+    this.segments.push({ first: next, filter: null });
     return { first, next };
   }
 
@@ -183,6 +200,24 @@ export class SimulatedLog {
     this.rewrites++;
     this.#records.pop();
     this.#synced = Math.min(this.#synced, this.#records.length);
+  }
+
+  /** Where the segment begins that holds `seq`. */
+  firstOf(seq: Sequence): Sequence {
+    return this.segments.findLast(({ first }) => first <= seq)!.first;
+  }
+
+  /** As the reader tells it when a replay begins. */
+  get outline(): SegmentOutline[] {
+    return this.segments.map(({ first, filter }, place) => {
+      const copy = filter === null ? null : { ids: filter.ids.slice(), keys: filter.keys.slice() };
+      return { first, next: this.segments[place + 1]?.first ?? null, filter: copy };
+    });
+  }
+
+  /** Their position is not in this log any more: the real ones are found out by the chain value. */
+  #forgetSnapshots(): void {
+    this.snapshots = this.snapshots.filter(({ seq }) => seq <= this.#synced);
   }
 
   #store({ event, body, ...record }: StoredRecord): Stored {

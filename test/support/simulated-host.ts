@@ -106,7 +106,7 @@ export class SimulatedHost {
     );
     this.#toCouriers = parts.couriers().map((courier, at) => this.#connect(at, courier));
     this.host = new ActorHost(
-      { partitions, readAheadBytesMax },
+      { partitions, readAheadBytesMax, snapshotRecords: weather.snapshotRecords },
       {
         clock: this.#clock,
         random: weather.chance,

@@ -10,7 +10,11 @@ import { encodeMessages } from '../../engine/kernel/message-codec.js';
 import { ChangeSlices, type RecordSource } from '../../engine/log/change-slices.js';
 import type { ReaderReply, ReaderRequest, SegmentNotice } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
-import { DamagedRecord, type SimulatedDisk, type SimulatedLog } from './simulated-disk.js';
+import { isFinal } from '../../engine/log/segment-index.js';
+import { SnapshotIntake, sectionsOf } from '../../engine/partition/snapshot.js';
+import { PartitionState } from '../../engine/partition/state.js';
+import { type FilterWords, SegmentFilter } from '../../engine/log/segment-filter.js';
+import { DamagedRecord, type SimulatedDisk, type SimulatedLog, type SimulatedSnapshot } from './simulated-disk.js';
 import type { Scheduler } from './simulated-time.js';
 import type { Weather } from './simulated-weather.js';
 
@@ -25,7 +29,9 @@ export interface SimulatedReaderParts {
 
 interface RunningReplay {
   readonly log: SimulatedLog;
-  readonly indexedBefore: Sequence;
+  readonly indexed: ReadonlySet<Sequence>;
+  /** Sections of a snapshot that have yet to be sent. */
+  readonly sections: Uint8Array<ArrayBuffer>[];
   readonly goal: Sequence;
   next: number;
 }
@@ -72,13 +78,21 @@ export class SimulatedReader {
       case 'replay': {
         const log = this.#logOf(request.partition);
         this.#buildIndexes(log);
-        this.#replays.set(tag, { log, indexedBefore: log.indexedBefore, goal: log.last, next: 1 });
+        const segments = log.outline;
+        const indexed = new Set(segments.filter(({ filter }) => filter !== null).map(({ first }) => first));
+        const snapshot = this.#chooseSnapshot(log);
+        const sections = snapshot?.sections.map((section) => section.slice()) ?? [];
+        this.#replays.set(tag, { log, indexed, sections, goal: log.last, next: (snapshot?.seq ?? 0) + 1 });
+        reply({ op: 'replay-start', tag, segments });
         this.#continueReplay(tag);
         this.#continueReplay(tag);
         return;
       }
       case 'replay-next':
         this.#continueReplay(tag);
+        return;
+      case 'snapshot':
+        this.#takeSnapshot(this.#logOf(request.partition), request);
         return;
       case 'bodies':
         reply({ op: 'bodies', tag, ...this.#bodiesOf(this.#logOf(request.partition), request.seqs) });
@@ -115,12 +129,17 @@ export class SimulatedReader {
   #continueReplay(tag: number): void {
     const running = this.#replays.get(tag);
     if (running === undefined) return;
-    const { log, indexedBefore, goal, next } = running;
+    const { log, indexed, sections, goal, next } = running;
+    const section = sections.shift();
+    if (section !== undefined) {
+      this.#parts.reply({ op: 'replay-section', tag, section, done: 0 });
+      return;
+    }
     if (next > goal) {
       this.#replays.delete(tag);
-      this.#parts.reply({ op: 'replay-done', tag, last: goal, segmentFirst: log.open.first });
-      for (const { first, indexed } of log.segments) {
-        if (indexed && first >= indexedBefore) this.#tellIndexed(log, first);
+      this.#parts.reply({ op: 'replay-done', tag, last: goal });
+      for (const { first, filter } of log.segments) {
+        if (filter !== null && !indexed.has(first)) this.#tellIndexed(log, first);
       }
       return;
     }
@@ -128,7 +147,7 @@ export class SimulatedReader {
     this.#builder.clear();
     for (const record of log.records(next, count)) this.#builder.append(record);
     running.next += count;
-    this.#parts.reply({ op: 'replay-batch', tag, batch: this.#builder.take(), indexedBefore, done: running.next / (goal + 1) });
+    this.#parts.reply({ op: 'replay-batch', tag, batch: this.#builder.take(), done: running.next / (goal + 1) });
   }
 
   #bodiesOf(log: SimulatedLog, seqs: readonly Sequence[]): { bodies: Uint8Array[]; damaged: Sequence[] } {
@@ -149,8 +168,8 @@ export class SimulatedReader {
   #finals(partition: PartitionId, isWanted: (final: Final) => boolean): { event: Uint8Array; seq: Sequence }[] {
     const log = this.#logOf(partition);
     const found: { event: Uint8Array; seq: Sequence }[] = [];
-    for (const { first, indexed } of log.segments) {
-      if (!indexed) continue;
+    for (const { first, filter } of log.segments) {
+      if (filter === null) continue;
       for (const record of log.records(first, log.nextOf(first) - first)) {
         const isFinal = record.kind >= recordKinds.delivered && record.kind !== recordKinds.retrying;
         if (!isFinal || !isAboutEvent(record)) continue;
@@ -164,12 +183,13 @@ export class SimulatedReader {
   #buildIndexes(log: SimulatedLog): void {
     for (const segment of log.segments.slice(0, -1)) {
       const name = `${log.partition}/${segment.first}`;
-      if (segment.indexed || this.#underWay.has(name)) continue;
+      if (segment.filter !== null || this.#underWay.has(name)) continue;
       this.#underWay.add(name);
       this.#parts.scheduler.after(this.#parts.weather.indexMs(), '', () => {
         if (this.#isGone) return;
         this.#underWay.delete(name);
-        segment.indexed = true;
+        segment.filter = this.#filterOf(log, segment.first);
+        if (segment.filter === null) return;
         const isReplaying = [...this.#replays.values()].some((replay) => replay.log === log);
         if (!isReplaying) this.#tellIndexed(log, segment.first);
       });
@@ -177,7 +197,57 @@ export class SimulatedReader {
   }
 
   #tellIndexed(log: SimulatedLog, first: Sequence): void {
-    this.#parts.reply({ op: 'indexed', partition: log.partition, first, next: log.nextOf(first) });
+    const { filter } = log.segments.find((segment) => segment.first === first)!;
+    this.#parts.reply({ op: 'indexed', partition: log.partition, first, next: log.nextOf(first), filter: filter! });
+  }
+
+  /** Null when the segment is damaged: then it has no index, as in production. */
+  #filterOf(log: SimulatedLog, first: Sequence): FilterWords | null {
+    const filter = SegmentFilter.for({ ids: 50, keys: 50 });
+    try {
+      for (const record of log.records(first, log.nextOf(first) - first)) {
+        if (!isFinal(record.kind)) continue;
+        filter.addId(record.event);
+        const { tagHigh, tagLow } = this.#head.at(log.history(record.seq)[0]!.body);
+        if (tagHigh !== 0 || tagLow !== 0) filter.addKey({ tagHigh, tagLow });
+      }
+    } catch (error) {
+      if (!(error instanceof DamagedRecord)) throw error;
+      return null;
+    }
+    return filter.words;
+  }
+
+  /** The newest that is whole and holds the finals that no index knows. */
+  #chooseSnapshot(log: SimulatedLog): SimulatedSnapshot | null {
+    const usable = log.snapshots.filter(({ finalsFrom }) => finalsFrom <= log.indexedBefore);
+    return usable.find(() => !this.#parts.weather.snapshotFault()) ?? null;
+  }
+
+  /** By what the pool task does: the snapshot before it and the records since, the same `apply`. */
+  #takeSnapshot(log: SimulatedLog, { tag, upTo }: Extract<ReaderRequest, { op: 'snapshot' }>): void {
+    this.#parts.scheduler.after(this.#parts.weather.snapshotMs(), '', () => {
+      if (this.#isGone) return;
+      const detail = log.synced < upTo ? 'the log has been taken back' : this.#snapshotAt(log, upTo);
+      this.#parts.reply({ op: 'snapshot-taken', tag, detail });
+    });
+  }
+
+  #snapshotAt(log: SimulatedLog, upTo: Sequence): string | null {
+    const base = log.snapshots.find(({ seq }) => seq <= upTo) ?? null;
+    const state = new PartitionState(log.partition);
+    const intake = new SnapshotIntake(state);
+    for (const section of base?.sections ?? []) intake.take(section);
+    state.layOut(log.outline.map((segment) => ({ ...segment, filter: null })));
+    try {
+      for (const record of log.records(state.lastSeq + 1, upTo - state.lastSeq)) state.apply(record);
+    } catch (error) {
+      if (!(error instanceof DamagedRecord)) throw error;
+      return error.message;
+    }
+    const finalsFrom = log.firstOf(upTo);
+    log.snapshots = [{ seq: upTo, finalsFrom, sections: [...sectionsOf(state, finalsFrom)] }, ...log.snapshots].slice(0, 2);
+    return null;
   }
 
   #logOf(partition: PartitionId): SimulatedLog {

@@ -15,6 +15,10 @@ export interface Weather {
   readMs(): number;
   /** Of building the index of a sealed segment. */
   indexMs(): number;
+  /** Of taking a snapshot. */
+  snapshotMs(): number;
+  /** A snapshot that a replay could begin with is damaged. */
+  snapshotFault(): boolean;
   /** From the last message to the turn that works it off. */
   turnMs(): number;
   /** How late a timer is. */
@@ -23,6 +27,8 @@ export interface Weather {
   readonly lookMs: number;
   readonly replayBatchRecords: number;
   readonly segmentRecordsMax: number;
+  /** Between two snapshots. */
+  readonly snapshotRecords: number;
   /** What becomes of a commit that begins now. */
   commitFault(): WriteFailure | null;
   /** The same of opening the log at start, or again after a failure. */
@@ -40,11 +46,14 @@ export function fairWeather(): Weather {
     commitMs: () => 1,
     readMs: () => 0.2,
     indexMs: () => 5,
+    snapshotMs: () => 5,
+    snapshotFault: () => false,
     turnMs: () => 0.01,
     timerLateMs: () => 0,
     lookMs: 0,
     replayBatchRecords: 1_000,
     segmentRecordsMax: 1_000,
+    snapshotRecords: 1_000,
     commitFault: () => null,
     openFault: () => null,
     survivors: (records) => records,
@@ -68,11 +77,14 @@ export function seededWeather(random: Random, climate: () => Climate): Weather {
     commitMs: around(6, 300),
     readMs: around(1, 60),
     indexMs: around(40, 5_000),
+    snapshotMs: around(60, 5_000),
+    snapshotFault: () => oneIn(8),
     turnMs: around(0.1, 15),
     timerLateMs: around(1, 40),
     lookMs: random.pick([0, 0, 0.01, 0.2, 0.7]),
     replayBatchRecords: 1 + random.below(random.pick([2, 10, 100])),
     segmentRecordsMax: 5 + random.below(random.pick([10, 60, 400])),
+    snapshotRecords: 3 + random.below(random.pick([10, 60, 400])),
     commitFault: () => fault(climate().commitFaultEvery),
     openFault: () => fault(climate().openFaultEvery),
     survivors: (records) => random.pick([0, records, random.below(records + 1)]),

@@ -24,7 +24,7 @@ async function setup(t: Test) {
   fill(60);
   log.replay();
   log.tick();
-  await log.buildIndexes();
+  await log.runTasks();
   fill(60);
   log.tick();
   fill(60);

@@ -33,7 +33,7 @@ export async function stoppedLog(t: ConstructorParameters<typeof TestLog>[0]): P
   log.append(journal.dispatched(delivered), journal.delivered(delivered), journal.cancelled(cancelled));
   log.tick();
   log.append(journal.dispatched(pending));
-  await log.buildIndexes();
+  await log.runTasks();
   log.close();
   const { dataDir } = log.options;
   for (const other of ['0000', '0001', '0002']) mkdirSync(join(dataDir, 'partitions', other));

@@ -1,0 +1,67 @@
+/**
+ * When is it time for the next snapshot of a partition? It is taken from the log, elsewhere; the actor only says up to where.
+ *
+ * Every so many durable records, so that a replay after a crash is short; at least a quarter of the pending events, because a
+ * snapshot writes all of them; and not before twice the time has passed that the last one took, so that under load they cost a
+ * third of a core at most. Once more before an orderly stop, if the next start would otherwise have much to replay.
+ */
+import type { MonoMs, Sequence } from '../kernel/brand.js';
+import type { HostShared } from './host-shared.js';
+import type { PartitionMemory } from './partition-memory.js';
+
+/** Of the pending events: so many records at least between two snapshots. */
+const pendingShare = 1 / 4;
+/** The pause after a snapshot, in times of what it took. */
+const pauseTimes = 2;
+/** Before a stop this part of the usual number of records is worth a snapshot. */
+const stopShare = 1 / 8;
+
+export interface SnapshotClerkParts {
+  readonly memory: PartitionMemory;
+  readonly shared: HostShared;
+  /** Position of the snapshot that this memory began with; 0: none. */
+  readonly begunAt: Sequence;
+}
+
+export class SnapshotClerk {
+  readonly #parts: SnapshotClerkParts;
+  #newest: Sequence;
+  #isUnderWay = false;
+  #notBeforeMs = 0 as MonoMs;
+  #isLastTaken = false;
+
+  constructor(parts: SnapshotClerkParts) {
+    this.#parts = parts;
+    this.#newest = parts.begunAt;
+  }
+
+  durableUpTo(seq: Sequence): void {
+    const { memory, shared } = this.#parts;
+    const every = Math.max(shared.snapshotRecords, memory.state.pending * pendingShare);
+    if (this.#isUnderWay || seq - this.#newest < every || shared.ports.clock.monoMs() < this.#notBeforeMs) return;
+    this.#take(seq);
+  }
+
+  /** Called while nothing is decided any more: true when the last snapshot is there, or not worth its while. */
+  hasLast(durable: Sequence): boolean {
+    if (this.#isUnderWay) return false;
+    if (this.#isLastTaken || durable - this.#newest < this.#parts.shared.snapshotRecords * stopShare) return true;
+    this.#isLastTaken = true;
+    this.#take(durable);
+    return false;
+  }
+
+  #take(upTo: Sequence): void {
+    const { memory, shared } = this.#parts;
+    const { clock } = shared.ports;
+    const beganMs = clock.monoMs();
+    this.#isUnderWay = true;
+    // Whatever comes of it: one that failed is not worth trying again before there is as much to replay as usual.
+    this.#newest = upTo;
+    shared.reads.ask({ op: 'snapshot', partition: memory.state.partition, upTo }, () => {
+      const now = clock.monoMs();
+      this.#isUnderWay = false;
+      this.#notBeforeMs = (now + (now - beganMs) * pauseTimes) as MonoMs;
+    });
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Pool task: a snapshot of a partition at a durable position, made from the snapshot before it and the records since, by the
+ * same `apply` as everywhere. The actor is not asked and does not pause.
+ *
+ * It has time: the thread steps back behind all others, so that on a busy machine it works with what they leave.
+ */
+import { setPriority } from 'node:os';
+import type { Sequence } from '../kernel/brand.js';
+import { invariant } from '../kernel/errors.js';
+import { HandleCache } from '../log/handle-cache.js';
+import { logStart } from '../log/mark.js';
+import { PartitionSegments } from '../log/partition-segments.js';
+import type { SnapshotTask } from '../log/protocol.js';
+import { readBatch } from '../log/record-batch.js';
+import { Replay } from '../log/replay.js';
+import { SegmentFilter } from '../log/segment-filter.js';
+import type { SegmentIndex } from '../log/segment-index.js';
+import type { SegmentReader } from '../log/segment-reader.js';
+import { chooseSnapshot } from '../log/snapshot-choice.js';
+import { writeSnapshot } from '../log/snapshot-file.js';
+import { SnapshotIntake, sectionsOf, snapshotForm } from './snapshot.js';
+import { PartitionState } from './state.js';
+
+/** Segments open at once. */
+const readersMax = 4;
+/** Of 19, the last. */
+const background = 10;
+
+/** Rejects with what is wrong when the log is damaged or ends before `upTo`; then there is no snapshot, and nobody is the worse. */
+export async function takeSnapshot({ dataDir, partition, upTo }: SnapshotTask): Promise<void> {
+  // Of this thread alone, on Linux; elsewhere of the process, which must not step back.
+  if (process.platform === 'linux') setPriority(0, background);
+  const readers = new HandleCache<SegmentReader>(readersMax);
+  const indexes = new HandleCache<SegmentIndex>(1);
+  try {
+    const segments = new PartitionSegments({ dataDir, partition, readers, indexes });
+    const finalsFrom = segments.names.findLast(({ first }) => first <= upTo)?.first;
+    const chain = segments.chainAt(upTo);
+    invariant(finalsFrom !== undefined && chain !== null, () => `partition ${partition}: the log does not reach ${upTo}`);
+    const state = stateAt(segments, { upTo, finalsFrom });
+    const header = { form: snapshotForm, partition, position: { seq: upTo, chain }, finalsFrom };
+    writeSnapshot(segments.dir, { header, sections: sectionsOf(state, finalsFrom) });
+  } finally {
+    readers.close();
+    indexes.close();
+  }
+}
+
+/** In the place of an index: nothing is asked here, and nothing need be remembered. */
+const noFilter = SegmentFilter.for({ ids: 0, keys: 0 }).words;
+
+function stateAt(
+  segments: PartitionSegments,
+  { upTo, finalsFrom }: { readonly upTo: Sequence; readonly finalsFrom: Sequence },
+): PartitionState {
+  const state = new PartitionState(segments.partition);
+  const { snapshot } = chooseSnapshot(segments, { form: snapshotForm, withoutIndexes: true });
+  try {
+    const usable = snapshot !== null && snapshot.header.position.seq <= upTo ? snapshot : null;
+    if (usable !== null) {
+      const intake = new SnapshotIntake(state);
+      for (let section = usable.next(); section !== null; section = usable.next()) intake.take(section);
+    }
+    state.layOut(segments.outline().map((segment) => ({ ...segment, filter: segment.first < finalsFrom ? noFilter : null })));
+    // What the mark says is for the reader to judge; here the log is read only up to what is durable.
+    const replay = new Replay(segments, { mark: logStart, from: usable?.header.position ?? segments.beginning });
+    for (let batch = replay.next(); batch !== null && state.lastSeq < upTo; batch = replay.next()) {
+      for (const record of readBatch(batch)) if (record.seq <= upTo) state.apply(record);
+    }
+    invariant(
+      state.lastSeq === upTo,
+      () => `partition ${segments.partition}: the log ends at ${state.lastSeq}, expected ${upTo}`,
+    );
+    return state;
+  } finally {
+    snapshot?.close();
+  }
+}

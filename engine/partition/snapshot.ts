@@ -1,0 +1,183 @@
+/**
+ * A partition's memory as bytes, and memory from such bytes: where a replay can begin.
+ *
+ *     outline | settings | origins ... | rows ... | finals ...        sections, each small enough to be taken in within one turn
+ *
+ * The bytes follow from the records alone, wherever they are made: rows stand in the order of their bodies in the log, not
+ * in that of the handles that chance to hold them; origins are numbered in the order in which these rows name them; finals stand
+ * in the order of the log. So a snapshot made from the one before it is the same as one made from the beginning, and also as
+ * one made from what is left after retention has removed the beginning.
+ *
+ * Columns are taken from their list (`columns.ts`) by name: a snapshot with other columns than this version has is not read,
+ * and the replay is longer.
+ *
+ * Pure: no file in here (`log/snapshot-file.ts`).
+ */
+import type { Handle, PartitionId, Sequence } from '../kernel/brand.js';
+import { InvariantError, invariant } from '../kernel/errors.js';
+import { crcOf } from '../log/checksum.js';
+import { type ColumnForm, columnForms } from './columns.js';
+import { finishedForms, type PageOutline } from './finished.js';
+import type { KeptSettings } from './settings-table.js';
+import type { PartitionState } from './state.js';
+
+/** Of what is in the sections. */
+const formatVersion = 1;
+/** Rows of a section: taking them in costs about a millisecond. */
+const rowsPerSection = 4_096;
+
+const bytesOf = (forms: readonly ColumnForm[]) => forms.reduce((sum, { bytesPerRow }) => sum + bytesPerRow, 0);
+const columnBytesPerRow = bytesOf(columnForms);
+const finishedBytesPerRow = bytesOf(finishedForms);
+
+export type SectionKind = 'outline' | 'settings' | 'origins' | 'rows' | 'finals';
+/** On disk: never change one. */
+const sectionKinds = ['outline', 'settings', 'origins', 'rows', 'finals'] as const satisfies readonly SectionKind[];
+
+/** Bytes of one part, the first of which says what it is. */
+export type Section = Uint8Array<ArrayBuffer>;
+
+interface Outline {
+  readonly partition: PartitionId;
+  readonly seq: Sequence;
+  readonly pages: readonly PageOutline[];
+}
+
+/** A snapshot of another form (other sections, other columns) is not read. */
+export const snapshotForm = crcOf(Buffer.from(JSON.stringify([formatVersion, columnForms, finishedForms])));
+
+/** `finalsFrom`: where the segment opens that holds the newest record applied; earlier finals need not be in memory. */
+export function* sectionsOf(state: PartitionState, finalsFrom: Sequence): Generator<Section, void, undefined> {
+  const { partition, lastSeq, columns, origins, finished } = state;
+  const outline: Outline = {
+    partition,
+    seq: lastSeq,
+    // The page of a segment that has just begun is nothing that the records tell.
+    pages: finished.outline.filter(({ first }) => first <= lastSeq),
+  };
+  yield jsonSection('outline', outline);
+  const rows = state.settings.rows().sort((one, other) => one.seq - other.seq);
+  if (rows.length > 0) yield jsonSection('settings', rows);
+  const handles = liveHandles(state);
+  const renumbered = new Map<number, number>();
+  const names: string[] = [];
+  for (const handle of handles) {
+    const number = columns.origin(handle as Handle);
+    if (renumbered.has(number)) continue;
+    renumbered.set(number, renumbered.size);
+    names.push(origins.name(number));
+  }
+  for (let at = 0; at < names.length; at += rowsPerSection) {
+    yield jsonSection('origins', names.slice(at, at + rowsPerSection));
+  }
+  for (let at = 0; at < handles.length; at += rowsPerSection) {
+    const some = handles.subarray(at, at + rowsPerSection);
+    const bytes = columns.gather(some);
+    renumberOrigins(bytes, { rows: some.length, renumbered });
+    yield section('rows', bytes);
+  }
+  yield* finalSections(state, finalsFrom);
+}
+
+/** In the order of their bodies in the log. */
+function liveHandles({ columns }: PartitionState): Float64Array {
+  const handles = new Float64Array(columns.size);
+  let count = 0;
+  for (let row = 0; row < columns.rows; row++) if (columns.isLive(row as Handle)) handles[count++] = row;
+  // Bodies of different events stand at different places, so there is one order only.
+  return handles.sort((one, other) => columns.acceptedSeq(one as Handle) - columns.acceptedSeq(other as Handle));
+}
+
+const originColumn = columnForms.findIndex(({ name }) => name === 'origin');
+const bytesBeforeOrigin = bytesOf(columnForms.slice(0, originColumn));
+
+function renumberOrigins(
+  bytes: Uint8Array<ArrayBuffer>,
+  { rows, renumbered }: { readonly rows: number; readonly renumbered: ReadonlyMap<number, number> },
+): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + rows * bytesBeforeOrigin, rows * 4);
+  for (let row = 0; row < rows; row++) view.setUint32(row * 4, renumbered.get(view.getUint32(row * 4, true))!, true);
+}
+
+/** Before the rows: where their page opens, and how many they are. */
+const finalsHeadBytes = 12;
+
+function* finalSections({ finished }: PartitionState, finalsFrom: Sequence): Generator<Section, void, undefined> {
+  for (const page of finished.pages) {
+    if (page.first < finalsFrom) continue;
+    for (let at = 0; at < page.size; at += rowsPerSection) {
+      const rows = Math.min(rowsPerSection, page.size - at);
+      const content = new Uint8Array(finalsHeadBytes + rows * finishedBytesPerRow);
+      const head = new DataView(content.buffer);
+      head.setFloat64(0, page.first, true);
+      head.setUint32(8, rows, true);
+      content.set(page.gather(at, rows), finalsHeadBytes);
+      yield section('finals', content);
+    }
+  }
+}
+
+/** Takes one section after the other into a state to which nothing has been applied. */
+export class SnapshotIntake {
+  readonly #state: PartitionState;
+
+  constructor(state: PartitionState) {
+    this.#state = state;
+  }
+
+  /** Throws InvariantError when it is not what was laid out; its checksum fitted, so that is a bug. */
+  take(bytes: Uint8Array): void {
+    const state = this.#state;
+    switch (kindOf(bytes)) {
+      case 'outline': {
+        const outline = jsonOf(bytes) as Outline;
+        invariant(
+          outline.partition === state.partition,
+          () => `partition ${state.partition}: a snapshot of ${outline.partition}`,
+        );
+        state.beginAt(outline.seq, outline.pages);
+        return;
+      }
+      case 'settings':
+        state.settings.restore(jsonOf(bytes) as KeptSettings[]);
+        return;
+      case 'origins':
+        state.origins.restore(jsonOf(bytes) as string[]);
+        return;
+      case 'rows': {
+        const content = bytes.subarray(1);
+        state.restoreRows(content, content.length / columnBytesPerRow);
+        return;
+      }
+      case 'finals':
+        this.#takeFinals(bytes.subarray(1));
+    }
+  }
+
+  #takeFinals(content: Uint8Array): void {
+    const head = new DataView(content.buffer, content.byteOffset, finalsHeadBytes);
+    const first = head.getFloat64(0, true) as Sequence;
+    this.#state.finished.restore(first, { bytes: content.subarray(finalsHeadBytes), rows: head.getUint32(8, true) });
+  }
+}
+
+function section(kind: SectionKind, content: Uint8Array): Section {
+  const bytes = new Uint8Array(1 + content.length);
+  bytes[0] = sectionKinds.indexOf(kind);
+  bytes.set(content, 1);
+  return bytes;
+}
+
+function jsonSection(kind: SectionKind, content: unknown): Section {
+  return section(kind, Buffer.from(JSON.stringify(content)));
+}
+
+function kindOf(bytes: Uint8Array): SectionKind {
+  const kind = sectionKinds[bytes[0]!];
+  if (kind === undefined) throw new InvariantError(`a snapshot has a section of kind ${bytes[0]}`);
+  return kind;
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + 1, bytes.length - 1).toString('utf8'));
+}

@@ -1,0 +1,50 @@
+import t from 'tap';
+import type { Slot, WallMs } from '../../engine/kernel/brand.js';
+import { mintEventId } from '../../engine/kernel/event-id.js';
+import { BloomFilter, SegmentFilter } from '../../engine/log/segment-filter.js';
+import { Random } from '../wheel/random.js';
+
+const pairs = (seed: number, count: number) => {
+  const random = new Random(seed);
+  return Array.from({ length: count }, () => [random.below(2 ** 32), random.below(2 ** 32)] as const);
+};
+
+t.test('a filter of nothing has seen nothing', async (t) => {
+  const filter = BloomFilter.for(0);
+  t.ok(pairs(1, 1_000).every(([one, two]) => !filter.mayContain(one, two)));
+});
+
+t.test('what was added is always found, also by a filter made of its words', async (t) => {
+  const filter = BloomFilter.for(300_000);
+  const added = pairs(2, 300_000);
+  for (const [one, two] of added) filter.add(one, two);
+  const copy = new BloomFilter(filter.words.slice());
+  t.equal(added.filter(([one, two]) => !copy.mayContain(one, two)).length, 0);
+});
+
+t.test('a full filter takes what is new for known about once in 1,700 times', async (t) => {
+  const filter = BloomFilter.for(200_000);
+  for (const [one, two] of pairs(3, 200_000)) filter.add(one, two);
+  const others = pairs(4, 400_000);
+  const wrong = others.filter(([one, two]) => filter.mayContain(one, two)).length;
+  t.ok(wrong / others.length < 0.001, `${wrong} of ${others.length}`);
+  t.ok(wrong > 0, 'a filter that is never wrong is larger than it needs to be');
+});
+
+t.test('hashes at the ends of their range are found', async (t) => {
+  const ends = [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
+  const filter = BloomFilter.for(ends.length ** 2);
+  for (const one of ends) for (const two of ends) filter.add(one, two);
+  t.ok(ends.every((one) => ends.every((two) => filter.mayContain(one, two))));
+});
+
+t.test('ids and keys are told apart', async (t) => {
+  const filter = SegmentFilter.for({ ids: 10, keys: 10 });
+  const id = mintEventId(1 as Slot, 1_700_000_000_000 as WallMs);
+  filter.addId(id);
+  filter.addKey({ tagHigh: 1, tagLow: 2 });
+  t.ok(filter.mayHaveId(id));
+  t.notOk(filter.mayHaveId(mintEventId(1 as Slot, 1_700_000_000_000 as WallMs)));
+  t.ok(filter.mayHaveKey({ tagHigh: 1, tagLow: 2 }));
+  t.notOk(filter.mayHaveKey({ tagHigh: 2, tagLow: 1 }));
+});
