@@ -6,13 +6,13 @@
  * on the 2-core reference machine (230,000-350,000 with other work on both cores); reading rows as plain arrays without
  * verifying anything does 400,000-600,000.
  *
- *   node build/bench/micro/log-replay.bench.js
+ *   npm run bench -- log-replay
  */
-import { pathToFileURL } from 'node:url';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { LogReader } from '../../engine/log/log-reader.js';
 import type { ReaderReply } from '../../engine/log/protocol.js';
 import { batchSpan } from '../../engine/log/record-batch.js';
+import { type Bench, rowsOf } from '../lib/bench.js';
 import { appendAll, inTempDir, openWriter } from './log-append.bench.js';
 
 const partition = 0 as PartitionId;
@@ -52,4 +52,11 @@ function replay(dataDir: string): ReplayResult {
   return { records, recordsPerSecond: Math.round(records / seconds) };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.table(run({ size: 500_000 }));
+const sizes = { small: 20_000, full: 500_000 } as const;
+
+export const bench: Bench = {
+  name: 'log-replay',
+  question: 'How many records per second does a replay verify and hand out?',
+  sizes,
+  measure: (size) => rowsOf(run({ size })),
+};

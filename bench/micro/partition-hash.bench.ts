@@ -5,12 +5,12 @@
  * fullest partition over the mean: with n keys a partition, chance alone gives about 1 + 3 / sqrt(n). Above 500,000 keys/s is good: one
  * gateway thread does a tenth of that in events.
  *
- *   node build/bench/micro/partition-hash.bench.js
+ *   npm run bench -- partition-hash
  */
 import { randomUUID } from 'node:crypto';
-import { pathToFileURL } from 'node:url';
 import { type EventKey, slotOfKey, tagOfKey } from '../../engine/event/content.js';
 import { partitionOf } from '../../engine/kernel/event-id.js';
+import { type Bench, rowsOf } from '../lib/bench.js';
 import { rate } from '../lib/rate.js';
 
 const textOf: Readonly<Record<string, (index: number) => string>> = {
@@ -55,7 +55,15 @@ function measured(keys: readonly EventKey[], partitions: number): Omit<HashResul
   };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  run({ size: 20_000 });
-  console.table(run({ size: 200_000 }));
-}
+const sizes = { small: 20_000, full: 200_000 } as const;
+
+/** The first, small run is for the compiler. */
+export const bench: Bench = {
+  name: 'partition-hash',
+  question: 'How evenly do keys spread over partitions, and what does finding the partition of a key cost?',
+  sizes,
+  measure: (size) => {
+    run({ size: sizes.small });
+    return rowsOf(run({ size }));
+  },
+};

@@ -6,15 +6,15 @@
  * digits of big numbers, key order and white space. A view should cost no more than 1 us whatever the size; the value at 64 KiB
  * costs a thousand times that, and would be most of what the gateway does.
  *
- *   node build/bench/micro/payload-slice.bench.js
+ *   npm run bench -- payload-slice
  */
-import { pathToFileURL } from 'node:url';
 import { defaultRetry, type EventSpec } from '../../engine/event/spec.js';
 import { encodeSpec, SpecHead } from '../../engine/event/spec-codec.js';
 import type { WallMs } from '../../engine/kernel/brand.js';
+import { type Bench, rowsOf } from '../lib/bench.js';
 import { perSecond } from '../lib/rate.js';
 
-const sizes = { '200 B': 200, '4 KiB': 4_096, '64 KiB': 65_536 } as const;
+const payloadSizes = { '200 B': 200, '4 KiB': 4_096, '64 KiB': 65_536 } as const;
 
 export interface PayloadResult {
   readonly payload: string;
@@ -24,7 +24,7 @@ export interface PayloadResult {
 }
 
 export function run({ size }: { readonly size: number }): PayloadResult[] {
-  return Object.entries(sizes).map(([payload, bytes]) => {
+  return Object.entries(payloadSizes).map(([payload, bytes]) => {
     const body = encodeSpec(specWith(jsonOf(bytes)), null);
     const payloadAt = body.length - jsonOf(bytes).length;
     const head = new SpecHead();
@@ -83,7 +83,15 @@ function specWith(payload: Buffer): EventSpec {
   };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  run({ size: 10_000 });
-  console.table(run({ size: 200_000 }));
-}
+const sizes = { small: 10_000, full: 200_000 } as const;
+
+/** The first, small run is for the compiler. */
+export const bench: Bench = {
+  name: 'payload-slice',
+  question: 'What does it cost to carry a payload as the bytes that came, instead of as a value?',
+  sizes,
+  measure: (size) => {
+    run({ size: sizes.small });
+    return rowsOf(run({ size }));
+  },
+};

@@ -5,14 +5,14 @@
  * whole of it as couriers and readers do, and an outcome. The head is the one that counts: above 3,000,000/s a replay spends
  * less than a tenth of its time on it. The others are good above 200,000/s, ten times what one node is asked for.
  *
- *   node build/bench/micro/record-codec.bench.js
+ *   npm run bench -- record-codec
  */
-import { pathToFileURL } from 'node:url';
 import { fingerprintOf } from '../../engine/event/content.js';
 import { decodeOutcome, encodeOutcome, type OutcomeBody } from '../../engine/event/outcome-codec.js';
 import { defaultRetry, type EventSpec } from '../../engine/event/spec.js';
 import { decodeSpec, encodeSpec, SpecHead } from '../../engine/event/spec-codec.js';
 import type { WallMs } from '../../engine/kernel/brand.js';
+import { type Bench, rowsOf } from '../lib/bench.js';
 import { perSecond } from '../lib/rate.js';
 
 const now = 1_763_632_800_000 as WallMs;
@@ -80,7 +80,15 @@ export function run({ size }: { readonly size: number }): CodecResult[] {
   }));
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  run({ size: 20_000 });
-  console.table(run({ size: 300_000 }));
-}
+const sizes = { small: 20_000, full: 300_000 } as const;
+
+/** The first, small run is for the compiler. */
+export const bench: Bench = {
+  name: 'record-codec',
+  question: 'What do the bodies of records cost to write and to read?',
+  sizes,
+  measure: (size) => {
+    run({ size: sizes.small });
+    return rowsOf(run({ size }));
+  },
+};

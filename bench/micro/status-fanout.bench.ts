@@ -8,16 +8,16 @@
  *   filters      100 subscribers, each with its own source and status: one look-up per change
  *   watchers     1,000 subscribers, each for one event: one look-up per change
  *
- *   node build/bench/micro/status-fanout.bench.js
+ *   npm run bench -- status-fanout
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { eventStatuses } from '../../engine/event/status.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId, Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
 import type { StatusFilter } from '../../engine/status/filter.js';
 import { StatusHub } from '../../engine/status/status-hub.js';
+import { type Bench, rowsOf } from '../lib/bench.js';
 
 const partitions = 4;
 const sources = 100;
@@ -102,11 +102,15 @@ function batchesOf({ changes, events }: { readonly changes: number; readonly eve
   return batches;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  await statusFanout({ changes: 20_000 });
-  for (const { crowd, subscribers, changesPerSecond, heard } of await statusFanout({ changes: 200_000 })) {
-    console.log(
-      `${crowd.padEnd(12)}${subscribers} subscribers${`${changesPerSecond}`.padStart(12)} changes/s${`${heard}`.padStart(12)} heard`,
-    );
-  }
-}
+const sizes = { small: 20_000, full: 200_000 } as const;
+
+/** The first, small run is for the compiler. */
+export const bench: Bench = {
+  name: 'status-fanout',
+  question: 'How many status changes per second can the hub hand to its subscribers?',
+  sizes,
+  measure: async (size) => {
+    await statusFanout({ changes: sizes.small });
+    return rowsOf(await statusFanout({ changes: size }));
+  },
+};

@@ -5,12 +5,12 @@
  * written by `message-codec.ts` and moved. A lone round trip is in the path of every accepted event, twice (host, log writer), so it
  * should stay below 0.1 ms. In batches above 300,000/s is good: twenty times what a host is asked for.
  *
- *   node build/bench/micro/thread-round-trip.bench.js
+ *   npm run bench -- thread-round-trip
  */
 import { once } from 'node:events';
-import { pathToFileURL } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
+import { type Bench, rowsOf } from '../lib/bench.js';
 import { rate } from '../lib/rate.js';
 
 /** As a request to a host is: a few numbers, an id and a body. */
@@ -90,5 +90,13 @@ function answer(): void {
   });
 }
 
+const sizes = { small: 20_000, full: 200_000 } as const;
+
+export const bench: Bench = {
+  name: 'thread-round-trip',
+  question: 'What does a message to another thread and back cost, one by one and in batches, as objects and as bytes?',
+  sizes,
+  measure: async (size) => rowsOf(await run({ size })),
+};
+
 if (!isMainThread) answer();
-else if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.table(await run({ size: 200_000 }));
