@@ -10,7 +10,8 @@ import type { EventView, HistoryEntry } from './event/view.js';
 import type { Health } from './health-board.js';
 import type { EngineError } from './kernel/errors.js';
 import type { Statistics } from './observe/figures-board.js';
-import type { NewEvent, ScheduleResult } from './router/router.js';
+import type { Change, Condition } from './partition/command.js';
+import type { EventName, NewEvent, PutResult, ScheduleResult } from './router/router.js';
 import type { StatusFilter } from './status/filter.js';
 import type { StatusListener, Subscription } from './status/status-hub.js';
 
@@ -19,11 +20,19 @@ export interface Engine {
   /** Aligned with `events`; one bad event never fails the others. */
   scheduleBatch(events: readonly NewEvent[]): Promise<readonly (ScheduleResult | EngineError)[]>;
   /** `not-found` also for a text that is no id. */
-  get(id: string): Promise<EventView>;
+  get(name: EventName): Promise<EventView>;
   /** Oldest first. */
-  history(id: string): Promise<readonly HistoryEntry[]>;
-  /** The cancelled event, also when it had been cancelled before. Once it resolves, no attempt starts. */
-  cancel(id: string): Promise<EventView>;
+  history(name: EventName): Promise<readonly HistoryEntry[]>;
+  /**
+   * Cancels, patches, retries or fires one event, or is refused as already (or not yet) finished or in flight; linearizable with
+   * firing. The event as it is behind the change: of one that was cancelled no attempt starts once this resolves, one that was
+   * changed never starts as it was before. A cancel that is to stop retries resolves with a running event as `DISPATCHED`.
+   */
+  change(name: EventName, change: Change): Promise<EventView>;
+  /** `change` with a plain cancel. */
+  cancel(name: EventName): Promise<EventView>;
+  /** Creates the event with this external id, or gives a pending one this spec. */
+  put(event: NewEvent, condition: Condition): Promise<PutResult>;
   /** Changes after the moment of the call that match, in order per event. */
   subscribe(filter: StatusFilter, listener: StatusListener): Promise<Subscription>;
   /** Origins with what is set for them and how they are doing, by name; `after`: the last one that was seen, empty to begin. */

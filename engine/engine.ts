@@ -47,8 +47,9 @@ import { FiguresBoard, type Statistics } from './observe/figures-board.js';
 import type { Logger } from './observe/logger.js';
 import { Metrics } from './observe/metrics.js';
 import { RecoveryProgress } from './observe/recovery-progress.js';
+import type { Change, Condition } from './partition/command.js';
 import { HostLink } from './router/host-link.js';
-import { type NewEvent, Router, type ScheduleResult } from './router/router.js';
+import { type EventName, type NewEvent, type PutResult, Router, type ScheduleResult } from './router/router.js';
 import type { StatusFilter } from './status/filter.js';
 import { StatusHub, type StatusListener, type Subscription } from './status/status-hub.js';
 
@@ -188,14 +189,20 @@ export class NodeEngine implements Engine {
   scheduleBatch(events: readonly NewEvent[]): Promise<readonly (ScheduleResult | EngineError)[]> {
     return this.#router.scheduleBatch(events);
   }
-  get(id: string): Promise<EventView> {
-    return this.#router.get(id);
+  get(name: EventName): Promise<EventView> {
+    return this.#router.get(name);
   }
-  history(id: string): Promise<readonly HistoryEntry[]> {
-    return this.#router.history(id);
+  history(name: EventName): Promise<readonly HistoryEntry[]> {
+    return this.#router.history(name);
   }
-  cancel(id: string): Promise<EventView> {
-    return this.#router.cancel(id);
+  change(name: EventName, change: Change): Promise<EventView> {
+    return this.#router.change(name, change);
+  }
+  cancel(name: EventName): Promise<EventView> {
+    return this.#router.change(name, { op: 'cancel' });
+  }
+  put(event: NewEvent, condition: Condition): Promise<PutResult> {
+    return this.#router.put(event, condition);
   }
   subscribe(filter: StatusFilter, listener: StatusListener): Promise<Subscription> {
     return this.#hub.subscribe(filter, listener);

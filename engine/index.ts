@@ -16,6 +16,7 @@ export {
   payloadBytesMax,
   payloadDepthMax,
   streamBacklogBytesMax,
+  tagsMax,
 } from './kernel/limits.js';
 export {
   type DeliveryType,
@@ -34,6 +35,7 @@ export {
 } from './event/spec.js';
 export { createLogger, type Logger } from './observe/logger.js';
 export { type EventStatus, eventStatuses, type WaitReason } from './event/status.js';
+export type { SpecPatch } from './event/spec-patch.js';
 export type { StatusChange } from './event/status-change.js';
 export type { EventView, HistoryEntry } from './event/view.js';
 
@@ -43,7 +45,8 @@ export type { Destination } from './dispatch/destination.js';
 export { createEngine, type EngineConfig, type EngineOptions } from './engine.js';
 export type { Health, HealthStatus } from './health-board.js';
 export type { Statistics } from './observe/figures-board.js';
-export type { NewEvent, ScheduleResult } from './router/router.js';
+export type { Change, Condition, RetryTimes } from './partition/command.js';
+export type { EventName, NewEvent, PutResult, ScheduleResult } from './router/router.js';
 export type { StatusFilter } from './status/filter.js';
 export type { StatusBatch, StatusListener, Subscription } from './status/status-hub.js';
 export type { LocalAnswer, LocalDelivery, LocalHandler, LocalResult } from './dispatch/local-deliverer.js';

@@ -34,7 +34,6 @@ export const deliveryHeadersMax = 32;
 /** The contract: bytes of their names and values together. */
 export const deliveryHeaderBytesMax = 8 * KiB;
 /** The contract. */
-export const tagsMax = 16;
 export const tagNameCharsMax = 128;
 export const tagValueCharsMax = 256;
 /** Back-off: first wait at most a day, longest wait at most a week. */

@@ -29,6 +29,8 @@ const row: Omit<NewRow, 'id'> = {
   maxRetries: 3,
   priority: 5,
   deliveryType: 'HTTP',
+  version: 1,
+  attempts: 0,
 };
 
 export interface IdIndexResult {

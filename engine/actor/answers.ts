@@ -56,12 +56,11 @@ export class Answers {
   }
 
   /** It was decided, but the log did not take it. A read has changed nothing, so it may simply be repeated. */
-  refuseUndone(
-    request: number,
-    { command, code, detail }: { command: Pick<Request, 'op' | 'event'>; code: ErrorCode; detail: string },
-  ): void {
-    const isWrite = command.op === 'schedule' || command.op === 'cancel';
-    const event: EventId | null = isWrite && code === 'outcome-unknown' ? command.event : null;
+  refuseUndone(request: number, { command, code, detail }: { command: Request; code: ErrorCode; detail: string }): void {
+    const isWrite = command.op !== 'get' && command.op !== 'history' && command.op !== 'find';
+    // What was put may be there already, under another id.
+    const isNamed = isWrite && command.op !== 'put' && code === 'outcome-unknown';
+    const event: EventId | null = isNamed ? command.event : null;
     this.#reply({ op: 'refused', request, code: isWrite ? code : 'partition-unavailable', detail, event, status: null });
   }
 

@@ -100,7 +100,7 @@ export class Attempts {
   #decideAfterReading(outcome: Outcome, { handle, running }: { handle: Handle; running: Running }): void {
     const { shared, failed } = this.#parts;
     const { state } = this.#memory;
-    const seqs = [state.columns.acceptedSeq(handle)];
+    const seqs = [state.columns.bodySeq(handle)];
     shared.reads.ask({ op: 'bodies', partition: state.partition, seqs }, (reply) => {
       if (this.#memory.isDiscarded || this.#memory.running.get(handle) !== running) return;
       if (reply.op === 'bodies' && reply.damaged.length === 0) {

@@ -2,27 +2,29 @@
  * Status changes of one partition on their way to the main thread: in log order, each when it is durable and its labels
  * (source, type, external id) are known.
  *
- * Labels are in the body of the accepted record. Whoever causes a change usually has it at hand; for a cancel or an expiry
+ * Labels are in the event's spec. Whoever causes a change usually has it at hand; for a cancel or an expiry
  * it is read. Nothing is gathered while nobody watches.
  */
 import type { LogRecord } from '../event/record.js';
+import type { EventStatus } from '../event/status.js';
 import { type BareChange, bareChangeOf, type Labels, labelsOf, type StatusChange } from '../event/status-change.js';
 import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import type { Reads } from './reads.js';
 
 /** What the actor knows of a record beside itself. */
 export interface Circumstances {
+  readonly status: EventStatus;
   readonly version: number;
   readonly attempts: number;
   /** Null: not at hand. */
   readonly labels: Labels | null;
   /** Where the labels can be read. */
-  readonly acceptedSeq: Sequence;
+  readonly bodySeq: Sequence;
 }
 
 interface Held {
   readonly change: BareChange;
-  readonly acceptedSeq: Sequence;
+  readonly bodySeq: Sequence;
   /** `reading`: asked for. `unreadable`: its body is damaged; the change is left out. */
   labels: Labels | 'reading' | 'unreadable' | null;
 }
@@ -40,10 +42,10 @@ export class ChangeFeed {
     this.#out = out;
   }
 
-  add(record: LogRecord, { version, attempts, labels, acceptedSeq }: Circumstances): void {
+  add(record: LogRecord, { status, version, attempts, labels, bodySeq }: Circumstances): void {
     this.#held.push({
-      change: bareChangeOf(record, { partition: this.#partition, standing: { version, attempt: attempts } }),
-      acceptedSeq,
+      change: bareChangeOf(record, { partition: this.#partition, standing: { status, version, attempt: attempts } }),
+      bodySeq,
       labels,
     });
   }
@@ -72,10 +74,10 @@ export class ChangeFeed {
   #readLabels(first: number): void {
     const wanted = this.#held.slice(first).filter(({ change, labels }) => labels === null && change.seq <= this.#durable);
     for (const held of wanted) held.labels = 'reading';
-    const seqs = wanted.map((held) => held.acceptedSeq);
+    const seqs = wanted.map((held) => held.bodySeq);
     this.#reads.ask({ op: 'bodies', partition: this.#partition, seqs }, (reply) => {
       for (const [index, held] of wanted.entries()) {
-        const isReadable = reply.op === 'bodies' && !reply.damaged.includes(held.acceptedSeq);
+        const isReadable = reply.op === 'bodies' && !reply.damaged.includes(held.bodySeq);
         held.labels = isReadable ? labelsOf(reply.bodies[index]!) : 'unreadable';
       }
       this.release(this.#durable);

@@ -3,8 +3,7 @@
  *
  * The reader is asked only for what is durable; the caller sees to that. `done` gets null when a read failed.
  */
-import { keyOf } from '../event/content.js';
-import { decodeSpec, type StoredSpec } from '../event/spec-codec.js';
+import { decodeSpec } from '../event/spec-codec.js';
 import type { EventStatus } from '../event/status.js';
 import type { EventView } from '../event/view.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
@@ -40,23 +39,35 @@ interface PendingEvent {
   readonly event: EventId;
   readonly newest: Sequence;
   readonly status: EventStatus;
-  readonly accepted: Sequence;
+  readonly version: number;
+  readonly attempts: number;
+  readonly bodySeq: Sequence;
 }
 
 export function questionOf(needs: Needs, { partition, columns }: PartitionState): Question {
-  const handles = needs.about === 'key' ? needs.pending : [];
+  const handles = needs.about === 'id' ? [] : needs.pending;
   const pending = handles.map((handle) => ({
     event: columns.id(handle),
     newest: columns.newestSeq(handle),
     status: columns.status(handle),
-    accepted: columns.acceptedSeq(handle),
+    version: columns.version(handle),
+    attempts: columns.attempts(handle),
+    bodySeq: columns.bodySeq(handle),
   }));
   return { partition, needs, pending };
 }
 
 export function fetchFacts({ partition, needs, pending }: Question, reads: Reads, done: Done): void {
-  if (needs.about === 'id') factsOfId(needs, { partition, reads }, done);
-  else factsOfKey(needs, { partition, pending, reads }, done);
+  switch (needs.about) {
+    case 'id':
+      factsOfId(needs, { partition, reads }, done);
+      break;
+    case 'key':
+      factsOfKey(needs, { partition, pending, reads }, done);
+      break;
+    case 'spec':
+      factsOfPending(pending, { partition, reads }, done);
+  }
 }
 
 type IdNeeds = Extract<Needs, { about: 'id' }>;
@@ -79,9 +90,9 @@ function factsOfKey(
   { partition, pending, reads }: Pick<Question, 'partition' | 'pending'> & { readonly reads: Reads },
   done: Done,
 ): void {
-  const withFinished = (known: KnownEvent[], finished: readonly Sequence[]) =>
+  const withFinished = (known: Facts, finished: readonly Sequence[]) =>
     factsOfFinished(finished, { partition, reads }, (facts) => done(isFailure(facts) ? facts : [...known, ...facts]));
-  const withIndexed = (known: KnownEvent[]) => {
+  const withIndexed = (known: Facts) => {
     if (!needs.askIndex) {
       withFinished(known, needs.finished);
       return;
@@ -91,11 +102,22 @@ function factsOfKey(
       else withFinished(known, [...needs.finished, ...found(reply)]);
     });
   };
+  factsOfPending(pending, { partition, reads }, (facts) => {
+    if (isFailure(facts)) done(facts);
+    else withIndexed(facts);
+  });
+}
+
+function factsOfPending(
+  pending: readonly PendingEvent[],
+  { partition, reads }: { partition: PartitionId; reads: Reads },
+  done: Done,
+): void {
   if (pending.length === 0) {
-    withIndexed([]);
+    done([]);
     return;
   }
-  reads.ask({ op: 'bodies', partition, seqs: pending.map(({ accepted }) => accepted) }, (reply) => {
+  reads.ask({ op: 'bodies', partition, seqs: pending.map(({ bodySeq }) => bodySeq) }, (reply) => {
     if (reply.op === 'failed') {
       done(reply);
       return;
@@ -105,7 +127,7 @@ function factsOfKey(
       done({ failure: 'damaged', detail: `record ${reply.damaged[0]} fails its checksum` });
       return;
     }
-    withIndexed(pending.map((event, index) => known(event, decodeSpec(reply.bodies[index]!))));
+    done(pending.map((event, index) => ({ ...event, spec: decodeSpec(reply.bodies[index]!) })));
   });
 }
 
@@ -136,17 +158,6 @@ function found(reply: ReaderReply): Sequence[] {
   return reply.finished.map(({ seq }) => seq);
 }
 
-function knownFromView(view: EventView, newest: Sequence): KnownEvent {
-  return known({ event: view.id, newest, status: view.status }, view.spec);
-}
-
-function known(event: { event: EventId; newest: Sequence; status: KnownEvent['status'] }, spec: StoredSpec): KnownEvent {
-  return {
-    event: event.event,
-    newest: event.newest,
-    status: event.status,
-    key: keyOf(spec),
-    fingerprint: spec.fingerprint,
-    createdAtMs: spec.createdAtMs,
-  };
+function knownFromView({ id, status, version, attempts, spec }: EventView, newest: Sequence): KnownEvent {
+  return { event: id, newest, status, version, attempts, spec, bodySeq: null };
 }

@@ -1,7 +1,7 @@
 /** What a host counts. Everything of the contract's metrics that happens on its thread, gathered in one place. */
 import { LatencyRecorder } from '../observe/latency.js';
 import type { Outcome } from '../event/attempt.js';
-import type { EventStatus } from '../event/status.js';
+import { type RecordKind, recordKinds } from '../event/record.js';
 
 export class HostCounters {
   accepted = 0;
@@ -18,32 +18,33 @@ export class HostCounters {
   readonly delivery = new LatencyRecorder();
   readonly commit = new LatencyRecorder();
 
-  /** An event entered `status`. */
-  transition(status: EventStatus): void {
+  /** A record came true. */
+  recorded(kind: RecordKind): void {
     this.records++;
-    switch (status) {
-      case 'SCHEDULED':
+    switch (kind) {
+      case recordKinds.accepted:
         this.accepted++;
         break;
-      case 'DISPATCHED':
+      case recordKinds.dispatched:
         this.fired++;
         break;
-      case 'DELIVERED':
+      case recordKinds.delivered:
         this.delivered++;
         break;
-      case 'RETRYING':
+      case recordKinds.retrying:
         this.failed++;
         break;
-      case 'DEAD':
+      case recordKinds.dead:
         this.failed++;
         this.dead++;
         break;
-      case 'CANCELLED':
+      case recordKinds.cancelled:
         this.cancelled++;
         break;
-      case 'EXPIRED':
+      case recordKinds.expired:
         this.expired++;
         break;
+      default:
     }
   }
 

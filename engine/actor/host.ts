@@ -27,10 +27,8 @@ import { PartitionActor } from './partition-actor.js';
 import { tellPastChanges } from './past-changes.js';
 import { PayloadBudget } from './payloads.js';
 import { Reads } from './reads.js';
-import type { HostRequest } from './requests.js';
+import type { HostRequest, NumberedHostRequest } from './requests.js';
 import { type Waiting, WaitingRoom } from './waiting-room.js';
-
-type NumberedRequest = Extract<HostRequest, { readonly request: number }>;
 
 /** Requests decided between two looks at the clock. */
 const mailboxStep = 64;
@@ -75,7 +73,7 @@ export class ActorHost {
   #clockOffsetMs: number;
   /** Since when slots for the backlog have not been asked for; null: they have. */
   #gatheringSince: MonoMs | null = null;
-  #mailbox: NumberedRequest[] = [];
+  #mailbox: NumberedHostRequest[] = [];
   #mailboxHead = 0;
   /** Round of the newest `watch`; null while nobody watches. */
   #watchRound: number | null = null;
@@ -341,7 +339,7 @@ export class ActorHost {
   }
 
   /** One that has come to the wrong host harms nobody: it is refused, and the next one follows. */
-  #receive(request: NumberedRequest): void {
+  #receive(request: NumberedHostRequest): void {
     const actor = this.#byPartition.get(request.partition);
     if (actor !== undefined) {
       this.#guarded(actor, () => {

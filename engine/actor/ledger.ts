@@ -7,7 +7,8 @@
  * One that needs no record of its own (a GET, a 409) still waits for everything decided before it, because that is what it
  * tells of. Consequences happen in the order in which they were decided, or are voided when the log did not take them.
  */
-import { isOutcome, type LogRecord, recordKinds, type SettingsRecord } from '../event/record.js';
+import { isOutcome, type LogRecord, type SettingsRecord } from '../event/record.js';
+import { specIn } from '../event/renewal-codec.js';
 import { isFinished } from '../event/status.js';
 import type { Handle, Sequence } from '../kernel/brand.js';
 import type { ErrorCode } from '../kernel/errors.js';
@@ -76,18 +77,19 @@ export class Ledger {
   /** The record becomes true. Returns the row, which is free again when the event has finished. */
   write(record: LogRecord): Handle {
     const { state, places, running } = this.#memory;
-    const before = record.kind === recordKinds.accepted ? null : state.handleOf(record.event);
-    const acceptedSeq = before === null ? record.seq : state.columns.acceptedSeq(before);
     const { handle, status, version, attempts } = state.apply(record);
+    const bodySeq = state.columns.bodySeq(handle);
     this.#batch.append(record);
-    this.#shared.counters.transition(status);
+    this.#shared.counters.recorded(record.kind);
     if (this.#shared.isWatched()) {
-      const labels = before === null ? labelsOf(record.body) : (running.get(before)?.labels ?? null);
-      this.#feed.add(record, { version, attempts, labels, acceptedSeq });
+      const spec = specIn(record);
+      const labels = spec === null ? (running.get(handle)?.labels ?? null) : labelsOf(spec);
+      this.#feed.add(record, { status, version, attempts, labels, bodySeq });
     }
     if (isOutcome(record.kind)) running.delete(handle);
     if (status !== 'DISPATCHED') places.put(handle, 'decided');
-    if (isFinished(status)) this.#payloads.take(handle);
+    // What is kept is the body of before, if any.
+    if (isFinished(status) || bodySeq === record.seq) this.#payloads.take(handle);
     return handle;
   }
 

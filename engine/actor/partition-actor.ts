@@ -285,7 +285,7 @@ export class PartitionActor {
   receive(request: number, command: Request | SettingsRequest): void {
     if (this.#phase === 'failed') {
       this.#answers.refuse(request, 'partition-unavailable', `partition ${this.partition} has stopped: ${this.#detail}`);
-    } else if (command.op === 'schedule' && this.#shared.space() !== 'ok') {
+    } else if (takesRoom(command) && this.#shared.space() !== 'ok') {
       this.#answers.refuse(request, 'disk-full', 'the disk is nearly full');
     } else if (this.#phase === 'recovering') {
       this.#postponed.push(() => this.receive(request, command));
@@ -367,4 +367,10 @@ export class PartitionActor {
   #tick(): Tick {
     return Math.floor(this.#now()) as Tick;
   }
+}
+
+/** Its record holds a whole spec. On a disk that is nearly full only what makes do with less is taken. */
+function takesRoom(command: Request | SettingsRequest): boolean {
+  const { op } = command.op === 'find' ? command.about : command;
+  return op === 'schedule' || op === 'put' || op === 'patch' || op === 'retry';
 }

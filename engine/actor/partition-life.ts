@@ -51,7 +51,7 @@ export class PartitionLife {
       {
         partition: state.partition,
         reads: shared.reads,
-        acceptedSeq: (handle) => this.#readable(handle),
+        bodySeq: (handle) => this.#readable(handle),
         originOf: (handle) => state.columns.origin(handle),
         came: (handle, body) => this.#payloadCame(handle, body),
         failed: (detail) => failed(`the payload of a pending event cannot be read: ${detail}`),
@@ -77,10 +77,9 @@ export class PartitionLife {
     // A failed commit may have lost the `dispatched` record. Another number is an attempt that was made twice and has ended once.
     if (running === columns.attempts(handle) + (isDispatched ? 0 : 1)) {
       this.attempts.goesOn(handle);
-    } else if (isDispatched) {
-      // Started before the crash, outcome unknown: the same attempt once more; later, if the clock was set back meanwhile.
-      this.timekeeper.arm(handle);
     } else {
+      // One that is dispatched was started before the crash, outcome unknown: the same attempt once more; later, if the clock was
+      // set back meanwhile.
       this.timekeeper.arm(handle);
     }
   }
@@ -117,7 +116,7 @@ export class PartitionLife {
   /** Where the body of an event can be read. A row that was freed and used again may belong to one that is not durable yet. */
   #readable(handle: Handle): Sequence {
     const { columns } = this.memory.state;
-    const seq = columns.isLive(handle) ? columns.acceptedSeq(handle) : noSequence;
+    const seq = columns.isLive(handle) ? columns.bodySeq(handle) : noSequence;
     return seq <= this.ledger.durable ? seq : noSequence;
   }
 

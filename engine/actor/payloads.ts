@@ -50,8 +50,8 @@ export class PayloadBudget {
 export interface PayloadOwner {
   readonly partition: PartitionId;
   readonly reads: Reads;
-  /** Of the accepted record; 0 for a row that is free. */
-  acceptedSeq(handle: Handle): Sequence;
+  /** Of the record that carries its spec; 0 for a row that is free. */
+  bodySeq(handle: Handle): Sequence;
   /** Of a row that is in use. */
   originOf(handle: Handle): number;
   came(handle: Handle, body: Uint8Array): void;
@@ -178,9 +178,9 @@ export class Payloads {
   /** False: there is nothing to read. */
   #ask(wanted: readonly Handle[], done: () => void): boolean {
     const owner = this.#owner;
-    const handles = wanted.filter((handle) => owner.acceptedSeq(handle) !== 0);
+    const handles = wanted.filter((handle) => owner.bodySeq(handle) !== 0);
     if (handles.length === 0) return false;
-    const seqs = handles.map((handle) => owner.acceptedSeq(handle));
+    const seqs = handles.map((handle) => owner.bodySeq(handle));
     const incarnation = this.#incarnation;
     owner.reads.ask({ op: 'bodies', partition: owner.partition, seqs }, (reply) => {
       if (incarnation !== this.#incarnation) return;
@@ -191,7 +191,7 @@ export class Payloads {
         if (reply.damaged.length > 0) owner.failed(`record ${reply.damaged[0]} fails its checksum`);
         for (let at = 0; at < handles.length; at++) {
           // The row may have been freed and used again meanwhile.
-          if (owner.acceptedSeq(handles[at]!) === seqs[at] && incarnation === this.#incarnation)
+          if (owner.bodySeq(handles[at]!) === seqs[at] && incarnation === this.#incarnation)
             owner.came(handles[at]!, reply.bodies[at]!);
         }
       }

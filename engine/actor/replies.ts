@@ -1,5 +1,5 @@
 /** From an actor host to the router: one for each numbered request, sent when what it says is durable. */
-import type { ErrorCode } from '../kernel/errors.js';
+import type { ErrorCode, FieldError } from '../kernel/errors.js';
 import type { Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { SettingsRow } from '../event/origin-settings.js';
@@ -29,4 +29,5 @@ export type HostReply =
       readonly detail: string;
       readonly event: EventId | null;
       readonly status: string | null;
+      readonly errors?: readonly FieldError[];
     };

@@ -5,11 +5,15 @@
  * its key while the reader fetches the facts, and decided with them; requests under the same key wait behind it, so that they
  * are decided in the order in which they came.
  */
+import { tagOfKey } from '../event/content.js';
+import { type LogRecord, recordKinds } from '../event/record.js';
+import { specIn } from '../event/renewal-codec.js';
 import { SpecHead } from '../event/spec-codec.js';
+import type { Handle } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
-import { formatEventId } from '../kernel/event-id.js';
+import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { keepPayloadMs } from '../kernel/limits.js';
-import type { Decision, Facts, Needs, Request } from '../partition/command.js';
+import type { Answer, Decision, Facts, Needs, Request } from '../partition/command.js';
 import { decide } from '../partition/decide.js';
 import type { Answers } from './answers.js';
 import { fetchFacts, isFailure, questionOf, type ReadFailure } from './facts.js';
@@ -63,9 +67,10 @@ export class RequestDesk {
   #decide(asked: Asked): void {
     const decision = this.#tryDeciding(asked);
     if (decision === null) return;
-    if (decision.needs !== null) this.#park(asked, decision.needs);
-    else if (asked.command.op === 'schedule' && decision.records.length > 0) this.#accept(asked, decision);
-    else this.#answer(asked, decision);
+    const { needs, found, answer } = decision;
+    if (needs !== null) this.#park(asked, needs);
+    else if (found !== null) this.#passOn(asked, found);
+    else if (answer !== null) this.#settle(asked, decision.records, answer);
   }
 
   /** Deciding changes nothing, so a request that cannot be decided harms nobody: it is refused with the reason. */
@@ -79,32 +84,42 @@ export class RequestDesk {
     }
   }
 
-  #accept({ request, command }: Asked, { records }: Decision): void {
-    const { ledger, payloads, answers, timekeeper } = this.#parts;
-    const [record] = records;
-    const handle = ledger.write(record!);
-    if (this.#memory.state.columns.dueAtMs(handle) - record!.at <= keepPayloadMs) payloads.keep(handle, record!.body);
+  /** The event that was meant is known by its id now: as if that had been asked for. */
+  #passOn({ request, command }: Asked, event: EventId): void {
+    if (command.op !== 'find') throw new InvariantError(`an event was found by ${command.op}`);
+    this.receive({ request, command: { ...command.about, event } });
+  }
+
+  #settle({ request, command }: Asked, records: readonly LogRecord[], answer: Answer): void {
+    const { ledger, answers, timekeeper } = this.#parts;
+    let changed: Handle | null = null;
+    for (const record of records) changed = this.#write(record);
+    const event = command.op === 'find' ? null : command.event;
+    const waitingFor = event === null ? null : timekeeper.reasonToWait(event);
     ledger.hold({
       happen: (decidedAt) => {
-        answers.accepted(request);
-        timekeeper.armIfUnchanged(handle, decidedAt);
+        answers.send(request, answer, waitingFor);
+        if (changed !== null) timekeeper.armIfUnchanged(changed, decidedAt);
       },
       voided: (loss) => answers.refuseUndone(request, { command, ...loss }),
     });
   }
 
-  #answer({ request, command }: Asked, { records, answer }: Decision): void {
-    const { ledger, answers, timekeeper } = this.#parts;
-    const waitingFor = timekeeper.reasonToWait(command.event);
-    for (const record of records) {
-      timekeeper.withdraw(this.#memory.state.handleOf(record.event)!);
-      ledger.write(record);
-    }
-    if (answer === null) return;
-    ledger.hold({
-      happen: () => answers.send(request, answer, waitingFor),
-      voided: (loss) => answers.refuseUndone(request, { command, ...loss }),
-    });
+  /**
+   * From now on nothing of the event as it was before can start. Returns the row of an event that is to be armed as it is now; null:
+   * it has finished, or an attempt runs and goes on.
+   */
+  #write(record: LogRecord): Handle | null {
+    const { ledger, payloads, timekeeper } = this.#parts;
+    const { state } = this.#memory;
+    const before = record.kind === recordKinds.accepted ? null : state.handleOf(record.event);
+    if (before !== null && record.kind !== recordKinds.retriesStopped) timekeeper.withdraw(before);
+    const handle = ledger.write(record);
+    const { columns } = state;
+    if (!columns.isLive(handle) || columns.status(handle) === 'DISPATCHED') return null;
+    const spec = specIn(record);
+    if (spec !== null && columns.dueAtMs(handle) - record.at <= keepPayloadMs) payloads.keep(handle, spec);
+    return handle;
   }
 
   /** The reader sees what is durable, so it is asked when everything that led to the question is. */
@@ -136,9 +151,19 @@ export class RequestDesk {
 
   /** What a request is parked under; null for an event without a key, which can repeat nothing. */
   #parkingKey(command: Request): ParkingKey | null {
-    if (command.op !== 'schedule') return `event:${formatEventId(command.event)}`;
-    if (!SpecHead.isReadable(command.body)) return null;
-    const { tagHigh, tagLow } = this.#head.at(command.body);
-    return tagHigh === 0 && tagLow === 0 ? null : `key:${tagHigh}:${tagLow}`;
+    switch (command.op) {
+      case 'schedule':
+      case 'put': {
+        if (!SpecHead.isReadable(command.body)) return null;
+        const { tagHigh, tagLow } = this.#head.at(command.body);
+        return tagHigh === 0 && tagLow === 0 ? null : `key:${tagHigh}:${tagLow}`;
+      }
+      case 'find': {
+        const { high, low } = tagOfKey(command.key);
+        return `key:${high}:${low}`;
+      }
+      default:
+        return `event:${formatEventId(command.event)}`;
+    }
   }
 }

@@ -11,7 +11,7 @@ export interface Attempt {
   /** From 1. */
   readonly attempt: number;
   readonly origin: string;
-  /** Body of the `accepted` record: the courier decodes it, not the actor. */
+  /** As `spec-codec.ts` lays it out: the courier decodes it, not the actor. */
   readonly spec: Uint8Array;
   /** What lag is measured from: the latest of the time asked for and the time accepted or last changed. */
   readonly dueAtMs: WallMs;

@@ -1,8 +1,9 @@
 /**
- * What the log says about an event: one record for each transition, in the order in which they were decided.
+ * What the log says about an event: one record for each change, in the order in which they were decided.
  *
- * A record is the only way in which state changes; `body` is bytes (`spec-codec.ts` for `accepted`, `outcome-codec.ts`
- * for the rest), so that the log and the threads between can move records without looking inside.
+ * A record is the only way in which state changes; `body` is bytes (`spec-codec.ts` for `accepted`, `renewal-codec.ts` for
+ * `changed` and `retried`, `outcome-codec.ts` for the rest), so that the log and the threads between can move records without
+ * looking inside.
  */
 import type { Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
@@ -17,9 +18,17 @@ export const recordKinds = {
   dead: 5,
   cancelled: 6,
   expired: 7,
+  /** A new spec for a pending event: the body moves here. */
+  changed: 8,
+  /** An operator's retry: a finished event is pending again, with a fresh budget of retries. */
+  retried: 11,
+  /** A pending event is due at once. */
+  hastened: 12,
+  /** The attempt that runs is the last one, however it ends. */
+  retriesStopped: 13,
 } as const;
 
-/** What is set for a destination: about no event. The same numbering: 8 and 9 are other kinds'. */
+/** What is set for a destination: about no event. The same numbering. */
 export const settingsKind = 10;
 
 /** A place that a repair has emptied (`upkeep/repair.ts`): about nothing, with an empty body. */
@@ -27,8 +36,8 @@ export const voidKind = 16;
 
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
 
-/** The state that a record of this kind leads to. */
-export const statusOfKind: Readonly<Record<RecordKind, EventStatus>> = {
+/** The state that a record of this kind leads to; null: the event stays in its state. */
+export const statusOfKind: Readonly<Record<RecordKind, EventStatus | null>> = {
   [recordKinds.accepted]: 'SCHEDULED',
   [recordKinds.dispatched]: 'DISPATCHED',
   [recordKinds.delivered]: 'DELIVERED',
@@ -36,7 +45,20 @@ export const statusOfKind: Readonly<Record<RecordKind, EventStatus>> = {
   [recordKinds.dead]: 'DEAD',
   [recordKinds.cancelled]: 'CANCELLED',
   [recordKinds.expired]: 'EXPIRED',
+  [recordKinds.changed]: null,
+  [recordKinds.retried]: 'SCHEDULED',
+  [recordKinds.hastened]: null,
+  [recordKinds.retriesStopped]: null,
 };
+
+/** The states of an event behind each of its records, oldest first. */
+export function statusesOf(records: readonly Pick<LogRecord, 'kind'>[]): EventStatus[] {
+  let status: EventStatus = 'SCHEDULED';
+  return records.map(({ kind }) => {
+    status = statusOfKind[kind] ?? status;
+    return status;
+  });
+}
 
 /** Whether a record of this kind carries the outcome of an attempt. */
 export function isOutcome(kind: RecordKind): boolean {

@@ -3,10 +3,11 @@ import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import { decodeDispatched, decodeOutcome } from './outcome-codec.js';
 import { isOutcome, type LogRecord, recordKinds, statusOfKind } from './record.js';
-import { decodeSpec, SpecHead } from './spec-codec.js';
+import { decodeSpec } from './spec-codec.js';
 import type { EventStatus } from './status.js';
+import { nextAttemptAtOf } from './view.js';
 
-/** What subscribers filter by beside the state; it is in the event's body. */
+/** What subscribers filter by beside the state; it is in the event's spec. */
 export interface Labels {
   readonly externalJobId: string | null;
   readonly source: string;
@@ -33,14 +34,14 @@ export type BareChange = Omit<StatusChange, keyof Labels>;
 
 /** How far an event had come with one of its records. */
 export interface Standing {
+  readonly status: EventStatus;
   readonly version: number;
   readonly attempt: number;
 }
 
-const head = new SpecHead();
-
-export function labelsOf(body: Uint8Array): Labels {
-  const { externalJobId, source, type } = decodeSpec(body);
+/** `spec`: as `encodeSpec` gave it. */
+export function labelsOf(spec: Uint8Array): Labels {
+  const { externalJobId, source, type } = decodeSpec(spec);
   return { externalJobId, source, type };
 }
 
@@ -49,16 +50,15 @@ export function bareChangeOf(
   { partition, standing }: { partition: PartitionId; standing: Standing },
 ): BareChange {
   const outcome = isOutcome(record.kind) ? decodeOutcome(record.body) : null;
-  const isAccepted = record.kind === recordKinds.accepted;
   return {
     partition,
     seq: record.seq,
     event: record.event,
-    status: statusOfKind[record.kind],
+    status: standing.status,
     version: standing.version,
     at: record.at,
     attempt: standing.attempt,
-    nextAttemptAtMs: isAccepted ? head.at(record.body).scheduledAtMs : (outcome?.nextAttemptAtMs ?? null),
+    nextAttemptAtMs: nextAttemptAtOf(record),
     statusCode: outcome?.statusCode ?? null,
     error: outcome?.error ?? null,
     fireLagMs: outcome?.lagMs ?? null,
@@ -68,5 +68,6 @@ export function bareChangeOf(
 /** `before`: with the event's previous record; null for its first. */
 export function standingAfter(record: LogRecord, before: Standing | null): Standing {
   const attempt = record.kind === recordKinds.dispatched ? decodeDispatched(record.body).attempt : (before?.attempt ?? 0);
-  return { version: (before?.version ?? 0) + 1, attempt };
+  const status = statusOfKind[record.kind] ?? before?.status ?? 'SCHEDULED';
+  return { status, version: (before?.version ?? 0) + 1, attempt };
 }

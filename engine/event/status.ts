@@ -7,6 +7,8 @@
  *         |        RETRYING -> DISPATCHED
  *         v            v
  *     CANCELLED | EXPIRED          (from SCHEDULED and RETRYING)
+ *
+ *     DEAD | CANCELLED | EXPIRED -> SCHEDULED     (an operator's retry)
  */
 import { InvariantError } from '../kernel/errors.js';
 
@@ -23,9 +25,9 @@ const moves = {
   DISPATCHED: ['DELIVERED', 'RETRYING', 'DEAD'],
   RETRYING: ['DISPATCHED', 'CANCELLED', 'EXPIRED'],
   DELIVERED: [],
-  DEAD: [],
-  CANCELLED: [],
-  EXPIRED: [],
+  DEAD: ['SCHEDULED'],
+  CANCELLED: ['SCHEDULED'],
+  EXPIRED: ['SCHEDULED'],
 } as const satisfies Record<EventStatus, readonly EventStatus[]>;
 
 /** The one door: `to` if the move is allowed. */

@@ -5,8 +5,9 @@
 import type { PartitionId, WallMs } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { decodeDispatched, decodeOutcome } from './outcome-codec.js';
-import { isOutcome, type LogRecord, recordKinds, statusOfKind } from './record.js';
-import { decodeSpec, type StoredSpec } from './spec-codec.js';
+import { isOutcome, type LogRecord, recordKinds, statusesOf } from './record.js';
+import { decodeRenewal, specIn } from './renewal-codec.js';
+import { decodeSpec, SpecHead, type StoredSpec } from './spec-codec.js';
 import { type EventStatus, isFinished, type WaitReason } from './status.js';
 
 export interface EventView {
@@ -14,7 +15,7 @@ export interface EventView {
   readonly partition: PartitionId;
   readonly spec: StoredSpec;
   readonly status: EventStatus;
-  /** The number of transitions. */
+  /** The number of changes. */
   readonly version: number;
   /** Known to the actor alone; the fold leaves it null. */
   readonly waitingFor: WaitReason | null;
@@ -42,28 +43,37 @@ export interface HistoryEntry {
 
 /** `records`: all of one event, oldest first. */
 export function historyOf(records: readonly LogRecord[]): HistoryEntry[] {
+  const statuses = statusesOf(records);
   let attempt = 0;
   return records.map((record, index) => {
-    const base = { version: index + 1, at: record.at, status: statusOfKind[record.kind] };
-    const none = { statusCode: null, durationMs: null, error: null, responseBody: null, nextAttemptAtMs: null };
-    switch (record.kind) {
-      case recordKinds.accepted:
-        return { ...base, attempt: 0, ...none, nextAttemptAtMs: decodeSpec(record.body).scheduledAtMs };
-      case recordKinds.dispatched:
-        attempt = decodeDispatched(record.body).attempt;
-        return { ...base, attempt, ...none };
-      case recordKinds.delivered:
-      case recordKinds.retrying:
-      case recordKinds.dead: {
-        const outcome = decodeOutcome(record.body);
-        const { statusCode, durationMs, error, responseBody, nextAttemptAtMs } = outcome;
-        return { ...base, attempt: outcome.attempt, statusCode, durationMs, error, responseBody, nextAttemptAtMs };
-      }
-      case recordKinds.cancelled:
-      case recordKinds.expired:
-        return { ...base, attempt, ...none };
+    const base = { version: index + 1, at: record.at, status: statuses[index]!, nextAttemptAtMs: nextAttemptAtOf(record) };
+    const none = { statusCode: null, durationMs: null, error: null, responseBody: null };
+    if (isOutcome(record.kind)) {
+      const { statusCode, durationMs, error, responseBody, ...outcome } = decodeOutcome(record.body);
+      return { ...base, attempt: outcome.attempt, statusCode, durationMs, error, responseBody };
     }
+    if (record.kind === recordKinds.dispatched) attempt = decodeDispatched(record.body).attempt;
+    return { ...base, attempt, ...none };
   });
+}
+
+const head = new SpecHead();
+
+/** When the next attempt may start behind this record; null when none is planned: one runs, or the event has finished. */
+export function nextAttemptAtOf({ kind, at, body }: Pick<LogRecord, 'kind' | 'at' | 'body'>): WallMs | null {
+  switch (kind) {
+    case recordKinds.accepted:
+      return head.at(body).scheduledAtMs;
+    case recordKinds.changed:
+    case recordKinds.retried:
+      return decodeRenewal(body).dueAtMs;
+    case recordKinds.hastened:
+      return at;
+    case recordKinds.retrying:
+      return decodeOutcome(body).nextAttemptAtMs;
+    default:
+      return null;
+  }
 }
 
 /** `records`: all of one event, oldest first, opening with `accepted`. */
@@ -74,7 +84,8 @@ export function viewOf(records: readonly LogRecord[], partition: PartitionId): E
       `a history must open with accepted, found kind ${first?.kind} at sequence ${first?.seq} of partition ${partition}`,
     );
   }
-  const spec = decodeSpec(first.body);
+  const newestSpec = records.findLast((record) => specIn(record) !== null)!;
+  const spec = decodeSpec(specIn(newestSpec)!);
   const history = historyOf(records);
   const last = history[history.length - 1]!;
   const outcome = records.findLast((record) => isOutcome(record.kind));

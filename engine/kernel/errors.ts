@@ -21,6 +21,8 @@ export const errorKinds = {
   'external-job-id-conflict': { retryable: false, hint: 'the same external_job_id was used with other content' },
   'idempotency-key-reused': { retryable: false, hint: 'use a new Idempotency-Key for other content' },
   'already-finished': { retryable: false, hint: 'the event has reached a final state' },
+  'not-finished': { retryable: true, hint: 'only a finished event is retried; change or fire a pending one instead' },
+  'version-mismatch': { retryable: false, hint: 'read the event again and decide on what it is now' },
   'in-flight': { retryable: true, hint: 'an attempt is running; ask again when it has ended' },
   overloaded: { retryable: true, hint: 'slow down and repeat after `Retry-After`' },
   'partition-unavailable': { retryable: true, hint: 'see /health for the partition and its reason' },

@@ -7,6 +7,8 @@ const MiB = 1024 * KiB;
 export const payloadBytesMax = 256 * KiB;
 /** The contract: payloads at most 128 levels deep (V8 itself fails near 10,000 when it writes JSON). */
 export const payloadDepthMax = 128;
+/** The contract: tags of one event, also when several changes have been merged. */
+export const tagsMax = 16;
 /** The contract: a single event's request. */
 export const eventBodyBytesMax = 512 * KiB;
 /** The contract: a batch request. */

@@ -17,6 +17,7 @@
  */
 import { isAboutEvent, type LogRecord, type StoredRecord } from '../event/record.js';
 import { isFinished } from '../event/status.js';
+import { specIn } from '../event/renewal-codec.js';
 import { bareChangeOf, type Labels, labelsOf, type Standing, standingAfter, type StatusChange } from '../event/status-change.js';
 import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
@@ -113,7 +114,8 @@ export class ChangeSlices {
       prev = before.prev;
     }
     for (const each of walked.reverse()) {
-      const labels: Labels = known?.labels ?? labelsOf(each.body);
+      const spec = specIn(each);
+      const labels: Labels = spec === null ? known!.labels : labelsOf(spec);
       known = { ...standingAfter(each, known), labels };
     }
     return known!;

@@ -4,7 +4,8 @@
  * Every record is verified on its own, and everything that one record or an index says about another is checked against
  * that other, so that damage anywhere ends in "damaged" and never in somebody else's event.
  */
-import { type LogRecord, type RecordKind, recordKinds } from '../event/record.js';
+import type { LogRecord } from '../event/record.js';
+import { specIn } from '../event/renewal-codec.js';
 import { noSequence, type Sequence } from '../kernel/brand.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { DamageError, readFailureOf } from './damage.js';
@@ -34,9 +35,9 @@ export function recordsOfEvent(segments: PartitionSegments, newest: Sequence): L
 const nothing = new Uint8Array(0);
 
 /**
- * Bodies of `accepted` records in the order asked, read in file order: neighbours share a page. A damaged one fails no
- * other: it is named in `damaged` and empty. All are views into one buffer, which can be moved to another thread: cloned one
- * by one they cost more than the reading.
+ * Specs in the order asked, out of the records that carry one, read in file order: neighbours share a page. A damaged one fails no
+ * other: it is named in `damaged` and empty. All are views into one buffer, which can be moved to another thread: cloned one by one
+ * they cost more than the reading.
  */
 export function bodiesOf(
   segments: PartitionSegments,
@@ -48,7 +49,7 @@ export function bodiesOf(
   for (const place of places) {
     const seq = seqs[place]!;
     try {
-      bodies[place] = expectKind(segments.record(seq), recordKinds.accepted).body;
+      bodies[place] = expectSpec(segments.record(seq));
     } catch (error) {
       if (readFailureOf(error, 'damaged').failure === 'io') throw error;
       damaged.push(seq);
@@ -105,10 +106,10 @@ function finalRecord(segments: PartitionSegments, seq: Sequence): LogRecord {
   return record;
 }
 
-function expectKind(record: LogRecord, kind: RecordKind): LogRecord {
-  if (record.kind !== kind)
-    throw new DamageError('damaged', `expected kind ${kind} at sequence ${record.seq}, found ${record.kind}`);
-  return record;
+function expectSpec(record: LogRecord): Uint8Array {
+  const spec = specIn(record);
+  if (spec === null) throw new DamageError('damaged', `expected a spec at sequence ${record.seq}, found kind ${record.kind}`);
+  return spec;
 }
 
 function falsePredecessor({ seq, prev, event }: LogRecord): DamageError {

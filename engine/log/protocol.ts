@@ -90,7 +90,7 @@ export type ReaderRequest =
   | { readonly op: 'replay'; readonly tag: number; readonly partition: PartitionId; readonly snapshotForm: number }
   /** The actor has taken a part in: send the next. Keeps replay from filling memory. */
   | { readonly op: 'replay-next'; readonly tag: number }
-  /** Bodies of `accepted` records. */
+  /** Specs, out of the records that carry one (`accepted`, `changed`, `retried`). */
   | { readonly op: 'bodies'; readonly tag: number; readonly partition: PartitionId; readonly seqs: readonly Sequence[] }
   /** An event folded from the record `newest` back to its first. */
   | { readonly op: 'view'; readonly tag: number; readonly partition: PartitionId; readonly newest: Sequence }

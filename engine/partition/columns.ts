@@ -1,7 +1,7 @@
 /**
  * What an actor remembers of every event that is not finished: one row of numbers each, in parallel typed arrays.
  *
- * A JavaScript object with these fields costs 200-300 bytes and is walked by every garbage collection; a row costs 103
+ * A JavaScript object with these fields costs 200-300 bytes and is walked by every garbage collection; a row costs 106
  * bytes and is never looked at. Rows come in chunks of 65,536: a table that doubled would copy gigabytes in one tick, and
  * would need both copies at that moment.
  *
@@ -30,7 +30,7 @@ class Chunk implements ListedRows {
   readonly id = new Uint8Array(chunkRows * eventIdBytes);
   readonly tagHigh = new Uint32Array(chunkRows);
   readonly tagLow = new Uint32Array(chunkRows);
-  readonly acceptedSeq = new Float64Array(chunkRows);
+  readonly bodySeq = new Float64Array(chunkRows);
   readonly newestSeq = new Float64Array(chunkRows);
   readonly scheduledAt = new Float64Array(chunkRows);
   readonly dueAt = new Float64Array(chunkRows);
@@ -42,7 +42,8 @@ class Chunk implements ListedRows {
   readonly destination = new Uint32Array(chunkRows);
   readonly signatureHigh = new Uint32Array(chunkRows);
   readonly signatureLow = new Uint32Array(chunkRows);
-  readonly attempts = new Uint16Array(chunkRows);
+  readonly attempts = new Uint32Array(chunkRows);
+  readonly attemptsInRun = new Uint8Array(chunkRows);
   readonly status = new Uint8Array(chunkRows);
   readonly maxRetries = new Uint8Array(chunkRows);
   readonly priority = new Uint8Array(chunkRows);
@@ -79,7 +80,12 @@ export interface NewRow {
   readonly maxRetries: number;
   readonly priority: number;
   readonly deliveryType: DeliveryType;
+  readonly version: number;
+  readonly attempts: number;
 }
+
+/** What a new spec changes in a row. */
+export type ChangedRow = Omit<NewRow, 'id' | 'tagHigh' | 'tagLow' | 'seq' | 'version' | 'attempts'>;
 
 export class EventColumns {
   readonly #chunks: Chunk[] = [];
@@ -113,24 +119,32 @@ export class EventColumns {
     chunk.id.set(row.id, at * eventIdBytes);
     chunk.tagHigh[at] = row.tagHigh;
     chunk.tagLow[at] = row.tagLow;
-    chunk.acceptedSeq[at] = row.seq;
     chunk.newestSeq[at] = row.seq;
+    chunk.version[at] = row.version;
+    chunk.attempts[at] = row.attempts;
+    chunk.attemptsInRun[at] = 0;
+    chunk.status[at] = eventStatuses.indexOf('SCHEDULED');
+    this.setBody(handle, { ...row, bodySeq: row.seq });
+    return handle;
+  }
+
+  /** The event has another spec from now on, to be read at `bodySeq`. */
+  setBody(handle: Handle, row: ChangedRow & { readonly bodySeq: Sequence }): void {
+    const chunk = this.#chunks[handle >>> chunkShift]!;
+    const at = handle & chunkMask;
+    chunk.bodySeq[at] = row.bodySeq;
     chunk.scheduledAt[at] = row.scheduledAtMs;
     chunk.dueAt[at] = row.dueAtMs;
     chunk.expiresAt[at] = row.expiresAtMs;
-    chunk.version[at] = 1;
     chunk.origin[at] = row.origin;
     chunk.source[at] = row.labels.source;
     chunk.type[at] = row.labels.type;
     chunk.destination[at] = row.labels.destination;
     chunk.signatureHigh[at] = row.labels.signatureHigh;
     chunk.signatureLow[at] = row.labels.signatureLow;
-    chunk.attempts[at] = 0;
-    chunk.status[at] = eventStatuses.indexOf('SCHEDULED');
     chunk.maxRetries[at] = row.maxRetries;
     chunk.priority[at] = row.priority;
     chunk.deliveryType[at] = deliveryTypes.indexOf(row.deliveryType);
-    return handle;
   }
 
   free(handle: Handle): void {
@@ -174,8 +188,8 @@ export class EventColumns {
   }
 
   /** Log position of the body; stays in a freed row, so ask `isLive` as well. */
-  acceptedSeq(handle: Handle): Sequence {
-    return this.#chunks[handle >>> chunkShift]!.acceptedSeq[handle & chunkMask]! as Sequence;
+  bodySeq(handle: Handle): Sequence {
+    return this.#chunks[handle >>> chunkShift]!.bodySeq[handle & chunkMask]! as Sequence;
   }
 
   /** Log position of the newest record; 0 for a freed row. */
@@ -200,7 +214,7 @@ export class EventColumns {
     };
   }
 
-  /** When the next attempt may start: the latest of the time asked for and the time accepted; after a failure its next try. */
+  /** When the next attempt may start: the latest of the time asked for and the time accepted or changed; after a failure its next try. */
   dueAtMs(handle: Handle): WallMs {
     return this.#chunks[handle >>> chunkShift]!.dueAt[handle & chunkMask]! as WallMs;
   }
@@ -230,12 +244,26 @@ export class EventColumns {
     return this.#chunks[handle >>> chunkShift]!.attempts[handle & chunkMask]!;
   }
 
-  setAttempts(handle: Handle, attempts: number): void {
-    this.#chunks[handle >>> chunkShift]!.attempts[handle & chunkMask] = attempts;
+  /** Since it was accepted or an operator has retried it: what its budget of retries counts. */
+  attemptsInRun(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.attemptsInRun[handle & chunkMask]!;
   }
 
+  /** One more attempt. */
+  countAttempt(handle: Handle): void {
+    const chunk = this.#chunks[handle >>> chunkShift]!;
+    const at = handle & chunkMask;
+    chunk.attempts[at]!++;
+    chunk.attemptsInRun[at]!++;
+  }
+
+  /** How often the event may be tried again in this run; less than its spec says when its retries were stopped. */
   maxRetries(handle: Handle): number {
     return this.#chunks[handle >>> chunkShift]!.maxRetries[handle & chunkMask]!;
+  }
+
+  setMaxRetries(handle: Handle, maxRetries: number): void {
+    this.#chunks[handle >>> chunkShift]!.maxRetries[handle & chunkMask] = maxRetries;
   }
 
   priority(handle: Handle): number {
@@ -250,7 +278,7 @@ export class EventColumns {
     return eventStatuses[this.#chunks[handle >>> chunkShift]!.status[handle & chunkMask]!]!;
   }
 
-  /** The event entered `status` by the record at `seq`. */
+  /** The event is in `status` by the record at `seq`. */
   advance(handle: Handle, { status, seq }: { status: EventStatus; seq: Sequence }): void {
     const chunk = this.#chunks[handle >>> chunkShift]!;
     const at = handle & chunkMask;

@@ -8,17 +8,55 @@ import type { Outcome } from '../event/attempt.js';
 import type { EventKey } from '../event/content.js';
 import type { LogRecord } from '../event/record.js';
 import type { RetryPolicy } from '../event/spec.js';
+import type { StoredSpec } from '../event/spec-codec.js';
+import type { SpecPatch } from '../event/spec-patch.js';
 import type { EventStatus } from '../event/status.js';
 import type { Handle, Sequence, WallMs } from '../kernel/brand.js';
-import type { ErrorCode } from '../kernel/errors.js';
+import type { ErrorCode, FieldError } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
+
+/** Of a change: these versions of the event may be changed. Absent: any. Empty: none. */
+export interface Condition {
+  readonly versions?: readonly number[];
+}
+
+/** When an operator's retry is due, and until when it may start. */
+export interface RetryTimes {
+  readonly scheduledAtMs: WallMs;
+  readonly delayMs: number | null;
+  /** Null: for ever. Absent: as it was, if that is not over by then. */
+  readonly expiresAtMs?: WallMs | null;
+}
+
+/** What is to become of one event. */
+export type Change = Condition &
+  (
+    | {
+        readonly op: 'cancel';
+        /** Of an attempt that runs, it shall be the last one; else such an event is refused as `in-flight`. */
+        readonly stopRetries?: boolean;
+      }
+    | { readonly op: 'patch'; readonly patch: SpecPatch }
+    | { readonly op: 'retry'; readonly times: RetryTimes }
+    /** Due now. */
+    | { readonly op: 'fire' }
+  );
+
+export type Question = { readonly op: 'get' } | { readonly op: 'history' };
+
+/** A change of an event, or a question about it, by its id. */
+export type About = (Change | Question) & { readonly event: EventId };
+
+/** A whole spec under an external key: to be created under the id `event`, or to replace what is pending. */
+export type Put = Condition & { readonly op: 'put'; readonly event: EventId; readonly body: Uint8Array };
 
 /** From outside: somebody waits for the answer. */
 export type Request =
   | { readonly op: 'schedule'; readonly event: EventId; readonly body: Uint8Array }
-  | { readonly op: 'cancel'; readonly event: EventId }
-  | { readonly op: 'get'; readonly event: EventId }
-  | { readonly op: 'history'; readonly event: EventId };
+  | Put
+  | About
+  /** Which event has this key? `about` is meant for it. */
+  | { readonly op: 'find'; readonly key: EventKey; readonly about: Change | Question };
 
 /** From inside: time has come, a slot was granted, an attempt has ended. */
 export type Happening =
@@ -40,6 +78,8 @@ export type Needs =
       readonly finished: readonly Sequence[];
       readonly askIndex: boolean;
     }
+  /** The spec of a pending event. */
+  | { readonly about: 'spec'; readonly pending: readonly [Handle] }
   /** The end of an event that has left memory; `finished` when its final record is known. */
   | { readonly about: 'id'; readonly event: EventId; readonly finished: Sequence | null };
 
@@ -48,9 +88,11 @@ export interface KnownEvent {
   readonly event: EventId;
   readonly newest: Sequence;
   readonly status: EventStatus;
-  readonly key: EventKey | null;
-  readonly fingerprint: Uint8Array | null;
-  readonly createdAtMs: WallMs;
+  readonly version: number;
+  readonly attempts: number;
+  readonly spec: StoredSpec;
+  /** Where the spec was read; null of one that has finished. */
+  readonly bodySeq: Sequence | null;
 }
 
 /** Newest first; empty: there is no such event. */
@@ -66,10 +108,14 @@ export type Answer =
       readonly detail: string;
       readonly event: EventId | null;
       readonly status: EventStatus | null;
+      /** Of a change that would not be valid. */
+      readonly errors?: readonly FieldError[];
     };
 
 export interface Decision {
   readonly records: readonly LogRecord[];
   readonly answer: Answer | null;
   readonly needs: Needs | null;
+  /** The event that was to be found: what was asked about it is to be decided now. */
+  readonly found: EventId | null;
 }

@@ -13,6 +13,9 @@
  *
  * The actor runs ahead of its log writer: finals of a following segment may stand in a page before it is told where that one
  * ends; `openPage` moves them.
+ *
+ * An event that an operator has retried leaves its final record behind here, as it does in an index: a final record says how an event
+ * ended only while the event is not pending, and only the newest one of an event.
  */
 import type { Labels } from '../event/labels.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';

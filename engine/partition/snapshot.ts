@@ -85,7 +85,7 @@ function liveHandles({ columns }: PartitionState): Float64Array {
   let count = 0;
   for (let row = 0; row < columns.rows; row++) if (columns.isLive(row as Handle)) handles[count++] = row;
   // Bodies of different events stand at different places, so there is one order only.
-  return handles.sort((one, other) => columns.acceptedSeq(one as Handle) - columns.acceptedSeq(other as Handle));
+  return handles.sort((one, other) => columns.bodySeq(one as Handle) - columns.bodySeq(other as Handle));
 }
 
 const originColumn = columnForms.findIndex(({ name }) => name === 'origin');

@@ -9,6 +9,7 @@
  */
 import { decodeOutcome } from '../event/outcome-codec.js';
 import { isAboutEvent, type LogRecord, recordKinds, type StoredRecord, settingsKind, statusOfKind } from '../event/record.js';
+import { decodeRenewal } from '../event/renewal-codec.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
 import { type EventStatus, eventStatuses, isFinished, move } from '../event/status.js';
@@ -108,6 +109,7 @@ export class PartitionState {
     const applied = this.#applied;
     if (record.kind === settingsKind) this.settings.apply(record);
     else if (record.kind === recordKinds.accepted) this.#accept(record);
+    else if (record.kind === recordKinds.retried) this.#retry(record);
     // What is left is about an event, or about nothing any more.
     else if (isAboutEvent(record)) this.#advance(record);
     this.#lastSeq = record.seq;
@@ -115,31 +117,55 @@ export class PartitionState {
   }
 
   #accept(record: LogRecord): void {
-    const head = this.#head.at(record.body);
     invariant(record.prev === noSequence, () => `partition ${this.partition}: accepted record ${record.seq} has a predecessor`);
-    const { tagHigh, tagLow, deliveryType, scheduledAtMs } = head;
+    const { scheduledAtMs, deliveryType } = this.#head.at(record.body);
+    this.#enter(record, { version: 1, attempts: 0, dueAtMs: Math.max(scheduledAtMs, record.at) as WallMs });
+    this.byDeliveryType[deliveryType]++;
+  }
+
+  /** A finished event is pending again. Where it was remembered as finished it stays: what is pending is asked first. */
+  #retry(record: LogRecord): void {
+    const { from, version, attempts, dueAtMs, spec } = decodeRenewal(record.body);
+    const { partition, finished } = this;
+    invariant(this.handleOf(record.event) === null, () => `partition ${partition}: record ${record.seq} retries a pending event`);
+    invariant(
+      (finished.seqOf(record.event) ?? record.prev) === record.prev,
+      () => `partition ${partition}: record ${record.seq} follows ${record.prev}, expected ${finished.seqOf(record.event)}`,
+    );
+    move(from, 'SCHEDULED');
+    const { deliveryType } = this.#head.at(spec);
+    this.#enter(record, { version, attempts, dueAtMs });
+    this.byStatus[from]--;
+    finished.supersede(record.prev, { status: from, deliveryType });
+  }
+
+  /** A row for an event that is pending from now on. Its spec is under the head. */
+  #enter(record: LogRecord, { version, attempts, dueAtMs }: { version: number; attempts: number; dueAtMs: WallMs }): void {
+    const head = this.#head;
+    const { tagHigh, tagLow } = head;
     const handle = this.columns.add({
       id: record.event,
       tagHigh,
       tagLow,
       seq: record.seq,
-      scheduledAtMs,
-      dueAtMs: Math.max(scheduledAtMs, record.at) as WallMs,
+      scheduledAtMs: head.scheduledAtMs,
+      dueAtMs,
       expiresAtMs: head.expiresAtMs,
       origin: this.origins.enter(head.origin),
       labels: head.labels,
       maxRetries: head.maxRetries,
       priority: head.priority,
-      deliveryType,
+      deliveryType: head.deliveryType,
+      version,
+      attempts,
     });
     this.#ids.add(hashOfId(record.event), handle);
     if (tagHigh !== 0 || tagLow !== 0) this.#keys.add(handle);
     this.byStatus.SCHEDULED++;
-    this.byDeliveryType[deliveryType]++;
     this.#applied.handle = handle;
     this.#applied.status = 'SCHEDULED';
-    this.#applied.version = 1;
-    this.#applied.attempts = 0;
+    this.#applied.version = version;
+    this.#applied.attempts = attempts;
   }
 
   #advance(record: LogRecord): void {
@@ -151,10 +177,10 @@ export class PartitionState {
       () => `partition ${this.partition}: record ${record.seq} follows ${record.prev}, expected ${columns.newestSeq(handle)}`,
     );
     const from = columns.status(handle);
-    const status = move(from, statusOfKind[record.kind]);
+    const to = statusOfKind[record.kind];
+    const status = to === null ? from : move(from, to);
     columns.advance(handle, { status, seq: record.seq });
-    if (status === 'DISPATCHED') columns.setAttempts(handle, columns.attempts(handle) + 1);
-    if (status === 'RETRYING') columns.setDueAtMs(handle, nextAttemptAtOf(record));
+    this.#take(handle, record, from);
     this.byStatus[from]--;
     this.byStatus[status]++;
     this.#applied.handle = handle;
@@ -162,6 +188,58 @@ export class PartitionState {
     this.#applied.version = columns.version(handle);
     this.#applied.attempts = columns.attempts(handle);
     if (isFinished(status)) this.#finish(handle, record);
+  }
+
+  /** What a record says beside the state it leads to. */
+  #take(handle: Handle, record: LogRecord, from: EventStatus): void {
+    const { columns } = this;
+    switch (record.kind) {
+      case recordKinds.dispatched:
+        columns.countAttempt(handle);
+        break;
+      case recordKinds.retrying:
+        columns.setDueAtMs(handle, nextAttemptAtOf(record));
+        break;
+      case recordKinds.changed:
+        expectStatus(record, { from, among: ['SCHEDULED', 'RETRYING'] });
+        this.#change(handle, record);
+        break;
+      case recordKinds.hastened:
+        expectStatus(record, { from, among: ['SCHEDULED', 'RETRYING'] });
+        columns.setDueAtMs(handle, record.at);
+        break;
+      case recordKinds.retriesStopped:
+        expectStatus(record, { from, among: ['DISPATCHED'] });
+        columns.setMaxRetries(handle, 0);
+        break;
+      default:
+    }
+  }
+
+  #change(handle: Handle, record: LogRecord): void {
+    const { columns, origins, byDeliveryType } = this;
+    const { dueAtMs, spec, version } = decodeRenewal(record.body);
+    const head = this.#head.at(spec);
+    invariant(
+      version === columns.version(handle) && head.tagHigh === columns.tagHigh(handle) && head.tagLow === columns.tagLow(handle),
+      () =>
+        `partition ${this.partition}: record ${record.seq} is a change to version ${version}, expected ${columns.version(handle)}`,
+    );
+    const before = columns.origin(handle);
+    byDeliveryType[columns.deliveryType(handle)]--;
+    columns.setBody(handle, {
+      bodySeq: record.seq,
+      scheduledAtMs: head.scheduledAtMs,
+      dueAtMs,
+      expiresAtMs: head.expiresAtMs,
+      origin: origins.enter(head.origin),
+      labels: head.labels,
+      maxRetries: head.maxRetries,
+      priority: head.priority,
+      deliveryType: head.deliveryType,
+    });
+    origins.leave(before);
+    byDeliveryType[head.deliveryType]++;
   }
 
   #finish(handle: Handle, record: LogRecord): void {
@@ -217,6 +295,11 @@ export class PartitionState {
       this.byDeliveryType[type] += times * counts[eventStatuses.length + place]!;
     }
   }
+}
+
+/** These keep the state, so the table of moves does not see them. */
+function expectStatus({ seq, kind }: LogRecord, { from, among }: { from: EventStatus; among: readonly EventStatus[] }): void {
+  invariant(among.includes(from), () => `record ${seq} of kind ${kind} is about an event that is ${from}`);
 }
 
 function nextAttemptAtOf(record: LogRecord): WallMs {

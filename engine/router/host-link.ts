@@ -8,16 +8,19 @@
  * while a partition is replayed.
  */
 import type { HostReply } from '../actor/replies.js';
-import type { HostRequest } from '../actor/requests.js';
+import type { HostRequest, NumberedHostRequest } from '../actor/requests.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { EngineError } from '../kernel/errors.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { mailboxBytesMax, mailboxItemsMax } from '../kernel/limits.js';
 import { encodeMessages } from '../kernel/message-codec.js';
 
-type Numbered = Extract<HostRequest, { readonly request: number }>;
 /** A request before it has its number. */
-export type Unnumbered = Numbered extends infer Request ? (Request extends Numbered ? Omit<Request, 'request'> : never) : never;
+export type Unnumbered = NumberedHostRequest extends infer Request
+  ? Request extends NumberedHostRequest
+    ? Omit<Request, 'request'>
+    : never
+  : never;
 export type Accepted = Exclude<HostReply, { readonly op: 'refused' }>;
 
 /** Who waits for an answer. Exactly one of the two is called, once; neither may throw. */
@@ -28,8 +31,8 @@ export interface Asker {
 
 /** What is needed of a request while it has no answer. Not its body: a batch of them is bytes by then. */
 interface Open {
-  readonly op: Unnumbered['op'];
-  /** Null: it is about none in particular. */
+  readonly isRepeatable: boolean;
+  /** Null when it is about none, or its id is not known for certain. */
   readonly event: EventId | null;
   readonly partition: PartitionId;
   readonly bytes: number;
@@ -63,13 +66,12 @@ export class HostLink {
     } else if (this.#open.size >= mailboxItemsMax || this.#openBytes >= mailboxBytesMax) {
       asker.refused(new EngineError('overloaded', `${this.#open.size} requests wait for partition ${request.partition}`));
     } else {
-      const { op, partition } = request;
-      const event = 'event' in request ? request.event : null;
-      const bytes = op === 'schedule' ? request.body.length : 0;
+      const { partition } = request;
+      const bytes = bytesOf(request);
       const number = ++this.#lastRequest;
-      this.#open.set(number, { op, event, partition, bytes, asker });
+      this.#open.set(number, { isRepeatable: isRepeatable(request), event: eventOf(request), partition, bytes, asker });
       this.#openBytes += bytes;
-      this.send({ ...request, request: number } as HostRequest);
+      this.send({ ...request, request: number } satisfies NumberedHostRequest);
     }
   }
 
@@ -126,17 +128,33 @@ export class HostLink {
   }
 }
 
-function refusalOf({ code, detail, event, status }: Extract<HostReply, { op: 'refused' }>): EngineError {
+function refusalOf({ code, detail, event, status, errors = [] }: Extract<HostReply, { op: 'refused' }>): EngineError {
   const members: Record<string, string> = {};
   if (event !== null) members.event_id = formatEventId(event);
   if (status !== null) members.event_status = status;
-  return new EngineError(code, detail, { members });
+  return new EngineError(code, detail, { members, errors });
 }
 
-function lossOf({ op, event, partition }: Open, detail: string): EngineError {
-  // Neither a read nor setting what is set already changes anything, so both can be repeated.
-  if (op === 'get' || op === 'history' || event === null) {
-    return new EngineError('partition-unavailable', `partition ${partition}: ${detail}`);
-  }
-  return new EngineError('outcome-unknown', `partition ${partition}: ${detail}`, { members: { event_id: formatEventId(event) } });
+function lossOf({ isRepeatable, event, partition }: Open, detail: string): EngineError {
+  if (isRepeatable) return new EngineError('partition-unavailable', `partition ${partition}: ${detail}`);
+  const members = event === null ? {} : { event_id: formatEventId(event) };
+  return new EngineError('outcome-unknown', `partition ${partition}: ${detail}`, { members });
+}
+
+/** Neither a read nor setting what is set already changes anything, so both can be repeated. */
+function isRepeatable(request: Unnumbered): boolean {
+  const { op } = request.op === 'find' ? request.about : request;
+  return op === 'get' || op === 'history' || op === 'changes' || op === 'configure' || op === 'keep-copy';
+}
+
+/** The event that may have been changed. What is put may be there already, under another id. */
+function eventOf(request: Unnumbered): EventId | null {
+  return 'event' in request && request.op !== 'put' ? request.event : null;
+}
+
+/** Of what is long in it. */
+function bytesOf(request: Unnumbered): number {
+  const asked = request.op === 'find' ? request.about : request;
+  if (asked.op === 'schedule' || asked.op === 'put') return asked.body.length;
+  return asked.op === 'patch' ? (asked.patch.payload?.length ?? 0) : 0;
 }

@@ -4,14 +4,15 @@
  * The slot of a new event comes from its key, so that a repeated request meets the same actor, else from chance; the id
  * carries the slot, so every later request finds its partition without a look-up.
  */
-import { fingerprintOf, keyOf, randomSlot, slotOfKey } from '../event/content.js';
+import { type EventKey, fingerprintOf, keyOf, randomSlot, slotOfKey } from '../event/content.js';
 import type { EventSpec } from '../event/spec.js';
 import { encodeSpec } from '../event/spec-codec.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { EngineError, InvariantError } from '../kernel/errors.js';
-import { type EventId, mintEventId, parseEventId, partitionOf, slotOf } from '../kernel/event-id.js';
-import type { HostLink } from './host-link.js';
+import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, slotOf } from '../kernel/event-id.js';
+import type { Change, Condition, Question } from '../partition/command.js';
+import type { Accepted, HostLink } from './host-link.js';
 import { ScheduleAsker, ScheduleBatch, type ScheduleResult } from './schedule-batch.js';
 
 export type { ScheduleResult };
@@ -22,6 +23,13 @@ export interface NewEvent {
   /** False: no time of any kind was given, so that a repeat a second later is still the same content. */
   readonly timeGiven: boolean;
 }
+
+/** What an event is called from outside: its id as text, or the name that its producer has given it. */
+export type EventName = string | { readonly externalJobId: string; readonly source: string };
+
+export type PutResult =
+  | { readonly created: true; readonly id: string; readonly partition: number }
+  | { readonly created: false; readonly view: EventView };
 
 export class Router {
   readonly #partitions: number;
@@ -46,27 +54,32 @@ export class Router {
     });
   }
 
-  get(id: string): Promise<EventView> {
-    return this.#view('get', id);
+  get(name: EventName): Promise<EventView> {
+    return this.#view(name, { op: 'get' });
   }
 
-  cancel(id: string): Promise<EventView> {
-    return this.#view('cancel', id);
+  /** The event as it is behind the change. */
+  change(name: EventName, change: Change): Promise<EventView> {
+    return this.#view(name, change);
   }
 
-  async history(id: string): Promise<readonly HistoryEntry[]> {
-    const event = eventOf(id);
-    const partition = partitionOf(slotOf(event), this.#partitions);
-    const reply = await this.#linkOf(partition).ask({ op: 'history', partition, event });
+  async history(name: EventName): Promise<readonly HistoryEntry[]> {
+    const reply = await this.#ask(name, { op: 'history' });
     if (reply.op !== 'history') throw new InvariantError(`history was answered with ${reply.op}`);
     return reply.entries;
   }
 
-  #send({ spec, timeGiven }: NewEvent, { batch, index }: { batch: ScheduleBatch; index: number }): void {
-    const key = keyOf(spec);
-    const event = mintEventId(key === null ? randomSlot() : slotOfKey(key), spec.createdAtMs);
-    const body = encodeSpec(spec, key === null ? null : fingerprintOf(spec, timeGiven));
-    const partition = partitionOf(slotOf(event), this.#partitions);
+  /** `spec` has an external id: its event is created, or has this spec from now on. */
+  async put({ spec, timeGiven }: NewEvent, condition: Condition): Promise<PutResult> {
+    const { event, body, partition } = this.#encode({ spec, timeGiven });
+    const reply = await this.#linkOf(partition).ask({ op: 'put', partition, event, body, ...condition });
+    if (reply.op === 'accepted') return { created: true, id: formatEventId(event), partition };
+    if (reply.op === 'event') return { created: false, view: reply.view };
+    throw new InvariantError(`an event that was put was answered with ${reply.op}`);
+  }
+
+  #send(asked: NewEvent, { batch, index }: { batch: ScheduleBatch; index: number }): void {
+    const { event, body, partition } = this.#encode(asked);
     this.#linkOf(partition).askFor(new ScheduleAsker({ batch, index, event, partition }), {
       op: 'schedule',
       partition,
@@ -75,12 +88,28 @@ export class Router {
     });
   }
 
-  async #view(op: 'get' | 'cancel', id: string): Promise<EventView> {
-    const event = eventOf(id);
-    const partition = partitionOf(slotOf(event), this.#partitions);
-    const reply = await this.#linkOf(partition).ask({ op, partition, event });
-    if (reply.op !== 'event') throw new InvariantError(`${op} was answered with ${reply.op}`);
+  #encode({ spec, timeGiven }: NewEvent): { event: EventId; body: Uint8Array; partition: PartitionId } {
+    const key = keyOf(spec);
+    const event = mintEventId(key === null ? randomSlot() : slotOfKey(key), spec.createdAtMs);
+    const body = encodeSpec(spec, key === null ? null : fingerprintOf(spec, timeGiven));
+    return { event, body, partition: partitionOf(slotOf(event), this.#partitions) };
+  }
+
+  async #view(name: EventName, about: Change | Question): Promise<EventView> {
+    const reply = await this.#ask(name, about);
+    if (reply.op !== 'event') throw new InvariantError(`${about.op} was answered with ${reply.op}`);
     return reply.view;
+  }
+
+  async #ask(name: EventName, about: Change | Question): Promise<Accepted> {
+    if (typeof name === 'string') {
+      const event = eventOf(name);
+      const partition = partitionOf(slotOf(event), this.#partitions);
+      return this.#linkOf(partition).ask({ ...about, partition, event });
+    }
+    const key: EventKey = { kind: 'external', source: name.source, text: name.externalJobId };
+    const partition = partitionOf(slotOfKey(key), this.#partitions);
+    return this.#linkOf(partition).ask({ op: 'find', partition, key, about });
   }
 }
 

@@ -1,6 +1,6 @@
 /** Tags: string pairs, kept in the order of their names, so that two requests with the same tags have the same content. */
-import type { FieldError } from '../../engine/index.js';
-import { tagNameCharsMax, tagsMax, tagValueCharsMax } from '../limits.js';
+import { type FieldError, tagsMax } from '../../engine/index.js';
+import { tagNameCharsMax, tagValueCharsMax } from '../limits.js';
 import { pointerTo } from './pointer.js';
 
 const controlOrHalfPair = /\p{Cc}|\p{Surrogate}/u;

@@ -31,10 +31,11 @@ function setup() {
     asked,
     addCancelled: (at: number, source: string | null) =>
       feed.add(record(at, recordKinds.cancelled), {
+        status: 'CANCELLED',
         version: 2,
         attempts: 0,
         labels: source === null ? null : { externalJobId: null, source, type: null },
-        acceptedSeq: seq(100 + at),
+        bodySeq: seq(100 + at),
       }),
     record,
     answer: (index: number, sources: readonly (string | null)[]) => {
@@ -108,10 +109,11 @@ t.test('an accepted event shows when it is due, an outcome what came of it', asy
   const { feed, out, record } = setup();
   const labels = { externalJobId: 'x', source: 's', type: 't' };
   feed.add(record(1, recordKinds.accepted, bodyOf({ scheduledAtMs: (start + 5) as WallMs })), {
+    status: 'SCHEDULED',
     version: 1,
     attempts: 0,
     labels,
-    acceptedSeq: seq(1),
+    bodySeq: seq(1),
   });
   const outcome = {
     attempt: 1,
@@ -122,7 +124,13 @@ t.test('an accepted event shows when it is due, an outcome what came of it', asy
     responseBody: null,
     nextAttemptAtMs: (start + 9) as WallMs,
   };
-  feed.add(record(2, recordKinds.retrying, encodeOutcome(outcome)), { version: 3, attempts: 1, labels, acceptedSeq: seq(1) });
+  feed.add(record(2, recordKinds.retrying, encodeOutcome(outcome)), {
+    status: 'RETRYING',
+    version: 3,
+    attempts: 1,
+    labels,
+    bodySeq: seq(1),
+  });
   feed.release(seq(2));
   t.match(out, [
     {

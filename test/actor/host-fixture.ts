@@ -10,6 +10,7 @@ import type { Outcome } from '../../engine/event/attempt.js';
 import { fingerprintOf, keyOf } from '../../engine/event/content.js';
 import { type LogRecord, recordKinds, type StoredRecord } from '../../engine/event/record.js';
 import type { OriginChange } from '../../engine/event/origin-settings.js';
+import { specIn } from '../../engine/event/renewal-codec.js';
 import type { EventSpec } from '../../engine/event/spec.js';
 import { decodeSpec, encodeSpec } from '../../engine/event/spec-codec.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
@@ -324,7 +325,7 @@ export class TestHost {
       case 'snapshot':
         return [{ op: 'snapshot-taken', tag, detail: null }];
       case 'bodies':
-        return [{ op: 'bodies', tag, bodies: request.seqs.map((seq) => durable[seq - 1]!.body.slice()), damaged: [] }];
+        return [{ op: 'bodies', tag, bodies: request.seqs.map((seq) => specIn(durable[seq - 1]!)!.slice()), damaged: [] }];
       case 'view':
         return [{ op: 'view', tag, view: viewOf(walk(request.newest), request.partition) }];
       case 'history':

@@ -21,7 +21,7 @@ function setup({ bytesMax = 1_000 } = {}) {
       partition: 0 as PartitionId,
       reads,
       originOf: (handle) => origins.get(handle) ?? 0,
-      acceptedSeq: (handle) => (seqs.get(handle) ?? handle + 1) as Sequence,
+      bodySeq: (handle) => (seqs.get(handle) ?? handle + 1) as Sequence,
       came: (handle, body) => came.push([handle, body.length]),
       // As an actor does, which stops.
       failed: (detail) => {

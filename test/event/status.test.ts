@@ -1,5 +1,5 @@
 import t from 'tap';
-import { recordKinds, statusOfKind } from '../../engine/event/record.js';
+import { recordKinds, statusesOf, statusOfKind } from '../../engine/event/record.js';
 import { type EventStatus, eventStatuses, finishedStatuses, isFinished, move } from '../../engine/event/status.js';
 import { InvariantError } from '../../engine/kernel/errors.js';
 
@@ -14,9 +14,12 @@ const allowed = new Set([
   'RETRYING>DISPATCHED',
   'RETRYING>CANCELLED',
   'RETRYING>EXPIRED',
+  'DEAD>SCHEDULED',
+  'CANCELLED>SCHEDULED',
+  'EXPIRED>SCHEDULED',
 ]);
 
-t.test('of all 49 moves exactly the nine of the table are allowed', async (t) => {
+t.test('of all 49 moves exactly the twelve of the table are allowed', async (t) => {
   for (const from of eventStatuses) {
     for (const to of eventStatuses) {
       if (allowed.has(`${from}>${to}`)) t.equal(move(from, to), to);
@@ -25,21 +28,43 @@ t.test('of all 49 moves exactly the nine of the table are allowed', async (t) =>
   }
 });
 
-t.test('an event is finished exactly when no move leads on', async (t) => {
-  const leadsOn = (from: EventStatus) => eventStatuses.some((to) => allowed.has(`${from}>${to}`));
+t.test('an event is finished exactly when nothing but an operator brings it back', async (t) => {
+  const leadsOn = (from: EventStatus) => eventStatuses.some((to) => to !== 'SCHEDULED' && allowed.has(`${from}>${to}`));
   for (const status of eventStatuses) t.equal(isFinished(status), !leadsOn(status), status);
   t.same([...finishedStatuses].sort(), eventStatuses.filter(isFinished).sort());
 });
 
-t.test('every state is reached by exactly one kind of record', async (t) => {
-  t.same(
-    Object.values(recordKinds)
-      .map((kind) => statusOfKind[kind])
-      .sort(),
-    [...eventStatuses].sort(),
-  );
+t.test('every state is reached by exactly one kind of record, the first one also by a retry', async (t) => {
+  const reached = Object.values(recordKinds).map((kind) => statusOfKind[kind]);
+  t.same(reached.filter((status) => status !== null).sort(), [...eventStatuses, 'SCHEDULED'].sort());
+});
+
+t.test('a record that leads nowhere leaves the state as it is', async (t) => {
+  const { accepted, changed, dispatched, retriesStopped, dead, retried, hastened } = recordKinds;
+  const kinds = [accepted, changed, dispatched, retriesStopped, dead, retried, hastened];
+  t.same(statusesOf(kinds.map((kind) => ({ kind }))), [
+    'SCHEDULED',
+    'SCHEDULED',
+    'DISPATCHED',
+    'DISPATCHED',
+    'DEAD',
+    'SCHEDULED',
+    'SCHEDULED',
+  ]);
 });
 
 t.test('numbers on disk and in columns keep their meaning', async (t) => {
-  t.same(recordKinds, { accepted: 1, dispatched: 2, delivered: 3, retrying: 4, dead: 5, cancelled: 6, expired: 7 });
+  t.same(recordKinds, {
+    accepted: 1,
+    dispatched: 2,
+    delivered: 3,
+    retrying: 4,
+    dead: 5,
+    cancelled: 6,
+    expired: 7,
+    changed: 8,
+    retried: 11,
+    hastened: 12,
+    retriesStopped: 13,
+  });
 });

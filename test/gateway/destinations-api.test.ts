@@ -47,11 +47,11 @@ t.test('what is set is answered, what is left out stays, and null sets back', as
   t.equal(status, 200);
   t.match(json, { origin, paused: true, concurrency: 3, rate_per_second: 0.5 });
   t.notMatch(text, /whsec/, 'a secret is never shown');
-  t.strictSame(engine.lastChange, { paused: true, concurrency: 3, ratePerSecond: 0.5, secret });
+  t.strictSame(engine.lastDestinationChange, { paused: true, concurrency: 3, ratePerSecond: 0.5, secret });
   await call('PATCH', one, { concurrency: null, secret: null, rate_per_second: null });
-  t.strictSame(engine.lastChange, { concurrency: null, secret: null, ratePerSecond: null });
+  t.strictSame(engine.lastDestinationChange, { concurrency: null, secret: null, ratePerSecond: null });
   await call('PATCH', one, { breaker: 'closed' });
-  t.strictSame(engine.lastChange, { closeBreaker: true });
+  t.strictSame(engine.lastDestinationChange, { closeBreaker: true });
   t.equal((await call('PATCH', one, {})).status, 200);
 });
 
@@ -78,7 +78,7 @@ t.test('what is wrong is named by its field, and its value is not repeated', asy
   t.same((await call('PATCH', one, '{"paused":true,"paused":false}')).status, 400);
   t.same((await call('PATCH', one, '{"paused":')).status, 400);
   t.same((await call('PATCH', one, { secret: 'x'.repeat(5_000) })).status, 413);
-  t.equal(engine.lastChange, null);
+  t.equal(engine.lastDestinationChange, null);
 });
 
 t.test('pages go on behind the last origin, with a cursor that is refused when it is none', async (t) => {

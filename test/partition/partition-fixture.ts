@@ -2,8 +2,11 @@
 import type { Outcome } from '../../engine/event/attempt.js';
 import { fingerprintOf, keyOf } from '../../engine/event/content.js';
 import type { LogRecord } from '../../engine/event/record.js';
+import { specIn } from '../../engine/event/renewal-codec.js';
 import { defaultRetry, type EventSpec, type RetryPolicy } from '../../engine/event/spec.js';
-import { decodeSpec, encodeSpec } from '../../engine/event/spec-codec.js';
+import { encodeSpec } from '../../engine/event/spec-codec.js';
+import { isFinished } from '../../engine/event/status.js';
+import { viewOf } from '../../engine/event/view.js';
 import type { Handle, PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
 import type { Command, Decision, Facts, KnownEvent, Needs } from '../../engine/partition/command.js';
@@ -83,24 +86,16 @@ export class TestPartition {
     }
     const known = [...events.values()].map((records) => knownOf(records)).sort((one, other) => other.newest - one.newest);
     if (needs.about === 'id') return known.filter(({ event }) => Buffer.compare(event, needs.event) === 0);
-    return known.filter((event) => event.key !== null && event.tagHigh === needs.tagHigh && event.tagLow === needs.tagLow);
+    if (needs.about === 'spec') return known.filter(({ event }) => this.state.handleOf(event) === needs.pending[0]);
+    return known.filter(({ spec }) => spec.tag?.high === needs.tagHigh && spec.tag.low === needs.tagLow);
   }
 }
 
-function knownOf(records: readonly LogRecord[]): KnownEvent & { readonly tagHigh: number; readonly tagLow: number } {
-  const spec = decodeSpec(records[0]!.body);
-  const last = records.at(-1)!;
-  const statuses = ['SCHEDULED', 'DISPATCHED', 'DELIVERED', 'RETRYING', 'DEAD', 'CANCELLED', 'EXPIRED'] as const;
-  return {
-    event: last.event,
-    newest: last.seq,
-    status: statuses[last.kind - 1]!,
-    key: keyOf(spec),
-    fingerprint: spec.fingerprint,
-    createdAtMs: spec.createdAtMs,
-    tagHigh: spec.tag?.high ?? 0,
-    tagLow: spec.tag?.low ?? 0,
-  };
+function knownOf(records: readonly LogRecord[]): KnownEvent {
+  const { id, status, version, attempts, spec } = viewOf(records, partition);
+  const newest = records.at(-1)!.seq;
+  const bodySeq = isFinished(status) ? null : records.findLast((record) => specIn(record) !== null)!.seq;
+  return { event: id, newest, status, version, attempts, spec, bodySeq };
 }
 
 export function outcomeOf(event: EventId, fields: Partial<Outcome> = {}): Outcome {

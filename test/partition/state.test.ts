@@ -180,7 +180,7 @@ function shownOf(state: PartitionState, events: readonly EventId[]) {
         priority: columns.priority(handle),
         deliveryType: columns.deliveryType(handle),
         origin: origins.name(columns.origin(handle)),
-        acceptedSeq: columns.acceptedSeq(handle),
+        bodySeq: columns.bodySeq(handle),
         newestSeq: columns.newestSeq(handle),
         tagged: state.tagged({ tagHigh: columns.tagHigh(handle), tagLow: columns.tagLow(handle) }).sort(),
       };

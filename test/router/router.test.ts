@@ -99,7 +99,7 @@ t.test('a look-up finds its partition in the id alone', async (t) => {
   for (const slot of [0, 7, 8, 4_095]) {
     const event = newId(slot);
     t.match(await router.get(formatEventId(event)), { status: 'SCHEDULED' });
-    t.match(await router.cancel(formatEventId(event).toUpperCase()), { status: 'SCHEDULED' });
+    t.match(await router.change(formatEventId(event).toUpperCase(), { op: 'cancel' }), { status: 'SCHEDULED' });
     t.same(await router.history(formatEventId(event)), []);
     t.equal(asked.at(-1)!.partition, slot % partitions);
     t.same(asked.at(-2)!.request, { op: 'cancel', partition: slot % partitions, event });
@@ -110,7 +110,7 @@ t.test('what cannot be an id of ours is not found, without asking anybody', asyn
   const { router, asked } = setup();
   const good = formatEventId(newId());
   for (const id of ['', 'garbage', `${good}x`, good.replace('-7', '-4'), '../../etc/passwd', 'x'.repeat(100_000)]) {
-    for (const call of [router.get(id), router.cancel(id), router.history(id)]) {
+    for (const call of [router.get(id), router.change(id, { op: 'cancel' }), router.history(id)]) {
       const error = await call.catch((thrown: unknown) => thrown);
       t.match(error, { code: 'not-found' });
       t.ok((error as EngineError).message.length < 200, 'whatever was asked is not repeated at length');

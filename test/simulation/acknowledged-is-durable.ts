@@ -1,5 +1,5 @@
 /** No answer tells of something that a crash can still take back: neither "accepted", nor an event's state, nor a refusal's reason. */
-import { statusOfKind } from '../../engine/event/record.js';
+import { statusesOf } from '../../engine/event/record.js';
 import type { EventView } from '../../engine/event/view.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import type { Asked, Happening } from '../support/simulated-happenings.js';
@@ -32,7 +32,7 @@ export class AcknowledgedIsDurable implements Checker {
       case 'refused': {
         if (reply.event === null || reply.status === null) break;
         const records = this.#scene.stored.syncedOf(asked.partition, formatEventId(reply.event));
-        if (!records.some(({ kind }) => statusOfKind[kind] === reply.status))
+        if (!statusesOf(records).some((status) => status === reply.status))
           this.#complain(asked, `${reply.code} ${reply.status}`);
       }
     }
@@ -40,8 +40,7 @@ export class AcknowledgedIsDurable implements Checker {
 
   #checkView(asked: Asked, { id, status, version }: EventView): void {
     const records = this.#scene.stored.syncedOf(asked.partition, formatEventId(id));
-    const shown = records[version - 1];
-    if (shown === undefined || statusOfKind[shown.kind] !== status) this.#complain(asked, `${status}, version ${version}`);
+    if (statusesOf(records)[version - 1] !== status) this.#complain(asked, `${status}, version ${version}`);
   }
 
   #complain({ op, number, event }: Asked, answer: string): never {

@@ -4,7 +4,7 @@
  *
  * The table is the contract's, written down again: the engine's own would agree with itself.
  */
-import { isOutcome, type LogRecord, statusOfKind } from '../../engine/event/record.js';
+import { isOutcome, type LogRecord, recordKinds, statusesOf, statusOfKind } from '../../engine/event/record.js';
 import { decodeDispatched, decodeOutcome } from '../../engine/event/outcome-codec.js';
 import type { EventStatus } from '../../engine/event/status.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
@@ -18,9 +18,16 @@ const next: Readonly<Record<EventStatus, readonly EventStatus[]>> = {
   DISPATCHED: ['DELIVERED', 'RETRYING', 'DEAD'],
   RETRYING: ['DISPATCHED', 'CANCELLED', 'EXPIRED'],
   DELIVERED: [],
-  DEAD: [],
-  CANCELLED: [],
-  EXPIRED: [],
+  DEAD: ['SCHEDULED'],
+  CANCELLED: ['SCHEDULED'],
+  EXPIRED: ['SCHEDULED'],
+};
+
+/** Records that keep the state, and in which states. */
+const keeps: Readonly<Record<number, readonly EventStatus[]>> = {
+  [recordKinds.changed]: ['SCHEDULED', 'RETRYING'],
+  [recordKinds.hastened]: ['SCHEDULED', 'RETRYING'],
+  [recordKinds.retriesStopped]: ['DISPATCHED'],
 };
 
 export class LegalTransitions implements Checker {
@@ -69,15 +76,16 @@ export class LegalTransitions implements Checker {
   #walk(event: string, records: readonly LogRecord[]): void {
     let prev = 0;
     let attempt = 0;
+    const statuses = statusesOf(records);
     for (const [index, record] of records.entries()) {
-      const status = statusOfKind[record.kind];
-      const before = index === 0 ? null : statusOfKind[records[index - 1]!.kind];
-      const isLegal = before === null ? status === 'SCHEDULED' : next[before].includes(status);
+      const status = statuses[index]!;
+      const before = statuses[index - 1] ?? null;
+      const isLegal = before === null ? record.kind === recordKinds.accepted : isAllowed(record, { before, status });
       if (!isLegal) this.#complain(`event ${event} moves from ${before} to ${status} at sequence ${record.seq}`);
       if (record.prev !== prev)
         this.#complain(`sequence ${record.seq} of ${event} names ${record.prev} as its previous, expected ${prev}`);
       prev = record.seq;
-      if (status === 'DISPATCHED' && decodeDispatched(record.body).attempt !== ++attempt) {
+      if (record.kind === recordKinds.dispatched && decodeDispatched(record.body).attempt !== ++attempt) {
         this.#complain(`sequence ${record.seq} of ${event} is not attempt ${attempt}`);
       }
       if (isOutcome(record.kind) && decodeOutcome(record.body).attempt !== attempt) {
@@ -100,7 +108,7 @@ export class LegalTransitions implements Checker {
     const records = this.#scene.stored.of(partition, formatEventId(event));
     const at = records.findIndex((record) => record.seq === seq);
     if (at === -1) this.#complain(`a watcher of partition ${partition} saw ${seq}, which is not stored`);
-    if (statusOfKind[records[at]!.kind] !== status || version !== at + 1) {
+    if (statusesOf(records)[at] !== status || version !== at + 1) {
       this.#complain(`a watcher saw ${status}, version ${version}, of sequence ${seq}; stored is version ${at + 1}`);
     }
   }
@@ -108,4 +116,8 @@ export class LegalTransitions implements Checker {
   #complain(detail: string): never {
     throw new BrokenPromise(this.name, detail);
   }
+}
+
+function isAllowed({ kind }: LogRecord, { before, status }: { before: EventStatus; status: EventStatus }): boolean {
+  return statusOfKind[kind] === null ? (keeps[kind] ?? []).includes(before) : next[before].includes(status);
 }

@@ -87,7 +87,7 @@ function rowOf({ columns, origins }: PartitionState, handle: Handle): string {
     columns.attempts(handle),
     columns.dueAtMs(handle),
     columns.expiresAtMs(handle),
-    columns.acceptedSeq(handle),
+    columns.bodySeq(handle),
     columns.newestSeq(handle),
     columns.priority(handle),
     columns.maxRetries(handle),

@@ -3,11 +3,13 @@
  * wrong it sets in `next` or overrides.
  */
 import {
+  type Change,
   type Destination,
   type DestinationChange,
   type DestinationPage,
   type Engine,
   EngineError,
+  type EventName,
   type EventSpec,
   type EventStatus,
   type EventView,
@@ -15,6 +17,7 @@ import {
   type Health,
   type HistoryEntry,
   type NewEvent,
+  type PutResult,
   parseEventId,
   type ScheduleResult,
   type Statistics,
@@ -39,6 +42,8 @@ export class FakeEngine implements Engine {
   readonly subscriptions = new Set<{ filter: StatusFilter; listener: (batch: StatusBatch) => void }>();
   /** Rejects the next call, whatever it is. */
   next: Error | null = null;
+  /** What the last change was asked to be. */
+  lastChange: { readonly name: EventName; readonly change: Change } | null = null;
   /** Calls answer when this resolves. */
   gate: Promise<void> = Promise.resolve();
   healthNow: Health = {
@@ -68,29 +73,50 @@ export class FakeEngine implements Engine {
     });
   }
 
-  async get(id: string): Promise<EventView> {
+  async get(name: EventName): Promise<EventView> {
     await this.#enter();
-    return this.#kept(id).view;
+    return this.#kept(this.#idOf(name)).view;
   }
 
-  async history(id: string): Promise<readonly HistoryEntry[]> {
+  async history(name: EventName): Promise<readonly HistoryEntry[]> {
     await this.#enter();
-    const { view } = this.#kept(id);
+    const { view } = this.#kept(this.#idOf(name));
     const none = { attempt: 0, statusCode: null, durationMs: null, error: null, nextAttemptAtMs: null };
     return [{ ...none, version: 1, at: view.spec.createdAtMs, status: 'SCHEDULED', responseBody: Buffer.from('né\u0000') }];
   }
 
-  async cancel(id: string): Promise<EventView> {
+  cancel(name: EventName): Promise<EventView> {
+    return this.change(name, { op: 'cancel' });
+  }
+
+  /** What a change does to an event that nothing has happened to yet. */
+  async change(name: EventName, change: Change): Promise<EventView> {
     await this.#enter();
-    const kept = this.#kept(id);
-    if (kept.view.status === 'DELIVERED') {
+    this.lastChange = { name, change };
+    const kept = this.#kept(this.#idOf(name));
+    const { view } = kept;
+    if (view.status === 'DELIVERED') {
       throw new EngineError('already-finished', 'the event was delivered', {
-        members: { event_id: id, event_status: 'DELIVERED' },
+        members: { event_id: formatEventId(view.id), event_status: 'DELIVERED' },
       });
     }
-    if (kept.view.status !== 'CANCELLED')
-      kept.view = { ...kept.view, ...finishedNow('CANCELLED'), version: kept.view.version + 1 };
+    if (change.op !== 'cancel') kept.view = { ...view, version: view.version + 1 };
+    else if (view.status !== 'CANCELLED') kept.view = { ...view, ...finishedNow('CANCELLED'), version: view.version + 1 };
     return kept.view;
+  }
+
+  async put(event: NewEvent): Promise<PutResult> {
+    await this.#enter();
+    const { externalJobId, source } = event.spec;
+    const id = this.#byKey.get(`external ${source} ${externalJobId}`);
+    if (id === undefined) {
+      const created = this.#scheduleNow(event);
+      if (created.replayed) throw new Error('a new event is not replayed');
+      return { created: true, id: created.id, partition: created.partition };
+    }
+    const kept = this.#kept(id);
+    kept.view = { ...kept.view, spec: { ...kept.view.spec, ...event.spec }, version: kept.view.version + 1 };
+    return { created: false, view: kept.view };
   }
 
   async subscribe(filter: StatusFilter, listener: (batch: StatusBatch) => void): Promise<{ cursor: string; close(): void }> {
@@ -108,7 +134,7 @@ export class FakeEngine implements Engine {
   /** By origin. */
   readonly destinationsNow = new Map<string, Destination>();
   /** The last that was asked for. */
-  lastChange: DestinationChange | null = null;
+  lastDestinationChange: DestinationChange | null = null;
 
   async destinations({ after, limit }: { after: string; limit: number }): Promise<DestinationPage> {
     await this.#enter();
@@ -123,7 +149,7 @@ export class FakeEngine implements Engine {
 
   async configureDestination(origin: string, change: DestinationChange): Promise<Destination> {
     await this.#enter();
-    this.lastChange = change;
+    this.lastDestinationChange = change;
     const { paused = false, concurrency = null, ratePerSecond = null } = change;
     const destination = { ...destinationOf(origin), paused, concurrency: concurrency ?? 64, ratePerSecond };
     this.destinationsNow.set(origin, destination);
@@ -179,6 +205,10 @@ export class FakeEngine implements Engine {
     if (key !== null) this.#byKey.set(`${key.kind} ${key.source} ${key.text}`, id);
     this.events.set(id, { view: freshView(idBytes, spec), fingerprint });
     return { replayed: false, id, partition: 3 };
+  }
+
+  #idOf(name: EventName): string {
+    return typeof name === 'string' ? name : (this.#byKey.get(`external ${name.source} ${name.externalJobId}`) ?? '');
   }
 
   #kept(id: string): Kept {

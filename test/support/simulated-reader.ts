@@ -2,7 +2,8 @@
  * A reader that keeps the protocol of `engine/log/protocol.ts` on the simulated disk: replay in pieces, bodies, views folded
  * by the engine's own fold, facts from indexed segments only, and word of each new index.
  */
-import { isAboutEvent, recordKinds } from '../../engine/event/record.js';
+import { isAboutEvent } from '../../engine/event/record.js';
+import { specIn } from '../../engine/event/renewal-codec.js';
 import { SpecHead } from '../../engine/event/spec-codec.js';
 import { historyOf, viewOf } from '../../engine/event/view.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
@@ -154,7 +155,7 @@ export class SimulatedReader {
     const damaged: Sequence[] = [];
     const bodies = seqs.map((seq) => {
       try {
-        return log.record(seq).body;
+        return specIn(log.record(seq))!;
       } catch (error) {
         if (!(error instanceof DamagedRecord)) throw error;
         damaged.push(seq);
@@ -171,8 +172,7 @@ export class SimulatedReader {
     for (const { first, filter } of log.segments) {
       if (filter === null) continue;
       for (const record of log.records(first, log.nextOf(first) - first)) {
-        const isFinal = record.kind >= recordKinds.delivered && record.kind !== recordKinds.retrying;
-        if (!isFinal || !isAboutEvent(record)) continue;
+        if (!isAboutEvent(record) || !isFinal(record.kind)) continue;
         const accepted = log.history(record.seq)[0]!.body;
         if (isWanted({ event: record.event, accepted })) found.unshift({ event: record.event, seq: record.seq });
       }
