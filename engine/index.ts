@@ -6,6 +6,7 @@ export type { WallMs } from './kernel/brand.js';
 export { type Clock, SystemClock } from './kernel/clock.js';
 export { EngineError, type ErrorCode, errorKinds, type FieldError, InvariantError, StartError } from './kernel/errors.js';
 export { formatEventId, parseEventId } from './kernel/event-id.js';
+export { version } from './kernel/version.js';
 export {
   aheadMsMax,
   attemptsInFlightMax as originConcurrencyMax,

@@ -2,15 +2,18 @@
  * Puts the front door together: who may ask (`access/`), what is asked (`calls.ts`), what is watched (`ws/`), who may connect (`connections.ts`),
  * and the server that carries all of it.
  */
-import { type Clock, type Engine, type Logger, SystemClock } from '../engine/index.js';
+import { type Clock, type Engine, type Logger, SystemClock, version } from '../engine/index.js';
 import { Gatekeeper } from './access/gatekeeper.js';
 import { KeyWatch } from './access/key-watch.js';
+import { describeApi } from './api/openapi.js';
+import { operations } from './api/operations.js';
 import { Calls } from './calls.js';
 import { Connections } from './connections.js';
 import type { Services } from './handler/services.js';
 import { DestinationCheck } from './input/destination.js';
 import { censusAgeMsMax, connectionsMax, connectionsPerAddressMax, keyFileAgeMsMax } from './limits.js';
 import { linuxCensus } from './peer-census.js';
+import { routes } from './routes.js';
 import { Server } from './server.js';
 import { type Repeat, StreamDesk } from './ws/stream-session.js';
 
@@ -47,7 +50,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const report = (err: unknown, requestId?: string): void =>
     logger.error({ component: 'gateway', err, requestId }, 'a request met a defect');
   const destinations = new DestinationCheck((type, destination) => engine.checkDestination(type, destination));
-  const services: Services = { engine, clock, destinations };
+  const services: Services = {
+    engine,
+    clock,
+    destinations,
+    description: lazily(() => describeApi({ version, routes, operations })),
+  };
   const keys =
     config.apiKeys === null ? null : new KeyWatch({ file: config.apiKeys, logger, onChange: () => server.recheckStreams() });
   const gatekeeper = new Gatekeeper({ keyring: keys?.keyring ?? null, monoMs: () => clock.monoMs() });
@@ -76,6 +84,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       stopWatch();
       await server.close(closeGraceMs);
     },
+  };
+}
+
+/** Few ever ask for it, so it is made when somebody does. */
+function lazily(make: () => string): () => string {
+  let made: string | null = null;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 

@@ -7,6 +7,7 @@ import { cancelEvent } from './handler/cancel-event.js';
 import { changeDestination, listDestinations, readDestination } from './handler/destinations.js';
 import { readHealth, readLiveness, readMetrics, readReadiness } from './handler/operate.js';
 import { readEvent, readHistory } from './handler/read-event.js';
+import { readDescription } from './handler/read-description.js';
 import { readProblem } from './handler/read-problem.js';
 import { scheduleBatch } from './handler/schedule-batch.js';
 import { scheduleEvent } from './handler/schedule-event.js';
@@ -66,6 +67,7 @@ export const routes: readonly Route[] = [
   route('GET /api/v1/health/ready', { ...probe, handler: readReadiness }),
   route('GET /metrics', { scope: 'read', handler: readMetrics, whileStopping: true }),
   route('GET /problems/{code}', { scope: 'none', handler: readProblem }),
+  route('GET /openapi.json', { scope: 'none', handler: readDescription }),
 ];
 
 const table = new RouteTable(routes);

@@ -1,5 +1,6 @@
 /** `GET /destinations`, `GET` and `PATCH /destinations/{origin}`: who is behind, and what is done about it. */
 import type { Destination } from '../../engine/index.js';
+import { refuseOtherThanJson } from '../http/media-type.js';
 import { readQuery, refuseQuery } from '../http/query.js';
 import { replyJson } from '../http/reply.js';
 import type { Request } from '../http/request.js';
@@ -35,6 +36,8 @@ export async function readDestination(request: Request, { engine }: Services): P
 export async function changeDestination(request: Request, { engine }: Services): Promise<Answer> {
   const query = readQuery(request.query, []);
   if (isRefusal(query)) return query;
+  const refusal = refuseOtherThanJson(request.contentType);
+  if (refusal !== null) return refusal;
   const origin = readOrigin(request.parameter);
   if (origin === null) return noOrigin();
   const change = readDestinationChange(request.body);

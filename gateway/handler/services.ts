@@ -9,6 +9,8 @@ export interface Services {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly destinations: DestinationCheck;
+  /** Of the whole API, as OpenAPI. */
+  readonly description: () => string;
 }
 
 /** A refusal becomes a problem document; a rejection with EngineError too; any other is a defect and answers 500. */

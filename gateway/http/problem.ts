@@ -2,7 +2,7 @@
  * Refusals as problem documents (RFC 9457). One table says what each code is over HTTP; the engine knows nothing of it.
  */
 import { type EngineError, errorKinds } from '../../engine/index.js';
-import type { Refusal, RefusalCode } from '../input/refusal.js';
+import { type Refusal, type RefusalCode, refuse } from '../input/refusal.js';
 import type { Reply } from './reply.js';
 
 interface ProblemKind {
@@ -86,6 +86,19 @@ export function problemReply(refusal: Refusal, path: string): Reply {
 /** An error of the engine is a refusal already, but for its class. */
 export function refusalOf(error: EngineError): Refusal {
   return { refused: true, code: error.code, detail: error.message, errors: error.errors, members: error.members };
+}
+
+export function statusOf(code: RefusalCode): number {
+  return problemKinds[code].status;
+}
+
+export function titleOf(code: RefusalCode): string {
+  return problemKinds[code].title;
+}
+
+/** For the description of the API. */
+export function problemExample(code: RefusalCode): Readonly<Record<string, unknown>> {
+  return JSON.parse(String(problemReply(refuse(code, titleOf(code)), '/api/v1/events').body)) as Record<string, unknown>;
 }
 
 /** The text behind `type`; null when there is no such problem. */

@@ -307,7 +307,7 @@ t.test('unknown paths are not found and unknown methods not allowed', async (t) 
     '/problems/',
     '/problems/nothing',
     '/api/v1/events/x/retry',
-    '/openapi.json',
+    '/openapi.yaml',
   ]) {
     t.match(await call('GET', path), { status: 404, json: { code: 'not-found' } }, path);
   }

@@ -1,0 +1,52 @@
+/**
+ * How to make each call that the description of the API names, by its `operationId`: what cannot be read off the description, such
+ * as an event that is there, and in the right state.
+ */
+import type { HttpAnswer } from '../support/http.js';
+
+/** What a call needs besides its method, path and first example of a body. Everything is optional. */
+export interface Prepared {
+  /** Instead of the example of the path's parameter. */
+  readonly parameter?: string;
+  /** With the question mark. */
+  readonly query?: string;
+  readonly body?: unknown;
+  /** What it is answered; the first documented status unless said otherwise. */
+  readonly status?: number;
+}
+
+export interface World {
+  /** Schedules an event for years ahead; its id. */
+  pending(fields?: Readonly<Record<string, unknown>>): Promise<string>;
+  post(path: string, body?: unknown): Promise<HttpAnswer<unknown>>;
+}
+
+export type Prepare = (world: World) => Promise<Prepared> | Prepared;
+
+const plain: Prepare = () => ({});
+const onPending: Prepare = async ({ pending }) => ({ parameter: await pending() });
+
+/** One entry for each way in which a call is answered well. */
+export const documentedCalls: Readonly<Record<string, readonly Prepare[]>> = {
+  scheduleEvent: [
+    () => ({ body: { destination: 'https://example.org/hook', external_job_id: 'documented' }, status: 201 }),
+    () => ({ body: { destination: 'https://example.org/hook', external_job_id: 'documented' }, status: 200 }),
+  ],
+  scheduleBatch: [plain, () => ({ query: '?results=errors', body: { events: [{ destination: 'https://example.org' }, {}] } })],
+  readEvent: [onPending],
+  readHistory: [onPending],
+  deleteEvent: [onPending],
+  cancelEvent: [onPending],
+  listDestinations: [plain, () => ({ query: '?limit=1' })],
+  readDestination: [plain],
+  changeDestination: [plain],
+  readHealth: [plain],
+  readLiveness: [plain],
+  readReadiness: [plain],
+  readHealthBelowApi: [plain],
+  readLivenessBelowApi: [plain],
+  readReadinessBelowApi: [plain],
+  readMetrics: [plain],
+  readProblem: [plain],
+  readDescription: [plain],
+};
