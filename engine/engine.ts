@@ -34,6 +34,7 @@ import {
   segmentAgeMsMax,
   segmentBytesMax,
   snapshotRecords,
+  terminateMsMax,
 } from './kernel/limits.js';
 import { SystemClock } from './kernel/clock.js';
 import { settlesWithin } from './kernel/deadline.js';
@@ -96,7 +97,7 @@ export class NodeEngine implements Engine {
   readonly #options: EngineOptions;
   readonly #logger: Logger;
   readonly #dataDir: DataDir;
-  readonly #longTasks = new LongTasks();
+  readonly #longTasks = new LongTasks((thread) => this.#hung(thread));
   readonly #shortTasks = new ShortTasks({ threads: 1 });
   readonly #egress: EgressPolicy;
   readonly #crew: CourierCrew;
@@ -382,6 +383,12 @@ export class NodeEngine implements Engine {
       this.#links[host]!.restored();
       this.#hub.hostStarted(host);
     }, restartWaitMs);
+  }
+
+  /** `process.exit` would wait for the thread as well. */
+  #hung(thread: string): void {
+    this.#logger.fatal({ thread, terminateMsMax }, "a thread does not end, so the process does: its files may be nobody else's");
+    process.abort();
   }
 
   #courierReplaced(courier: number, error: Error): void {

@@ -6,12 +6,15 @@
  *
  * The host holds what the disk threads have not written, and the disk threads hold files that only one of them may write.
  * When one of the three dies, the others cannot go on with a stranger in its place; so all three end, and three fresh ones
- * replay from disk. Ending is a chain: the main thread closes its port to the host, the host its ports to the others.
+ * replay from disk. Ending is a chain: the main thread closes its port to the host, the host its ports to the others. One that
+ * does not follow in time is terminated.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { HostThreadData } from './actor/host-thread.js';
 import type { HostMail, HostOrder } from './actor/mail.js';
 import type { HostOptions } from './actor/host-ports.js';
+import { settlesWithin } from './kernel/deadline.js';
+import { terminateMsMax } from './kernel/limits.js';
 import type { LongTasks } from './kernel/thread-pool.js';
 import type { LogOptions, PoolReply, PoolRequest } from './log/protocol.js';
 import type { ReaderThreadData } from './log/reader-thread.js';
@@ -58,34 +61,43 @@ export class HostGroup {
     pool.port1.on('message', (request: PoolRequest) => {
       void this.#parts.pool(request).then((reply) => pool.port1.postMessage(reply));
     });
+    const laggards = new AbortController();
     const tasks = [
       longTasks.run<HostThreadData>({
         module: new URL('./actor/host-thread.js', import.meta.url),
         name: 'actorHost',
         data: { options, main: main.port2, writer: writer.port1, reader: reader.port1, couriers },
         transfer: [main.port2, writer.port1, reader.port1, ...couriers],
+        end: laggards.signal,
       }),
       longTasks.run<WriterThreadData>({
         module: new URL('./log/writer-thread.js', import.meta.url),
         name: 'logWriter',
         data: { port: writer.port2, link: link.port1, options: log },
         transfer: [writer.port2, link.port1],
+        end: laggards.signal,
       }),
       longTasks.run<ReaderThreadData>({
         module: new URL('./log/reader-thread.js', import.meta.url),
         name: 'logReader',
         data: { port: reader.port2, link: link.port2, pool: pool.port2, options: log },
         transfer: [reader.port2, link.port2, pool.port2],
+        end: laggards.signal,
       }),
     ];
     let failure: Error | null = null;
+    const ended = Promise.allSettled(tasks);
     for (const task of tasks) {
       task.catch((error: unknown) => {
-        failure ??= error instanceof Error ? error : new Error(String(error));
+        if (failure !== null) return;
+        failure = error instanceof Error ? error : new Error(String(error));
         main.port1.close();
+        void settlesWithin(terminateMsMax, ended).then((isOver) => {
+          if (!isOver) laggards.abort();
+        });
       });
     }
-    this.#ended = Promise.allSettled(tasks).then(() => {
+    this.#ended = ended.then(() => {
       main.port1.close();
       pool.port1.close();
       this.#main = null;

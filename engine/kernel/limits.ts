@@ -88,6 +88,8 @@ export const changeSliceRowsMax = 1_024;
 export const changeSliceBytesMax = 1 * MiB;
 /** Events of which the reader remembers how they stood at their newest record that it has told: about 200 bytes each. */
 export const knownStandingsMax = 16_384;
+/** A thread that has to end does so within this time, by itself or terminated: else the process does. */
+export const terminateMsMax = 2_000;
 /** A status-stream socket that has not read this much is closed: it costs bounded memory. */
 export const streamBacklogBytesMax = 1 * MiB;
 

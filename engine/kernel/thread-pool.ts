@@ -5,9 +5,14 @@
  * after its thread died gets a fresh pool. (In a pool of several, a thread that dies while it is still starting is not
  * replaced, and its task would wait for ever.) Short tasks, such as building an index, share a pool whose threads come with
  * work and go when idle. Waiting in Atomics is off: a thread that sleeps in it runs no timers.
+ *
+ * A thread in the middle of a native call (a disk that does not answer, one endless statement of SQLite) cannot be ended. Its files
+ * may then be nobody else's, so the process has to end: `hung` is told.
  */
 import type { Transferable } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { settlesWithin } from './deadline.js';
+import { terminateMsMax } from './limits.js';
 
 export interface ThreadTask<Data> {
   /** Compiled module, and the exported function that takes `data`. */
@@ -16,18 +21,28 @@ export interface ThreadTask<Data> {
   readonly data: Data;
   /** What moves to the thread, foremost ports. */
   readonly transfer: readonly Transferable[];
+  /** Of a long task: ends it, whatever it does. */
+  readonly end?: AbortSignal;
 }
 
 /** Short tasks go, a thread stays for a moment in case another comes. */
 const idleMs = 10_000;
 
 export class LongTasks {
-  readonly #pools = new Set<Piscina>();
+  readonly #hung: (name: string) => void;
+  /** With how each ends, once it is to. */
+  readonly #pools = new Map<Piscina, Promise<void> | null>();
 
-  /** Settles when the task does; rejects when its thread dies, at whatever moment. */
+  /** `hung`: told of a task whose thread does not end within `terminateMsMax`. */
+  constructor(hung: (name: string) => void) {
+    this.#hung = hung;
+  }
+
+  /** Settles when the task has and its thread is gone; rejects when its thread dies, at whatever moment. */
   async run<Data>(task: ThreadTask<Data>): Promise<void> {
     const pool = new Piscina({ minThreads: 1, maxThreads: 1, idleTimeout: Number.POSITIVE_INFINITY, ...common });
-    this.#pools.add(pool);
+    this.#pools.set(pool, null);
+    task.end?.addEventListener('abort', () => void this.#end(pool, task.name));
     try {
       // A thread that dies before it has taken the task says so by an event alone.
       await new Promise<void>((resolve, reject) => {
@@ -35,14 +50,26 @@ export class LongTasks {
         post(pool, task).then(resolve, reject);
       });
     } finally {
+      await this.#end(pool, task.name);
       this.#pools.delete(pool);
-      await pool.destroy();
     }
   }
 
   /** Ends all of them, whatever they are doing. */
   async close(): Promise<void> {
-    await Promise.all([...this.#pools].map((pool) => pool.destroy()));
+    await Promise.all([...this.#pools.keys()].map((pool) => this.#end(pool, 'a long task')));
+  }
+
+  /** Once for each: a second `destroy` would not wait for the thread. */
+  #end(pool: Piscina, name: string): Promise<void> {
+    const known = this.#pools.get(pool) ?? null;
+    if (known !== null) return known;
+    const ended = pool.destroy();
+    this.#pools.set(pool, ended);
+    void settlesWithin(terminateMsMax, ended).then((isGone) => {
+      if (!isGone) this.#hung(name);
+    });
+    return ended;
   }
 }
 

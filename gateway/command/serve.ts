@@ -79,7 +79,8 @@ function stopOnSignal(logger: Logger, stop: () => Promise<void>): void {
     logger.info({ component: 'main', signal, drainMsMax }, 'stopping: attempts in flight may finish');
     setTimeout(() => {
       logger.fatal({ component: 'main', stopMsMax }, 'the stop takes too long');
-      process.exit(exitCodes.defect);
+      // `exit` waits for threads, and one that hangs is the likely reason for this.
+      process.abort();
     }, stopMsMax).unref();
     stop().then(
       () => {
