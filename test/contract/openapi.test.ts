@@ -95,12 +95,7 @@ t.test('every reference leads somewhere, every example has its form', async (t) 
   }
 });
 
-t.test('every code has a text behind its type, and is described somewhere or belongs to no call', async (t) => {
-  const described = new Set(routes.flatMap((route) => problemsOf(route, operations[callOf(route)]!)));
-  t.same(
-    refusalCodes.filter((code) => !described.has(code)),
-    ['method-not-allowed'],
-  );
+t.test('every code has a short text behind its type', async (t) => {
   for (const code of refusalCodes) {
     const { status, text } = await client.get(`/problems/${code}`);
     t.equal(status, 200, code);
