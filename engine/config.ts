@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { Surroundings } from './command-line.js';
 import { StartError } from './kernel/errors.js';
-import { attemptsInFlightMax, partitionsMax } from './kernel/limits.js';
+import { attemptsInFlightMax, partitionsMax, replayWindow } from './kernel/limits.js';
 import { version } from './kernel/version.js';
 import {
   list,
@@ -48,6 +48,8 @@ export interface Config {
   readonly breaker: boolean;
   /** Overdue events per second and origin after a stop. */
   readonly recoveryRate: number;
+  /** Log positions of each partition that a stream cursor may lie back. */
+  readonly replayWindow: number;
   readonly insecure: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
@@ -156,6 +158,12 @@ export const settings = {
     fallback: 1_000,
     meaning: 'overdue events per second for each destination origin after a stop',
   }),
+  replayWindow: setting({
+    name: 'REPLAY_WINDOW',
+    form: wholeNumber({ min: 1, max: 1_000_000_000 }),
+    fallback: replayWindow,
+    meaning: 'changes of each partition that a stream cursor may lie back; they are read from the log',
+  }),
   insecure: setting({
     name: 'INSECURE',
     form: yesOrNo(['true', 'false']),
@@ -177,7 +185,7 @@ export const settings = {
 };
 
 /** Of the contract, but without an effect in this version: ignoring them would be a promise that is not kept. */
-export const laterSettings = ['RETENTION_DAYS', 'REPLAY_WINDOW', 'NATS_URL', 'CLUSTER', 'NODE_ID'];
+export const laterSettings = ['RETENTION_DAYS', 'NATS_URL', 'CLUSTER', 'NODE_ID'];
 
 /** Of this very process: the one place that reads its environment. */
 export function surroundingsOf(argv: readonly string[]): Surroundings {

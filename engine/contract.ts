@@ -13,7 +13,8 @@ import type { Statistics } from './observe/figures-board.js';
 import type { Change, Condition } from './partition/command.js';
 import type { EventName, NewEvent, PutResult, ScheduleResult } from './router/router.js';
 import type { StatusFilter } from './status/filter.js';
-import type { StatusListener, Subscription } from './status/status-hub.js';
+import type { Subscription } from './status/status-hub.js';
+import type { StatusListener } from './status/subscriber.js';
 
 export interface Engine {
   schedule(event: NewEvent): Promise<ScheduleResult>;
@@ -33,8 +34,11 @@ export interface Engine {
   cancel(name: EventName): Promise<EventView>;
   /** Creates the event with this external id, or gives a pending one this spec. */
   put(event: NewEvent, condition: Condition): Promise<PutResult>;
-  /** Changes after the moment of the call that match, in order per event. */
-  subscribe(filter: StatusFilter, listener: StatusListener): Promise<Subscription>;
+  /**
+   * Changes that match, in order per event: after the place that `cursor` stands for, or after the moment of the call if it is null.
+   * No batch comes before the promise. `invalid` for a text that is no cursor of this engine.
+   */
+  subscribe(filter: StatusFilter, listener: StatusListener, cursor: string | null): Promise<Subscription>;
   /** Origins with what is set for them and how they are doing, by name; `after`: the last one that was seen, empty to begin. */
   destinations(asked: { readonly after: string; readonly limit: number }): Promise<DestinationPage>;
   /** One that nothing is known of is as it would be. */

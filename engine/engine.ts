@@ -52,7 +52,8 @@ import type { Change, Condition } from './partition/command.js';
 import { HostLink } from './router/host-link.js';
 import { type EventName, type NewEvent, type PutResult, Router, type ScheduleResult } from './router/router.js';
 import type { StatusFilter } from './status/filter.js';
-import { StatusHub, type StatusListener, type Subscription } from './status/status-hub.js';
+import { StatusHub, type Subscription } from './status/status-hub.js';
+import type { StatusListener } from './status/subscriber.js';
 
 /** What an engine needs of the configuration. */
 export type EngineConfig = Pick<
@@ -67,6 +68,7 @@ export type EngineConfig = Pick<
   | 'originConcurrency'
   | 'breaker'
   | 'recoveryRate'
+  | 'replayWindow'
 >;
 
 export interface EngineOptions {
@@ -87,7 +89,6 @@ const shortTasks = {
 /** Several hosts deserve several couriers; on a small machine one thread does the webhooks of all. */
 const hostsPerCourier = 4;
 const sampleEveryMs = 1_000;
-const refreshCursorsEveryMs = 5_000;
 /** Closing takes milliseconds, or a last checkpoint. Longer than this, a thread hangs. */
 const closeMsMax = 5_000;
 /** A group that dies again at once would spin; it is started anew after this long. */
@@ -131,7 +132,11 @@ export class NodeEngine implements Engine {
     this.#hub = new StatusHub({
       partitions,
       hosts: actorThreads,
+      hostOf: (partition) => partition % actorThreads,
+      replayWindow: config.replayWindow,
       watch: ({ host, on, round }) => this.#links[host]!.send({ op: 'watch', on, round }),
+      read: (span, done) => this.#router.readChanges(span, done),
+      soon: setImmediate,
       listenerFailed: (error) => this.#logger.error({ err: error }, 'a status listener failed and was closed'),
     });
     this.#crew = new CourierCrew({
@@ -178,10 +183,7 @@ export class NodeEngine implements Engine {
   start(): void {
     for (const group of this.#groups) group.start();
     this.#loopDelay.start();
-    this.#intervals.push(
-      setInterval(() => this.#sample(), sampleEveryMs),
-      setInterval(() => this.#hub.refresh(), refreshCursorsEveryMs),
-    );
+    this.#intervals.push(setInterval(() => this.#sample(), sampleEveryMs));
   }
 
   schedule(event: NewEvent): Promise<ScheduleResult> {
@@ -205,8 +207,8 @@ export class NodeEngine implements Engine {
   put(event: NewEvent, condition: Condition): Promise<PutResult> {
     return this.#router.put(event, condition);
   }
-  subscribe(filter: StatusFilter, listener: StatusListener): Promise<Subscription> {
-    return this.#hub.subscribe(filter, listener);
+  subscribe(filter: StatusFilter, listener: StatusListener, cursor: string | null): Promise<Subscription> {
+    return this.#hub.subscribe(filter, listener, cursor);
   }
   statistics(): Statistics {
     return this.#board.statistics();
@@ -414,6 +416,7 @@ export class NodeEngine implements Engine {
 
   #sample(): void {
     this.#clock.check();
+    this.#hub.tick();
     this.#board.sampleRates(this.#clock.monoMs());
     this.#board.loopDelay('main', this.#loopDelay.figures());
     this.#progress.sample(this.#clock.monoMs(), this.#board.level('overdue'));

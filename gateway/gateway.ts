@@ -11,7 +11,7 @@ import { Calls } from './calls.js';
 import { Connections } from './connections.js';
 import type { Services } from './handler/services.js';
 import { DestinationCheck } from './input/destination.js';
-import { censusAgeMsMax, connectionsMax, connectionsPerAddressMax, keyFileAgeMsMax } from './limits.js';
+import { censusAgeMsMax, connectionsMax, connectionsPerAddressMax, keyFileAgeMsMax, streamPatienceMs } from './limits.js';
 import { linuxCensus } from './peer-census.js';
 import { routes } from './routes.js';
 import { Server } from './server.js';
@@ -30,6 +30,7 @@ export interface GatewayOptions {
   readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly clock?: Clock;
   readonly connectionsPerAddress?: number;
+  readonly streamPatienceMs?: number;
 }
 
 export interface Gateway {
@@ -60,7 +61,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     config.apiKeys === null ? null : new KeyWatch({ file: config.apiKeys, logger, onChange: () => server.recheckStreams() });
   const gatekeeper = new Gatekeeper({ keyring: keys?.keyring ?? null, monoMs: () => clock.monoMs() });
   const calls = new Calls({ services, gatekeeper, report });
-  const stream = new StreamDesk({ engine, repeat: repeatEvery, monoMs: () => clock.monoMs(), report });
+  const patienceMs = options.streamPatienceMs ?? streamPatienceMs;
+  const stream = new StreamDesk({ engine, repeat: repeatEvery, monoMs: () => clock.monoMs(), patienceMs, report });
   let port = 0;
   const connections = new Connections({
     limits: {

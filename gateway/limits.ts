@@ -61,11 +61,13 @@ export const streamMessageBytesMax = 16 * KiB;
 export const streamSubscriptionsMax = 32;
 /** Values of one field in a filter. */
 export const streamFilterValuesMax = 100;
-/** Changes in one frame, about 150 KiB: the backlog of a socket is looked at between frames. */
-export const streamFrameItemsMax = 500;
+/** Left unread by a stream client, answers to what it asked included; a last net, as changes stop far below it. */
+export const streamAnswersBytesMax = 4 * MiB;
+/** A stream client that takes nothing for this long is closed. */
+export const streamPatienceMs = 60_000;
 /** A subscription hears at least this often how far it has come. */
 export const streamCursorEveryMs = 5_000;
 /** Statistics are computed for all sockets together at most this often. */
 export const streamStatisticsAgeMsMax = 100;
-/** Without a message or an answered ping for this long the socket is closed. */
-export const streamIdleSecondsMax = 60;
+/** Without a message or an answered ping for this long the socket is closed; longer than our patience, which tells the reason. */
+export const streamIdleSecondsMax = 120;

@@ -23,14 +23,14 @@ import {
   us_socket_local_port,
 } from 'uWebSockets.js';
 import type { us_listen_socket, us_socket, us_socket_context_t, WebSocket } from 'uWebSockets.js';
-import { StartError, streamBacklogBytesMax } from '../engine/index.js';
+import { StartError } from '../engine/index.js';
 import type { Caller } from './access/gatekeeper.js';
 import { type Call, type Calls, noRoomForBody, tooLarge } from './calls.js';
 import type { Connections } from './connections.js';
 import { Exchange } from './exchange.js';
 import { RequestHead } from './http/request-head.js';
 import { requestIdFor } from './http/request-id.js';
-import { bodyBytesInFlightMax, streamIdleSecondsMax, streamMessageBytesMax } from './limits.js';
+import { bodyBytesInFlightMax, streamAnswersBytesMax, streamIdleSecondsMax, streamMessageBytesMax } from './limits.js';
 import { streamPath } from './routes.js';
 import type { StreamDesk, StreamSession } from './ws/stream-session.js';
 
@@ -47,6 +47,9 @@ export interface ServerOptions {
 /** Refuse the port if another process has it; without it the library shares ports between processes. */
 const exclusivePort = 1;
 type Listen = (host: string, port: number, options: number, onListen: (socket: us_listen_socket | false) => void) => TemplatedApp;
+
+/** What the library says of a message that it has not taken. */
+const sendDropped = 2;
 
 /** Hangs on each WebSocket. Set when it opens, between the upgrade and its first message. */
 interface StreamSocket {
@@ -188,12 +191,13 @@ export class Server {
       maxPayloadLength: streamMessageBytesMax,
       idleTimeout: streamIdleSecondsMax,
       sendPingsAutomatically: true,
-      // The session closes a socket at its backlog; this is the library's own net below it.
-      maxBackpressure: 4 * streamBacklogBytesMax,
+      // The session stops, or closes a socket, by itself; this is the library's own net far below it.
+      maxBackpressure: 4 * streamAnswersBytesMax,
       upgrade: (response, request, context) => this.#onUpgrade({ response, request, context }),
       open: (socket) => this.#onStreamOpen(socket as WebSocket<StreamSocket>),
       message: (socket, message) =>
         (socket as WebSocket<StreamSocket>).getUserData().session?.onMessage(Buffer.from(new Uint8Array(message))),
+      drain: (socket) => (socket as WebSocket<StreamSocket>).getUserData().session?.onDrain(),
       close: (socket) => this.#onStreamClose(socket as WebSocket<StreamSocket>),
     };
   }
@@ -216,7 +220,10 @@ export class Server {
   #onStreamOpen(socket: WebSocket<StreamSocket>): void {
     this.#sockets.add(socket);
     socket.getUserData().session = this.#options.stream.open({
-      send: (text) => void socket.send(text),
+      send: (text) => {
+        // Dropped, which only happens far beyond what the session allows: the client must not miss it unawares.
+        if (socket.send(text) === sendDropped) socket.end(1013, 'reading too slowly');
+      },
       backlogBytes: () => socket.getBufferedAmount(),
       end: (code, reason) => socket.end(code, reason),
     });

@@ -24,6 +24,7 @@ t.test('without flags and environment it serves on loopback with the documented 
     originConcurrency: 64,
     breaker: true,
     recoveryRate: 1_000,
+    replayWindow: 100_000,
     insecure: false,
     logLevel: 'info',
     logFormat: 'json',

@@ -15,8 +15,10 @@ import { eventStatuses } from '../../engine/event/status.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId, Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
+import { replayWindow } from '../../engine/kernel/limits.js';
 import type { StatusFilter } from '../../engine/status/filter.js';
 import { StatusHub } from '../../engine/status/status-hub.js';
+import type { StatusBatch } from '../../engine/status/subscriber.js';
 import { type Bench, rowsOf } from '../lib/bench.js';
 
 const partitions = 4;
@@ -63,18 +65,29 @@ async function hubWith(filters: readonly StatusFilter[], listener: (items: numbe
   const hub = new StatusHub({
     partitions,
     hosts: 1,
+    hostOf: () => 0,
+    replayWindow,
     watch: (order) => {
       round = order.round;
     },
+    read: () => {
+      throw new Error('nothing is read from the log here');
+    },
+    soon: setImmediate,
     listenerFailed: (error) => {
       throw error;
     },
   });
-  const begun = filters.map((filter) => hub.subscribe(filter, (batch) => listener(batch.items.length)));
+  const hear = (batch: StatusBatch): boolean => {
+    listener(batch.items.length);
+    return true;
+  };
+  const begun = filters.map((filter) => hub.subscribe(filter, hear, null));
   const positions = Array.from({ length: partitions }, (_, partition) => [partition as PartitionId, 0 as Sequence] as const);
   hub.watching({ host: 0, round, positions });
   await Promise.all(begun);
-  await nextTurn();
+  // So many at a time come to where the stream stands.
+  for (let turn = 0; turn < filters.length / 10 + 10; turn++) await nextTurn();
   return hub;
 }
 

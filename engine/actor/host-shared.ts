@@ -1,4 +1,5 @@
 /** What the partitions of a host have in common. */
+import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { SpaceLevel } from '../log/protocol.js';
 import type { Backlog } from './backlog.js';
 import type { CourierDesk } from './courier-desk.js';
@@ -20,6 +21,8 @@ export interface HostShared {
   readonly snapshotRecords: number;
   /** Whether somebody watches status changes. */
   isWatched(): boolean;
+  /** Tells whoever watches that changes of a partition are sent behind this position, which is durable. */
+  watchFrom(partition: PartitionId, position: Sequence): void;
   /** False while draining and while the disk is full. */
   mayStart(): boolean;
   /** Free space as the log writer last saw it. */

@@ -113,6 +113,7 @@ export class ActorHost {
             payloadBudget: this.#payloadBudget,
             snapshotRecords: options.snapshotRecords,
             isWatched: () => this.#watchRound !== null,
+            watchFrom: (partition, position) => this.#watchFrom([[partition, position]]),
             mayStart: () => this.#mayStart,
             space: () => this.#space,
           },
@@ -437,11 +438,15 @@ export class ActorHost {
       if (actor.phase !== 'ready') continue;
       actor.whenDurable((position) => {
         if (isNow) settled.push([actor.partition, position]);
-        else if (this.#watchRound === round) this.#notifyOut({ op: 'watching', round, positions: [[actor.partition, position]] });
+        else if (this.#watchRound === round) this.#watchFrom([[actor.partition, position]]);
       });
     }
     isNow = false;
-    this.#notifyOut({ op: 'watching', round, positions: settled });
+    this.#watchFrom(settled);
+  }
+
+  #watchFrom(positions: readonly (readonly [PartitionId, Sequence])[]): void {
+    if (this.#watchRound !== null) this.#notifyOut({ op: 'watching', round: this.#watchRound, positions });
   }
 
   #notify(notice: HostNotice): void {

@@ -48,7 +48,12 @@ export class Ledger {
     this.#memory = memory;
     this.#shared = shared;
     this.#payloads = payloads;
-    this.#feed = new ChangeFeed({ partition, reads: shared.reads, out: (change) => shared.ports.change(change) });
+    this.#feed = new ChangeFeed({
+      partition,
+      reads: shared.reads,
+      out: (change) => shared.ports.change(change),
+      leftToLog: (upTo) => shared.watchFrom(partition, upTo),
+    });
     this.#durable = memory.state.lastSeq;
   }
 

@@ -29,6 +29,15 @@ export interface StatusChange extends Labels {
   readonly fireLagMs: number | null;
 }
 
+/** Changes of one partition, of all records behind one position up to another. */
+export interface ChangeSlice {
+  /** Where it begins. Behind the place that was asked for: what lies between cannot be told. */
+  readonly after: Sequence;
+  /** Everything up to here has been looked at. */
+  readonly through: Sequence;
+  readonly changes: readonly StatusChange[];
+}
+
 /** A change as its record tells it, before its labels are known. */
 export type BareChange = Omit<StatusChange, keyof Labels>;
 

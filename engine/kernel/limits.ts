@@ -80,8 +80,12 @@ export const localConcurrency = 256;
 
 /** Attempts in flight at a stop may finish for this long. */
 export const drainMsMax = 10_000;
+/** Changes of one partition that wait for their labels, while somebody watches; beyond it they are left to be read from the log. */
+export const changesHeldMax = 10_000;
+/** Bodies read for labels at a time. */
+export const labelsReadMax = 256;
 /** Records behind a place of the status stream that are read from the log at a time: a few milliseconds of the reader's thread. */
-export const changeSliceRecordsMax = 512;
+export const changeSliceRecordsMax = 500;
 /** Rows read for them, with those of earlier records of the same events ... */
 export const changeSliceRowsMax = 1_024;
 /** ... and their bytes; payloads are in them. */
@@ -90,8 +94,22 @@ export const changeSliceBytesMax = 1 * MiB;
 export const knownStandingsMax = 16_384;
 /** A thread that has to end does so within this time, by itself or terminated: else the process does. */
 export const terminateMsMax = 2_000;
-/** A status-stream socket that has not read this much is closed: it costs bounded memory. */
-export const streamBacklogBytesMax = 1 * MiB;
+/** The contract's default: log positions of a partition that a place in the status stream may lie back. */
+export const replayWindow = 100_000;
+/** Changes that a subscriber gets at once: one frame, about 150 KiB. */
+export const batchChangesMax = 500;
+/** Changes that the hub keeps so that whoever is nearly there can catch up, and the pieces in which they came: about 4 MiB. */
+export const recentChangesMax = 10_000;
+export const recentChunksMax = 256;
+/** Slices of the log that the hub keeps, because many who were cut off together read the same: about 10 MiB. */
+export const pastSlicesMax = 64;
+/** Changes handed to those who catch up before the gateway's thread does something else: about 3 ms. */
+export const catchUpChangesMax = 1_000;
+/**
+ * A status-stream socket that has not taken this much gets no more until it has: its place is remembered instead. A few times what
+ * the largest batch takes, so that a client on a slow line is never short of work.
+ */
+export const streamBacklogBytesMax = 256 * KiB;
 
 /** Origins whose settings one partition takes; it may hold as many copies of another partition's. Some 200 bytes each, on every courier too. */
 export const originSettingsMax = 1_000;

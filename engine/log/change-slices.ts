@@ -18,7 +18,15 @@
 import { isAboutEvent, type LogRecord, type StoredRecord } from '../event/record.js';
 import { isFinished } from '../event/status.js';
 import { specIn } from '../event/renewal-codec.js';
-import { bareChangeOf, type Labels, labelsOf, type Standing, standingAfter, type StatusChange } from '../event/status-change.js';
+import {
+  bareChangeOf,
+  type ChangeSlice,
+  type Labels,
+  labelsOf,
+  type Standing,
+  standingAfter,
+  type StatusChange,
+} from '../event/status-change.js';
 import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
 import {
@@ -38,14 +46,6 @@ export interface RecordSource {
   record(seq: Sequence): StoredRecord;
   /** Whether what `record` threw means that this record cannot be read, now and later. */
   isDamage(error: unknown): boolean;
-}
-
-export interface ChangeSlice {
-  /** Where it begins. Behind the place that was asked for: what lies between cannot be told. */
-  readonly after: Sequence;
-  /** Everything up to here has been looked at. */
-  readonly through: Sequence;
-  readonly changes: readonly StatusChange[];
 }
 
 interface Known extends Standing {

@@ -8,9 +8,11 @@ import { type EventKey, fingerprintOf, keyOf, randomSlot, slotOfKey } from '../e
 import type { EventSpec } from '../event/spec.js';
 import { encodeSpec } from '../event/spec-codec.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
-import type { PartitionId } from '../kernel/brand.js';
+import type { ChangeSlice, StatusChange } from '../event/status-change.js';
+import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { EngineError, InvariantError } from '../kernel/errors.js';
 import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, slotOf } from '../kernel/event-id.js';
+import { decodeMessages } from '../kernel/message-codec.js';
 import type { Change, Condition, Question } from '../partition/command.js';
 import type { Accepted, HostLink } from './host-link.js';
 import { ScheduleAsker, ScheduleBatch, type ScheduleResult } from './schedule-batch.js';
@@ -30,6 +32,13 @@ export type EventName = string | { readonly externalJobId: string; readonly sour
 export type PutResult =
   | { readonly created: true; readonly id: string; readonly partition: number }
   | { readonly created: false; readonly view: EventView };
+
+/** Log positions of one partition: behind one, up to another. */
+interface ChangeSpan {
+  readonly partition: PartitionId;
+  readonly after: Sequence;
+  readonly upTo: Sequence;
+}
 
 export class Router {
   readonly #partitions: number;
@@ -76,6 +85,21 @@ export class Router {
     if (reply.op === 'accepted') return { created: true, id: formatEventId(event), partition };
     if (reply.op === 'event') return { created: false, view: reply.view };
     throw new InvariantError(`an event that was put was answered with ${reply.op}`);
+  }
+
+  /** Status changes of the past, a slice of them. `done` is called later, once. */
+  readChanges(span: ChangeSpan, done: (answer: ChangeSlice | EngineError) => void): void {
+    this.#linkOf(span.partition).askFor(
+      {
+        answered: (reply) => {
+          if (reply.op !== 'changes') throw new InvariantError(`changes were answered with ${reply.op}`);
+          const { after, through } = reply;
+          done({ after, through, changes: decodeMessages<StatusChange>(reply.changes) });
+        },
+        refused: done,
+      },
+      { op: 'changes', ...span },
+    );
   }
 
   #send(asked: NewEvent, { batch, index }: { batch: ScheduleBatch; index: number }): void {

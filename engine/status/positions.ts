@@ -7,19 +7,20 @@
  *
  * Sequences grow within a partition but have holes (records that are no change of state), so a missing number proves nothing.
  * What proves a loss is an announcement that differs from our position: the host that announces starts after records that its
- * predecessor had written and not sent on.
+ * predecessor had written and not sent on. They are in the log.
  */
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
-import { encodeCursor } from './cursor.js';
+import { type CursorPositions, encodeCursor } from './cursor.js';
 
 /** `first`: nothing was known. `differs`: changes between the two positions have never come. */
 export type Announced = 'first' | 'as-known' | 'differs';
 
 export class Positions {
   readonly #positions: (Sequence | null)[];
-  /** Until something moves: 1,000 subscribers share one text. */
+  /** Until something moves: 1,000 subscribers share one text and one copy. */
   #cursor: string | null = null;
+  #copy: CursorPositions | null = null;
 
   constructor(partitions: number) {
     this.#positions = new Array<Sequence | null>(partitions).fill(null);
@@ -27,19 +28,17 @@ export class Positions {
 
   /** True if the change is the next to be shown. */
   advance(partition: PartitionId, seq: Sequence): boolean {
-    const position = this.#at(partition);
+    const position = this.of(partition);
     if (position === null || seq <= position) return false;
-    this.#positions[partition] = seq;
-    this.#cursor = null;
+    this.#put(partition, seq);
     return true;
   }
 
   /** Changes after `seq` will come. */
   announce(partition: PartitionId, seq: Sequence): Announced {
-    const position = this.#at(partition);
+    const position = this.of(partition);
     if (position === seq) return 'as-known';
-    this.#positions[partition] = seq;
-    this.#cursor = null;
+    this.#put(partition, seq);
     return position === null ? 'first' : 'differs';
   }
 
@@ -47,6 +46,15 @@ export class Positions {
   forget(): void {
     this.#positions.fill(null);
     this.#cursor = null;
+    this.#copy = null;
+  }
+
+  of(partition: PartitionId): Sequence | null {
+    const position = this.#positions[partition];
+    if (position === undefined) {
+      throw new InvariantError(`a status change of partition ${partition}, expected one of ${this.#positions.length}`);
+    }
+    return position;
   }
 
   cursor(): string {
@@ -54,11 +62,15 @@ export class Positions {
     return this.#cursor;
   }
 
-  #at(partition: PartitionId): Sequence | null {
-    const position = this.#positions[partition];
-    if (position === undefined) {
-      throw new InvariantError(`a status change of partition ${partition}, expected one of ${this.#positions.length}`);
-    }
-    return position;
+  /** As they are now; does not change. */
+  now(): CursorPositions {
+    this.#copy ??= [...this.#positions];
+    return this.#copy;
+  }
+
+  #put(partition: PartitionId, seq: Sequence): void {
+    this.#positions[partition] = seq;
+    this.#cursor = null;
+    this.#copy = null;
   }
 }

@@ -2,9 +2,14 @@
  * The status stream's engine side: changes from all actor hosts in, to each subscriber those that match, exactly once and in order
  * per event, with a cursor that says how far it has got.
  *
+ *     hosts --changes--> shown: audience (live) + recent changes       past changes <--slices-- hosts, from the log
+ *                                   ^                    \                /
+ *                                   +---- arrived ---- those who catch up
+ *
  * Gathering changes costs the hosts work, so they do it only while somebody listens. The hub asks each of them (`watch`), each
- * answers with the log position of its partitions behind which it sends changes (`watching`), and a subscription begins when all
- * have answered: its cursor is the positions at that moment. Everything at or before them is not shown, everything after is.
+ * answers with the log position of its partitions behind which it sends changes (`watching`), and subscriptions begin when all
+ * have answered. A new one begins where the stream stands then, one that comes with a cursor begins there; both catch up
+ * (`catch-up.ts`), which for the new one is a matter of one step.
  *
  * Modes
  *   idle      Nobody listens. Positions are unknown; changes that still arrive are passed over.
@@ -14,54 +19,41 @@
  *   watching  All hosts have answered; a new subscriber begins at once.
  *             A host was started anew: ask it -> asking. Last subscriber leaves: tell all hosts -> idle.
  *
- * Each request carries a number, its round, and an answer counts only with the number of its host's newest request. Off and on in
- * quick succession would otherwise take an old answer for the new one and lose what went by between them.
- *
- * All who have begun stand at the same place, since delivery is synchronous: one set of positions, one cursor text for all.
- * The first batch of a subscription comes in a later turn of the event loop than its promise, never before it.
- *
- * Where resuming joins in: a subscriber that comes with an old cursor, or that reads too slowly (`lagging`), is not in the audience
- * but has positions of its own and is fed from the log; when they reach the hub's it enters `#begin` like a waiting one. A place
- * that has left the replay window is the `gapFrom` batch that a lost host's changes lead to already.
+ * A host that dies may have written changes that it had not sent. Its successor announces where it goes on; where that differs from
+ * where the stream stands, everybody who is live falls back to that place and catches up from the log.
  *
  * Main thread. Knows no ports: its owner carries the requests, and calls `publish` with batches in log order per partition.
  */
 import type { StatusChange } from '../event/status-change.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { EngineError } from '../kernel/errors.js';
+import { batchChangesMax } from '../kernel/limits.js';
 import { Audience } from './audience.js';
+import { CatchUp } from './catch-up.js';
+import { type CursorPositions, decodeCursor } from './cursor.js';
 import type { StatusFilter } from './filter.js';
+import { HostWatch, type HostWatchParts } from './host-watch.js';
+import { PastChanges, type PastChangesParts } from './past-changes.js';
 import { Positions } from './positions.js';
+import { RecentChanges } from './recent-changes.js';
+import { type StatusBatch, type StatusListener, Subscriber } from './subscriber.js';
 
 /** Subscribers that wait for a host to answer: they cost memory and their sockets may be gone. */
 const waitingMax = 10_000;
 /** A subscriber hears its place at the latest after twice as many changes that did not match. */
-const refreshEveryChanges = 5_000;
-
-/** Members of a group get the same object, so that it may be encoded once for all of them. */
-export interface StatusBatch {
-  /** The place after this batch. */
-  readonly cursor: string;
-  /** Empty when only the place has moved on. */
-  readonly items: readonly StatusChange[];
-  /** Not null: changes between this cursor and `cursor` were lost with the host that had them. `items` is empty then. */
-  readonly gapFrom: string | null;
-}
-
-export type StatusListener = (batch: StatusBatch) => void;
+const unheardMax = 5_000;
 
 export interface Subscription {
   /** Where it began: everything after it comes through the listener. */
   readonly cursor: string;
+  /** Where it stands: exactly what the listener has taken. */
+  place(): string;
+  /** Log positions between its place and where the stream stands. */
+  behind(): number;
+  /** The listener, which has refused a batch, can take more. */
+  resume(): void;
   /** No batch comes after this. */
   close(): void;
-}
-
-/** For one host: begin or end sending changes. */
-export interface WatchOrder {
-  readonly host: number;
-  readonly on: boolean;
-  readonly round: number;
 }
 
 export interface WatchAnswer {
@@ -70,186 +62,224 @@ export interface WatchAnswer {
   readonly positions: readonly (readonly [PartitionId, Sequence])[];
 }
 
-export interface StatusHubOptions {
+export interface StatusHubOptions extends PastChangesParts, HostWatchParts {
   readonly partitions: number;
-  /** Numbered from 0. */
-  readonly hosts: number;
-  watch(order: WatchOrder): void;
+  /** Log positions of a partition that a cursor, or a place, may lie back. */
+  readonly replayWindow: number;
+  /** In a later turn of the event loop, behind promises that have been kept. */
+  soon(task: () => void): void;
   /** A listener threw; its subscription has been closed, because it has lost its place. */
   listenerFailed(error: unknown): void;
 }
 
-interface Member {
+interface Waiting {
   readonly filter: StatusFilter;
   readonly listener: StatusListener;
-  open: boolean;
-  /** Batches that wait for the promise to be heard; null once they need not. */
-  held: StatusBatch[] | null;
-  /** The count of changes that had passed at its newest batch. */
-  heardAt: number;
-}
-
-interface Waiting {
-  readonly member: Member;
+  /** Null: from now on. */
+  readonly place: CursorPositions | null;
   readonly resolve: (subscription: Subscription) => void;
 }
 
 export class StatusHub {
   readonly #options: StatusHubOptions;
+  readonly #hosts: HostWatch;
   readonly #positions: Positions;
-  readonly #audience = new Audience<Member>();
-  readonly #members = new Set<Member>();
-  readonly #unanswered = new Set<number>();
-  /** Since somebody listens. What the predecessor announced last may have died with it, so a position that is unknown to us proves nothing. */
-  readonly #startedAnew = new Set<number>();
-  /** The round of the newest request to each host. */
-  readonly #rounds = new Map<number, number>();
+  readonly #recent = new RecentChanges();
+  readonly #past: PastChanges;
+  readonly #catchUp: CatchUp;
+  readonly #audience = new Audience<Subscriber>();
+  /** All that have begun, live or not. */
+  readonly #subscribers = new Set<Subscriber>();
   #waiting: Waiting[] = [];
-  #round = 0;
   /** Changes shown to anybody who wanted them, while somebody listened. */
-  #passed = 0;
+  #shown = 0;
   #refreshedAt = 0;
 
   constructor(options: StatusHubOptions) {
     this.#options = options;
+    this.#hosts = new HostWatch(options);
     this.#positions = new Positions(options.partitions);
+    this.#past = new PastChanges(options);
+    this.#catchUp = new CatchUp({
+      positions: this.#positions,
+      recent: this.#recent,
+      past: this.#past,
+      replayWindow: options.replayWindow,
+      unheardMax,
+      soon: options.soon,
+      arrived: (subscriber) => this.#goLive(subscriber),
+    });
   }
 
   /** Subscribers, with those that have not begun yet. */
   get size(): number {
-    return this.#members.size + this.#waiting.length;
+    return this.#subscribers.size + this.#waiting.length;
   }
 
-  /** Resolves when it has begun. Rejects with `overloaded` when too many wait for a host that does not answer. */
-  subscribe(filter: StatusFilter, listener: StatusListener): Promise<Subscription> {
+  /**
+   * Resolves when it has begun: from `cursor` on, or from now on if that is null. Rejects with `invalid` for a text that is no
+   * cursor, with `overloaded` when too many wait for a host that does not answer.
+   */
+  subscribe(filter: StatusFilter, listener: StatusListener, cursor: string | null): Promise<Subscription> {
+    const place = cursor === null ? null : decodeCursor(cursor, this.#options.partitions);
+    if (cursor !== null && place === null) {
+      return Promise.reject(new EngineError('invalid', 'the cursor is not one of this stream'));
+    }
     if (this.#waiting.length >= waitingMax) {
       return Promise.reject(new EngineError('overloaded', `${waitingMax} subscriptions wait for an actor host`));
     }
-    if (this.size === 0) this.#askAll();
-    const member: Member = { filter, listener, open: true, held: [], heardAt: this.#passed };
+    if (this.size === 0) this.#hosts.begin();
     return new Promise((resolve) => {
-      this.#waiting.push({ member, resolve });
+      this.#waiting.push({ filter, listener, place, resolve });
       this.#beginIfAnswered();
     });
   }
 
   /** A host's thread was started, at first or in place of one that died: what the old one was asked is void. */
   hostStarted(host: number): void {
-    if (this.size === 0) return;
-    this.#startedAnew.add(host);
-    this.#ask(host);
+    if (this.size > 0) this.#hosts.startedAnew(host);
   }
 
   watching({ host, round, positions }: WatchAnswer): void {
-    if (this.#rounds.get(host) !== round) return;
-    const before = this.#positions.cursor();
-    let lost = false;
-    for (const [partition, seq] of positions) {
-      const announced = this.#positions.announce(partition, seq);
-      if (announced === 'differs' || (announced === 'first' && this.#startedAnew.has(host))) lost = true;
-    }
-    if (lost) this.#deliverAll({ cursor: this.#positions.cursor(), items: [], gapFrom: before });
-    this.#unanswered.delete(host);
+    if (!this.#hosts.isCurrent({ host, round })) return;
+    const isAnew = this.#hosts.wasStartedAnew(host);
+    for (const [partition, seq] of positions) this.#announced(partition, { seq, isAnew });
+    this.#hosts.answered(host);
     this.#beginIfAnswered();
   }
 
   /** Durable changes, in log order per partition. */
   publish(changes: readonly StatusChange[]): void {
-    if (this.size === 0) return;
-    for (const change of changes) {
-      if (!this.#positions.advance(change.partition, change.seq)) continue;
-      this.#passed += 1;
-      this.#audience.hear(change);
+    for (let from = 0; from < changes.length && this.size > 0; from += batchChangesMax) {
+      this.#show(changes.slice(from, from + batchChangesMax));
     }
+  }
+
+  /** About once a second. */
+  tick(): void {
+    this.#catchUp.tick();
+  }
+
+  #show(changes: readonly StatusChange[]): void {
+    const before = this.#positions.now();
+    const shown = changes.filter(({ partition, seq }) => this.#positions.advance(partition, seq));
+    if (shown.length === 0) return;
+    this.#shown += shown.length;
+    this.#recent.add({ before, after: this.#positions.now(), changes: shown });
+    for (const change of shown) this.#audience.hear(change);
     // Who hears is settled before anyone does: a listener that subscribes begins behind these changes.
     const hearings = this.#audience.take().map(([group, items]) => ({ items, members: [...group.members] }));
     for (const { items, members } of hearings) {
       const batch: StatusBatch = { cursor: this.#positions.cursor(), items, gapFrom: null };
-      for (const member of members) this.#deliver(member, batch);
+      for (const member of members) this.#deliver(member, { batch, before });
     }
-    if (this.#passed - this.#refreshedAt >= refreshEveryChanges) this.#refresh(refreshEveryChanges);
+    if (this.#shown - this.#refreshedAt >= unheardMax) this.#refresh();
   }
 
-  /** An empty batch to everyone whose place has moved since the last one. To be called every few seconds. */
-  refresh(): void {
-    this.#refresh(1);
-  }
-
-  #refresh(changesUnheard: number): void {
-    this.#refreshedAt = this.#passed;
+  /** Those who have heard nothing for long hear where they are. */
+  #refresh(): void {
+    this.#refreshedAt = this.#shown;
     const batch: StatusBatch = { cursor: this.#positions.cursor(), items: [], gapFrom: null };
-    for (const member of [...this.#members]) {
-      if (this.#passed - member.heardAt >= changesUnheard) this.#deliver(member, batch);
+    for (const subscriber of [...this.#subscribers]) {
+      const isQuiet = subscriber.mode === 'live' && this.#shown - subscriber.heardAt >= unheardMax;
+      if (isQuiet) this.#deliver(subscriber, { batch, before: this.#positions.now() });
     }
   }
 
-  #askAll(): void {
-    for (let host = 0; host < this.#options.hosts; host++) this.#ask(host);
+  /** `before`: where it stays if it does not take the batch. */
+  #deliver(subscriber: Subscriber, { batch, before }: { readonly batch: StatusBatch; readonly before: CursorPositions }): void {
+    if (subscriber.mode !== 'live') return;
+    const own = subscriber.stuck.size === 0 ? batch : { ...batch, cursor: subscriber.cursor(this.#positions) };
+    if (subscriber.hear(own)) subscriber.heardAt = this.#shown;
+    else this.#fallBack(subscriber, { place: subscriber.placeAt(before), mode: 'resting' });
   }
 
-  #ask(host: number): void {
-    this.#unanswered.add(host);
-    this.#order(host, true);
-  }
-
-  #order(host: number, on: boolean): void {
-    this.#round += 1;
-    this.#rounds.set(host, this.#round);
-    this.#options.watch({ host, on, round: this.#round });
+  #announced(partition: PartitionId, { seq, isAnew }: { readonly seq: Sequence; readonly isAnew: boolean }): void {
+    const before = this.#positions.now();
+    const announced = this.#positions.announce(partition, seq);
+    this.#past.announced(partition);
+    const isHole = announced === 'differs' || (announced === 'first' && isAnew);
+    if (announced !== 'as-known') this.#recent.clear();
+    for (const subscriber of [...this.#subscribers]) {
+      const wasStuck = subscriber.stuck.has(partition);
+      if (subscriber.mode === 'live' && (isHole || wasStuck)) {
+        this.#fallBack(subscriber, { place: subscriber.placeAt(before), mode: 'catching-up' });
+        this.#catchUp.bring(subscriber);
+      } else if (subscriber.mode !== 'live' && announced === 'first' && !isAnew && !wasStuck) {
+        subscriber.partitionCameUp(partition, seq);
+      }
+      subscriber.stuck.delete(partition);
+    }
   }
 
   #beginIfAnswered(): void {
-    if (this.#unanswered.size > 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { member, resolve } of waiting) this.#begin(member, resolve);
+    if (!this.#hosts.isComplete) return;
+    for (const waiting of this.#waiting.splice(0)) this.#begin(waiting);
   }
 
-  #begin(member: Member, resolve: Waiting['resolve']): void {
-    member.heardAt = this.#passed;
-    this.#members.add(member);
-    this.#audience.add(member.filter, member);
-    resolve({ cursor: this.#positions.cursor(), close: () => this.#close(member) });
-    setImmediate(() => this.#release(member));
+  #begin({ filter, listener, place, resolve }: Waiting): void {
+    const subscriber = new Subscriber({
+      filter,
+      listener,
+      place: place ?? this.#positions.now(),
+      failed: (error) => {
+        this.#close(subscriber);
+        this.#options.listenerFailed(error);
+      },
+    });
+    if (place !== null) subscriber.distrustUnknown();
+    this.#subscribers.add(subscriber);
+    resolve(this.#subscriptionOf(subscriber));
+    this.#catchUp.bring(subscriber);
   }
 
-  #release(member: Member): void {
-    const held = member.held ?? [];
-    member.held = null;
-    for (const batch of held) this.#deliver(member, batch);
+  #subscriptionOf(subscriber: Subscriber): Subscription {
+    return {
+      cursor: subscriber.cursor(this.#positions),
+      place: () => subscriber.cursor(this.#positions),
+      behind: () => subscriber.behind(this.#positions),
+      resume: () => this.#resume(subscriber),
+      close: () => this.#close(subscriber),
+    };
   }
 
-  #deliverAll(batch: StatusBatch): void {
-    for (const member of [...this.#members]) this.#deliver(member, batch);
+  #goLive(subscriber: Subscriber): void {
+    subscriber.mode = 'live';
+    subscriber.heardAt = this.#shown - subscriber.unheard;
+    this.#audience.add(subscriber.filter, subscriber);
   }
 
-  #deliver(member: Member, batch: StatusBatch): void {
-    if (!member.open) return;
-    member.heardAt = this.#passed;
-    if (member.held !== null) {
-      member.held.push(batch);
-      return;
-    }
-    try {
-      member.listener(batch);
-    } catch (error) {
-      this.#close(member);
-      this.#options.listenerFailed(error);
-    }
+  /** It is live no longer, for now. */
+  #fallBack(
+    subscriber: Subscriber,
+    { place, mode }: { readonly place: CursorPositions; readonly mode: 'resting' | 'catching-up' },
+  ): void {
+    // It may have been closed while it heard.
+    if (subscriber.mode !== 'live') return;
+    this.#audience.remove(subscriber.filter, subscriber);
+    subscriber.place = place;
+    subscriber.mode = mode;
+    subscriber.unheard = this.#shown - subscriber.heardAt;
   }
 
-  #close(member: Member): void {
-    if (!member.open) return;
-    member.open = false;
-    this.#members.delete(member);
-    this.#audience.remove(member.filter, member);
+  #resume(subscriber: Subscriber): void {
+    if (subscriber.mode !== 'resting') return;
+    subscriber.mode = 'catching-up';
+    this.#catchUp.bring(subscriber);
+  }
+
+  #close(subscriber: Subscriber): void {
+    if (subscriber.mode === 'closed') return;
+    if (subscriber.mode === 'live') this.#audience.remove(subscriber.filter, subscriber);
+    subscriber.mode = 'closed';
+    this.#subscribers.delete(subscriber);
     if (this.size === 0) this.#rest();
   }
 
   #rest(): void {
-    this.#unanswered.clear();
-    this.#startedAnew.clear();
     this.#positions.forget();
-    for (let host = 0; host < this.#options.hosts; host++) this.#order(host, false);
+    this.#recent.clear();
+    this.#past.forget();
+    this.#hosts.end();
   }
 }

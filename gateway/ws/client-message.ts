@@ -6,8 +6,16 @@ import { type EventStatus, eventStatuses, type StatusFilter } from '../../engine
 import { type Refusal, refuse } from '../input/refusal.js';
 import { streamFilterValuesMax } from '../limits.js';
 
+export interface SubscribeMessage {
+  readonly op: 'subscribe';
+  readonly id: string;
+  readonly filter: StatusFilter;
+  /** Null: from now on. */
+  readonly cursor: string | null;
+}
+
 export type ClientMessage =
-  | { readonly op: 'subscribe'; readonly id: string; readonly filter: StatusFilter }
+  | SubscribeMessage
   | { readonly op: 'unsubscribe'; readonly id: string }
   | { readonly op: 'stats'; readonly everyMs: number }
   | { readonly op: 'ping' };
@@ -77,14 +85,12 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-function readSubscribe(message: { id: string; filter?: Static<typeof filter>; cursor?: string }): ClientMessage | Refusal {
-  if (message.cursor !== undefined && message.cursor !== 'now') {
-    return refuse('invalid', 'cursor must be "now": going on from an earlier place is not offered yet');
-  }
-  const given = message.filter ?? {};
+function readSubscribe(message: { id: string; filter?: Static<typeof filter>; cursor?: string }): ClientMessage {
+  const { id, filter: given = {}, cursor = 'now' } = message;
   return {
     op: 'subscribe',
-    id: message.id,
+    id,
+    cursor: cursor === 'now' ? null : cursor,
     filter: {
       status: asList(given.status),
       source: asList(given.source),

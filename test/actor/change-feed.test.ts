@@ -6,6 +6,7 @@ import { emptyBody, encodeOutcome } from '../../engine/event/outcome-codec.js';
 import { type LogRecord, recordKinds } from '../../engine/event/record.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
+import { changesHeldMax, labelsReadMax } from '../../engine/kernel/limits.js';
 import type { ReaderRequest } from '../../engine/log/protocol.js';
 import { bodyOf, newId, start } from './host-fixture.js';
 
@@ -16,7 +17,13 @@ function setup() {
   const out: StatusChange[] = [];
   const asked: Bodies[] = [];
   const reads = new Reads((request) => asked.push(request as Bodies));
-  const feed = new ChangeFeed({ partition: 2 as PartitionId, reads, out: (change) => out.push(change) });
+  const left: number[] = [];
+  const feed = new ChangeFeed({
+    partition: 2 as PartitionId,
+    reads,
+    out: (change) => out.push(change),
+    leftToLog: (upTo) => left.push(upTo),
+  });
   const record = (at: number, kind: LogRecord['kind'], body: Uint8Array = emptyBody): LogRecord => ({
     seq: seq(at),
     kind,
@@ -28,6 +35,7 @@ function setup() {
   return {
     feed,
     out,
+    left,
     asked,
     addCancelled: (at: number, source: string | null) =>
       feed.add(record(at, recordKinds.cancelled), {
@@ -82,18 +90,49 @@ t.test('missing labels are read in one question, and hold up what follows', asyn
   t.same(shown(out), ['1 read', '2 b', '3 read', '4 last']);
 });
 
-t.test('a change whose body cannot be read is left out; the others are not held up', async (t) => {
-  const { feed, out, addCancelled, answer, fail } = setup();
+t.test('a change whose body cannot be read is left to the log; the others are not held up', async (t) => {
+  const { feed, out, left, addCancelled, answer, fail } = setup();
   addCancelled(1, null);
   addCancelled(2, null);
   feed.release(seq(2));
   answer(0, [null, 'good']);
   t.same(shown(out), ['2 good']);
+  t.same(left, [1]);
   addCancelled(3, null);
   addCancelled(4, 'd');
   feed.release(seq(4));
   fail(1);
   t.same(shown(out), ['2 good', '4 d']);
+  t.same(left, [1, 3]);
+});
+
+t.test('labels are read a few at a time', async (t) => {
+  const { feed, out, asked, addCancelled, answer } = setup();
+  for (let at = 1; at <= labelsReadMax + 10; at++) addCancelled(at, null);
+  feed.release(seq(labelsReadMax + 10));
+  t.equal(asked.length, 1);
+  answer(
+    0,
+    Array.from({ length: labelsReadMax }, () => 'a'),
+  );
+  t.equal(out.length, labelsReadMax);
+  answer(
+    1,
+    Array.from({ length: 10 }, () => 'a'),
+  );
+  t.equal(out.length, labelsReadMax + 10);
+});
+
+t.test('changes that wait in too large a number are left to the log, and those behind them are sent', async (t) => {
+  const { feed, out, left, addCancelled } = setup();
+  for (let at = 1; at <= changesHeldMax; at++) addCancelled(at, 'flood');
+  addCancelled(changesHeldMax + 1, 'b');
+  feed.release(seq(changesHeldMax - 1));
+  t.same(out, []);
+  t.same(left, [], 'not before it is durable');
+  feed.release(seq(changesHeldMax + 1));
+  t.same(left, [changesHeldMax]);
+  t.same(shown(out), [`${changesHeldMax + 1} b`]);
 });
 
 t.test("after clearing, an answer that comes late is nobody's news", async (t) => {

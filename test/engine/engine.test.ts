@@ -275,7 +275,11 @@ t.test('a listener hears every change after its beginning, in order', async (t) 
   const test = await TestEngine.start(t);
   await test.schedule();
   const batches: StatusBatch[] = [];
-  const subscription = await test.engine.subscribe({ ...anything, source: ['watched'] }, (batch) => batches.push(batch));
+  const subscription = await test.engine.subscribe(
+    { ...anything, source: ['watched'] },
+    (batch) => batches.push(batch) > 0,
+    null,
+  );
   const id = await test.schedule({ source: 'watched', scheduledAtMs: inMs(30) });
   await test.schedule({ source: 'other' });
   const statuses = () => batches.flatMap(({ items }) => items.map(({ status }) => status));

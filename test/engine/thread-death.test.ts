@@ -1,6 +1,7 @@
 /** Fault F18: whichever thread dies, its partitions are replayed on a fresh one and nothing is lost. */
 import type { Worker } from 'node:worker_threads';
 import t from 'tap';
+import { formatEventId, type StatusBatch } from '../../engine/index.js';
 import { inMs, localSpec, TestEngine, until, watchWorkers } from './engine-fixture.js';
 
 const hostDied = 'an actor host died; its partitions are replayed on fresh threads';
@@ -106,4 +107,42 @@ t.test('a stop while a host is down comes to an end', async (t) => {
   await Promise.all(started.map((worker) => worker.terminate()));
   await test.stop();
   t.ok(performance.now() - startedAt < 12_000);
+});
+
+t.test('a stream tells every change once, whichever thread dies, and of no gap', async (t) => {
+  const workers = watchWorkers(t);
+  const test = await TestEngine.start(t);
+  const anything = { status: null, source: null, type: null, eventId: null, externalJobId: null };
+  const heard: string[] = [];
+  let gaps = 0;
+  const hear = ({ items, gapFrom }: StatusBatch): boolean => {
+    for (const { event, version, status } of items) heard.push(`${formatEventId(event)} ${version} ${status}`);
+    if (gapFrom !== null) gaps++;
+    return true;
+  };
+  await test.engine.subscribe(anything, hear, null);
+  let isOver = false;
+  const ids: string[] = [];
+  const asking = Array.from({ length: 4 }, async () => {
+    while (!isOver) {
+      // Lost answers are lost: what was accepted all the same is told, and found in the log.
+      await test.schedule({ scheduledAtMs: inMs(20) }).then(
+        (id) => ids.push(id),
+        () => undefined,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  });
+  while (!hasLostHost(test) || !hasLostCourier(test)) await killOne(test, workers);
+  isOver = true;
+  await Promise.all(asking);
+  for (const id of ids) await test.untilStatus(id, 'DELIVERED');
+  const told = () => new Set(heard);
+  await until(() => ids.every((id) => told().has(`${id} 3 DELIVERED`)), 'all of it is told');
+  t.equal(told().size, heard.length, 'each once');
+  t.equal(gaps, 0);
+  for (const id of ids) {
+    const own = heard.filter((line) => line.startsWith(id));
+    t.same(own, [`${id} 1 SCHEDULED`, `${id} 2 DISPATCHED`, `${id} 3 DELIVERED`]);
+  }
 });

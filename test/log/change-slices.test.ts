@@ -1,10 +1,10 @@
 import t from 'tap';
 import { noEvent, settingsKind, type StoredRecord } from '../../engine/event/record.js';
-import type { StatusChange } from '../../engine/event/status-change.js';
+import type { ChangeSlice, StatusChange } from '../../engine/event/status-change.js';
 import { noSequence } from '../../engine/kernel/brand.js';
 import { changeSliceRecordsMax, changeSliceRowsMax, knownStandingsMax } from '../../engine/kernel/limits.js';
 import { decodeMessages } from '../../engine/kernel/message-codec.js';
-import { ChangeSlices, type ChangeSlice, type RecordSource } from '../../engine/log/change-slices.js';
+import { ChangeSlices, type RecordSource } from '../../engine/log/change-slices.js';
 import { listSegments } from '../../engine/log/segment-files.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
 import { Journal, partition, seq, TestLog } from './log-fixture.js';

@@ -24,12 +24,25 @@ import {
   type StatusBatch,
   type StatusChange,
   type StatusFilter,
+  type StatusListener,
+  type Subscription,
   type WallMs,
 } from '../../engine/index.js';
 import { fingerprintOf, keyOf, randomSlot, slotOfKey } from '../../engine/event/content.js';
 import { originOf } from '../../engine/event/origin.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { mintEventId } from '../../engine/kernel/event-id.js';
+
+interface FakeSubscription {
+  readonly filter: StatusFilter;
+  readonly listener: StatusListener;
+  /** As it was given. */
+  readonly cursor: string | null;
+  place: string;
+  /** It has refused a batch and not been resumed. */
+  isResting: boolean;
+  resumed: number;
+}
 
 interface Kept {
   view: EventView;
@@ -39,7 +52,7 @@ interface Kept {
 export class FakeEngine implements Engine {
   readonly events = new Map<string, Kept>();
   readonly #byKey = new Map<string, string>();
-  readonly subscriptions = new Set<{ filter: StatusFilter; listener: (batch: StatusBatch) => void }>();
+  readonly subscriptions = new Set<FakeSubscription>();
   /** Rejects the next call, whatever it is. */
   next: Error | null = null;
   /** What the last change was asked to be. */
@@ -119,16 +132,29 @@ export class FakeEngine implements Engine {
     return { created: false, view: kept.view };
   }
 
-  async subscribe(filter: StatusFilter, listener: (batch: StatusBatch) => void): Promise<{ cursor: string; close(): void }> {
+  async subscribe(filter: StatusFilter, listener: StatusListener, cursor: string | null): Promise<Subscription> {
     await this.#enter();
-    const subscription = { filter, listener };
+    const subscription: FakeSubscription = { filter, listener, cursor, place: cursor ?? 'c0', isResting: false, resumed: 0 };
     this.subscriptions.add(subscription);
-    return { cursor: 'c0', close: () => void this.subscriptions.delete(subscription) };
+    return {
+      cursor: subscription.place,
+      place: () => subscription.place,
+      behind: () => (subscription.isResting ? 7 : 0),
+      resume: () => {
+        subscription.isResting = false;
+        subscription.resumed++;
+      },
+      close: () => void this.subscriptions.delete(subscription),
+    };
   }
 
-  /** To every subscription, whatever its filter. */
+  /** To every subscription that does not rest, whatever its filter. */
   publish(batch: StatusBatch): void {
-    for (const { listener } of this.subscriptions) listener(batch);
+    for (const subscription of this.subscriptions) {
+      if (subscription.isResting) continue;
+      if (subscription.listener(batch)) subscription.place = batch.cursor;
+      else subscription.isResting = true;
+    }
   }
 
   /** By origin. */

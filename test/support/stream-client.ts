@@ -48,8 +48,8 @@ export class StreamClient {
   }
 
   /** Subscribed when this resolves, and its answer. */
-  async subscribe(id: string, filter?: Readonly<Record<string, unknown>>): Promise<Frame> {
-    this.send({ op: 'subscribe', id, ...(filter === undefined ? {} : { filter }), cursor: 'now' });
+  async subscribe(id: string, filter?: Readonly<Record<string, unknown>>, cursor = 'now'): Promise<Frame> {
+    this.send({ op: 'subscribe', id, ...(filter === undefined ? {} : { filter }), cursor });
     return this.frame(`${id} is subscribed`, (frame) => frame.op === 'subscribed' && frame.id === id);
   }
 

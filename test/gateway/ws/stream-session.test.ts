@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { EngineError, streamBacklogBytesMax } from '../../../engine/index.js';
-import { streamFrameItemsMax, streamSubscriptionsMax } from '../../../gateway/limits.js';
+import { streamAnswersBytesMax, streamPatienceMs, streamSubscriptionsMax } from '../../../gateway/limits.js';
 import { StreamDesk } from '../../../gateway/ws/stream-session.js';
 import { changeOf, FakeEngine } from '../../support/fake-engine.js';
 
@@ -22,6 +22,7 @@ function setup(_t: Test) {
   const desk = new StreamDesk({
     engine,
     monoMs: () => nowMs,
+    patienceMs: streamPatienceMs,
     report: (error) => reported.push(error),
     repeat: (everyMs, action) => {
       const entry = { everyMs, action, stopped: false };
@@ -97,60 +98,44 @@ t.test('a subscription hears changes in the documented form, with the cursor beh
   ]);
 });
 
-t.test('what happens while a subscription opens follows its answer', async (t) => {
+t.test('a subscription that opens for a socket that has gone is closed', async (t) => {
   const { engine, say, heard, session } = setup(t);
   let open: () => void = () => undefined;
-  const subscribe = engine.subscribe.bind(engine);
-  engine.subscribe = async (filter, listener) => {
-    const subscription = await subscribe(filter, listener);
-    engine.publish({ cursor: 'c1', items: [changeOf(id)], gapFrom: null });
-    await new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    return subscription;
-  };
+  engine.gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
   say({ op: 'subscribe', id: 'a' });
   t.same(await heard(), []);
-  open();
-  t.same(
-    (await heard()).map(({ op, cursor }) => [op, cursor]),
-    [
-      ['subscribed', 'c0'],
-      ['changes', 'c1'],
-    ],
-  );
-  say({ op: 'subscribe', id: 'b' });
-  await heard();
   session.onClosed();
   open();
   t.same(await heard(), []);
-  t.equal(engine.subscriptions.size, 0, 'a subscription that opens for a socket that has gone is closed');
+  t.equal(engine.subscriptions.size, 0);
 });
 
-t.test('a large batch comes in several frames, and only the last one carries its cursor', async (t) => {
+t.test('a cursor is handed on, and none or "now" means from now on', async (t) => {
   const { engine, say, heard } = setup(t);
-  say({ op: 'subscribe', id: 'a' });
+  say({ op: 'subscribe', id: 'a', cursor: 'c7' });
+  t.strictSame(await heard(), [{ op: 'subscribed', id: 'a', cursor: 'c7' }]);
+  say({ op: 'subscribe', id: 'b', cursor: 'now' });
+  say({ op: 'subscribe', id: 'c' });
   await heard();
-  engine.publish({ cursor: 'c9', items: Array.from({ length: streamFrameItemsMax + 1 }, () => changeOf(id)), gapFrom: null });
   t.same(
-    (await heard()).map(({ cursor, items }) => [cursor, (items as unknown[]).length]),
-    [
-      ['c0', streamFrameItemsMax],
-      ['c9', 1],
-    ],
+    [...engine.subscriptions].map(({ cursor }) => cursor),
+    ['c7', null, null],
   );
 });
 
-t.test('a gap is told, and a cursor without changes waits for its turn', async (t) => {
+t.test('a gap is told; a place without changes is told when it comes and every five seconds', async (t) => {
   const { engine, say, heard, tick } = setup(t);
   say({ op: 'subscribe', id: 'a' });
   await heard();
   engine.publish({ cursor: 'c3', items: [], gapFrom: 'c1' });
   t.strictSame(await heard(), [{ op: 'gap', id: 'a', from: 'c1', to: 'c3' }]);
   engine.publish({ cursor: 'c4', items: [], gapFrom: null });
-  t.same(await heard(), []);
-  tick(5_000);
   t.strictSame(await heard(), [{ op: 'cursor', id: 'a', cursor: 'c4' }]);
+  [...engine.subscriptions][0]!.place = 'c5';
+  tick(5_000);
+  t.strictSame(await heard(), [{ op: 'cursor', id: 'a', cursor: 'c5' }]);
 });
 
 t.test('after unsubscribe nothing more comes, and the id is free again', async (t) => {
@@ -201,7 +186,6 @@ t.test('what is not understood is answered with an error, and the socket goes on
     [{ op: 'subscribe' }, 'invalid'],
     [{ op: 'subscribe', id: '' }, 'invalid'],
     [{ op: 'subscribe', id: 5 }, 'invalid'],
-    [{ op: 'subscribe', id: 'a', cursor: 'c7' }, 'invalid'],
     [{ op: 'subscribe', id: 'a', filter: [] }, 'invalid'],
     [{ op: 'subscribe', id: 'a', filter: { status: [] } }, 'invalid'],
     [{ op: 'subscribe', id: 'a', filter: { status: 'dead' } }, 'invalid'],
@@ -248,18 +232,77 @@ t.test('a subscription that the engine refuses leaves nothing behind', async (t)
   t.match(await heard(), [{ op: 'subscribed' }]);
 });
 
-t.test('a client that leaves too much unread is closed with 1013 and costs nothing more', async (t) => {
-  const { say, heard, engine, ended, setBacklog } = setup(t);
+const publishOne = (engine: FakeEngine, cursor: string) => engine.publish({ cursor, items: [changeOf(id)], gapFrom: null });
+
+t.test('a client that leaves too much unread is told that it lags, and goes on when it has read', async (t) => {
+  const { say, heard, engine, ended, setBacklog, session } = setup(t);
   say({ op: 'subscribe', id: 'a' });
   await heard();
   setBacklog(streamBacklogBytesMax);
-  engine.publish({ cursor: 'c1', items: [changeOf(id)], gapFrom: null });
-  t.same(ended, [], 'at the bound it stays');
+  publishOne(engine, 'c1');
+  t.match(await heard(), [{ op: 'changes', cursor: 'c1' }], 'at the bound it still gets some');
   setBacklog(streamBacklogBytesMax + 1);
-  engine.publish({ cursor: 'c2', items: Array.from({ length: 5 * streamFrameItemsMax }, () => changeOf(id)), gapFrom: null });
+  publishOne(engine, 'c2');
+  publishOne(engine, 'c3');
+  t.strictSame(await heard(), [{ op: 'lagging', id: 'a', behind: 7 }], 'once, and nothing else');
+  const [subscription] = engine.subscriptions;
+  t.match(subscription, { isResting: true, place: 'c1', resumed: 0 });
+  session.onDrain();
+  t.equal(subscription!.resumed, 0, 'not at every byte');
+  setBacklog(1_000);
+  session.onDrain();
+  session.onDrain();
+  t.equal(subscription!.resumed, 1);
+  publishOne(engine, 'c4');
+  t.match(await heard(), [{ op: 'changes', cursor: 'c4' }]);
+  t.same(ended, []);
+});
+
+t.test('while it lags, neither cursors nor statistics are added to what it has not read', async (t) => {
+  const { say, heard, engine, setBacklog, tick } = setup(t);
+  say({ op: 'subscribe', id: 'a' });
+  say({ op: 'stats', every_ms: 1_000 });
+  await heard();
+  setBacklog(streamBacklogBytesMax + 1);
+  publishOne(engine, 'c1');
+  await heard();
+  tick(5_000);
+  tick(1_000);
+  t.same(await heard(), []);
+});
+
+t.test('a client that takes nothing for a minute is closed with 1013, one that takes a little is not', async (t) => {
+  const { engine, say, heard, ended, setBacklog, tick, advance, repeats } = setup(t);
+  say({ op: 'subscribe', id: 'a' });
+  await heard();
+  const look = (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 5_000) {
+      advance(5_000);
+      tick(5_000);
+    }
+  };
+  setBacklog(300_000);
+  publishOne(engine, 'c1');
+  look(55_000);
+  t.same(ended, []);
+  setBacklog(299_000);
+  look(60_000);
+  t.same(ended, [], 'it has taken a thousand bytes');
+  look(5_000);
   t.match(ended, [{ code: 1_013 }]);
-  t.equal((await heard()).length, 2, 'one frame before, one over the bound, none after');
   t.equal(engine.subscriptions.size, 0);
+  t.ok(repeats.every(({ stopped }) => stopped));
+});
+
+t.test('a client that asks without end and never reads is closed at once', async (t) => {
+  const { say, heard, ended, setBacklog } = setup(t);
+  setBacklog(streamAnswersBytesMax);
+  say({ op: 'ping' });
+  t.same(ended, []);
+  setBacklog(streamAnswersBytesMax + 1);
+  say({ op: 'ping' });
+  t.match(ended, [{ code: 1_013 }]);
+  await heard();
   say({ op: 'ping' });
   t.same(await heard(), []);
 });
