@@ -32,6 +32,8 @@ export interface SurveyParts {
   readonly after: SurveyPosition;
   /** Where the next one begins. Null: it is the last, and ends where it ends. */
   readonly before: Sequence | null;
+  /** What the next segment, or the mark, says that the chain is at the end; null when nobody does. */
+  readonly chainBehind: number | null;
   /** Sound records, in order. */
   readonly record: (record: LogRecord) => void;
   readonly fault: (fault: RowFault) => void;
@@ -42,7 +44,7 @@ export interface SurveyParts {
 export type SurveyPosition = Omit<LogPosition, 'chain'> & { readonly chain: number | null };
 
 /** Returns where it ends. */
-export function surveySegment({ reader, after, before, record, fault, progress }: SurveyParts): SurveyPosition {
+export function surveySegment({ reader, after, before, chainBehind, record, fault, progress }: SurveyParts): SurveyPosition {
   const walk = new Walk(after, { record, fault });
   const end = before ?? Number.MAX_SAFE_INTEGER;
   let from = (after.seq + 1) as Sequence;
@@ -59,13 +61,13 @@ export function surveySegment({ reader, after, before, record, fault, progress }
       // Of the last segment nobody knows how far it went on; the mark does.
       if (before !== null) walk.missingUpTo(before - 1, 'SQLite cannot read them');
       else fault(unreadableEnd(survey.unreadable as Sequence));
-      return walk.end();
+      return walk.end(null);
     }
     if (survey.unreadable !== null) walk.missingUpTo(survey.next - 1, 'SQLite cannot read them');
     from = survey.next as Sequence;
   }
   if (before !== null) walk.missingUpTo(before - 1, 'they are not there');
-  return walk.end();
+  return walk.end(chainBehind);
 }
 
 function unreadableEnd(first: Sequence): RowFault {
@@ -118,19 +120,22 @@ class Walk {
     this.#chain = null;
   }
 
-  end(): SurveyPosition {
-    this.#settle(null, null);
+  end(chainBehind: number | null): SurveyPosition {
+    this.#settleBy((expected) => expected === chainBehind);
     return { seq: this.#seq, chain: this.#chain };
   }
 
   /** The row behind a doubtful one is here: which of the two values does it continue? */
   #settle(crc: number | null, chain: number | null): void {
+    this.#settleBy((expected) => crc !== null && chainOf(expected, crc) === chain);
+  }
+
+  #settleBy(isConfirmed: (expected: number) => boolean): void {
     const doubt = this.#doubt;
     if (doubt === null) return;
     this.#doubt = null;
     const { seq, event, expected, stored } = doubt;
-    const isValueOnly = crc !== null && chainOf(expected, crc) === chain;
-    if (isValueOnly) {
+    if (isConfirmed(expected)) {
       this.#chain = expected;
       this.#to.fault({ ...only(seq), kind: 'sum', event, detail: 'its chain value is damaged, the record itself is sound' });
     } else {

@@ -17,8 +17,16 @@ import { becomeOneFile } from '../log/index-task.js';
 import { createMark, type LogPosition, logStart, Mark } from '../log/mark.js';
 import { RecordBatchBuilder } from '../log/record-batch.js';
 import { Segment } from '../log/segment.js';
-import { listIndexes, listSegments, makeDir, type SegmentName, segmentPath, syncDir, syncFile } from '../log/segment-files.js';
-import { isIntact } from '../log/segment-index.js';
+import {
+  listIndexes,
+  listSegments,
+  listSnapshots,
+  makeDir,
+  type SegmentName,
+  segmentPath,
+  syncDir,
+  syncFile,
+} from '../log/segment-files.js';
 import { SegmentReader } from '../log/segment-reader.js';
 import { surveySegment } from '../log/segment-survey.js';
 import { storageFaultOf } from '../log/sqlite.js';
@@ -33,6 +41,8 @@ export interface MendedLogParts {
   readonly voids: ReadonlySet<number>;
   /** The first row or header that changes; the segments before its own stay. */
   readonly firstChanged: number;
+  /** Damaged indexes and snapshots: they are made again. */
+  readonly without: ReadonlySet<string>;
   /** Where the log must reach. */
   readonly last: Sequence;
   readonly now: WallMs;
@@ -56,7 +66,11 @@ export function writeMendedLog(parts: MendedLogParts): void {
   for (const index of listIndexes(from)) {
     const next = names.find(({ first }) => first > index.first)?.first ?? Number.MAX_SAFE_INTEGER;
     const hasVoid = [...parts.voids].some((seq) => seq >= index.first && seq < next);
-    if (!hasVoid && isIntact(index)) linkSync(index.path, join(to, basename(index.path)));
+    if (!hasVoid && !parts.without.has(index.path)) linkSync(index.path, join(to, basename(index.path)));
+  }
+  for (const snapshot of listSnapshots(from)) {
+    if (snapshot.seq < firstChanged && !parts.without.has(snapshot.path))
+      linkSync(snapshot.path, join(to, basename(snapshot.path)));
   }
   createMark(to, partition);
   const mark = new Mark(to, partition);
@@ -81,7 +95,14 @@ function rewrite(
       if (reader !== null) {
         const after = { seq: (name.first - 1) as Sequence, chain: reader.header.chainBefore };
         const before = (last + 1) as Sequence;
-        surveySegment({ reader, after, before, record: (record) => writer.put(record), fault: () => undefined });
+        surveySegment({
+          reader,
+          after,
+          before,
+          chainBehind: null,
+          record: (record) => writer.put(record),
+          fault: () => undefined,
+        });
       }
       writer.fillUpTo(last);
       writer.flush();

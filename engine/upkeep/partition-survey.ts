@@ -1,5 +1,5 @@
 /**
- * Everything on disk of one partition looked through: its segments row by row, its mark, its indexes. Says what is wrong and
+ * Everything on disk of one partition looked through: its segments row by row, its mark, its indexes and snapshots. Says what is wrong and
  * where, and goes on behind it.
  *
  * For a directory that nobody writes. Reads only.
@@ -10,9 +10,10 @@ import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import { DamageError } from '../log/damage.js';
 import { hasMark, type LogPosition, logStart, readMark } from '../log/mark.js';
-import { listIndexes, listSegments, partitionDir, type SegmentName } from '../log/segment-files.js';
+import { listIndexes, listSegments, listSnapshots, partitionDir, type SegmentName } from '../log/segment-files.js';
 import { isIntact } from '../log/segment-index.js';
 import { SegmentReader } from '../log/segment-reader.js';
+import { SnapshotReader } from '../log/snapshot-file.js';
 import { type RowFault, type SurveyPosition, surveySegment } from '../log/segment-survey.js';
 import { storageFaultOf } from '../log/sqlite.js';
 
@@ -58,6 +59,7 @@ export function surveyPartition(request: SurveyRequest): PartitionSurvey {
   survey.segments();
   survey.mark();
   survey.indexes();
+  survey.snapshots();
   return survey.result();
 }
 
@@ -139,6 +141,30 @@ class Survey {
     }
   }
 
+  snapshots(): void {
+    const { partition } = this.#request;
+    for (const { path } of listSnapshots(this.#dir)) {
+      const detail = this.#faultOfSnapshot(path);
+      if (detail === null) continue;
+      const told = `${detail}; a start does without it, and takes longer`;
+      this.#faults.push({ partition, file: path, rows: null, event: null, kind: 'remade', detail: told });
+    }
+  }
+
+  #faultOfSnapshot(path: string): string | null {
+    try {
+      const snapshot = new SnapshotReader(path);
+      const { position } = snapshot.header;
+      snapshot.close();
+      return this.#chainAt(position.seq) === position.chain
+        ? null
+        : `the log does not bear what it says of sequence ${position.seq}`;
+    } catch (error) {
+      if (!(error instanceof DamageError)) throw error;
+      return 'the snapshot is not what was written';
+    }
+  }
+
   #segment(name: SegmentName, before: Sequence | null): void {
     const { partition, record } = this.#request;
     const reader = this.#open(name, before);
@@ -154,6 +180,7 @@ class Survey {
         reader,
         after: { seq: (name.first - 1) as Sequence, chain: header.chainBefore },
         before,
+        chainBehind: this.#chainBehind(name),
         record: (sound) => {
           this.#records++;
           record?.(sound);
@@ -162,6 +189,21 @@ class Survey {
       });
     } finally {
       reader.close();
+    }
+  }
+
+  /** Settles which of two values is the damaged one, when it is about the last row of a segment. */
+  #chainBehind(name: SegmentName): number | null {
+    const next = this.#names[this.#names.indexOf(name) + 1];
+    try {
+      if (next === undefined) return hasMark(this.#dir) ? readMark(this.#dir, this.#request.partition).chain : null;
+      const reader = new SegmentReader(next);
+      reader.close();
+      return reader.header.chainBefore;
+    } catch (error) {
+      // It is told when its turn comes.
+      if (!(error instanceof DamageError) && storageFaultOf(error) !== 'damaged') throw error;
+      return null;
     }
   }
 

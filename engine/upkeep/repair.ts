@@ -131,6 +131,7 @@ class PartitionRepair {
       to: newDir(setAsideTo, partition),
       voids,
       firstChanged: changed.reduce((least, seq) => Math.min(least, seq), Number.MAX_SAFE_INTEGER),
+      without: new Set(survey.faults.filter(({ kind }) => kind === 'remade').map(({ file }) => file)),
       last: Math.max(survey.end.seq, survey.mark?.seq ?? 0) as Sequence,
       now: Date.now() as WallMs,
     });

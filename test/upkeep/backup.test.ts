@@ -2,11 +2,11 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSyn
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openDataDir } from '../../engine/log/data-dir.js';
-import { listSegments } from '../../engine/log/segment-files.js';
+import { listSegments, listSnapshots } from '../../engine/log/segment-files.js';
 import { backupDataDir, type BackupResult } from '../../engine/upkeep/backup.js';
 import { restoreBackup, type RestoreResult } from '../../engine/upkeep/restore.js';
 import { Journal, plain, readBack, TestLog, tempDir } from '../log/log-fixture.js';
-import { damage, stoppedLog, verdictOf } from './stopped-log.js';
+import { addSnapshot, damage, stoppedLog, verdictOf } from './stopped-log.js';
 
 const say = (): void => undefined;
 
@@ -118,6 +118,17 @@ t.test('a backup of something damaged says so, and is restored only when that is
   const open = await stoppedLog(t);
   damage(open, 2, "UPDATE record SET body = x'00' WHERE seq = 7");
   t.throws(() => backup(t, open.dataDir), /sequence 7/);
+});
+
+t.test('the newest snapshot of what was copied comes along', async (t) => {
+  const log = await stoppedLog(t);
+  addSnapshot(log, 3);
+  addSnapshot(log, 6);
+  const restored = restore(t, backup(t, log.dataDir).to);
+  t.same(
+    listSnapshots(join(restored.dataDir, 'partitions', '0003')).map(({ seq }) => seq),
+    [6],
+  );
 });
 
 t.test('a restore touches no directory that holds anything, and one that was cut short is not used', async (t) => {

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import t from 'tap';
 import { voidKind } from '../../engine/event/record.js';
 import { openDataDir } from '../../engine/log/data-dir.js';
-import { listSegments } from '../../engine/log/segment-files.js';
+import { listSegments, listSnapshots } from '../../engine/log/segment-files.js';
 import { repairDataDir } from '../../engine/upkeep/repair.js';
 import type { RepairPlan } from '../../engine/upkeep/repair-plan.js';
 import { plain, readBack } from '../log/log-fixture.js';
-import { damage, idOf, stoppedLog, verdictOf } from './stopped-log.js';
+import { addSnapshot, damage, idOf, stoppedLog, verdictOf } from './stopped-log.js';
 
 const changeBody = (seq: number): string => `UPDATE record SET body = body || x'00' WHERE seq = ${seq}`;
 
@@ -144,6 +144,19 @@ t.test('a damaged index is left behind, and the others stay', async (t) => {
   t.same(
     readdirSync(log.dir).filter((name) => name.endsWith('.index')),
     indexes.slice(1),
+  );
+});
+
+t.test('snapshots from before the first change stay, later ones know what is no longer there', async (t) => {
+  const log = await stoppedLog(t);
+  addSnapshot(log, 3);
+  addSnapshot(log, 7);
+  damage(log, 1, changeBody(6));
+  repair(log.dataDir, { apply: true, giveUp: ['3:6'] });
+  t.equal(verdictOf(log.dataDir), null);
+  t.same(
+    listSnapshots(log.dir).map(({ seq }) => seq),
+    [3],
   );
 });
 

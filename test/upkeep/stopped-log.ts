@@ -3,7 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogRecord } from '../../engine/event/record.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
-import { listSegments } from '../../engine/log/segment-files.js';
+import type { Sequence } from '../../engine/kernel/brand.js';
+import { listSegments, snapshotPath } from '../../engine/log/segment-files.js';
+import { SegmentReader } from '../../engine/log/segment-reader.js';
+import { writeSnapshot } from '../../engine/log/snapshot-file.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
 import { type PartitionVerdict, verifyDataDir } from '../../engine/upkeep/verify.js';
 import { Journal, partition, TestLog } from '../log/log-fixture.js';
@@ -50,6 +53,19 @@ export function damage({ dir }: Pick<StoppedLog, 'dir'>, place: number, sql: str
 
 export function idOf(record: LogRecord): string {
   return formatEventId(record.event);
+}
+
+/** A snapshot at `seq` with nothing in it, of a form that no start believes. */
+export function addSnapshot({ dir }: Pick<StoppedLog, 'dir'>, seq: number): string {
+  const name = listSegments(dir).findLast(({ first }) => first <= seq)!;
+  const reader = new SegmentReader(name);
+  const position = { seq: seq as Sequence, chain: reader.chainAt(seq as Sequence)! };
+  reader.close();
+  writeSnapshot(dir, {
+    header: { form: 999, partition, position, finalsFrom: 1 as Sequence },
+    sections: [Buffer.from('section')],
+  });
+  return snapshotPath(dir, position.seq);
 }
 
 /** What `verify` says about the partition; null when everything is whole. */

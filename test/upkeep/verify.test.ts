@@ -1,11 +1,21 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openDataDir } from '../../engine/log/data-dir.js';
 import { listSegments } from '../../engine/log/segment-files.js';
 import { surveyPartition } from '../../engine/upkeep/partition-survey.js';
 import { partition, readBack, tempDir } from '../log/log-fixture.js';
-import { damage, idOf, stoppedLog, verdictOf } from './stopped-log.js';
+import { addSnapshot, damage, idOf, stoppedLog, verdictOf } from './stopped-log.js';
 
 const changeBody = (seq: number): string => `UPDATE record SET body = body || x'00' WHERE seq = ${seq}`;
 
@@ -49,6 +59,7 @@ t.test('a damaged sum beside a sound record loses nothing', async (t) => {
   for (const [seq, sql] of [
     [4, 'UPDATE record SET crc = crc + 1 WHERE seq = 4'],
     [4, 'UPDATE record SET chain = chain + 1 WHERE seq = 4'],
+    [6, 'UPDATE record SET chain = chain + 1 WHERE seq = 6'],
   ] as const) {
     const log = await stoppedLog(t);
     damage(log, 1, sql);
@@ -110,6 +121,19 @@ t.test('a damaged index is named as something that the next start makes again', 
   const index = readdirSync(log.dir).find((name) => name.endsWith('.index'))!;
   writeFileSync(join(log.dir, index), 'x', { flag: 'r+' });
   t.match(verdictOf(log.dataDir)!.faults, [{ kind: 'remade', file: join(log.dir, index) }]);
+});
+
+t.test('a snapshot that is damaged, or of another log, is named as something that a start does without', async (t) => {
+  const log = await stoppedLog(t);
+  const path = addSnapshot(log, 6);
+  t.equal(verdictOf(log.dataDir), null);
+  renameSync(path, path.replace('6.snapshot', '5.snapshot'));
+  t.equal(verdictOf(log.dataDir), null, 'its name says nothing that it does not say itself');
+  renameSync(path.replace('6.snapshot', '5.snapshot'), path);
+  damage(log, 1, 'UPDATE record SET chain = chain + 1 WHERE seq = 6');
+  t.match(verdictOf(log.dataDir)!.faults, [{ kind: 'sum' }, { kind: 'remade', file: path, detail: /does not bear/ }]);
+  writeFileSync(path, 'x', { flag: 'r+' });
+  t.match(verdictOf(log.dataDir)!.faults, [{ kind: 'sum' }, { kind: 'remade', detail: /not what was written/ }]);
 });
 
 t.test('whatever bit is flipped: what a replay stumbles over, verify finds', async (t) => {
