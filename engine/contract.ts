@@ -11,7 +11,8 @@ import type { Health } from './health-board.js';
 import type { EngineError } from './kernel/errors.js';
 import type { Statistics } from './observe/figures-board.js';
 import type { Change, Condition } from './partition/command.js';
-import type { EventName, NewEvent, PutResult, ScheduleResult } from './router/router.js';
+import type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';
+import type { EventPage, ListRequest } from './router/event-lists.js';
 import type { StatusFilter } from './status/filter.js';
 import type { Subscription } from './status/status-hub.js';
 import type { StatusListener } from './status/subscriber.js';
@@ -34,6 +35,10 @@ export interface Engine {
   cancel(name: EventName): Promise<EventView>;
   /** Creates the event with this external id, or gives a pending one this spec. */
   put(event: NewEvent, condition: Condition): Promise<PutResult>;
+  /** A page of events, without headers and payloads. It may be short, even empty, while there is more. */
+  list(request: ListRequest): Promise<EventPage>;
+  /** Events with this external job id, newest first, without headers and payloads. */
+  withExternalId(id: ExternalId): Promise<readonly EventView[]>;
   /**
    * Changes that match, in order per event: after the place that `cursor` stands for, or after the moment of the call if it is null.
    * No batch comes before the promise. `invalid` for a text that is no cursor of this engine.

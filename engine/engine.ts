@@ -50,7 +50,8 @@ import { Metrics } from './observe/metrics.js';
 import { RecoveryProgress } from './observe/recovery-progress.js';
 import type { Change, Condition } from './partition/command.js';
 import { HostLink } from './router/host-link.js';
-import { type EventName, type NewEvent, type PutResult, Router, type ScheduleResult } from './router/router.js';
+import { type EventName, type ExternalId, type NewEvent, type PutResult, Router, type ScheduleResult } from './router/router.js';
+import type { EventPage, ListRequest } from './router/event-lists.js';
 import type { StatusFilter } from './status/filter.js';
 import { StatusHub, type Subscription } from './status/status-hub.js';
 import type { StatusListener } from './status/subscriber.js';
@@ -206,6 +207,12 @@ export class NodeEngine implements Engine {
   }
   put(event: NewEvent, condition: Condition): Promise<PutResult> {
     return this.#router.put(event, condition);
+  }
+  list(request: ListRequest): Promise<EventPage> {
+    return this.#router.list(request);
+  }
+  withExternalId(id: ExternalId): Promise<readonly EventView[]> {
+    return this.#router.withExternalId(id);
   }
   subscribe(filter: StatusFilter, listener: StatusListener, cursor: string | null): Promise<Subscription> {
     return this.#hub.subscribe(filter, listener, cursor);

@@ -14,6 +14,9 @@ export {
   batchEventsMax,
   drainMsMax,
   eventBodyBytesMax,
+  externalIdMatchesMax,
+  listLimitMax,
+  listPagedRowsMax,
   payloadBytesMax,
   payloadDepthMax,
   streamBacklogBytesMax,
@@ -39,6 +42,8 @@ export { type EventStatus, eventStatuses, type WaitReason } from './event/status
 export type { SpecPatch } from './event/spec-patch.js';
 export type { StatusChange } from './event/status-change.js';
 export type { EventView, HistoryEntry } from './event/view.js';
+export { type EventFilter, everyEvent, matchesView, type Span, type TagFilter } from './event/event-filter.js';
+export { type ListOrder, type ListPlace, type ListSort, listOrders, listSorts } from './event/event-list.js';
 
 export type { Engine } from './contract.js';
 export type { DestinationChange, DestinationPage } from './destination-desk.js';
@@ -47,7 +52,8 @@ export { createEngine, type EngineConfig, type EngineOptions } from './engine.js
 export type { Health, HealthStatus } from './health-board.js';
 export type { Statistics } from './observe/figures-board.js';
 export type { Change, Condition, RetryTimes } from './partition/command.js';
-export type { EventName, NewEvent, PutResult, ScheduleResult } from './router/router.js';
+export type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';
+export type { EventPage, ListRequest } from './router/event-lists.js';
 export type { StatusFilter } from './status/filter.js';
 export type { Subscription } from './status/status-hub.js';
 export type { StatusBatch, StatusListener } from './status/subscriber.js';

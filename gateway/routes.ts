@@ -6,8 +6,10 @@ import { batchBodyBytesMax, eventBodyBytesMax } from '../engine/index.js';
 import { cancelEvent } from './handler/cancel-event.js';
 import { changeDestination, listDestinations, readDestination } from './handler/destinations.js';
 import { readHealth, readLiveness, readMetrics, readReadiness } from './handler/operate.js';
+import { listEvents } from './handler/list-events.js';
 import { readEvent, readHistory } from './handler/read-event.js';
 import { readDescription } from './handler/read-description.js';
+import { listExternal, readExternal } from './handler/read-external.js';
 import { readProblem } from './handler/read-problem.js';
 import { scheduleBatch } from './handler/schedule-batch.js';
 import { scheduleEvent } from './handler/schedule-event.js';
@@ -47,6 +49,9 @@ const probe = { scope: 'none', whileStopping: true } as const;
 export const routes: readonly Route[] = [
   route('POST /api/v1/events', { scope: 'write', handler: scheduleEvent, bodyBytesMax: eventBodyBytesMax }),
   route('POST /api/v1/events/batch', { scope: 'write', handler: scheduleBatch, bodyBytesMax: batchBodyBytesMax }),
+  route('GET /api/v1/events', { scope: 'read', handler: listEvents }),
+  route('GET /api/v1/events/external/{external_job_id}', { scope: 'read', handler: readExternal }),
+  route('GET /api/v1/events/external/{external_job_id}/all', { scope: 'read', handler: listExternal }),
   route('GET /api/v1/events/{id}', { scope: 'read', handler: readEvent }),
   route('DELETE /api/v1/events/{id}', { scope: 'write', handler: cancelEvent }),
   route('GET /api/v1/events/{id}/history', { scope: 'read', handler: readHistory }),

@@ -27,7 +27,7 @@ import { PartitionActor } from './partition-actor.js';
 import { tellPastChanges } from './past-changes.js';
 import { PayloadBudget } from './payloads.js';
 import { Reads } from './reads.js';
-import type { HostRequest, NumberedHostRequest } from './requests.js';
+import { type HostRequest, isEnquiry, type NumberedHostRequest } from './requests.js';
 import { type Waiting, WaitingRoom } from './waiting-room.js';
 
 /** Requests decided between two looks at the clock. */
@@ -62,6 +62,7 @@ export class ActorHost {
   #wheels: Wheel[] = [];
   #firingIsStale = true;
   #firstWheel = 0;
+  #firstListed = 0;
   /** The latest that has fired. */
   #tick = 0 as Tick;
   /** What couriers have said, in order. Bounded by the slots that they can grant. */
@@ -233,6 +234,7 @@ export class ActorHost {
     for (const actor of this.#actors) {
       this.#guarded(actor, () => actor.stepRecovery(this.#ports.clock.monoMs(), isOver));
     }
+    this.#stepLists(this.#budget());
     for (const actor of this.#actors) actor.flush();
     this.#desk.flush();
     this.#noticeDrained();
@@ -345,6 +347,7 @@ export class ActorHost {
     if (actor !== undefined) {
       this.#guarded(actor, () => {
         if (request.op === 'changes') tellPastChanges(request, { actor, reads: this.#reads, ports: this.#ports });
+        else if (isEnquiry(request)) actor.enquire(request);
         else actor.receive(request.request, request);
       });
       return;
@@ -360,6 +363,17 @@ export class ActorHost {
     return unsynced >= unsyncedRecordsMax;
   }
 
+  /** The first one changes, so that long lists of one partition do not keep those of the others waiting. */
+  #stepLists(isOver: () => boolean): void {
+    this.#firstListed++;
+    for (let at = 0; at < this.#actors.length; at++) {
+      const actor = this.#actors[(this.#firstListed + at) % this.#actors.length]!;
+      if (!actor.hasListWork) continue;
+      this.#guarded(actor, () => actor.stepLists(isOver));
+      if (isOver()) return;
+    }
+  }
+
   #nextTurnInMs(): number | null {
     if (this.#courierMail.length > 0) return 0;
     if (this.#mailboxHead < this.#mailbox.length && !this.#isWriterBehind) return 0;
@@ -367,7 +381,7 @@ export class ActorHost {
     const now = this.#ports.clock.wallMs();
     let earliest = this.#backlog.hasUnasked && this.#mayStart ? now + 1 : Number.POSITIVE_INFINITY;
     for (const actor of this.#actors) {
-      if (actor.hasRecoveryWork) return 0;
+      if (actor.hasRecoveryWork || actor.hasListWork) return 0;
       if (actor.reloadAtMs !== null) earliest = Math.min(earliest, now + actor.reloadAtMs - this.#ports.clock.monoMs());
     }
     if (this.#mayStart) for (const wheel of this.#wheels) earliest = Math.min(earliest, wheel.nextDeadline() ?? earliest);

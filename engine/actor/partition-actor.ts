@@ -36,6 +36,7 @@ import { PartitionState } from '../partition/state.js';
 import type { Wheel } from '../wheel/wheel.js';
 import { Answers } from './answers.js';
 import type { HostShared } from './host-shared.js';
+import type { Enquiry } from './requests.js';
 import type { Loss } from './ledger.js';
 import { PartitionLife } from './partition-life.js';
 import { Recovery, type RecoveryResult, type RunningAttempt } from './recovery.js';
@@ -281,6 +282,23 @@ export class PartitionActor {
   }
 
   // ---- ready ----
+
+  /** About many events: answered by what memory and log hold, without a decision. */
+  enquire(enquiry: Enquiry): void {
+    if (this.#phase === 'failed') {
+      this.#answers.refuse(enquiry.request, 'partition-unavailable', `partition ${this.partition} has stopped: ${this.#detail}`);
+    } else if (this.#phase === 'recovering') this.#postponed.push(() => this.enquire(enquiry));
+    else this.#life?.lists.receive(enquiry);
+  }
+
+  /** Goes on with lists until `isOver`. */
+  stepLists(isOver: () => boolean): void {
+    this.#life?.lists.step(isOver);
+  }
+
+  get hasListWork(): boolean {
+    return this.#phase === 'ready' && (this.#life?.lists.hasWork ?? false);
+  }
 
   receive(request: number, command: Request | SettingsRequest): void {
     if (this.#phase === 'failed') {

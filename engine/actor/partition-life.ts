@@ -5,6 +5,7 @@
  *     timekeeper (timekeeper.ts)   when an event's turn comes
  *     attempts (attempts.ts)       from slot to outcome
  *     settings (settings-desk.ts)  what is set for origins
+ *     lists (list-desk.ts)         which events there are
  *     ledger (ledger.ts)           what was decided, and when it is heard of
  *     snapshots (snapshots.ts)     when the next snapshot is taken
  */
@@ -14,6 +15,7 @@ import type { Answers } from './answers.js';
 import { Attempts } from './attempts.js';
 import type { HostShared } from './host-shared.js';
 import { Ledger, type Loss } from './ledger.js';
+import { ListDesk } from './list-desk.js';
 import type { NumberedRequest } from './parking.js';
 import { PartitionMemory } from './partition-memory.js';
 import { Payloads } from './payloads.js';
@@ -43,6 +45,7 @@ export class PartitionLife {
   readonly requests: RequestDesk;
   readonly settings: SettingsDesk;
   readonly snapshots: SnapshotClerk;
+  readonly lists: ListDesk;
   readonly #payloads: Payloads;
 
   constructor({ state, begunAt, tick, number, shared, answers, failed }: PartitionLifeParts) {
@@ -67,6 +70,7 @@ export class PartitionLife {
     this.requests = new RequestDesk({ memory, shared, answers, ledger, timekeeper, payloads });
     this.settings = new SettingsDesk({ memory, shared, answers, ledger });
     this.snapshots = new SnapshotClerk({ memory, shared, begunAt });
+    this.lists = new ListDesk({ memory, shared, answers, ledger, timekeeper });
     this.#payloads = payloads;
   }
 
@@ -99,6 +103,7 @@ export class PartitionLife {
   discard(loss: Loss): NumberedRequest[] {
     this.memory.isDiscarded = true;
     this.ledger.voidRest(loss);
+    this.lists.discard(loss);
     this.#payloads.clear();
     this.#giveUpSlots();
     return this.requests.takeParked();

@@ -1,6 +1,7 @@
 /** From an actor host to the router: one for each numbered request, sent when what it says is durable. */
 import type { ErrorCode, FieldError } from '../kernel/errors.js';
 import type { Sequence } from '../kernel/brand.js';
+import type { ListCoverage } from '../event/event-list.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { SettingsRow } from '../event/origin-settings.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
@@ -22,6 +23,10 @@ export type HostReply =
     }
   /** What is set for an origin from now on. */
   | { readonly op: 'settings'; readonly request: number; readonly row: SettingsRow }
+  /** `entries` as `ListEntries` lays them out, in no order; those behind `coverage` do not count. */
+  | { readonly op: 'listed'; readonly request: number; readonly entries: Uint8Array; readonly coverage: ListCoverage }
+  /** In the order asked; null: there is no such event any more. */
+  | { readonly op: 'views'; readonly request: number; readonly views: readonly (EventView | null)[] }
   | {
       readonly op: 'refused';
       readonly request: number;

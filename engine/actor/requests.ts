@@ -1,4 +1,5 @@
 /** From the router to an actor host, in batches of bytes. `request` numbers an answer; the router chooses it. */
+import type { ListQuery } from '../event/event-list.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { Request } from '../partition/command.js';
 import type { SettingsRequest } from '../partition/decide-settings.js';
@@ -12,6 +13,7 @@ export type NumberedHostRequest = { readonly request: number; readonly partition
   | Extract<SettingsRequest, { op: 'configure' }>
   /** To its second partition: what the home has decided. */
   | Extract<SettingsRequest, { op: 'keep-copy' }>
+  | AboutMany
 );
 
 export type HostRequest =
@@ -20,3 +22,16 @@ export type HostRequest =
   | { readonly op: 'watch'; readonly on: boolean; readonly round: number }
   /** No new attempts; answered by `drained` when none is running and everything is durable. */
   | { readonly op: 'drain' };
+
+/** About many events of a partition. They decide nothing, so they pass `decide` by. */
+type AboutMany =
+  /** Which events come next in a list. */
+  | { readonly op: 'list'; readonly query: ListQuery }
+  /** How these events are now; `events`: ids one behind the other. */
+  | { readonly op: 'views'; readonly events: Uint8Array };
+
+export type Enquiry = Extract<NumberedHostRequest, { readonly op: AboutMany['op'] }>;
+
+export function isEnquiry(request: NumberedHostRequest): request is Enquiry {
+  return request.op === 'list' || request.op === 'views';
+}

@@ -5,7 +5,6 @@
  * on behind a place although events come and go. A partition answers with the places of the events that it has behind
  * `after`, and how far it has looked; whoever has asked all partitions knows what comes first of all.
  */
-import type { Sequence } from '../kernel/brand.js';
 import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import type { EventFilter } from './event-filter.js';
 import type { EventSpec } from './spec.js';
@@ -31,12 +30,6 @@ export interface ListQuery {
   readonly limit: number;
 }
 
-/** An event of a list. */
-export interface ListEntry extends ListPlace {
-  /** Its final record if an index told of it, else `noSequence`: memory knows. */
-  readonly final: Sequence;
-}
-
 /** How far one partition has looked. `nothing`: its time was over before anything is certain; `end`: everything is in the answer. */
 export type ListCoverage = ListPlace | 'nothing' | 'end';
 
@@ -48,6 +41,21 @@ export function placeOf(sort: ListSort, { id, spec }: { readonly id: EventId; re
 export function createdAtMsOf(bytes: Uint8Array, start: number): number {
   const high = bytes[start]! * 0x1000000 + ((bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!);
   return high * 0x10000 + ((bytes[start + 4]! << 8) | bytes[start + 5]!);
+}
+
+/** The one of these that comes first in the order of the list: up to there all of them have looked. */
+export function nearest<Coverage extends ListCoverage>(
+  { order }: Pick<ListQuery, 'order'>,
+  coverages: readonly Coverage[],
+): Coverage | 'end' {
+  let near: Coverage | 'end' = 'end';
+  for (const coverage of coverages) {
+    if (coverage === 'nothing') return coverage;
+    if (coverage === 'end') continue;
+    if (near === 'end' || comparePlaces(coverage as ListPlace, near as ListPlace) * (order === 'asc' ? 1 : -1) < 0)
+      near = coverage;
+  }
+  return near;
 }
 
 /** Negative: `one` comes first in ascending order. */
@@ -63,8 +71,8 @@ export function compareIds(one: Uint8Array, oneAt: number, other: Uint8Array, ot
   return 0;
 }
 
-/** Entries as bytes: an object for each of ten thousand would hold up its thread for 10 ms when it is sent. */
-const entryBytes = 8 + 8 + eventIdBytes;
+/** Places as bytes: an object for each of ten thousand would hold up its thread for 10 ms when it is sent. */
+export const entryBytes = 8 + eventIdBytes;
 
 export class ListEntries {
   readonly #bytes: Uint8Array<ArrayBuffer>;
@@ -76,21 +84,11 @@ export class ListEntries {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
-  add({
-    ms,
-    final,
-    ids,
-    idAt,
-  }: {
-    readonly ms: number;
-    readonly final: Sequence;
-    readonly ids: Uint8Array;
-    readonly idAt: number;
-  }): void {
+  /** The id begins at `idAt` of `ids`. */
+  add(ms: number, ids: Uint8Array, idAt = 0): void {
     const at = this.#count++ * entryBytes;
     this.#view.setFloat64(at, ms);
-    this.#view.setFloat64(at + 8, final);
-    for (let byte = 0; byte < eventIdBytes; byte++) this.#bytes[at + 16 + byte] = ids[idAt + byte]!;
+    for (let byte = 0; byte < eventIdBytes; byte++) this.#bytes[at + 8 + byte] = ids[idAt + byte]!;
   }
 
   get bytes(): Uint8Array {
@@ -98,15 +96,11 @@ export class ListEntries {
   }
 }
 
-export function readEntries(bytes: Uint8Array): ListEntry[] {
+export function readEntries(bytes: Uint8Array): ListPlace[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const entries: ListEntry[] = [];
+  const entries: ListPlace[] = [];
   for (let at = 0; at < bytes.length; at += entryBytes) {
-    entries.push({
-      ms: view.getFloat64(at),
-      final: view.getFloat64(at + 8) as Sequence,
-      id: bytes.subarray(at + 16, at + entryBytes),
-    });
+    entries.push({ ms: view.getFloat64(at), id: bytes.subarray(at + 8, at + entryBytes) });
   }
   return entries;
 }

@@ -120,3 +120,16 @@ export const freeBytesMin = 256 * MiB;
 export const ballastBytes = 32 * MiB;
 /** Origins that a courier remembers; idle ones beyond it are forgotten, the longest idle first. */
 export const originsMax = 10_000;
+
+/** Events of one page of a list: the contract. */
+export const listLimitMax = 1_000;
+/** The contract: rows that can be reached by number of page. */
+export const listPagedRowsMax = 10_000;
+/** How long a host works on one list before it answers with what it has; the contract allows the whole call 250 ms. */
+export const listWorkMs = 150;
+/** Lists that one partition works on at once: each holds up to 10,000 places. */
+export const listsOpenMax = 32;
+/** Views fetched with one message: the host takes them in and hands them on within half a millisecond. */
+export const viewsPerMessageMax = 64;
+/** Events with the same external job id, over all sources, that are shown at most. */
+export const externalIdMatchesMax = 1_000;

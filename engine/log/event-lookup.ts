@@ -6,10 +6,12 @@
  */
 import type { LogRecord } from '../event/record.js';
 import { specIn } from '../event/renewal-codec.js';
+import { type EventView, viewOf } from '../event/view.js';
 import { noSequence, type Sequence } from '../kernel/brand.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { DamageError, readFailureOf } from './damage.js';
 import type { PartitionSegments } from './partition-segments.js';
+import type { NewestRecord } from './protocol.js';
 import { isFinal } from './segment-index.js';
 
 export interface FinishedEvent {
@@ -30,6 +32,21 @@ export function recordsOfEvent(segments: PartitionSegments, newest: Sequence): L
     records.push(record);
   }
   return records.reverse();
+}
+
+/** An event as lists show it, without headers and payload; null when it is not there any more, or damaged: its own GET tells. */
+export function listedView(segments: PartitionSegments, { event, newest }: NewestRecord): EventView | null {
+  try {
+    const seq = newest ?? findById(segments, event)[0]?.seq;
+    if (seq === undefined) return null;
+    const records = recordsOfEvent(segments, seq);
+    if (!isSame(records[0]!.event, event)) return null;
+    const view = viewOf(records, segments.partition);
+    return { ...view, spec: { ...view.spec, headers: [], payload: null } };
+  } catch (error) {
+    if (readFailureOf(error, 'damaged').failure === 'io') throw error;
+    return null;
+  }
 }
 
 const nothing = new Uint8Array(0);

@@ -5,6 +5,7 @@
  * - *Bodies* of events that are about to be due, in one sorted pass.
  * - *View* and *history* of one event: a walk along `prev` from its newest record, across segments.
  * - *Changes* of the past, for status streams that go on from an earlier place.
+ * - *Lists* of finished events, a slice at a time, and the views that lists show.
  * - *Facts* about finished events, through the indexes of sealed segments.
  * - *Checkpoints*, when the writer asks: passive, on a connection of their own, so that no commit waits.
  *
@@ -21,7 +22,8 @@ import { invariant } from '../kernel/errors.js';
 import { encodeMessages } from '../kernel/message-codec.js';
 import { ChangeSlices } from './change-slices.js';
 import { readFailureOf } from './damage.js';
-import { bodiesOf, findById, findByKey, recordsOfEvent } from './event-lookup.js';
+import { bodiesOf, findById, findByKey, listedView, recordsOfEvent } from './event-lookup.js';
+import { listFinished } from './finished-list.js';
 import { HandleCache } from './handle-cache.js';
 import { hasMark, logStart, readMark } from './mark.js';
 import { PartitionSegments } from './partition-segments.js';
@@ -178,6 +180,14 @@ export class LogReader {
         const { partition, upTo } = request;
         this.#snapshots.set(partition, tag);
         this.#parts.pool({ op: 'snapshot', task: { dataDir: this.#parts.options.dataDir, partition, upTo } });
+        return;
+      }
+      case 'list':
+        this.#parts.reply({ op: 'listed', tag, ...listFinished(this.#segmentsOf(request.partition), request.query) });
+        return;
+      case 'views': {
+        const segments = this.#segmentsOf(request.partition);
+        this.#parts.reply({ op: 'views', tag, views: request.events.map((event) => listedView(segments, event)) });
         return;
       }
       case 'find-id':

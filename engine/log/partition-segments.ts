@@ -10,11 +10,13 @@
 import type { LogRecord } from '../event/record.js';
 import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
+import type { ListSort } from '../event/event-list.js';
 import { DamageError } from './damage.js';
 import type { HandleCache } from './handle-cache.js';
 import { type LogPosition, logStart } from './mark.js';
 import type { SegmentOutline } from './protocol.js';
 import type { FilterWords } from './segment-filter.js';
+import type { ListedEnds } from './listed-finals.js';
 import { type IndexName, listIndexes, listSegments, partitionDir, type SegmentName } from './segment-files.js';
 import { isIntact, SegmentIndex } from './segment-index.js';
 import { SegmentReader } from './segment-reader.js';
@@ -39,6 +41,8 @@ export class PartitionSegments {
   #names: readonly SegmentName[] = [];
   /** By first sequence; verified when they were found. */
   readonly #indexOf = new Map<Sequence, IndexName>();
+  /** By the path of an index, which never changes. */
+  readonly #listedEnds = new Map<string, Readonly<Record<ListSort, ListedEnds>>>();
 
   constructor({ dataDir, partition, readers, indexes }: PartitionSegmentsParts) {
     this.partition = partition;
@@ -159,6 +163,25 @@ export class PartitionSegments {
       const index = this.#indexOf.get(name.first);
       if (index !== undefined && ask(this.#indexAt(index)) === 'enough') return;
     }
+  }
+
+  /** What `ask` says to the index of the segment that opens with `first`; null when it has none. */
+  withIndex<Answer>(first: Sequence, ask: (index: SegmentIndex) => Answer): Answer | null {
+    const index = this.#indexOf.get(first);
+    return index === undefined ? null : ask(this.#indexes.get(index.path, () => new SegmentIndex(index)));
+  }
+
+  /** Where the finished events of a segment begin and end in a list; null: there are none, or no index. */
+  listedEnds(first: Sequence, sort: ListSort): ListedEnds {
+    const path = this.#indexOf.get(first)?.path;
+    if (path === undefined) return null;
+    const known = this.#listedEnds.get(path);
+    if (known !== undefined) return known[sort];
+    const ends = this.withIndex(first, ({ listed }) => {
+      return { created_at: listed.ends('created_at'), scheduled_at: listed.ends('scheduled_at') };
+    })!;
+    this.#listedEnds.set(path, ends);
+    return ends[sort];
   }
 
   #recordIfThere(seq: Sequence): LogRecord | null {

@@ -15,6 +15,7 @@
  */
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
+import type { ListPlace, ListQuery } from '../event/event-list.js';
 import type { HistoryEntry, EventView } from '../event/view.js';
 import type { FilterWords } from './segment-filter.js';
 
@@ -103,6 +104,10 @@ export type ReaderRequest =
       readonly after: Sequence;
       readonly upTo: Sequence;
     }
+  /** Finished events in indexed segments, in the order of a list: a slice of it. */
+  | { readonly op: 'list'; readonly tag: number; readonly partition: PartitionId; readonly query: ListQuery }
+  /** Events folded from their newest records, without headers and payload. */
+  | { readonly op: 'views'; readonly tag: number; readonly partition: PartitionId; readonly events: readonly NewestRecord[] }
   /** Finished events in indexed segments: the newest final record of an id. */
   | { readonly op: 'find-id'; readonly tag: number; readonly partition: PartitionId; readonly event: EventId }
   /** The same by key tag: every candidate, newest first; the asker verifies the texts. */
@@ -142,6 +147,10 @@ export type ReaderReply =
   | { readonly op: 'bodies'; readonly tag: number; readonly bodies: readonly Uint8Array[]; readonly damaged: readonly Sequence[] }
   | { readonly op: 'view'; readonly tag: number; readonly view: EventView }
   | { readonly op: 'history'; readonly tag: number; readonly entries: readonly HistoryEntry[] }
+  /** `entries` as `ListEntries` lays them out. */
+  | { readonly op: 'listed'; readonly tag: number; readonly entries: Uint8Array; readonly coverage: ListPlace | 'end' }
+  /** In the order asked; null: damaged, or no longer there. */
+  | { readonly op: 'views'; readonly tag: number; readonly views: readonly (EventView | null)[] }
   /** `changes`: messages as bytes, since whoever asked for them only hands them on. The rest as in `ChangeSlice`. */
   | {
       readonly op: 'changes';
@@ -166,6 +175,13 @@ export type ReaderReply =
     }
   /** `damaged`: one record fails its checksum, only this read fails. `broken`: the log contradicts itself or its mark, the partition must stop. */
   | { readonly op: 'failed'; readonly tag: number; readonly failure: 'damaged' | 'broken' | 'io'; readonly detail: string };
+
+/** Where to begin with an event. */
+export interface NewestRecord {
+  readonly event: EventId;
+  /** Null: it is in no memory any more, so the indexes know. */
+  readonly newest: Sequence | null;
+}
 
 /** How one thread's files are opened. Crosses threads in worker data. */
 export interface LogOptions {

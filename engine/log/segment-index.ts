@@ -3,8 +3,8 @@
  *
  * What is pending is in memory; what has finished is asked for rarely (a GET, a repeated request), so it gets an index when
  * its segment changes no more: built once, in sorted order, away from the writer. One row for each final record of the
- * segment; the tag of an event's key stands in its `accepted` record, perhaps segments earlier, and every record takes it
- * on from the one before it (`prev`).
+ * segment, and what lists are made of (`listed-finals.ts`); the tag of an event's key stands in its `accepted` record, perhaps
+ * segments earlier (`record-heads.ts`).
  *
  * Beside it stand the filter of what finished in the segment (`segment-filter.ts`), and the events with a record in the segment
  * that had not finished at its end: those may have to be carried forward before the segment is removed.
@@ -15,28 +15,30 @@
  */
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type LogRecord, recordKinds, type StoredRecord, settingsKind, voidKind } from '../event/record.js';
-import { SpecHead } from '../event/spec-codec.js';
+import { type LogRecord, recordKinds, type StoredRecord, settingsKind } from '../event/record.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import { DamageError } from './damage.js';
 import { sumOfFile } from './file-sum.js';
+import { ListedFinals, ListedIndex, listedSchema } from './listed-finals.js';
 import type { LogPosition } from './mark.js';
 import { RecordBatchBuilder, RecordCursor } from './record-batch.js';
 import { type FilterWords, SegmentFilter } from './segment-filter.js';
+import { RecordHeads } from './record-heads.js';
 import { type IndexName, indexPath, syncDir, syncFile } from './segment-files.js';
 import type { SegmentReader } from './segment-reader.js';
 import { type Database, openDatabase, type Statement } from './sqlite.js';
 
-const formatVersion = 2;
+const formatVersion = 3;
 
 const schema = `
   CREATE TABLE header(format INTEGER NOT NULL, partition INTEGER NOT NULL, first INTEGER NOT NULL, next INTEGER NOT NULL);
   CREATE TABLE finished(id BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE key(tag_high INTEGER NOT NULL, tag_low INTEGER NOT NULL, seq INTEGER NOT NULL,
-                   PRIMARY KEY (tag_high, tag_low, seq)) WITHOUT ROWID;
+                   PRIMARY KEY (tag_low, tag_high, seq)) WITHOUT ROWID;
   CREATE TABLE unfinished(id BLOB PRIMARY KEY) WITHOUT ROWID;
-  CREATE TABLE filter(ids BLOB NOT NULL, keys BLOB NOT NULL);`;
+  CREATE TABLE filter(ids BLOB NOT NULL, keys BLOB NOT NULL);
+  ${listedSchema}`;
 
 export function isFinal(kind: StoredRecord['kind']): boolean {
   return (
@@ -50,6 +52,9 @@ export class SegmentIndex {
   readonly #byId: Statement;
   readonly #byKey: Statement;
   readonly #unfinished: Statement;
+  readonly #byText: Statement;
+  /** Its finished events in order. */
+  readonly listed: ListedIndex;
 
   /** Throws DamageError when it is not an index of this format for `name.first`. */
   constructor(name: IndexName) {
@@ -63,6 +68,8 @@ export class SegmentIndex {
       this.#byId = this.#database.prepare('SELECT seq FROM finished WHERE id = ?').pluck();
       this.#byKey = this.#database.prepare('SELECT seq FROM key WHERE tag_high = ? AND tag_low = ? ORDER BY seq DESC').pluck();
       this.#unfinished = this.#database.prepare('SELECT id FROM unfinished WHERE id > ? ORDER BY id LIMIT ?').pluck();
+      this.#byText = this.#database.prepare('SELECT seq FROM key WHERE tag_low = ? ORDER BY seq DESC LIMIT ?').pluck();
+      this.listed = new ListedIndex(this.#database);
     } catch (error) {
       this.#database.close();
       throw error;
@@ -88,6 +95,11 @@ export class SegmentIndex {
   filter(): FilterWords {
     const row = this.#database.prepare('SELECT ids, keys FROM filter').get() as { ids: Buffer; keys: Buffer };
     return { ids: wordsOf(row.ids), keys: wordsOf(row.keys) };
+  }
+
+  /** The same for events with this text in their key, `limit` at most. */
+  findText(tagLow: number, limit: number): Sequence[] {
+    return this.#byText.all(tagLow, limit) as Sequence[];
   }
 
   close(): void {
@@ -135,10 +147,12 @@ export function buildIndex({ partition, segment, next, earlier }: IndexContent):
     database.pragma('temp_store = MEMORY');
     database.exec(`${schema} CREATE TEMP TABLE final(id BLOB, seq INTEGER, tag_high INTEGER, tag_low INTEGER); BEGIN`);
     database.prepare('INSERT INTO header VALUES (?, ?, ?, ?)').run(formatVersion, partition, first, next);
-    collectFinals({ database, segment, next, earlier });
+    const listed = new ListedFinals(database);
+    collectFinals({ database, segment, next, earlier, listed });
+    listed.store();
     database.exec(`
       INSERT INTO finished SELECT id, max(seq) FROM final GROUP BY id ORDER BY id;
-      INSERT INTO key SELECT tag_high, tag_low, seq FROM final WHERE tag_high <> 0 OR tag_low <> 0 ORDER BY tag_high, tag_low, seq;`);
+      INSERT INTO key SELECT tag_high, tag_low, seq FROM final WHERE tag_high <> 0 OR tag_low <> 0 ORDER BY tag_low, tag_high, seq;`);
     storeFilter(database);
     database.exec('COMMIT');
   } finally {
@@ -158,11 +172,12 @@ function collectFinals({
   segment,
   next,
   earlier,
-}: Omit<IndexContent, 'partition'> & { readonly database: Database }): void {
+  listed,
+}: Omit<IndexContent, 'partition'> & { readonly database: Database; readonly listed: ListedFinals }): void {
   const { first, chainBefore } = segment.header;
   const insert = database.prepare('INSERT INTO final VALUES (?, ?, ?, ?)');
-  const tags = new TagsOfRecords({ first, count: next - first, earlier });
   const unfinished = new Unfinished(first, next - first);
+  const heads = new RecordHeads({ first, count: next - first, earlier });
   const builder = new RecordBatchBuilder();
   let position: LogPosition = { seq: (first - 1) as Sequence, chain: chainBefore };
   while (position.seq < next - 1) {
@@ -173,9 +188,12 @@ function collectFinals({
     position = reached;
     const cursor = new RecordCursor(builder.take());
     while (cursor.next()) {
-      const { high, low } = tags.take(cursor);
+      heads.take(cursor);
       unfinished.take(cursor);
-      if (isFinal(cursor.kind)) insert.run(cursor.event, cursor.seq, high, low);
+      if (!isFinal(cursor.kind)) continue;
+      const head = heads.at(cursor.seq);
+      insert.run(cursor.event, cursor.seq, head.tagHigh, head.tagLow);
+      listed.add(cursor, head);
     }
   }
   const insertUnfinished = database.prepare('INSERT OR IGNORE INTO unfinished VALUES (?)');
@@ -218,48 +236,6 @@ class Unfinished {
     for (let place = 0; place < this.#isNewest.length; place++) {
       if (this.#isNewest[place] === 1) visit(this.#events.subarray(place * eventIdBytes, (place + 1) * eventIdBytes));
     }
-  }
-}
-
-/** Of a record that is about no event. */
-const noTag = { high: 0, low: 0 };
-
-/** The key tag of each record of a segment, gone through in order. 8 bytes a record, so no map of ids is needed. */
-class TagsOfRecords {
-  readonly #first: Sequence;
-  readonly #earlier: (seq: Sequence) => LogRecord;
-  readonly #high: Uint32Array;
-  readonly #low: Uint32Array;
-  readonly #head = new SpecHead();
-
-  constructor({
-    first,
-    count,
-    earlier,
-  }: { readonly first: Sequence; readonly count: number; readonly earlier: (seq: Sequence) => LogRecord }) {
-    this.#first = first;
-    this.#earlier = earlier;
-    this.#high = new Uint32Array(count);
-    this.#low = new Uint32Array(count);
-  }
-
-  take(record: RecordCursor): { readonly high: number; readonly low: number } {
-    const tag = this.#tagOf(record);
-    const place = record.seq - this.#first;
-    this.#high[place] = tag.high;
-    this.#low[place] = tag.low;
-    return tag;
-  }
-
-  #tagOf({ kind, prev, body }: Pick<StoredRecord, 'kind' | 'prev' | 'body'>): { readonly high: number; readonly low: number } {
-    if (kind === recordKinds.accepted) {
-      const head = this.#head.at(body);
-      return { high: head.tagHigh, low: head.tagLow };
-    }
-    if (kind === settingsKind || kind === voidKind) return noTag;
-    if (prev < this.#first) return this.#tagOf(this.#earlier(prev));
-    const place = prev - this.#first;
-    return { high: this.#high[place]!, low: this.#low[place]! };
   }
 }
 

@@ -13,7 +13,6 @@ import {
   type ListQuery,
   type ListSort,
 } from '../event/event-list.js';
-import { noSequence } from '../kernel/brand.js';
 import { eventIdBytes } from '../kernel/event-id.js';
 import type { ListedRows } from './row-filter.js';
 
@@ -56,7 +55,7 @@ export class TopRows {
   get entries(): Uint8Array {
     const entries = new ListEntries(this.#count);
     for (let place = 0; place < this.#count; place++) {
-      entries.add({ ms: this.#instants[place]!, final: noSequence, ids: this.#ids, idAt: place * eventIdBytes });
+      entries.add(this.#instants[place]!, this.#ids, place * eventIdBytes);
     }
     return entries.bytes;
   }

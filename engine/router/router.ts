@@ -7,6 +7,7 @@
 import { type EventKey, fingerprintOf, keyOf, randomSlot, slotOfKey } from '../event/content.js';
 import type { EventSpec } from '../event/spec.js';
 import { encodeSpec } from '../event/spec-codec.js';
+import { everyEvent } from '../event/event-filter.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
 import type { ChangeSlice, StatusChange } from '../event/status-change.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
@@ -15,6 +16,7 @@ import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, sl
 import { decodeMessages } from '../kernel/message-codec.js';
 import type { Change, Condition, Question } from '../partition/command.js';
 import type { Accepted, HostLink } from './host-link.js';
+import { EventLists, type EventPage, type ListRequest } from './event-lists.js';
 import { ScheduleAsker, ScheduleBatch, type ScheduleResult } from './schedule-batch.js';
 
 export type { ScheduleResult };
@@ -32,6 +34,11 @@ export type EventName = string | { readonly externalJobId: string; readonly sour
 export type PutResult =
   | { readonly created: true; readonly id: string; readonly partition: number }
   | { readonly created: false; readonly view: EventView };
+/** `source` null: any. */
+export interface ExternalId {
+  readonly externalJobId: string;
+  readonly source: string | null;
+}
 
 /** Log positions of one partition: behind one, up to another. */
 interface ChangeSpan {
@@ -43,10 +50,12 @@ interface ChangeSpan {
 export class Router {
   readonly #partitions: number;
   readonly #linkOf: (partition: PartitionId) => HostLink;
+  readonly #lists: EventLists;
 
   constructor({ partitions, linkOf }: { partitions: number; linkOf: (partition: PartitionId) => HostLink }) {
     this.#partitions = partitions;
     this.#linkOf = linkOf;
+    this.#lists = new EventLists({ partitions, linkOf, now: () => performance.now() });
   }
 
   async schedule(event: NewEvent): Promise<ScheduleResult> {
@@ -61,6 +70,17 @@ export class Router {
       const batch = new ScheduleBatch({ size: events.length, resolve, reject });
       for (let index = 0; index < events.length; index++) this.#send(events[index]!, { batch, index });
     });
+  }
+
+  list(request: ListRequest): Promise<EventPage> {
+    return this.#lists.page(request);
+  }
+
+  /** Newest first. `source` null: over all sources. */
+  withExternalId({ externalJobId, source }: ExternalId): Promise<readonly EventView[]> {
+    const filter = { ...everyEvent, externalJobId, source: source === null ? null : [source] };
+    const key = source === null ? null : { kind: 'external' as const, source, text: externalJobId };
+    return this.#lists.withExternalId(filter, key === null ? null : [partitionOf(slotOfKey(key), this.#partitions)]);
   }
 
   get(name: EventName): Promise<EventView> {

@@ -35,10 +35,20 @@ export function renderAccepted(spec: EventSpec, { id, partition }: { id: string;
   });
 }
 
-/** Text in quotes stands bare where its form (label, enum, id) leaves nothing to escape. */
+/** Without headers and payload. */
+export function renderList(views: readonly EventView[]): string {
+  return `[${views.map((view) => `${shared(view.spec, { ...view, id: formatEventId(view.id) })}}`).join(',')}]`;
+}
+
 function render(spec: EventSpec, facts: Facts): Buffer {
+  const head = `${shared(spec, facts)},"headers":${pairs(spec.headers, redactedHeaders)},"payload":`;
+  return spec.payload === null ? Buffer.from(`${head}null}`) : splice(head, spec.payload);
+}
+
+/** What every answer shows, without the bracket at the end. Text in quotes stands bare where its form (label, enum, id) leaves nothing to escape. */
+function shared(spec: EventSpec, facts: Facts): string {
   const { retry } = spec;
-  const head =
+  return (
     `{"id":"${facts.id}","external_job_id":${textOrNull(spec.externalJobId)},"source":"${spec.source}",` +
     `"type":${textOrNull(spec.type)},"description":${textOrNull(spec.description)},"status":"${facts.status}",` +
     `"version":${facts.version},"waiting_for":${textOrNull(facts.waitingFor)},"scheduled_at":"${formatInstant(spec.scheduledAtMs)}",` +
@@ -50,8 +60,8 @@ function render(spec: EventSpec, facts: Facts): Buffer {
     `"created_at":"${formatInstant(spec.createdAtMs)}","updated_at":"${formatInstant(facts.updatedAtMs)}",` +
     `"finished_at":${instantOrNull(facts.finishedAtMs)},"last_status_code":${facts.lastStatusCode},` +
     `"last_error":${textOrNull(facts.lastError)},"fire_lag_ms":${lag(facts.fireLagMs)},"partition":${facts.partition},` +
-    `"schedule_id":null,"headers":${pairs(spec.headers, redactedHeaders)},"payload":`;
-  return spec.payload === null ? Buffer.from(`${head}null}`) : splice(head, spec.payload);
+    `"schedule_id":null`
+  );
 }
 
 function splice(head: string, payload: Uint8Array): Buffer {

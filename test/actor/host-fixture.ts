@@ -340,6 +340,12 @@ export class TestHost {
         const { after, through, changes } = new ChangeSlices().read(source, request);
         return [{ op: 'changes', tag, after, through, changes: encodeMessages(changes) }];
       }
+      case 'list':
+        return [{ op: 'listed', tag, entries: new Uint8Array(0), coverage: 'end' }];
+      case 'views': {
+        const views = request.events.map(({ newest }) => (newest === null ? null : viewOf(walk(newest), request.partition)));
+        return [{ op: 'views', tag, views }];
+      }
       case 'find-id': {
         const last = durable.findLast((record) => formatEventId(record.event) === formatEventId(request.event));
         return [{ op: 'found', tag, finished: last === undefined ? [] : [{ event: last.event, seq: last.seq }] }];

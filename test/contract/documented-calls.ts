@@ -26,6 +26,13 @@ export type Prepare = (world: World) => Promise<Prepared> | Prepared;
 const plain: Prepare = () => ({});
 const onPending: Prepare = async ({ pending }) => ({ parameter: await pending() });
 
+const onExternal: Prepare = async ({ pending }) => {
+  const parameter = `by-name-${++named}`;
+  await pending({ external_job_id: parameter });
+  return { parameter };
+};
+let named = 0;
+
 /** One entry for each way in which a call is answered well. */
 export const documentedCalls: Readonly<Record<string, readonly Prepare[]>> = {
   scheduleEvent: [
@@ -34,6 +41,13 @@ export const documentedCalls: Readonly<Record<string, readonly Prepare[]>> = {
   ],
   scheduleBatch: [plain, () => ({ query: '?results=errors', body: { events: [{ destination: 'https://example.org' }, {}] } })],
   readEvent: [onPending],
+  listEvents: [
+    plain,
+    () => ({ query: '?status=SCHEDULED&sort=scheduled_at&order=asc&limit=1' }),
+    () => ({ query: '?page=0&size=1' }),
+  ],
+  readEventByExternalId: [onExternal],
+  listEventsByExternalId: [onExternal],
   readHistory: [onPending],
   deleteEvent: [onPending],
   cancelEvent: [onPending],

@@ -312,8 +312,7 @@ t.test('unknown paths are not found and unknown methods not allowed', async (t) 
     t.match(await call('GET', path), { status: 404, json: { code: 'not-found' } }, path);
   }
   for (const [method, path, allow] of [
-    ['GET', events, 'POST'],
-    ['PUT', events, 'POST'],
+    ['PUT', events, 'POST, GET'],
     ['GET', `${events}/batch`, 'POST'],
     ['PATCH', `${events}/x`, 'GET, DELETE'],
     ['POST', `${events}/x`, 'GET, DELETE'],
@@ -322,7 +321,7 @@ t.test('unknown paths are not found and unknown methods not allowed', async (t) 
     ['POST', '/health', 'GET'],
     ['POST', '/metrics', 'GET'],
     ['POST', '/api/v1/stream', 'GET'],
-    ['OPTIONS', events, 'POST'],
+    ['OPTIONS', events, 'POST, GET'],
   ] as const) {
     const { status, headers, json } = await call(method, path);
     t.match({ status, json }, { status: 405, json: { code: 'method-not-allowed' } }, `${method} ${path}`);

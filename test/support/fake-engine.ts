@@ -10,6 +10,10 @@ import {
   type Engine,
   EngineError,
   type EventName,
+  type EventPage,
+  type ExternalId,
+  type ListRequest,
+  matchesView,
   type EventSpec,
   type EventStatus,
   type EventView,
@@ -89,6 +93,25 @@ export class FakeEngine implements Engine {
   async get(name: EventName): Promise<EventView> {
     await this.#enter();
     return this.#kept(this.#idOf(name)).view;
+  }
+
+  /** In the order of their ids, newest first unless told otherwise; by number of page only. */
+  async list({ filter, order, skip, limit }: ListRequest): Promise<EventPage> {
+    await this.#enter();
+    const views = [...this.events.values()].map(({ view }) => view).filter((view) => matchesView(filter, view));
+    views.sort((one, other) => Buffer.compare(one.id, other.id) * (order === 'asc' ? 1 : -1));
+    const events = views.slice(skip, skip + limit);
+    const hasMore = views.length > skip + limit;
+    const last = events.at(-1);
+    return { events, hasMore, next: hasMore && last !== undefined ? { ms: last.spec.createdAtMs, id: last.id } : null };
+  }
+
+  async withExternalId({ externalJobId, source }: ExternalId): Promise<readonly EventView[]> {
+    await this.#enter();
+    const views = [...this.events.values()].map(({ view }) => view);
+    return views
+      .filter(({ spec }) => spec.externalJobId === externalJobId && (source === null || spec.source === source))
+      .sort((one, other) => Buffer.compare(other.id, one.id));
   }
 
   async history(name: EventName): Promise<readonly HistoryEntry[]> {

@@ -4,6 +4,8 @@
  */
 import { isAboutEvent } from '../../engine/event/record.js';
 import { specIn } from '../../engine/event/renewal-codec.js';
+import { matchesView } from '../../engine/event/event-filter.js';
+import { comparePlaces, ListEntries, placeOf } from '../../engine/event/event-list.js';
 import { SpecHead } from '../../engine/event/spec-codec.js';
 import { historyOf, viewOf } from '../../engine/event/view.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
@@ -108,6 +110,29 @@ export class SimulatedReader {
         const log = this.#logOf(request.partition);
         const { after, through, changes } = this.#changeSlices.read(sourceOf(log), request);
         reply({ op: 'changes', tag, after, through, changes: encodeMessages(changes) });
+        return;
+      }
+      case 'list': {
+        const { after, filter, sort, order } = request.query;
+        const direction = order === 'asc' ? 1 : -1;
+        const places = this.#finals(request.partition, () => true)
+          .map(({ seq }) => viewOf(this.#logOf(request.partition).history(seq), request.partition))
+          .filter((view) => matchesView(filter, view))
+          .map((view) => placeOf(sort, view))
+          .filter((place) => after === null || direction * comparePlaces(place, after) > 0);
+        const entries = new ListEntries(places.length);
+        for (const { ms, id } of places) entries.add(ms, id);
+        reply({ op: 'listed', tag, entries: entries.bytes, coverage: 'end' });
+        return;
+      }
+      case 'views': {
+        const log = this.#logOf(request.partition);
+        const views = request.events.map(({ event, newest }) => {
+          const id = Buffer.from(event);
+          const seq = newest ?? this.#finals(request.partition, (final) => id.equals(final.event))[0]?.seq;
+          return seq === undefined ? null : viewOf(log.history(seq), request.partition);
+        });
+        reply({ op: 'views', tag, views });
         return;
       }
       case 'find-id': {

@@ -1,0 +1,214 @@
+/**
+ * The part of a segment's index that lists are made of: its finished events by `created_at` and by `scheduled_at`.
+ *
+ * Two tables with all that filters ask, each in the order of one sort, so that a page is one walk along a b-tree: an index into
+ * one table would cost a look-up for each row that does not pass. `created_at` is the beginning of the id, so that order is
+ * the order of ids.
+ *
+ * A walk is cut after so many rows whether they pass or not, because a filter may let one in a million through and nobody
+ * else reads while a statement runs.
+ */
+import { tagOfText } from '../event/content.js';
+import type { EventFilter, Span } from '../event/event-filter.js';
+import { createdAtMsOf, type ListPlace, type ListQuery, type ListSort } from '../event/event-list.js';
+import { hashOfLabel, signatureOf } from '../event/labels.js';
+import { type RecordKind, type StoredRecord, statusOfKind } from '../event/record.js';
+import { deliveryTypes } from '../event/spec.js';
+import { eventStatuses } from '../event/status.js';
+import { type EventId, eventIdBytes } from '../kernel/event-id.js';
+import type { RecordHead } from './record-heads.js';
+import type { Database, Statement } from './sqlite.js';
+
+const columns =
+  'id, scheduled_at, seq, status, priority, delivery_type, source, type, destination, signature_high, signature_low';
+const columnTypes = columns
+  .split(', ')
+  .map((name) => `${name} ${name === 'id' ? 'BLOB' : 'INTEGER'} NOT NULL`)
+  .join(', ');
+
+export const listedSchema = `
+  CREATE TABLE by_created_at(${columnTypes}, PRIMARY KEY (id)) WITHOUT ROWID;
+  CREATE TABLE by_scheduled_at(${columnTypes}, PRIMARY KEY (scheduled_at, id)) WITHOUT ROWID;`;
+
+/** Rows of an index that is being built, in any order; of several finals of an event the newest counts. */
+export class ListedFinals {
+  readonly #database: Database;
+  readonly #insert: Statement;
+
+  constructor(database: Database) {
+    this.#database = database;
+    database.exec(`CREATE TEMP TABLE listed(${columnTypes})`);
+    this.#insert = database.prepare(`INSERT INTO listed VALUES (${columns.replaceAll(/\w+/g, '?')})`);
+  }
+
+  add({ event, seq, kind }: Pick<StoredRecord, 'event' | 'seq' | 'kind'>, head: RecordHead): void {
+    const status = eventStatuses.indexOf(statusOfKind[kind as RecordKind]!);
+    const { scheduledAtMs, priority, deliveryType, source, type, destination, signatureHigh, signatureLow } = head;
+    this.#insert.run(
+      event,
+      scheduledAtMs,
+      seq,
+      status,
+      priority,
+      deliveryType,
+      source,
+      type,
+      destination,
+      signatureHigh,
+      signatureLow,
+    );
+  }
+
+  store(): void {
+    const newest = `SELECT ${columns.replace('seq', 'max(seq)')} FROM listed GROUP BY id`;
+    this.#database.exec(`
+      INSERT INTO by_created_at ${newest} ORDER BY id;
+      INSERT INTO by_scheduled_at SELECT ${columns} FROM by_created_at ORDER BY scheduled_at, id;`);
+  }
+}
+
+/** From the first to the last place of a list; null: there is none. */
+export type ListedEnds = { readonly first: ListPlace; readonly last: ListPlace } | null;
+
+type Key = readonly [scheduledAt: number, id: EventId];
+
+/** Being asked. */
+export class ListedIndex {
+  readonly #database: Database;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  ends(sort: ListSort): ListedEnds {
+    const end = (direction: 'ASC' | 'DESC') =>
+      this.#prepared(`SELECT scheduled_at, id FROM ${tableOf(sort)} ORDER BY ${orderOf(sort, direction)} LIMIT 1`).get() as
+        | Key
+        | undefined;
+    const first = end('ASC');
+    return first === undefined ? null : { first: placeOfKey(sort, first), last: placeOfKey(sort, end('DESC')!) };
+  }
+
+  /** The place so many rows behind `after`, within the filter's span of the sort; null: there are fewer. */
+  placeBehind({ filter, sort, order, after }: Omit<ListQuery, 'limit'>, rows: number): ListPlace | null {
+    const { where, values } = rangeOf({ filter, sort, order, after, until: null });
+    const direction = order === 'asc' ? 'ASC' : 'DESC';
+    const text = `SELECT scheduled_at, id FROM ${tableOf(sort)} WHERE ${where} ORDER BY ${orderOf(sort, direction)} LIMIT 1 OFFSET ?`;
+    const key = this.#prepared(text).get(...values, rows - 1) as Key | undefined;
+    return key === undefined ? null : placeOfKey(sort, key);
+  }
+
+  /** What passes the filter behind `after` and up to `until`, in order, `limit` at most. */
+  rows({ limit, ...range }: ListQuery & { readonly until: ListPlace | null }): ListPlace[] {
+    const { filter, sort, order } = range;
+    const bounds = rangeOf(range);
+    const conditions = conditionsOf(filter);
+    const direction = order === 'asc' ? 'ASC' : 'DESC';
+    const text =
+      `SELECT scheduled_at, id FROM ${tableOf(sort)} WHERE ${bounds.where} AND ${conditions.where} ` +
+      `ORDER BY ${orderOf(sort, direction)} LIMIT ?`;
+    const found = this.#database
+      .prepare(text)
+      .raw()
+      .all(...bounds.values, ...conditions.values, limit) as Key[];
+    return found.map((key) => placeOfKey(sort, key));
+  }
+
+  #prepared(text: string): Statement {
+    const known = this.#statements.get(text) ?? this.#database.prepare(text).raw();
+    this.#statements.set(text, known);
+    return known;
+  }
+}
+
+function tableOf(sort: ListSort): string {
+  return sort === 'created_at' ? 'by_created_at' : 'by_scheduled_at';
+}
+
+function orderOf(sort: ListSort, direction: 'ASC' | 'DESC'): string {
+  return sort === 'created_at' ? `id ${direction}` : `scheduled_at ${direction}, id ${direction}`;
+}
+
+function placeOfKey(sort: ListSort, [scheduledAt, id]: Key): ListPlace {
+  return { ms: sort === 'created_at' ? createdAtMsOf(id, 0) : scheduledAt, id };
+}
+
+interface Conditions {
+  readonly where: string;
+  readonly values: readonly unknown[];
+}
+
+type Range = Omit<ListQuery, 'limit'> & { readonly until: ListPlace | null };
+
+/** The part of the list that is looked at: behind a place, up to another, within the filter's span of the same instant. */
+function rangeOf({ filter, sort, order, after, until }: Range): Conditions {
+  const [behind, upTo] = order === 'asc' ? ['>', '<='] : ['<', '>='];
+  const parts = [
+    ...(after === null ? [] : [comparison(sort, behind!, after)]),
+    ...(until === null ? [] : [comparison(sort, upTo!, until)]),
+    spanOf(sort, sort === 'created_at' ? filter.created : filter.scheduled),
+  ];
+  return joined(parts);
+}
+
+function comparison(sort: ListSort, operator: string, { ms, id }: ListPlace): Conditions {
+  return sort === 'created_at'
+    ? { where: `id ${operator} ?`, values: [id] }
+    : { where: `(scheduled_at, id) ${operator} (?, ?)`, values: [ms, id] };
+}
+
+function spanOf(sort: ListSort, span: Span | null): Conditions {
+  if (span === null) return { where: '1', values: [] };
+  const { fromMs, toMs } = span;
+  if (sort === 'scheduled_at') return { where: 'scheduled_at BETWEEN ? AND ?', values: [fromMs, toMs] };
+  return { where: 'id >= ? AND id < ?', values: [idBeginning(Math.ceil(fromMs)), idBeginning(Math.floor(toMs) + 1)] };
+}
+
+/** The smallest id of an event that was created then. */
+function idBeginning(ms: number): Uint8Array {
+  const id = Buffer.alloc(eventIdBytes);
+  id.writeUIntBE(Math.min(Math.max(ms, 0), 2 ** 48 - 1), 0, 6);
+  return id;
+}
+
+function conditionsOf(filter: EventFilter): Conditions {
+  const among = (name: string, numbers: readonly number[] | undefined): Conditions =>
+    numbers === undefined
+      ? { where: '1', values: [] }
+      : { where: `${name} IN (${numbers.map(() => '?').join(', ')})`, values: numbers };
+  const hashed = (texts: readonly string[] | null) => texts?.map(hashOfLabel);
+  const tags = filter.tags.map(({ name, values }): Conditions => {
+    const signatures = values.map((value) => signatureOf(name, value));
+    const where = signatures.map(() => '(signature_high & ? = ? AND signature_low & ? = ?)').join(' OR ');
+    return { where: `(${where})`, values: signatures.flatMap(({ high, low }) => [high, high, low, low]) };
+  });
+  return joined([
+    among(
+      'status',
+      filter.status?.map((status) => eventStatuses.indexOf(status)),
+    ),
+    among('source', hashed(filter.source)),
+    among('type', hashed(filter.type)),
+    among('destination', hashed(filter.destination)),
+    among('priority', filter.priority ?? undefined),
+    among(
+      'delivery_type',
+      filter.deliveryType?.map((type) => deliveryTypes.indexOf(type)),
+    ),
+    spanOf('scheduled_at', filter.scheduled),
+    spanOf('created_at', filter.created),
+    ...tags,
+  ]);
+}
+
+function joined(parts: readonly Conditions[]): Conditions {
+  const said = parts.filter(({ where }) => where !== '1');
+  if (said.length === 0) return { where: '1', values: [] };
+  return { where: said.map(({ where }) => where).join(' AND '), values: said.flatMap(({ values }) => values) };
+}
+
+/** The lower half of the tag under which an external job id is found in the table of keys. */
+export function textOf({ externalJobId }: EventFilter): number | null {
+  return externalJobId === null ? null : tagOfText({ kind: 'external', text: externalJobId });
+}

@@ -1,0 +1,109 @@
+/**
+ * What the head of an event's spec says, for each record of a segment that is gone through in order.
+ *
+ * The spec stands in one of an event's records, perhaps segments earlier, and every record takes it on from the one before
+ * it (`prev`). Columns by the place of the record, so no map of ids is needed: 4 bytes a record, 41 for each spec.
+ */
+import { type LogRecord, type StoredRecord, settingsKind, voidKind } from '../event/record.js';
+import { specIn } from '../event/renewal-codec.js';
+import { deliveryTypes } from '../event/spec.js';
+import { SpecHead } from '../event/spec-codec.js';
+import type { Sequence } from '../kernel/brand.js';
+import type { RecordCursor } from './record-batch.js';
+
+export interface RecordHead {
+  readonly tagHigh: number;
+  readonly tagLow: number;
+  readonly scheduledAtMs: number;
+  readonly priority: number;
+  /** Place in `deliveryTypes`. */
+  readonly deliveryType: number;
+  readonly source: number;
+  readonly type: number;
+  readonly destination: number;
+  readonly signatureHigh: number;
+  readonly signatureLow: number;
+}
+
+/** 32-bit columns of a head. */
+const words = ['tagHigh', 'tagLow', 'source', 'type', 'destination', 'signatureHigh', 'signatureLow'] as const;
+
+type Words = Readonly<Record<(typeof words)[number], Uint32Array>>;
+
+export class RecordHeads {
+  readonly #first: Sequence;
+  readonly #earlier: (seq: Sequence) => LogRecord;
+  /** By the place of a record in the segment: the number of its head. */
+  readonly #headOf: Int32Array;
+  readonly #words: Words;
+  readonly #scheduledAt: Float64Array;
+  readonly #priority: Uint8Array;
+  readonly #deliveryType: Uint8Array;
+  readonly #head = new SpecHead();
+  #heads = 0;
+
+  constructor({
+    first,
+    count,
+    earlier,
+  }: { readonly first: Sequence; readonly count: number; readonly earlier: (seq: Sequence) => LogRecord }) {
+    this.#first = first;
+    this.#earlier = earlier;
+    this.#headOf = new Int32Array(count);
+    // No record has more than one head of its own; what is not written is not backed by memory.
+    this.#words = Object.fromEntries(words.map((name) => [name, new Uint32Array(count)])) as Words;
+    this.#scheduledAt = new Float64Array(count);
+    this.#priority = new Uint8Array(count);
+    this.#deliveryType = new Uint8Array(count);
+  }
+
+  /** To be called for each record of the segment, in order. */
+  take(record: RecordCursor): void {
+    if (record.kind === settingsKind || record.kind === voidKind) return;
+    this.#headOf[record.seq - this.#first] = this.#numberFor(record);
+  }
+
+  /** Of an event's record that was taken. */
+  at(seq: Sequence): RecordHead {
+    const number = this.#headOf[seq - this.#first]!;
+    const { tagHigh, tagLow, source, type, destination, signatureHigh, signatureLow } = this.#words;
+    return {
+      tagHigh: tagHigh[number]!,
+      tagLow: tagLow[number]!,
+      scheduledAtMs: this.#scheduledAt[number]!,
+      priority: this.#priority[number]!,
+      deliveryType: this.#deliveryType[number]!,
+      source: source[number]!,
+      type: type[number]!,
+      destination: destination[number]!,
+      signatureHigh: signatureHigh[number]!,
+      signatureLow: signatureLow[number]!,
+    };
+  }
+
+  #numberFor(record: Pick<StoredRecord, 'kind' | 'prev' | 'body'>): number {
+    const { prev } = record;
+    const spec = specIn(record);
+    if (spec !== null) return this.#add(spec);
+    if (prev < this.#first) return this.#numberFor(this.#earlier(prev));
+    return this.#headOf[prev - this.#first]!;
+  }
+
+  #add(spec: Uint8Array): number {
+    const head = this.#head.at(spec);
+    const number = this.#heads++;
+    const columns = this.#words;
+    columns.tagHigh[number] = head.tagHigh;
+    columns.tagLow[number] = head.tagLow;
+    const { labels } = head;
+    columns.source[number] = labels.source;
+    columns.type[number] = labels.type;
+    columns.destination[number] = labels.destination;
+    columns.signatureHigh[number] = labels.signatureHigh;
+    columns.signatureLow[number] = labels.signatureLow;
+    this.#scheduledAt[number] = head.scheduledAtMs;
+    this.#priority[number] = head.priority;
+    this.#deliveryType[number] = deliveryTypes.indexOf(head.deliveryType);
+    return number;
+  }
+}
