@@ -94,7 +94,7 @@ export class Calls {
 
   #ask({ scope, tokenInQuery }: Route, { path, query, head }: Incoming) {
     const token = tokenInQuery ? queryToken(query) : null;
-    return this.#gatekeeper.admit({ scope, path, credentials: { authorization: head.authorization, token } });
+    return this.#gatekeeper.admit({ scope, path, credentials: { authorization: head.authorization, token }, from: head });
   }
 
   /** Never rejects. */

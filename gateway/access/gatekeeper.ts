@@ -2,13 +2,14 @@
  * May this request be made? The one place that decides it, for calls, WebSockets and event streams alike.
  *
  * In order: is there a key and is it ours (401), has it requests left (429), may it do this (403). Without a file of keys
- * everybody may do everything, which the configuration allows on loopback only, or on purpose.
+ * everybody may do everything but web pages of other sites (403); the configuration allows that on loopback only, or on purpose.
  */
 import { problemReply } from '../http/problem.js';
 import type { Reply } from '../http/reply.js';
 import { refuse } from '../input/refusal.js';
 import type { KeyScope } from './api-key.js';
 import type { HeldKey, Keyring } from './keyring.js';
+import { isForeign, type WebOrigin } from './web-origin.js';
 
 /** What a request brings along. */
 export interface Credentials {
@@ -21,6 +22,7 @@ export interface Credentials {
 export interface Question {
   readonly scope: KeyScope | 'none';
   readonly credentials: Credentials;
+  readonly from: WebOrigin;
   /** For the problem document. */
   readonly path: string;
 }
@@ -47,8 +49,9 @@ export class Gatekeeper {
     this.#monoMs = monoMs;
   }
 
-  admit({ scope, credentials, path }: Question): Admission {
-    if (this.#keyring === null || scope === 'none') return anybody;
+  admit({ scope, credentials, from, path }: Question): Admission {
+    if (scope === 'none') return anybody;
+    if (this.#keyring === null) return isForeign(from) ? { refused: notFromThere(path) } : anybody;
     const token = tokenOf(credentials);
     if (token === null) return { refused: challenge({ path, detail: 'this call needs an API key', parameters: '' }) };
     const key = this.#keyring.find(token);
@@ -88,6 +91,10 @@ function outOfScope({ name, scopes }: HeldKey, scope: KeyScope, path: string): R
   return withHeaders(problemReply(refuse('forbidden', detail), path), [
     ['WWW-Authenticate', `Bearer realm="escapement", error="insufficient_scope", scope="${scope}"`],
   ]);
+}
+
+function notFromThere(path: string): Reply {
+  return problemReply(refuse('forbidden', 'web pages of other sites are let in only where API keys are asked for'), path);
 }
 
 function tooOften({ name, rateLimit }: HeldKey, resetS: number, path: string): Reply {

@@ -8,6 +8,8 @@
 export class RequestHead {
   contentType: string | null = null;
   authorization: string | null = null;
+  host: string | null = null;
+  origin: string | null = null;
   contentLength: string | null = null;
   transferEncoding: string | null = null;
   idempotencyKey: string | null = null;
@@ -16,7 +18,6 @@ export class RequestHead {
   upgrade: string | null = null;
   webSocketKey: string | null = null;
   webSocketVersion: string | null = null;
-  #hosts = 0;
   /** The first header that came twice and must not. */
   #repeated: string | null = null;
 
@@ -24,7 +25,7 @@ export class RequestHead {
   take(name: string, value: string): void {
     switch (name) {
       case 'host':
-        if (++this.#hosts > 1) this.#repeated ??= name;
+        this.host = this.#once(name, this.host, value);
         break;
       case 'content-length':
         this.contentLength = this.#once(name, this.contentLength, value);
@@ -40,6 +41,9 @@ export class RequestHead {
         break;
       case 'idempotency-key':
         this.idempotencyKey = this.#once(name, this.idempotencyKey, value);
+        break;
+      case 'origin':
+        this.origin = this.#once(name, this.origin, value);
         break;
       case 'x-request-id':
         this.requestId = value;

@@ -208,3 +208,47 @@ t.test('a key with a rate limit hears what is left in every answer, and 429 when
   t.equal((await ask(['GET', '/health'])).status, 200, 'what asks for no key counts none');
   t.equal((await send([`Authorization: Bearer ${keys.all.token}`], ['GET', '/metrics'])).headers['ratelimit'], undefined);
 });
+
+t.test('where no key is asked for, pages of other sites are strangers all the same', async (t) => {
+  const { port, engine } = await setupGateway(t);
+  const host = `127.0.0.1:${port}`;
+  const statusFrom = (origin: string, [method, target]: readonly [string, string], lines: readonly string[] = []) =>
+    statusOf(
+      port,
+      [`${method} ${target} HTTP/1.1`, `Host: ${host}`, `Origin: ${origin}`, 'Content-Length: 0', ...lines, '', ''].join('\r\n'),
+    );
+  const strangers = [
+    'https://evil.example',
+    'null',
+    'http://localhost.evil.example',
+    'http://127.0.0.1.evil.example',
+    'http://[::2]',
+    'x',
+    'file://',
+    '',
+  ];
+  const known = [`http://${host}`, 'http://localhost:5173', 'https://127.0.0.1', 'http://[::1]:3000'];
+  for (const route of routes) {
+    const call = [route.method, pathOf(route)] as const;
+    for (const origin of strangers) {
+      const status = await statusFrom(origin, call);
+      if (route.scope === 'none') t.not(status, 403);
+      else t.equal(status, 403, `${call.join(' ')} from ${origin}`);
+    }
+    for (const origin of known) t.not(await statusFrom(origin, call), 403, `${call.join(' ')} from ${origin}`);
+  }
+  const withoutLength = (origin: string) =>
+    statusOf(port, [`GET ${stream} HTTP/1.1`, `Host: ${host}`, `Origin: ${origin}`, ...upgradeLines, '', ''].join('\r\n'));
+  for (const origin of strangers) t.equal(await withoutLength(origin), 403, `an upgrade from ${origin}`);
+  for (const origin of known) t.equal(await withoutLength(origin), 101, `an upgrade from ${origin}`);
+  t.equal(engine.events.size, 0);
+});
+
+t.test('a page of any site that has a key is let in', async (t) => {
+  const { send, keys } = await setup(t);
+  const answer = await send(
+    ['Origin: https://dashboard.example', `Authorization: Bearer ${keys.read.token}`],
+    ['GET', '/metrics'],
+  );
+  t.equal(answer.status, 200);
+});
