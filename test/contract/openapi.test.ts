@@ -145,6 +145,15 @@ t.test('every described call is answered as described', async (t) => {
       t.equal(answer.headers['content-type'], mediaType, described.operationId);
       t.same(misfits(answer.body ?? answer.text, media!.schema, resolve), [], described.operationId);
     }
+    for (const { name, example } of described.parameters.filter(
+      (parameter) => parameter.in === 'query' && parameter.name !== 'cursor',
+    )) {
+      const prepared = await calls![0]!(worldOf(client));
+      const { status } = await client.send(
+        requestFor(route, { ...prepared, query: `?${name}=${encodeURIComponent(String(example)).replaceAll('%2C', ',')}` }),
+      );
+      t.not(status, 422, `${described.operationId}, parameter ${name}`);
+    }
     for (const [name, { value }] of Object.entries(described.requestBody?.content['application/json']?.examples ?? {})) {
       const prepared = await calls![0]!(worldOf(client));
       const { status } = await client.send(requestFor(route, { ...prepared, body: value }));
