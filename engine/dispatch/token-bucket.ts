@@ -12,7 +12,7 @@
  */
 import type { MonoMs } from '../kernel/brand.js';
 
-const depthMs = 20;
+const depthMs = 50;
 /** Of a fast rate several come at a time, so that the thread is not woken for each. */
 const wakeMs = 5;
 

@@ -166,10 +166,10 @@ t.test('a rate per second is kept to the token, whatever waits, and other origin
 t.test('what is overdue leaves at the pace of recovery, behind what is due now', async (t) => {
   const { ask, timing, granted } = setup(t);
   await ask(nothingSet, want(1_000, 'overdue'));
-  t.equal(granted.overdue, 2, 'what the bucket holds');
+  t.equal(granted.overdue, 5, 'what the bucket holds');
   for (let second = 1; second <= 5; second++) {
     for (let step = 0; step < 100; step++) await timing.advance(10);
-    t.ok(granted.overdue <= second * 100 + 2 && granted.overdue >= second * 100 - 2, `${granted.overdue} after ${second} s`);
+    t.ok(granted.overdue <= second * 100 + 5 && granted.overdue >= second * 100 - 2, `${granted.overdue} after ${second} s`);
   }
   const before = granted.overdue;
   t.equal((await ask(want(300))).regular, 300, 'at once');

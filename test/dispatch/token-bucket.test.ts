@@ -29,7 +29,7 @@ const everyMs = (stepMs: number, untilMs: number) => Array.from({ length: Math.f
 t.test('no span of time sees more than the rate and what the bucket holds, and no token is lost', async (t) => {
   for (const rate of [0.5, 1, 3, 10, 64, 333.3, 1_000, 20_000]) {
     const taken = takenAt(new TokenBucket(rate), everyMs(1, 60_000));
-    const holds = Math.max(1, Math.floor(rate * 0.02));
+    const holds = Math.max(1, Math.floor(rate * 0.05));
     for (const spanMs of [10, 100, 1_000, 7_000, 30_000]) {
       const most = mostWithin(spanMs, taken);
       t.ok(most <= (rate * spanMs) / 1_000 + holds + 1e-6, `${most} of ${rate}/s within ${spanMs} ms`);
@@ -46,10 +46,10 @@ t.test('a slow rate is evenly spaced, also after a quiet hour', async (t) => {
 });
 
 t.test('a thread that is a little late catches up, one that slept does not', async (t) => {
-  const taken = takenAt(new TokenBucket(1_000), [0, 10, 20, 500]);
+  const taken = takenAt(new TokenBucket(1_000), [0, 10, 40, 500]);
   t.same(
-    [0, 10, 20, 500].map((at) => taken.filter((each) => each === at).length),
-    [20, 10, 10, 20],
+    [0, 10, 40, 500].map((at) => taken.filter((each) => each === at).length),
+    [50, 10, 30, 50],
   );
 });
 

@@ -72,6 +72,12 @@ async function carryOut(story: Story, command: Command): Promise<void> {
       if (command.isFull) world.fillDisk();
       else world.emptyDisk();
       return;
+    case 'set':
+      await story.set(command.origin, command.change);
+      return;
+    case 'clock':
+      await story.setForward(command.byMs);
+      return;
     case 'expect':
       await check(story, command.expectation);
   }

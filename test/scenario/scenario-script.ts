@@ -18,6 +18,9 @@
  *                                                              event or an origin; `fail` alone: no connection
  *     crash, crash host, crash courier, restart                `crash`: the machine goes down, what was not synced is lost
  *     disk full, disk ok
+ *     set ORIGIN paused|resumed, set ORIGIN concurrency|rate N|default
+ *                                                              what an operator sets; waits for its answer
+ *     clock forward DURATION                                   somebody sets the machine's clock
  *     drain                                                    an orderly stop begins
  *
  *     expect NAME STATUS [at INSTANT]                          and since when it is in this state
@@ -32,6 +35,7 @@
  *     expect stopped cleanly
  */
 import { type DeliveryResult, delivered, failedWithout } from '../../engine/dispatch/deliverer.js';
+import type { OriginChange } from '../../engine/event/origin-settings.js';
 import { type EventStatus, eventStatuses, type WaitReason, waitReasons } from '../../engine/event/status.js';
 import { type ErrorCode, errorKinds } from '../../engine/kernel/errors.js';
 import type { Answer } from '../support/simulated-destinations.js';
@@ -40,6 +44,8 @@ import { ScriptError, Words } from './words.js';
 export interface Settings {
   /** Attempts at a time for each origin. */
   readonly concurrency: number;
+  /** Overdue attempts per second and origin. */
+  readonly recovery: number;
 }
 
 export interface ScheduleOptions {
@@ -75,6 +81,8 @@ export type Command =
   | { readonly op: 'crash'; readonly what: 'machine' | 'host' | 'courier' }
   | { readonly op: 'restart' | 'drain' }
   | { readonly op: 'disk'; readonly isFull: boolean }
+  | { readonly op: 'set'; readonly origin: string; readonly change: OriginChange }
+  | { readonly op: 'clock'; readonly byMs: number }
   | { readonly op: 'expect'; readonly expectation: Expectation };
 
 export interface ScriptLine {
@@ -89,7 +97,7 @@ export interface Script {
   readonly lines: readonly ScriptLine[];
 }
 
-const settingsDefault: Settings = { concurrency: 4 };
+const settingsDefault: Settings = { concurrency: 4, recovery: 1_000 };
 /** How a destination answers that nothing was said of. */
 export const healthy = { afterMs: 5, result: delivered } as const satisfies Answer;
 
@@ -119,13 +127,26 @@ export function parseScript({ file, text }: { file: string; text: string }): Scr
 function readSetting(line: string, isHead: boolean): Partial<Settings> {
   if (!isHead) throw new ScriptError('settings come before the first command');
   const words = new Words(line);
-  words.one(['concurrency:']);
-  const concurrency = words.integer();
+  const name = words.one(['concurrency:', 'recovery:']);
+  const value = words.integer();
   words.end();
-  return { concurrency };
+  return name === 'concurrency:' ? { concurrency: value } : { recovery: value };
 }
 
-const verbs = ['schedule', 'cancel', 'get', 'advance', 'deliver', 'crash', 'restart', 'disk', 'drain', 'expect'] as const;
+const verbs = [
+  'schedule',
+  'cancel',
+  'get',
+  'advance',
+  'deliver',
+  'crash',
+  'restart',
+  'disk',
+  'set',
+  'clock',
+  'drain',
+  'expect',
+] as const;
 
 function readCommand(line: string): Command {
   const words = new Words(line);
@@ -152,9 +173,21 @@ function readVerb(verb: (typeof verbs)[number], words: Words): Command {
       return { op: verb };
     case 'disk':
       return { op: 'disk', isFull: words.one(['full', 'ok']) === 'full' };
+    case 'set':
+      return { op: 'set', origin: words.next('an origin'), change: readChange(words) };
+    case 'clock':
+      words.one(['forward']);
+      return { op: 'clock', byMs: words.durationMs() };
     case 'expect':
       return { op: 'expect', expectation: readExpectation(words) };
   }
+}
+
+function readChange(words: Words): OriginChange {
+  const what = words.one(['paused', 'resumed', 'concurrency', 'rate']);
+  if (what === 'paused' || what === 'resumed') return { paused: what === 'paused' };
+  const value = words.takes('default') ? null : words.integer();
+  return what === 'rate' ? { ratePerSecond: value } : { concurrency: value };
 }
 
 const scheduleOptions = ['at', 'priority', 'external', 'key', 'origin', 'retries', 'timeout', 'expires', 'content'] as const;

@@ -4,6 +4,7 @@
  * Every message takes equally long and nothing fails by itself, so a story goes the same way each time. All promises are
  * guarded besides: one that does not look at duplicates still fails by a duplicate.
  */
+import type { OriginChange } from '../../engine/event/origin-settings.js';
 import type { EventSpec, RetryPolicy } from '../../engine/event/spec.js';
 import type { EventView } from '../../engine/event/view.js';
 import type { WallMs } from '../../engine/kernel/brand.js';
@@ -37,11 +38,11 @@ export class Story {
   readonly #answers = new Map<string, Answer>();
   #usualAnswer: Answer = healthy;
 
-  constructor({ concurrency }: Settings) {
+  constructor({ concurrency, recovery }: Settings) {
     this.world = new SimulatedWorld({
       weather: { ...fairWeather(), survivors: () => 0 },
       respond: this.#respond,
-      courier: { originConcurrency: concurrency },
+      courier: { originConcurrency: concurrency, recoveryRate: recovery },
     });
     this.#checkers = new Checkers(this.world, { originConcurrency: concurrency });
     this.#beginsAtMs = this.world.scheduler.wall + beforehandMs;
@@ -111,6 +112,19 @@ export class Story {
   deliver(answer: Answer, only: string | null): void {
     if (only === null) this.#usualAnswer = answer;
     else this.#answers.set(only, answer);
+  }
+
+  /** Throws when it is refused. */
+  async set(origin: string, change: OriginChange): Promise<void> {
+    const setting = this.world.operator.configure(`http://${origin}.test`, change);
+    await this.#until(() => setting.outcome !== null);
+    if (setting.outcome !== 'set') throw new ScriptError(`expected it to be set, it is ${setting.outcome ?? 'not answered'}`);
+  }
+
+  /** Every thread notices within a second. */
+  async setForward(byMs: number): Promise<void> {
+    this.world.stepWall(byMs);
+    await this.world.scheduler.advance(1_000);
   }
 
   async restart(): Promise<void> {

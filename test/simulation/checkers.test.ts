@@ -187,6 +187,17 @@ t.test('cancel-honoured notices an attempt of an event whose cancel was answered
   });
 });
 
+t.test('pause-honoured notices a courier that has not been told of a pause', async (t) => {
+  const { world, producer, advance } = setup({ pausesIgnored: true });
+  const setting = world.operator.configure('http://receiver.test', { paused: true });
+  await advance(50);
+  t.equal(setting.outcome, 'set');
+  await complains(t, 'pause-honoured', async () => {
+    producer.schedule({});
+    await advance(50);
+  });
+});
+
 t.test('slots-kept notices one attempt too many', async (t) => {
   const kept = new SlotsKept(1);
   const attempt = {

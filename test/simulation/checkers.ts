@@ -11,6 +11,7 @@ import { LegalTransitions } from './legal-transitions.js';
 import { NoLoss } from './no-loss.js';
 import { NotEarly } from './not-early.js';
 import { NotExpired } from './not-expired.js';
+import { PauseHonoured } from './pause-honoured.js';
 import { ReplayEqualsLive } from './replay-equals-live.js';
 import { SlotsKept } from './slots-kept.js';
 
@@ -27,6 +28,7 @@ export class Checkers {
       new NotExpired(scene),
       new DuplicatesExplained(scene),
       new SlotsKept(originConcurrency),
+      new PauseHonoured(() => world.scheduler.now),
       new LegalTransitions(scene),
       new ReplayEqualsLive(scene),
       new Dedupe(scene),

@@ -3,6 +3,8 @@
  * moody destinations come in between. At the end all faults stop, everything that was due runs its course, and the
  * checkers look at what is left.
  */
+import type { DestinationChange } from '../../engine/destination-desk.js';
+import { placeOfOrigin } from '../../engine/event/origin-settings.js';
 import type { EventSpec, RetryPolicy } from '../../engine/event/spec.js';
 import type { PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { aheadMsMax, eventBodyBytesMax } from '../../engine/kernel/limits.js';
@@ -32,6 +34,8 @@ export class History {
   readonly #moods: Moods;
   #climate: Climate = { commitFaultEvery: 0, openFaultEvery: 0 };
   #isPeaceful = false;
+  /** Everything that was paused has been resumed. */
+  #isResumed = false;
   /** By how much the machine's clock was set, all in all. */
   #steppedMs = 0;
 
@@ -49,7 +53,7 @@ export class History {
       partitions: 1 + random.below(3),
       hosts: 1 + random.below(2),
       couriers: 2 + random.below(2),
-      courier: { originConcurrency, breaker: random.next() < 0.7 },
+      courier: { originConcurrency, breaker: random.next() < 0.7, recoveryRate: random.pick([2, 50, 1_000]) },
       sabotage,
     });
     this.checkers = new Checkers(this.world, { originConcurrency });
@@ -94,7 +98,8 @@ export class History {
     for (let waitMs = second; world.scheduler.now < until; waitMs = Math.min(waitMs * 2, hour)) {
       await world.scheduler.advance(waitMs);
       if (!world.isUp) world.start();
-      if (world.isQuiet && !this.#isBusy) break;
+      if (!this.#isResumed) this.#resume();
+      else if (world.isQuiet && !this.#isBusy) break;
     }
     if (!world.isQuiet) throw new Error(`nothing comes to rest: ${this.#unrest()}`);
     this.checkers.quiet();
@@ -136,7 +141,8 @@ export class History {
     const lot = random.below(100);
     if (lot < 42) this.#schedule();
     else if (lot < 54) this.#about('cancel');
-    else if (lot < 60) this.#about(random.pick(['get', 'history']));
+    else if (lot < 58) this.#about(random.pick(['get', 'history']));
+    else if (lot < 60) this.#setOrigin();
     else if (lot < 66) this.#repeat();
     else if (lot < 74) this.#moods.change(random.pick(origins));
     else if (lot < 77) world.crash(random.pick(['power-loss', 'kill']));
@@ -202,6 +208,38 @@ export class History {
     const random = this.#random;
     if (random.next() < 0.75) return {};
     return { expiresAtMs: (scheduledAtMs + random.pick([0, 1, random.below(40), random.below(20_000), hour])) as WallMs };
+  }
+
+  /** Never more slots than without it: `slots-kept` counts on it. */
+  #setOrigin(): void {
+    const random = this.#random;
+    const change = random.pick<DestinationChange>([
+      { paused: true },
+      { paused: true },
+      { paused: false },
+      { concurrency: 1 },
+      { concurrency: null },
+      { ratePerSecond: random.pick([0.5, 20, null]) },
+      { closeBreaker: true },
+      { paused: false, concurrency: null, ratePerSecond: null },
+    ]);
+    this.world.operator.configure(random.pick([...origins, 'local:handler']), change);
+  }
+
+  /** Nothing stays paused. Where a partition that keeps its settings has stopped for good, no change is acknowledged. */
+  #resume(): void {
+    const { world } = this;
+    for (const origin of [...origins, 'local:handler']) {
+      const setting = world.operator.configure(origin, { paused: false, ratePerSecond: null });
+      const again = () => {
+        const { home, second: copy } = placeOfOrigin(origin, world.partitions.length);
+        const isStopped = world.disk.log(home).isDamaged || world.disk.log(copy ?? home).isDamaged;
+        if (setting.outcome === null) world.scheduler.after(second, '', again);
+        else if (setting.outcome === 'refused' && !isStopped) this.#isResumed = false;
+      };
+      again();
+    }
+    this.#isResumed = true;
   }
 
   #about(op: 'cancel' | 'get' | 'history'): void {

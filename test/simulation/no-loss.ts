@@ -2,6 +2,9 @@
 import { recordKinds } from '../../engine/event/record.js';
 import { decodeOutcome } from '../../engine/event/outcome-codec.js';
 import type { LogRecord } from '../../engine/event/record.js';
+import { originOf } from '../../engine/event/origin.js';
+import { placeOfOrigin } from '../../engine/event/origin-settings.js';
+import type { EventSpec } from '../../engine/event/spec.js';
 import type { Asked, Happening, StartedAttempt } from '../support/simulated-happenings.js';
 import { BrokenPromise, type Checker, type Scene } from './checker.js';
 
@@ -68,12 +71,21 @@ export class NoLoss implements Checker {
         const firstDueAtMs = Math.max(spec?.scheduledAtMs ?? 0, records[0]!.at);
         const dueAtMs = retrying === undefined ? firstDueAtMs : decodeOutcome(retrying.body).nextAttemptAtMs;
         if (dueAtMs !== null && dueAtMs > wall) return;
+        if (this.#mayBeHeld(spec)) return;
         this.#complain(
           asked,
           `is left behind in ${records.length} records, the newest of kind ${newest.kind}; due at ${dueAtMs}`,
         );
       }
     }
+  }
+
+  /** What is set for its origin can be changed no more, or not even be known. */
+  #mayBeHeld(spec: EventSpec | null): boolean {
+    if (spec === null) return false;
+    const { world } = this.#scene;
+    const { home } = placeOfOrigin(originOf(spec.deliveryType, spec.destination), world.partitions.length);
+    return world.disk.log(home).isDamaged;
   }
 
   #complain({ event, partition }: Asked, detail: string): never {

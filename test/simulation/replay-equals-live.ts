@@ -34,6 +34,8 @@ export class ReplayEqualsLive implements Checker {
 
   #compare(live: PartitionState, replayed: PartitionState): void {
     this.#same(live, { lastSeq: [live.lastSeq, replayed.lastSeq], pending: [live.pending, replayed.pending] });
+    const settings = [settingsOf(live), settingsOf(replayed)];
+    if (settings[0] !== settings[1]) this.#complain(live, `settings are ${settings[0]}, replayed ${settings[1]}`);
     for (const status of eventStatuses) this.#same(live, { [status]: [live.byStatus[status], replayed.byStatus[status]] });
     for (let row = 0; row < live.columns.rows; row++) {
       if (!live.columns.isLive(row as Handle)) continue;
@@ -77,6 +79,10 @@ export class ReplayEqualsLive implements Checker {
   #complain({ partition }: PartitionState, detail: string): never {
     throw new BrokenPromise(this.name, `partition ${partition}: ${detail}`);
   }
+}
+
+function settingsOf({ settings }: PartitionState): string {
+  return JSON.stringify(settings.rows().sort((one, other) => one.seq - other.seq));
 }
 
 /** All that is known of a row, as a text. */

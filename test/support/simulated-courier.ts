@@ -1,5 +1,6 @@
 /** The shell of a courier in the simulated world: the real core, virtual timers, wires instead of ports. */
 import { Courier, type CourierOptions } from '../../engine/dispatch/courier.js';
+import type { DestinationAnswer, DestinationQuestion } from '../../engine/dispatch/destination.js';
 import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
 import type { Timing } from '../../engine/dispatch/timing.js';
 import type { MonoMs, WallMs } from '../../engine/kernel/brand.js';
@@ -25,6 +26,8 @@ export class SimulatedCourier {
   readonly #courier: Courier;
   readonly #parts: SimulatedCourierParts;
   readonly #hosts = new Map<number, Wire<CourierReply>>();
+  /** Who waits for an answer. */
+  readonly #gone: (() => void)[] = [];
   #isGone = false;
 
   constructor(parts: SimulatedCourierParts) {
@@ -60,6 +63,15 @@ export class SimulatedCourier {
     this.#carefully(() => this.#courier.receive(host, [request]));
   }
 
+  /** What the main thread asks of it. Rejects when it dies before it has answered. */
+  ask(question: DestinationQuestion): Promise<DestinationAnswer> {
+    return new Promise((resolve, reject) => {
+      if (this.#isGone) reject(new Error('the courier is gone'));
+      this.#gone.push(() => reject(new Error('the courier is gone')));
+      this.#carefully(() => void this.#courier.ask(question).then(resolve, reject));
+    });
+  }
+
   /** Calls `done` with how many attempts still run. */
   drain(drainMs: number, done: (left: number) => void): void {
     this.#carefully(() => void this.#courier.drain(drainMs).then(done));
@@ -67,6 +79,8 @@ export class SimulatedCourier {
 
   vanish(): void {
     this.#isGone = true;
+    this.#parts.scheduler.touchesPromises();
+    for (const tell of this.#gone.splice(0)) tell();
     this.destinations.vanish();
     for (const wire of this.#hosts.values()) wire.cut();
   }

@@ -1,4 +1,5 @@
 /** What an onlooker of the simulated world gets to see: everything that checkers and scenarios judge it by. */
+import type { DestinationChange } from '../../engine/destination-desk.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { OutcomeKind } from '../../engine/event/attempt.js';
 import type { EventSpec } from '../../engine/event/spec.js';
@@ -36,6 +37,14 @@ export interface StartedAttempt {
   ended: { readonly kind: OutcomeKind; readonly nowMs: number } | null;
 }
 
+/** Somebody wants something of an origin to be set. */
+export interface Setting {
+  readonly origin: string;
+  readonly change: DestinationChange;
+  /** What became of it: null while nobody has answered. */
+  outcome: 'set' | 'refused' | null;
+}
+
 /** Why something may happen twice or be forgotten. */
 export type Disturbance = 'power-loss' | 'kill' | 'host-crash' | 'courier-crash' | 'commit-failed';
 
@@ -67,6 +76,8 @@ export type Happening =
   /** As they arrive where somebody watches. */
   | { readonly what: 'watching'; readonly positions: readonly (readonly [PartitionId, Sequence])[] }
   | { readonly what: 'changed'; readonly change: StatusChange }
+  /** Somebody asks that something is set for an origin, and is answered. */
+  | { readonly what: 'setting' | 'set'; readonly setting: Setting }
   | { readonly what: 'drained' }
   /** A part of the engine threw: in production its thread would be gone. */
   | { readonly what: 'died'; readonly part: string; readonly error: Error };

@@ -9,6 +9,8 @@ export interface Sabotage {
   readonly cancelsIgnored: boolean;
   /** Look-ups of keys in segment indexes find nothing. */
   readonly keysForgotten: boolean;
+  /** Couriers are told that no origin is paused. */
+  readonly pausesIgnored: boolean;
   /** Every status change is shown twice. */
   readonly changesRepeated: boolean;
 }

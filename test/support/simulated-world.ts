@@ -26,6 +26,7 @@ import { SimulatedDisk } from './simulated-disk.js';
 import type { Disturbance, Happening, Onlooker } from './simulated-happenings.js';
 import { SimulatedHost } from './simulated-host.js';
 import type { Sabotage } from './simulated-sabotage.js';
+import { SimulatedOperator } from './simulated-operator.js';
 import { SimulatedProducer } from './simulated-producer.js';
 import { Scheduler } from './simulated-time.js';
 import type { Weather } from './simulated-weather.js';
@@ -55,6 +56,7 @@ export class SimulatedWorld {
   readonly scheduler = new Scheduler();
   readonly disk: SimulatedDisk;
   readonly producer: SimulatedProducer;
+  readonly operator: SimulatedOperator;
   readonly options: Required<WorldOptions>;
   readonly #onlookers: Onlooker[] = [];
   #hosts: (SimulatedHost | null)[];
@@ -78,6 +80,16 @@ export class SimulatedWorld {
       onlooker: (happening) => this.happened(happening),
       send: (partition, request) => this.#sendTo(partition, request),
     });
+    this.operator = new SimulatedOperator({
+      scheduler: this.scheduler,
+      weather,
+      partitions,
+      couriers: this.options.couriers,
+      courier: (number) => (this.#isUp ? this.#couriers[number]! : null),
+      send: (partition, request) => this.#sendTo(partition, request),
+      onlooker: (happening) => this.happened(happening),
+      pausesIgnored: this.options.sabotage.pausesIgnored ?? false,
+    });
   }
 
   get partitions(): PartitionId[] {
@@ -99,7 +111,7 @@ export class SimulatedWorld {
 
   /** Every partition works or has stopped for good, nothing waits for the disk, and nobody waits for an answer. */
   get isQuiet(): boolean {
-    if (!this.#isUp || this.hosts.length < this.#hosts.length || this.producer.open > 0) return false;
+    if (!this.#isUp || this.hosts.length < this.#hosts.length || this.producer.open + this.operator.open > 0) return false;
     return this.hosts.every(({ host }) =>
       host.actors.every(({ phase, unsynced }) => phase === 'failed' || (phase === 'ready' && unsynced === 0)),
     );
@@ -155,6 +167,7 @@ export class SimulatedWorld {
     const partitions = this.#partitionsOf(number);
     for (const partition of partitions) this.disk.log(partition).tearCommit(this.options.weather.survivors);
     this.producer.lost(partitions);
+    this.operator.lost(partitions);
     for (const partition of partitions) this.#disturbed('host-crash', { partition });
     for (const courier of this.#couriers) courier.detach(number);
     const incarnation = this.#incarnation;
@@ -262,7 +275,10 @@ export class SimulatedWorld {
   #take(mail: HostMail): void {
     switch (mail.op) {
       case 'replies':
-        for (const reply of decodeMessages<HostReply>(mail.bytes)) this.producer.replied(reply);
+        for (const reply of decodeMessages<HostReply>(mail.bytes)) {
+          this.producer.replied(reply);
+          this.operator.replied(reply);
+        }
         break;
       case 'changes':
         for (const change of decodeMessages<StatusChange>(mail.bytes)) this.happened({ what: 'changed', change });
@@ -318,6 +334,7 @@ export class SimulatedWorld {
     for (const courier of this.#couriers) courier.vanish();
     this.#hosts = this.#hosts.map(() => null);
     this.producer.lost(this.partitions);
+    this.operator.lost(this.partitions);
   }
 
   #disturbed(by: Disturbance, about: { partition?: PartitionId; courier?: string } = {}): void {
