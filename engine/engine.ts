@@ -35,6 +35,7 @@ import {
   segmentBytesMax,
   snapshotRecords,
   terminateMsMax,
+  walBytesMax,
 } from './kernel/limits.js';
 import { SystemClock } from './kernel/clock.js';
 import { settlesWithin } from './kernel/deadline.js';
@@ -79,7 +80,9 @@ export interface EngineOptions {
   readonly deliver?: Readonly<Record<string, LocalHandler>>;
   /** How the log is kept, for tests of small segments and full disks. */
   readonly snapshotRecords?: number;
-  readonly log?: Partial<Pick<LogOptions, 'segmentBytesMax' | 'segmentAgeMsMax' | 'freeBytesMin' | 'ballastBytes' | 'pagesMax'>>;
+  readonly log?: Partial<
+    Pick<LogOptions, 'segmentBytesMax' | 'segmentAgeMsMax' | 'walBytesMax' | 'freeBytesMin' | 'ballastBytes' | 'pagesMax'>
+  >;
 }
 
 const shortTasks = {
@@ -312,6 +315,7 @@ export class NodeEngine implements Engine {
         durability: config.durability,
         segmentBytesMax,
         segmentAgeMsMax,
+        walBytesMax,
         freeBytesMin,
         ballastBytes,
         pagesMax: null,
@@ -359,11 +363,21 @@ export class NodeEngine implements Engine {
           this.#logger.warn({ level: notice.level, freeBytes: notice.freeBytes }, 'free disk space');
         }
         break;
+      case 'held':
+        this.#logHeld(notice);
+        break;
       case 'drained':
         this.#drainedHosts.add(host);
         this.#hostDrained();
         break;
     }
+  }
+
+  #logHeld({ partition, isHeld, walBytes }: Extract<HostNotice, { op: 'held' }>): void {
+    const fields = { partition, walBytes };
+    if (isHeld)
+      this.#logger.warn(fields, 'somebody reads the log and does not stop: its -wal file grows until the segment is sealed');
+    else this.#logger.info(fields, 'the -wal file is folded in again');
   }
 
   #logPhase({ partition, phase, detail }: Extract<HostNotice, { op: 'phase' }>): void {

@@ -8,6 +8,7 @@
  *
  *   npm run bench -- log-append
  */
+import { walBytesMax } from '../../engine/kernel/limits.js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,6 +88,7 @@ export function openWriter(dataDir: string): LogWriter {
     durability: 'fsync',
     segmentBytesMax: Number.MAX_SAFE_INTEGER,
     segmentAgeMsMax: Number.MAX_SAFE_INTEGER,
+    walBytesMax,
     freeBytesMin: 0,
     ballastBytes: 0,
     pagesMax: null,

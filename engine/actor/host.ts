@@ -156,6 +156,10 @@ export class ActorHost {
       this.#notifyOut(reply);
       return;
     }
+    if (reply.op === 'held') {
+      this.#notifyOut(reply);
+      return;
+    }
     this.#guarded(this.#actorOf(reply.partition), (actor) => {
       switch (reply.op) {
         case 'durable':

@@ -18,4 +18,6 @@ export type HostNotice =
   | { readonly op: 'figures'; readonly figures: HostFigures }
   | { readonly op: 'clock-step'; readonly stepMs: number }
   | { readonly op: 'space'; readonly level: 'ok' | 'refuse' | 'stop'; readonly freeBytes: number }
+  /** As the log writer tells it. */
+  | { readonly op: 'held'; readonly partition: PartitionId; readonly isHeld: boolean; readonly walBytes: number }
   | { readonly op: 'drained' };

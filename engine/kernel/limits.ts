@@ -60,6 +60,8 @@ export const keepPayloadMs = 2_000;
 export const segmentBytesMax = 256 * MiB;
 /** ... or this age, whichever comes first. */
 export const segmentAgeMsMax = 86_400_000;
+/** Half of a segment: what is in the -wal file takes its space twice. */
+export const walBytesMax = 128 * MiB;
 
 /** Records between two snapshots of a partition: a replay after a crash reads some 300,000 a second, one partition of a host after the other. */
 export const snapshotRecords = 100_000;

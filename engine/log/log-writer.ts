@@ -12,7 +12,8 @@
  * Checkpoints. Frames stay in the -wal file until somebody moves them. The reader does, when it is told (`checkpoint`), so
  * that no commit waits for it. But a -wal file begins anew only when a checkpoint has caught up with its end, and under
  * constant load the reader never quite does; so once in a while the writer moves the short rest itself, between two
- * commits. Above a hard cap it even waits for readers.
+ * commits. At `walBytesMax` it even waits for readers, once. One that does not let go after that is a stranger's, or hangs: the
+ * -wal file then grows until the segment is sealed, and the operator is told (`held`).
  *
  * No port, thread or timer in here; `writer-thread.ts` has those.
  */
@@ -32,8 +33,6 @@ const commitBytesMax = 16 * MiB;
 const checkpointBytes = 4 * MiB;
 /** Appended since the -wal file last began anew: the writer moves the rest itself. */
 const catchUpBytes = 32 * MiB;
-/** The same, when readers were in the way: now it waits for them. */
-const walBytesMax = 128 * MiB;
 /** Nothing appended for this many ticks: a good moment for a checkpoint. */
 const idleTicks = 3;
 
@@ -55,8 +54,14 @@ class Lane {
   /** Bytes since the reader was asked for a checkpoint, and since the -wal file began anew. */
   unaskedBytes = 0;
   walBytes = 0;
-  catchUpAtBytes = catchUpBytes;
+  catchUpAtBytes: number;
+  /** Somebody reads what is older and does not stop. */
+  isHeld = false;
   ticksIdle = 0;
+
+  constructor(catchUpAtBytes: number) {
+    this.catchUpAtBytes = catchUpAtBytes;
+  }
 }
 
 export class LogWriter {
@@ -74,7 +79,7 @@ export class LogWriter {
     const { freeBytesOf } = parts;
     this.#space = new DiskSpace({ dir: dataDir, ballastPath, ballastBytes, freeBytesMin, ...(freeBytesOf && { freeBytesOf }) });
     for (const partition of partitions) {
-      const lane = new Lane();
+      const lane = new Lane(this.#catchUpBytes());
       this.#lanes.set(partition, lane);
       this.#guard(partition, () => {
         lane.log = this.#open(partition);
@@ -150,13 +155,27 @@ export class LogWriter {
   }
 
   #catchUp(lane: Lane, log: PartitionLog): void {
-    if (log.checkpoint(lane.walBytes < walBytesMax ? 'passive' : 'restart')) {
+    const isTooLong = lane.walBytes >= this.#parts.options.walBytesMax;
+    // Waiting costs every commit behind it a second, so it is done once.
+    if (log.checkpoint(isTooLong && !lane.isHeld ? 'restart' : 'passive')) {
       lane.walBytes = 0;
-      lane.catchUpAtBytes = catchUpBytes;
+      lane.catchUpAtBytes = this.#catchUpBytes();
+      this.#hold(lane, log.partition, false);
     } else {
       // Readers are in the way: not again at the next commit, but a little later.
-      lane.catchUpAtBytes = lane.walBytes + checkpointBytes;
+      lane.catchUpAtBytes = lane.walBytes + Math.min(checkpointBytes, this.#parts.options.walBytesMax);
+      if (isTooLong) this.#hold(lane, log.partition, true);
     }
+  }
+
+  #catchUpBytes(): number {
+    return Math.min(catchUpBytes, this.#parts.options.walBytesMax);
+  }
+
+  #hold(lane: Lane, partition: PartitionId, isHeld: boolean): void {
+    if (lane.isHeld === isHeld) return;
+    lane.isHeld = isHeld;
+    this.#parts.reply({ op: 'held', partition, isHeld, walBytes: lane.walBytes });
   }
 
   #askForCheckpoint(partition: PartitionId): void {
@@ -195,7 +214,8 @@ export class LogWriter {
     const lane = this.#laneOf(partition);
     lane.unaskedBytes = 0;
     lane.walBytes = 0;
-    lane.catchUpAtBytes = catchUpBytes;
+    lane.catchUpAtBytes = this.#catchUpBytes();
+    this.#hold(lane, partition, false);
     this.#parts.notice({ op: 'opened', partition, first });
   }
 

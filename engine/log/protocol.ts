@@ -50,6 +50,8 @@ export type WriterReply =
   | { readonly op: 'reopened'; readonly partition: PartitionId }
   /** The segment that opened with `first` is complete and ends before `next`. It is not indexed yet. */
   | { readonly op: 'sealed'; readonly partition: PartitionId; readonly first: Sequence; readonly next: Sequence }
+  /** Whether somebody reads an old state of the log and does not stop, so that its -wal file grows. */
+  | { readonly op: 'held'; readonly partition: PartitionId; readonly isHeld: boolean; readonly walBytes: number }
   | { readonly op: 'space'; readonly level: SpaceLevel; readonly freeBytes: number };
 
 // ---- writer to reader ----
@@ -190,6 +192,8 @@ export interface LogOptions {
   readonly durability: 'fsync' | 'os';
   readonly segmentBytesMax: number;
   readonly segmentAgeMsMax: number;
+  /** A -wal file of this size is too long: the writer waits for readers, and says so when that was in vain. */
+  readonly walBytesMax: number;
   /** Free space below which new work is refused. */
   readonly freeBytesMin: number;
   /** Kept aside and given back when the disk is full, so that outcomes and cancels still fit. */

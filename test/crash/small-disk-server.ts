@@ -12,9 +12,10 @@ const { values } = parseArgs({
     /** Below it new work is refused; 0 leaves it to the first commit that finds no room. */
     'free-mib-min': { type: 'string', default: '0' },
     'segment-kib': { type: 'string', default: '262144' },
+    'wal-kib': { type: 'string', default: '131072' },
   },
 });
-const config = defaultConfig({ dataDir: values['data-dir']!, port: Number(values.port), partitions: 2, logLevel: 'warn' });
+const config = defaultConfig({ dataDir: values['data-dir']!, port: Number(values.port), partitions: 2, logLevel: 'info' });
 const logger = createLogger({ level: config.logLevel, format: 'json' });
 const engine = await createEngine({
   config,
@@ -23,6 +24,7 @@ const engine = await createEngine({
     freeBytesMin: Number(values['free-mib-min']) * MiB,
     ballastBytes: 2 * MiB,
     segmentBytesMax: Number(values['segment-kib']) * 1024,
+    walBytesMax: Number(values['wal-kib']) * 1024,
   },
 });
 const gateway = await startGateway({ engine, config, logger });

@@ -32,6 +32,7 @@ const usualOptions: Omit<LogOptions, 'dataDir'> = {
   durability: 'fsync',
   segmentBytesMax: 256 * 1024 * 1024,
   segmentAgeMsMax: 86_400_000,
+  walBytesMax: 128 * 1024 * 1024,
   freeBytesMin: 0,
   ballastBytes: 0,
   pagesMax: null,

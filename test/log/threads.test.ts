@@ -48,6 +48,7 @@ function setup(t: Tap, more: Partial<LogOptions> = {}) {
     durability: 'fsync',
     segmentBytesMax: 1,
     segmentAgeMsMax: 86_400_000,
+    walBytesMax: 128 * 1024 * 1024,
     freeBytesMin: 0,
     ballastBytes: 0,
     pagesMax: null,

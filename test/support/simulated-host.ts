@@ -259,6 +259,8 @@ function writerLine(reply: WriterReply): string {
       return `partition ${reply.partition} is reopened`;
     case 'sealed':
       return `segment ${reply.first} of partition ${reply.partition} ends before ${reply.next}`;
+    case 'held':
+      return `the -wal file of partition ${reply.partition} is ${reply.isHeld ? 'held' : 'free'}`;
     case 'space':
       return `space: ${reply.level}`;
   }
