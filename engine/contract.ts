@@ -9,7 +9,9 @@ import type { DeliveryType } from './event/spec.js';
 import type { EventView, HistoryEntry } from './event/view.js';
 import type { Health } from './health-board.js';
 import type { EngineError } from './kernel/errors.js';
+import type { WallMs } from './kernel/brand.js';
 import type { Statistics } from './observe/figures-board.js';
+import type { MetricsHistorySlice } from './observe/metrics-history.js';
 import type { Change, Condition } from './partition/command.js';
 import type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';
 import type { EventPage, ListRequest } from './router/event-lists.js';
@@ -52,6 +54,8 @@ export interface Engine {
   configureDestination(origin: string, change: DestinationChange): Promise<Destination>;
   /** Merged figures of all threads, at most a quarter of a second old. */
   statistics(): Statistics;
+  /** The last hour by second, or the last day by minute if `from` lies before that. */
+  metricsHistory(from: WallMs | null): MetricsHistorySlice;
   health(): Health;
   /** Prometheus text. */
   metrics(): Promise<string>;

@@ -47,6 +47,7 @@ import type { LogOptions, PoolReply, PoolRequest } from './log/protocol.js';
 import { EventLoopDelay } from './observe/event-loop.js';
 import { FiguresBoard, type Statistics } from './observe/figures-board.js';
 import type { Logger } from './observe/logger.js';
+import { MetricsHistory, type MetricsHistorySlice } from './observe/metrics-history.js';
 import { Metrics } from './observe/metrics.js';
 import { RecoveryProgress } from './observe/recovery-progress.js';
 import type { Change, Condition } from './partition/command.js';
@@ -113,6 +114,7 @@ export class NodeEngine implements Engine {
   readonly #progress: RecoveryProgress;
   readonly #hub: StatusHub;
   readonly #board = new FiguresBoard();
+  readonly #history = new MetricsHistory();
   readonly #health: HealthBoard;
   readonly #metrics: Metrics;
   readonly #clock = new SystemClock();
@@ -231,6 +233,9 @@ export class NodeEngine implements Engine {
   }
   configureDestination(origin: string, change: DestinationChange): Promise<Destination> {
     return this.#destinations.configure(origin, change);
+  }
+  metricsHistory(from: WallMs | null): MetricsHistorySlice {
+    return this.#history.since(from, this.#clock.wallMs());
   }
   health(): Health {
     const backlog = { overdue: this.#board.level('overdue'), longest: this.#board.level('longestBacklog') };
@@ -439,6 +444,7 @@ export class NodeEngine implements Engine {
     this.#clock.check();
     this.#hub.tick();
     this.#board.sampleRates(this.#clock.monoMs());
+    this.#history.sample(this.#clock.wallMs(), this.#board.historyTotals());
     this.#board.loopDelay('main', this.#loopDelay.figures());
     this.#progress.sample(this.#clock.monoMs(), this.#board.level('overdue'));
   }

@@ -51,6 +51,7 @@ export type { Destination } from './dispatch/destination.js';
 export { createEngine, type EngineConfig, type EngineOptions } from './engine.js';
 export type { Health, HealthStatus } from './health-board.js';
 export type { Statistics } from './observe/figures-board.js';
+export type { HistorySample, MetricsHistorySlice } from './observe/metrics-history.js';
 export type { Change, Condition, RetryTimes } from './partition/command.js';
 export type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';
 export type { EventPage, ListRequest } from './router/event-lists.js';

@@ -11,6 +11,7 @@ import { readEvent, readHistory } from './handler/read-event.js';
 import { readDescription } from './handler/read-description.js';
 import { listExternal, readExternal } from './handler/read-external.js';
 import { readProblem } from './handler/read-problem.js';
+import { readMetricsHistory, readStatistics } from './handler/read-statistics.js';
 import { scheduleBatch } from './handler/schedule-batch.js';
 import { scheduleEvent } from './handler/schedule-event.js';
 import type { Handler } from './handler/services.js';
@@ -50,6 +51,8 @@ export const routes: readonly Route[] = [
   route('POST /api/v1/events', { scope: 'write', handler: scheduleEvent, bodyBytesMax: eventBodyBytesMax }),
   route('POST /api/v1/events/batch', { scope: 'write', handler: scheduleBatch, bodyBytesMax: batchBodyBytesMax }),
   route('GET /api/v1/events', { scope: 'read', handler: listEvents }),
+  route('GET /api/v1/events/statistics', { scope: 'read', handler: readStatistics }),
+  route('GET /api/v1/metrics/history', { scope: 'read', handler: readMetricsHistory }),
   route('GET /api/v1/events/external/{external_job_id}', { scope: 'read', handler: readExternal }),
   route('GET /api/v1/events/external/{external_job_id}/all', { scope: 'read', handler: listExternal }),
   route('GET /api/v1/events/{id}', { scope: 'read', handler: readEvent }),

@@ -13,6 +13,7 @@ import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses, isFinished, type WaitReason, waitReasons } from '../event/status.js';
 import type { MonoMs, PartitionId } from '../kernel/brand.js';
 import type { CourierFigures, HostFigures, LatencyFigures, PartitionPhase } from './figures.js';
+import type { HistoryTotals } from './metrics-history.js';
 import { LatencyRecorder, type LatencyQuantiles, mergeLatency, noLatency, sumLatency } from './latency.js';
 import { Rates, type WindowRates } from './rates.js';
 
@@ -117,6 +118,18 @@ export class FiguresBoard {
       failed: this.counter('failed'),
     });
     this.#statistics = null;
+  }
+
+  /** For `MetricsHistory`. */
+  historyTotals(): HistoryTotals {
+    return {
+      accepted: this.counter('accepted'),
+      fired: this.counter('fired'),
+      delivered: this.counter('delivered'),
+      failed: this.counter('failed'),
+      pending: this.pending,
+      fireLag: this.latency('fireLag'),
+    };
   }
 
   statistics(): Statistics {

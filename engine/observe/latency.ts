@@ -70,6 +70,19 @@ export function sumLatency(list: readonly LatencyFigures[]): LatencyFigures {
   return { buckets, count, sumMs, maxMs, points: pointsOf(histogramOf(list)) };
 }
 
+/** What was recorded between two figures of the same recorders. Its largest value is not known; it stands for the later one's. */
+export function latencyBetween(earlier: LatencyFigures, later: LatencyFigures): LatencyFigures {
+  const counts = new Map<number, number>();
+  for (let at = 0; at < later.points.length; at += 2) counts.set(later.points[at]!, later.points[at + 1]!);
+  for (let at = 0; at < earlier.points.length; at += 2) {
+    const slot = earlier.points[at]!;
+    counts.set(slot, (counts.get(slot) ?? 0) - earlier.points[at + 1]!);
+  }
+  const points = [...counts].filter(([, count]) => count > 0).flat();
+  const buckets = later.buckets.map((count, bucket) => count - earlier.buckets[bucket]!);
+  return { buckets, count: later.count - earlier.count, sumMs: later.sumMs - earlier.sumMs, maxMs: later.maxMs, points };
+}
+
 /** Milliseconds with two decimals; null when nothing was seen. The names are the contract's. */
 export interface LatencyQuantiles {
   readonly p50: number | null;

@@ -2,12 +2,14 @@
 import { destinationOperations } from './destination-operations.js';
 import { eventOperations } from './event-operations.js';
 import type { Operation } from './operation.js';
+import { figureOperations } from './figure-operations.js';
 import { listOperations } from './list-operations.js';
 import { otherOperations } from './other-operations.js';
 
 export const operations: Readonly<Record<string, Operation>> = {
   ...eventOperations,
   ...listOperations,
+  ...figureOperations,
   ...destinationOperations,
   ...otherOperations,
 };

@@ -54,6 +54,8 @@ export const documentedCalls: Readonly<Record<string, readonly Prepare[]>> = {
   listDestinations: [plain, () => ({ query: '?limit=1' })],
   readDestination: [plain],
   changeDestination: [plain],
+  readStatistics: [plain],
+  readMetricsHistory: [plain, () => ({ query: '?from_time=2026-01-01T00:00:00Z' })],
   readHealth: [plain],
   readLiveness: [plain],
   readReadiness: [plain],

@@ -14,6 +14,7 @@ import {
   type ExternalId,
   type ListRequest,
   matchesView,
+  type MetricsHistorySlice,
   type EventSpec,
   type EventStatus,
   type EventView,
@@ -219,6 +220,10 @@ export class FakeEngine implements Engine {
       delivery_ms: quantiles,
       oldest_overdue_ms: null,
     };
+  }
+
+  metricsHistory(): MetricsHistorySlice {
+    return { resolution_ms: 1_000, series: [] };
   }
 
   health(): Health {
