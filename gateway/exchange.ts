@@ -2,13 +2,15 @@
  * One request and its one answer.
  *
  * Modes. *Open*: the answer may be written. *Sealed*: an answer that closes the connection is on its way; nothing else is
- * taken. *Over*: answered, or the client has gone; the response must not be touched any more.
+ * taken. *Following*: the head is out, and what follows it has no end of its own. *Over*: answered, or the client has gone; the
+ * response must not be touched any more.
  *
  * An answer that closes leaves only when the server has done with the packet that the request came in. Written at once, it
  * would make room for the next request in that packet, and where the end of a request is in doubt the next one may be
  * somebody else's, smuggled in. While the answer is pending the server library drops the connection at a further request.
  */
-import { type Reply, statusLine } from './http/reply.js';
+import { type Reply, type Sequel, type SequelEnd, statusLine } from './http/reply.js';
+import { EventStream } from './stream/event-stream.js';
 
 /** The response of the server library, as far as it is used here. */
 export interface OpenResponse {
@@ -18,6 +20,8 @@ export interface OpenResponse {
   writeHeader(name: string, value: string): unknown;
   end(body: string | Buffer, close: boolean): unknown;
   endWithoutBody(length: number, close: boolean): unknown;
+  write(piece: string): boolean;
+  onWritable(handler: () => boolean): unknown;
 }
 
 export interface ExchangeOptions {
@@ -32,7 +36,9 @@ export class Exchange {
   readonly #response: OpenResponse;
   readonly #isHead: boolean;
   readonly #onOver: (exchange: Exchange) => void;
-  #mode: 'open' | 'sealed' | 'over' = 'open';
+  #mode: 'open' | 'sealed' | 'following' | 'over' = 'open';
+  #stream: EventStream | null = null;
+  #sequelEnd: SequelEnd | null = null;
   /** Of the body, counted so far. */
   bodyBytes = 0;
 
@@ -50,7 +56,10 @@ export class Exchange {
 
   /** Too late is no error: the client did not wait. */
   answer(reply: Reply): void {
-    if (this.#mode !== 'open') return;
+    if (this.#mode !== 'open') {
+      reply.sequel?.abandon();
+      return;
+    }
     if (reply.close) {
       this.#mode = 'sealed';
       setImmediate(() => this.#write(reply));
@@ -61,12 +70,28 @@ export class Exchange {
 
   /** In one piece, in one packet if it fits. */
   #write(reply: Reply): void {
-    if (this.#mode === 'over') return;
+    if (this.#mode === 'over') {
+      reply.sequel?.abandon();
+      return;
+    }
     this.#response.cork(() => this.#writeCorked(reply));
-    this.#end();
+    if (reply.sequel === undefined) this.#end();
+    else this.#follow(reply.sequel);
   }
 
-  #writeCorked({ status, contentType, headers, body, close }: Reply): void {
+  /** Ends what follows the head, if anything does. */
+  endFollowing(): void {
+    this.#stream?.end();
+  }
+
+  #follow(sequel: Sequel): void {
+    this.#mode = 'following';
+    const body = this.#response;
+    this.#stream = new EventStream({ body, onDrain: () => this.#sequelEnd?.onDrain(), onEnded: () => this.#end() });
+    this.#sequelEnd = sequel.begin(this.#stream);
+  }
+
+  #writeCorked({ status, contentType, headers, body, close, sequel }: Reply): void {
     const response = this.#response;
     response.writeStatus(statusLine(status));
     response.writeHeader('Content-Type', contentType);
@@ -74,13 +99,16 @@ export class Exchange {
     for (const [name, value] of headers) {
       if (isSafeHeader(value)) response.writeHeader(name, value);
     }
-    if (this.#isHead) response.endWithoutBody(Buffer.byteLength(body), close);
+    if (sequel !== undefined) response.write(String(body));
+    else if (this.#isHead) response.endWithoutBody(Buffer.byteLength(body), close);
     else response.end(body, close);
   }
 
   #end(): void {
     if (this.#mode === 'over') return;
     this.#mode = 'over';
+    this.#stream?.closed();
+    this.#sequelEnd?.onClosed();
     this.#onOver(this);
   }
 }

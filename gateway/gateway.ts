@@ -15,6 +15,7 @@ import { censusAgeMsMax, connectionsMax, connectionsPerAddressMax, keyFileAgeMsM
 import { linuxCensus } from './peer-census.js';
 import { routes } from './routes.js';
 import { Server } from './server.js';
+import { EventDesk } from './stream/event-session.js';
 import { type Repeat, StreamDesk } from './ws/stream-session.js';
 
 export interface GatewayOptions {
@@ -51,18 +52,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const report = (err: unknown, requestId?: string): void =>
     logger.error({ component: 'gateway', err, requestId }, 'a request met a defect');
   const destinations = new DestinationCheck((type, destination) => engine.checkDestination(type, destination));
+  const pacing = {
+    repeat: repeatEvery,
+    monoMs: () => clock.monoMs(),
+    patienceMs: options.streamPatienceMs ?? streamPatienceMs,
+  };
   const services: Services = {
     engine,
     clock,
     destinations,
+    eventStreams: new EventDesk({ engine, ...pacing }),
     description: lazily(() => describeApi({ version, routes, operations })),
   };
   const keys =
     config.apiKeys === null ? null : new KeyWatch({ file: config.apiKeys, logger, onChange: () => server.recheckStreams() });
   const gatekeeper = new Gatekeeper({ keyring: keys?.keyring ?? null, monoMs: () => clock.monoMs() });
   const calls = new Calls({ services, gatekeeper, report });
-  const patienceMs = options.streamPatienceMs ?? streamPatienceMs;
-  const stream = new StreamDesk({ engine, repeat: repeatEvery, monoMs: () => clock.monoMs(), patienceMs, report });
+  const stream = new StreamDesk({ engine, ...pacing, report });
   let port = 0;
   const connections = new Connections({
     limits: {

@@ -5,6 +5,7 @@
 import { batchBodyBytesMax, eventBodyBytesMax } from '../engine/index.js';
 import { cancelEvent } from './handler/cancel-event.js';
 import { changeDestination, listDestinations, readDestination } from './handler/destinations.js';
+import { followEvents } from './handler/follow-events.js';
 import { readHealth, readLiveness, readMetrics, readReadiness } from './handler/operate.js';
 import { listEvents } from './handler/list-events.js';
 import { readEvent, readHistory } from './handler/read-event.js';
@@ -67,6 +68,7 @@ export const routes: readonly Route[] = [
     bodyBytesMax: destinationBodyBytesMax,
   }),
   route(`GET ${streamPath}`, { scope: 'read', tokenInQuery: true, handler: refuseWithoutUpgrade }),
+  route('GET /api/v1/stream/sse', { scope: 'read', tokenInQuery: true, handler: followEvents }),
   route('GET /health', { ...probe, handler: readHealth }),
   route('GET /health/live', { ...probe, handler: readLiveness }),
   route('GET /health/ready', { ...probe, handler: readReadiness }),

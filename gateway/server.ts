@@ -79,6 +79,8 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #app: TemplatedApp;
   readonly #sockets = new Set<WebSocket<StreamSocket>>();
+  /** Answers without an end, and who asked for them. */
+  readonly #following = new Map<Exchange, Caller>();
   #listening: us_listen_socket | null = null;
   #bodyBytes = 0;
   #exchanges = 0;
@@ -109,6 +111,7 @@ export class Server {
     if (this.#listening !== null) us_listen_socket_close(this.#listening);
     this.#listening = null;
     for (const socket of [...this.#sockets]) socket.end(1001, 'stopping');
+    for (const exchange of [...this.#following.keys()]) exchange.endFollowing();
     await this.#idleWithin(graceMs);
     this.#app.close();
   }
@@ -117,6 +120,9 @@ export class Server {
   recheckStreams(): void {
     for (const socket of [...this.#sockets]) {
       if (!this.#options.calls.mayStay(socket.getUserData().caller)) socket.end(1008, 'the API key is no longer valid');
+    }
+    for (const [exchange, caller] of [...this.#following]) {
+      if (!this.#options.calls.mayStay(caller)) exchange.endFollowing();
     }
   }
 
@@ -145,11 +151,14 @@ export class Server {
 
   #proceed({ response, exchange, call, head, method, path, query }: Admitted): void {
     const perform = (body: Buffer): void => {
-      const { contentType, idempotencyKey, traceparent } = head;
+      const { contentType, idempotencyKey, traceparent, lastEventId } = head;
       const { requestId } = exchange;
       const { parameter } = call;
-      const request = { method, path, query, requestId, contentType, idempotencyKey, traceparent, parameter, body };
-      void this.#options.calls.perform(call, request).then((reply) => exchange.answer(reply));
+      const request = { method, path, query, requestId, contentType, idempotencyKey, traceparent, lastEventId, parameter, body };
+      void this.#options.calls.perform(call, request).then((reply) => {
+        if (reply.sequel !== undefined && exchange.isOpen) this.#following.set(exchange, call.caller);
+        exchange.answer(reply);
+      });
     };
     if (head.bodyBytes === 0) perform(emptyBody);
     else this.#receive({ response, exchange, call, path, perform });
@@ -172,6 +181,7 @@ export class Server {
   #exchangeOver(exchange: Exchange): void {
     this.#bodyBytes -= exchange.bodyBytes;
     this.#exchanges--;
+    this.#following.delete(exchange);
     if (this.#exchanges === 0) this.#onIdle?.();
   }
 

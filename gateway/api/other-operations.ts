@@ -38,6 +38,36 @@ export const otherOperations: Readonly<Record<string, Operation>> = {
     answers: { 101: { description: 'a WebSocket', schema: Type.Unknown(), mediaType: '', example: null } },
     problems: [],
   },
+  'GET /api/v1/stream/sse': {
+    id: 'followEvents',
+    tag: 'stream',
+    summary: 'Follow changes as server-sent events',
+    description:
+      'One event `changes` for up to 500 of them; its `id` is the cursor. Clients come back with `Last-Event-ID` by themselves. ' +
+      'The other events, and what is sure, are described in `docs/api/status-stream.md`.',
+    query: {
+      status: { description: 'only changes to these states', schema: Type.String(), example: 'DELIVERED,DEAD' },
+      source: { description: 'only events of these sources', schema: Type.String(), example: 'order-service' },
+      type: { description: 'only events of these types', schema: Type.String(), example: 'order.paid' },
+      event_id: { description: 'only these events', schema: Type.String(), example: '01988f6e-1a2b-7f03-9c1d-0123456789ab' },
+      external_job_id: {
+        description: 'only events with this id; may be repeated',
+        schema: Type.String(),
+        example: 'order-12345',
+      },
+      cursor: { description: '`now`, or a cursor to go on behind', schema: Type.String(), example: 'now' },
+      token,
+    },
+    answers: {
+      200: {
+        description: 'events without an end',
+        mediaType: 'text/event-stream',
+        schema: Type.String(),
+        example: 'event: subscribed\nid: AQQLFR8p\ndata: {"op":"subscribed","cursor":"AQQLFR8p"}\n\n',
+      },
+    },
+    problems: ['invalid', 'overloaded'],
+  },
   'GET /health': probe('readHealth', 'How is it?'),
   'GET /health/live': probe('readLiveness', 'Does the process answer?'),
   'GET /health/ready': readiness('readReadiness'),

@@ -4,11 +4,13 @@ import type { Reply } from '../http/reply.js';
 import type { Request } from '../http/request.js';
 import type { DestinationCheck } from '../input/destination.js';
 import type { Refusal } from '../input/refusal.js';
+import type { EventDesk } from '../stream/event-session.js';
 
 export interface Services {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly destinations: DestinationCheck;
+  readonly eventStreams: EventDesk;
   /** Of the whole API, as OpenAPI. */
   readonly description: () => string;
 }

@@ -1,3 +1,19 @@
+import type { StreamPeer } from '../stream/outlet.js';
+
+/** What comes behind the head of an answer that has no end, piece by piece. */
+export interface Sequel {
+  /** The head is on its way. Returns who is to hear how the connection fares. */
+  begin(peer: StreamPeer): SequelEnd;
+  /** The client has not waited for the answer. */
+  abandon(): void;
+}
+
+export interface SequelEnd {
+  /** The client has taken something. */
+  onDrain(): void;
+  onClosed(): void;
+}
+
 /** What a handler answers. A value: the server writes it in one piece, or not at all if the client has gone. */
 export interface Reply {
   readonly status: number;
@@ -7,6 +23,7 @@ export interface Reply {
   readonly body: string | Buffer;
   /** Close the connection behind the answer: what follows on it cannot be trusted or is not wanted. */
   readonly close: boolean;
+  readonly sequel?: Sequel;
 }
 
 const noHeaders: Reply['headers'] = [];

@@ -10,6 +10,7 @@ export class RequestHead {
   authorization: string | null = null;
   host: string | null = null;
   origin: string | null = null;
+  lastEventId: string | null = null;
   contentLength: string | null = null;
   transferEncoding: string | null = null;
   idempotencyKey: string | null = null;
@@ -35,6 +36,9 @@ export class RequestHead {
         break;
       case 'content-type':
         this.contentType = this.#once(name, this.contentType, value);
+        break;
+      case 'last-event-id':
+        this.lastEventId = this.#once(name, this.lastEventId, value);
         break;
       case 'authorization':
         this.authorization = this.#once(name, this.authorization, value);

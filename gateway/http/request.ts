@@ -11,6 +11,8 @@ export interface Request {
   readonly contentType: string | null;
   readonly idempotencyKey: string | null;
   readonly traceparent: string | null;
+  /** Where a client of an event stream wants to go on. */
+  readonly lastEventId: string | null;
   /** The variable part of the path, an event id or a problem code; empty for a route without. */
   readonly parameter: string;
   /** Ours to keep. */

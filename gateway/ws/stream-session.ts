@@ -2,7 +2,7 @@
  * The status stream of one WebSocket: its subscriptions and its statistics. What it may leave unread is `stream/outlet.ts`'s, how
  * a subscription fares `stream/feed.ts`'s.
  */
-import type { Engine, EngineError, Statistics } from '../../engine/index.js';
+import { type Engine, EngineError, type Statistics } from '../../engine/index.js';
 import { isRefusal } from '../input/refusal.js';
 import { streamCursorEveryMs, streamStatisticsAgeMsMax, streamSubscriptionsMax } from '../limits.js';
 import { Feed } from '../stream/feed.js';
@@ -93,16 +93,22 @@ export class StreamSession {
     } else if (this.#feeds.size >= streamSubscriptionsMax) {
       this.#refuse(id, `a socket holds at most ${streamSubscriptionsMax} subscriptions`);
     } else {
-      const { engine, report } = this.#options;
-      const refused = (error: EngineError): void => {
-        this.#feeds.delete(id);
-        this.#outlet.send(errorFrame({ id, code: error.code, detail: error.message }));
-      };
-      this.#feeds.set(
-        id,
-        new Feed({ engine, filter, cursor, outlet: this.#outlet, words: subscriptionFrames(id), refused, report }),
-      );
+      const feed = new Feed({ outlet: this.#outlet, words: subscriptionFrames(id) });
+      this.#feeds.set(id, feed);
+      this.#options.engine
+        .subscribe(filter, (batch) => feed.hear(batch), cursor)
+        .then(
+          (subscription) => feed.begin(subscription),
+          (error: unknown) => this.#openFailed({ id, feed, error }),
+        );
     }
+  }
+
+  #openFailed({ id, feed, error }: { id: string; feed: Feed; error: unknown }): void {
+    if (this.#feeds.get(id) === feed) this.#feeds.delete(id);
+    if (!(error instanceof EngineError)) this.#options.report(error);
+    const { code, message } = error instanceof EngineError ? error : { code: 'internal', message: 'the subscription failed' };
+    this.#outlet.send(errorFrame({ id, code, detail: message }));
   }
 
   #unsubscribe(id: string): void {

@@ -5,7 +5,8 @@ import { WebSocket } from 'ws';
 import { type KeyScope, keyScopes, mintApiKey, type RateLimit } from '../../gateway/access/api-key.js';
 import { changeKeyFile } from '../../gateway/access/key-file.js';
 import { type Route, routes } from '../../gateway/routes.js';
-import { within } from '../support/deadline.js';
+import { until, within } from '../support/deadline.js';
+import { EventStreamClient } from '../support/event-stream-client.js';
 import { setupGateway } from '../support/gateway.js';
 import { rawConnect, rawRequest } from '../support/raw-http.js';
 
@@ -189,6 +190,23 @@ t.test('an open stream ends when its key is revoked, others go on', async (t) =>
   changeKeyFile(file, (now) => now.filter(({ name }) => name !== 'read'));
   t.equal(await within('the stream ends', code), 1008);
   t.equal(stays.readyState, WebSocket.OPEN);
+});
+
+t.test('an event stream takes the key in its query, and ends when the key is revoked', async (t) => {
+  const { keys, url, file } = await setup(t);
+  const path = `${stream}/sse`;
+  const connect = async (query: string) => {
+    const client = await EventStreamClient.connect(url, path + query);
+    t.teardown(() => client.close());
+    return client;
+  };
+  t.equal((await connect('')).response.statusCode, 401);
+  t.equal((await connect(`?token=${keys.write.token}`)).response.statusCode, 403);
+  const [goes, stays] = [await connect(`?token=${keys.read.token}`), await connect(`?token=${keys.all.token}`)];
+  await until('both are open', () => goes.events.length > 0 && stays.events.length > 0);
+  changeKeyFile(file, (now) => now.filter(({ name }) => name !== 'read'));
+  await until('the stream ends', () => goes.isClosed);
+  t.notOk(stays.isClosed);
 });
 
 t.test('a key with a rate limit hears what is left in every answer, and 429 when nothing is', async (t) => {
