@@ -25,7 +25,6 @@ import { HostGroup } from './host-group.js';
 import type { PartitionId, WallMs } from './kernel/brand.js';
 import { EngineError } from './kernel/errors.js';
 import {
-  attemptsInFlightMax,
   ballastBytes,
   drainMsMax,
   freeBytesMin,
@@ -38,6 +37,7 @@ import {
   walBytesMax,
 } from './kernel/limits.js';
 import { SystemClock } from './kernel/clock.js';
+import { descriptorLimit, shareDescriptors } from './kernel/descriptors.js';
 import { settlesWithin } from './kernel/deadline.js';
 import { decodeMessages } from './kernel/message-codec.js';
 import { LongTasks, ShortTasks } from './kernel/thread-pool.js';
@@ -130,6 +130,7 @@ export class NodeEngine implements Engine {
     const { partitions, actorThreads } = config;
     this.#options = options;
     this.#logger = logger.child({ component: 'engine' });
+    const { attempts } = shareDescriptors({ limit: descriptorLimit(), partitions, actorThreads });
     this.#egress = createEgressPolicy({ mode: config.egress, allow: parseEgressAllow(config.egressAllow.join(',')) });
     this.#dataDir = openDataDir({ dataDir: config.dataDir, partitions });
     const courierThreads = Math.max(1, Math.floor(actorThreads / hostsPerCourier));
@@ -151,7 +152,7 @@ export class NodeEngine implements Engine {
       handlers: options.deliver ?? {},
       options: {
         originConcurrency: config.originConcurrency,
-        attemptsInFlightMax,
+        attemptsInFlightMax: Math.max(1, Math.floor(attempts / courierThreads)),
         breaker: config.breaker,
         originsMax,
         partitions,

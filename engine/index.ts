@@ -4,6 +4,7 @@ export { type Command, type CommandSet, command, type Outcome, readInvocation, t
 export { type Config, configFrom, defaultConfig, laterSettings, settings, surroundingsOf } from './config.js';
 export type { WallMs } from './kernel/brand.js';
 export { type Clock, SystemClock } from './kernel/clock.js';
+export { descriptorLimit, shareDescriptors } from './kernel/descriptors.js';
 export { EngineError, type ErrorCode, errorKinds, type FieldError, InvariantError, StartError } from './kernel/errors.js';
 export { formatEventId, parseEventId } from './kernel/event-id.js';
 export { version } from './kernel/version.js';

@@ -30,6 +30,8 @@ export interface GatewayOptions {
   };
   readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly clock?: Clock;
+  /** Over all; fewer than usual where the process may open few files. */
+  readonly connections?: number;
   readonly connectionsPerAddress?: number;
   readonly streamPatienceMs?: number;
 }
@@ -72,7 +74,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let port = 0;
   const connections = new Connections({
     limits: {
-      total: connectionsMax,
+      total: Math.min(connectionsMax, options.connections ?? connectionsMax),
       perAddress: options.connectionsPerAddress ?? connectionsPerAddressMax,
       censusAgeMs: censusAgeMsMax,
     },

@@ -39,6 +39,7 @@ export async function runCourierThread({ options, workerPort }: CourierThreadDat
     policy: createEgressPolicy({ mode: options.egress, allow: parseEgressAllow(options.egressAllow) }),
     signer: new Signer(options.webhookSecrets),
     userAgent: `escapement/${options.version}`,
+    attemptsInFlightMax: options.attemptsInFlightMax,
   });
   let fail: (error: unknown) => void = () => undefined;
   const broken = new Promise<never>((_, reject) => {

@@ -25,6 +25,8 @@ export interface HttpDelivererParts {
   readonly signer: Signer;
   /** `escapement/0.1.0` */
   readonly userAgent: string;
+  /** So many connections at most are kept idle: another one for each that may be busy. */
+  readonly attemptsInFlightMax?: number;
   /** For tests; the system's resolver when left out. */
   readonly resolve?: Resolve;
 }
@@ -41,7 +43,7 @@ export class HttpDeliverer implements Deliverer {
     this.#signers = new Signers(parts.signer);
     this.#connections = new Connections({
       connect: createConnector({ policy: parts.policy, resolve: createResolver(parts.resolve) }),
-      idleMax: idleConnectionsMax,
+      idleMax: Math.min(idleConnectionsMax, parts.attemptsInFlightMax ?? idleConnectionsMax),
       idleMs: idleConnectionMs,
     });
   }

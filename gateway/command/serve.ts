@@ -10,9 +10,11 @@ import {
   configFrom,
   createEngine,
   createLogger,
+  descriptorLimit,
   drainMsMax,
   type Logger,
   settings,
+  shareDescriptors,
 } from '../../engine/index.js';
 import { startGateway } from '../gateway.js';
 import { refuseWhatCannotStart } from '../preflight.js';
@@ -50,9 +52,10 @@ async function serve(config: Config): Promise<string> {
   await refuseWhatCannotStart(config);
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   exitOnDefect(logger);
+  const { connections } = shareDescriptors({ ...config, limit: descriptorLimit() });
   const engine = await createEngine({ config, logger });
   try {
-    const gateway = await startGateway({ engine, config, logger });
+    const gateway = await startGateway({ engine, config, logger, connections });
     stopOnSignal(logger, async () => {
       await gateway.close();
       await engine.stop();

@@ -15,6 +15,8 @@ export interface ProgramOptions {
   /** In front of the script. */
   readonly nodeFlags?: readonly string[];
   readonly cwd?: string;
+  /** How many files it may open: `ulimit -n`. */
+  readonly descriptors?: number;
 }
 
 /** `code` is null when a signal ended it. */
@@ -47,8 +49,11 @@ export class Program {
   readonly #child: ChildProcess;
   readonly #watchers = new Set<(line: string) => void>();
 
-  constructor({ script, args = [], env = {}, nodeFlags = [], cwd }: ProgramOptions) {
-    this.#child = spawn(process.execPath, [...nodeFlags, fileURLToPath(script), ...args], {
+  constructor({ script, args = [], env = {}, nodeFlags = [], cwd, descriptors }: ProgramOptions) {
+    const line = [process.execPath, ...nodeFlags, fileURLToPath(script), ...args];
+    // `exec`: it stays one process, with the id that we know.
+    if (descriptors !== undefined) line.unshift('sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh');
+    this.#child = spawn(line[0]!, line.slice(1), {
       env: { ...ownEnvironment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(cwd === undefined ? {} : { cwd }),

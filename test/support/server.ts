@@ -14,6 +14,7 @@ export interface ServerOptions {
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeFlags?: readonly string[];
+  readonly descriptors?: number;
   /** Another program that takes the same flags and prints the same line. */
   readonly script?: URL;
 }
@@ -91,8 +92,9 @@ export class Server {
   }
 
   #spawn(): Program {
-    const { dataDir, flags = [], env = {}, nodeFlags = [], script = shipped } = this.#options;
-    return new Program({ script, args: ['--data-dir', dataDir, '--port', '0', ...flags], env, nodeFlags });
+    const { dataDir, flags = [], env = {}, nodeFlags = [], descriptors, script = shipped } = this.#options;
+    const limits = descriptors === undefined ? {} : { descriptors };
+    return new Program({ script, args: ['--data-dir', dataDir, '--port', '0', ...flags], env, nodeFlags, ...limits });
   }
 
   /** Of the process that was spawned last. */
