@@ -2,7 +2,8 @@
  * The three ways to write down a batch, each as a sequence of events that can be read one by one: JSON and MessagePack as
  * `{"events":[…]}`, newline-delimited JSON as an event a line.
  *
- * A sequence yields the bytes of an event, as JSON, or why that one is refused. What makes the rest unreadable is thrown, as
+ * A sequence yields the bytes of an event, as JSON, or why that one is refused; null where there is a long way to the next one, for a
+ * pause. What makes the rest unreadable is thrown, as
  * UnreadableError: nothing of the batch is accepted then.
  */
 import { batchEventsMax, eventBodyBytesMax } from '../../engine/index.js';
@@ -17,7 +18,7 @@ import { pointerTo } from './pointer.js';
 import { isRefusal, type Refusal, refuse, refuseFields } from './refusal.js';
 
 export type BatchForm = 'json' | 'ndjson' | 'msgpack';
-export type EventSequence = Generator<EventBytes | Refusal, void>;
+export type EventSequence = Generator<EventBytes | Refusal | null, void>;
 
 export class UnreadableError extends Error {
   override readonly name = 'UnreadableError';
@@ -117,22 +118,31 @@ function* msgpackArray(scan: MsgpackScan): EventSequence {
   if (events > batchEventsMax) throw unreadable(tooMany);
   let jsonBytes = 0;
   for (let index = 0; index < events; index++) {
+    const from = scan.copy();
     const event = takeEvent(scan);
-    if (!isRefusal(event)) jsonBytes += event.body.length;
+    if (isRefusal(event)) {
+      scan.moveTo(from);
+      yield* skipEvent(scan);
+    } else jsonBytes += event.body.length;
     if (jsonBytes > msgpackJsonBytesMax)
       throw unreadable(refuse('too-large', `as JSON the batch has more than ${msgpackJsonBytesMax} bytes`));
     yield event;
   }
 }
 
+function* skipEvent(scan: MsgpackScan): EventSequence {
+  for (let left = 1; left > 0; ) {
+    left = scan.skipSome(left, skipHeads);
+    if (left > 0) yield null;
+  }
+}
+
+/** Where it is refused the place is anywhere in the event. */
 function takeEvent(scan: MsgpackScan): EventBytes | Refusal {
-  const before = scan.copy();
   try {
     const body = scan.takeAsJson(eventBodyBytesMax);
     return { body, encoding: textEncodingOf(body), span: locateEvent(body) };
   } catch (error) {
-    before.skipValue();
-    scan.moveTo(before);
     if (error instanceof NotJsonError)
       return refuseFields([{ pointer: '', detail: `cannot be written as JSON: ${error.message}` }]);
     if (error instanceof JsonTooLongError) return refuse('too-large', error.message);
@@ -160,6 +170,8 @@ function unreadable(refusal: Refusal): UnreadableError {
   return new UnreadableError(refusal);
 }
 
+/** Skipped between two pauses, a few milliseconds. */
+const skipHeads = 100_000;
 const eventsMax = batchEventsMax.toLocaleString('en');
 const notAnObject = refuseFields([{ pointer: '', detail: 'a batch must be an object with a member `events`' }]);
 const noEvents = refuseFields([{ pointer: '/events', detail: `must be an array of 1 to ${eventsMax} events` }]);

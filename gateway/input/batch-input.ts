@@ -25,6 +25,10 @@ export async function readBatch(
   let bytes = 0;
   try {
     for (const event of eventsOf[form](body)) {
+      if (event === null) {
+        await pause();
+        continue;
+      }
       const own = key === null ? context : { ...context, idempotencyKey: `${key}:${events.length}` };
       events.push(isRefusal(event) ? event : readEvent(event, own));
       if (!isRefusal(event)) bytes += event.span.end - event.span.at;

@@ -81,8 +81,14 @@ export class MsgpackScan {
 
   /** Moves over one value, whatever it is. */
   skipValue(): void {
+    this.skipSome(1, Number.POSITIVE_INFINITY);
+  }
+
+  /** Moves over `values` values, members included, or over so many heads; how many values are left then. */
+  skipSome(values: number, headsMax: number): number {
     const bytes = this.#bytes;
-    for (let open = 1; open > 0; open--) {
+    let open = values;
+    for (let heads = 0; open > 0 && heads < headsMax; heads++, open--) {
       const first = bytes[this.#at];
       // Small numbers, nil, true and false are one byte, and the most that can be in a body.
       if (first !== undefined && (first < 0x80 || first >= 0xe0 || first === 0xc0 || first === 0xc2 || first === 0xc3)) {
@@ -94,6 +100,7 @@ export class MsgpackScan {
       else if (kind === 'array') open += this.#length;
       else this.#move(this.#length);
     }
+    return open;
   }
 
   /** Moves over one value and gives it as JSON of at most `bytesMax` bytes. Throws NotJsonError and JsonTooLongError. */

@@ -161,3 +161,19 @@ t.test('other requests are served while a large batch is read', async (t) => {
     t.ok(turns > 3, `${form}: ${turns} turns of the event loop`);
   }
 });
+
+t.test('an event that hides millions of values is skipped with pauses, and the next one is read', async (t) => {
+  const hidden = Buffer.concat([
+    Buffer.from('81', 'hex'),
+    packr.pack('payload'),
+    Buffer.from('dd002dc6c0', 'hex'),
+    Buffer.alloc(3_000_000, 0x80),
+  ]);
+  const body = Buffer.concat([Buffer.from('81', 'hex'), packr.pack('events'), Buffer.from([0x92]), hidden, packr.pack(good)]);
+  let turns = 0;
+  const counting = setInterval(() => turns++, 0);
+  const result = await read('msgpack', body);
+  clearInterval(counting);
+  t.match(result, [{ code: 'too-large' }, { spec: { destination } }]);
+  t.ok(turns > 3, `${turns} turns of the event loop`);
+});
