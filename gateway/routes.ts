@@ -7,12 +7,16 @@ import { cancelEvent } from './handler/cancel-event.js';
 import { changeDestination, listDestinations, readDestination } from './handler/destinations.js';
 import { followEvents } from './handler/follow-events.js';
 import { readHealth, readLiveness, readMetrics, readReadiness } from './handler/operate.js';
+import { fireEvent } from './handler/fire-event.js';
 import { listEvents } from './handler/list-events.js';
+import { patchEvent } from './handler/patch-event.js';
+import { putEvent } from './handler/put-event.js';
 import { readEvent, readHistory } from './handler/read-event.js';
 import { readDescription } from './handler/read-description.js';
 import { listExternal, readExternal } from './handler/read-external.js';
 import { readProblem } from './handler/read-problem.js';
 import { readMetricsHistory, readStatistics } from './handler/read-statistics.js';
+import { retryEvent } from './handler/retry-event.js';
 import { scheduleBatch } from './handler/schedule-batch.js';
 import { scheduleEvent } from './handler/schedule-event.js';
 import type { Handler } from './handler/services.js';
@@ -46,6 +50,7 @@ function route(call: `${Route['method']} /${string}`, line: Line): Route {
   return { method, path, tokenInQuery: false, bodyBytesMax: emptyBodyBytesMax, whileStopping: false, ...line };
 }
 
+const external = '/api/v1/events/external/{external_job_id}';
 const probe = { scope: 'none', whileStopping: true } as const;
 
 export const routes: readonly Route[] = [
@@ -54,12 +59,21 @@ export const routes: readonly Route[] = [
   route('GET /api/v1/events', { scope: 'read', handler: listEvents }),
   route('GET /api/v1/events/statistics', { scope: 'read', handler: readStatistics }),
   route('GET /api/v1/metrics/history', { scope: 'read', handler: readMetricsHistory }),
-  route('GET /api/v1/events/external/{external_job_id}', { scope: 'read', handler: readExternal }),
-  route('GET /api/v1/events/external/{external_job_id}/all', { scope: 'read', handler: listExternal }),
+  route(`GET ${external}`, { scope: 'read', handler: readExternal }),
+  route(`GET ${external}/all`, { scope: 'read', handler: listExternal }),
   route('GET /api/v1/events/{id}', { scope: 'read', handler: readEvent }),
-  route('DELETE /api/v1/events/{id}', { scope: 'write', handler: cancelEvent }),
+  route('DELETE /api/v1/events/{id}', { scope: 'write', handler: cancelEvent('id') }),
+  route('PATCH /api/v1/events/{id}', { scope: 'write', handler: patchEvent('id'), bodyBytesMax: eventBodyBytesMax }),
   route('GET /api/v1/events/{id}/history', { scope: 'read', handler: readHistory }),
-  route('POST /api/v1/events/{id}/cancel', { scope: 'write', handler: cancelEvent }),
+  route('POST /api/v1/events/{id}/cancel', { scope: 'write', handler: cancelEvent('id') }),
+  route('POST /api/v1/events/{id}/retry', { scope: 'write', handler: retryEvent('id') }),
+  route('POST /api/v1/events/{id}/fire', { scope: 'write', handler: fireEvent('id') }),
+  route(`DELETE ${external}`, { scope: 'write', handler: cancelEvent('external') }),
+  route(`PATCH ${external}`, { scope: 'write', handler: patchEvent('external'), bodyBytesMax: eventBodyBytesMax }),
+  route(`PUT ${external}`, { scope: 'write', handler: putEvent, bodyBytesMax: eventBodyBytesMax }),
+  route(`POST ${external}/cancel`, { scope: 'write', handler: cancelEvent('external') }),
+  route(`POST ${external}/retry`, { scope: 'write', handler: retryEvent('external') }),
+  route(`POST ${external}/fire`, { scope: 'write', handler: fireEvent('external') }),
   route('GET /api/v1/destinations', { scope: 'read', handler: listDestinations }),
   route('GET /api/v1/destinations/{origin}', { scope: 'read', handler: readDestination }),
   route('PATCH /api/v1/destinations/{origin}', {

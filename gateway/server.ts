@@ -151,10 +151,22 @@ export class Server {
 
   #proceed({ response, exchange, call, head, method, path, query }: Admitted): void {
     const perform = (body: Buffer): void => {
-      const { contentType, idempotencyKey, traceparent, lastEventId } = head;
+      const { contentType, idempotencyKey, ifMatch, traceparent, lastEventId } = head;
       const { requestId } = exchange;
       const { parameter } = call;
-      const request = { method, path, query, requestId, contentType, idempotencyKey, traceparent, lastEventId, parameter, body };
+      const request = {
+        method,
+        path,
+        query,
+        requestId,
+        contentType,
+        idempotencyKey,
+        ifMatch,
+        traceparent,
+        lastEventId,
+        parameter,
+        body,
+      };
       void this.#options.calls.perform(call, request).then((reply) => {
         if (reply.sequel !== undefined && exchange.isOpen) this.#following.set(exchange, call.caller);
         exchange.answer(reply);

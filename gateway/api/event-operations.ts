@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox';
 import { batchEventsMax } from '../../engine/index.js';
 import { eventSchema } from '../input/event-schema.js';
 import { batchResult, event, history, oneOf } from './answers.js';
-import { exampleCancelled, exampleEvent, exampleId, exampleInput } from './examples.js';
+import { exampleEvent, exampleId, exampleInput } from './examples.js';
 import { type Operation, ofReading, ofWriting, type ParameterDoc } from './operation.js';
 
 export const eventId: ParameterDoc = {
@@ -37,15 +37,6 @@ const batch = Type.Object(
 );
 const lines = Type.String({ description: 'an event as JSON on each line' });
 const packed = Type.Unsafe({ ...batch, description: 'the same map as in JSON, as MessagePack' });
-
-const cancel: Omit<Operation, 'id' | 'summary'> = {
-  tag: 'events',
-  description: 'Once the answer is sent, no attempt starts. Repeated, the answer is the same.',
-  parameter: eventId,
-  body: noBody,
-  answers: { 200: { description: 'the cancelled event', schema: event, headers: versionTag, example: exampleCancelled } },
-  problems: [...ofWriting, 'not-found', 'already-finished', 'in-flight'],
-};
 
 export const eventOperations: Readonly<Record<string, Operation>> = {
   'POST /api/v1/events': {
@@ -169,6 +160,4 @@ export const eventOperations: Readonly<Record<string, Operation>> = {
     },
     problems: ofReading,
   },
-  'DELETE /api/v1/events/{id}': { id: 'deleteEvent', summary: 'Cancel an event', ...cancel },
-  'POST /api/v1/events/{id}/cancel': { id: 'cancelEvent', summary: 'Cancel an event', ...cancel },
 };

@@ -27,7 +27,7 @@ const filterParameters: Readonly<Record<string, ParameterDoc>> = {
 
 const limit = Type.Integer({ minimum: 1, maximum: listLimitMax });
 
-const externalJobId: ParameterDoc = {
+export const externalJobId: ParameterDoc = {
   description: 'as its producer gave it, percent-encoded',
   schema: Type.String({ minLength: 1, maxLength: 255 }),
   example: 'order-12345',

@@ -1,4 +1,5 @@
 /** What is said of each line in the table of routes, by its method and path. A line without an entry fails a test. */
+import { changeOperations } from './change-operations.js';
 import { destinationOperations } from './destination-operations.js';
 import { eventOperations } from './event-operations.js';
 import type { Operation } from './operation.js';
@@ -8,6 +9,7 @@ import { otherOperations } from './other-operations.js';
 
 export const operations: Readonly<Record<string, Operation>> = {
   ...eventOperations,
+  ...changeOperations,
   ...listOperations,
   ...figureOperations,
   ...destinationOperations,

@@ -1,17 +1,20 @@
-/** `DELETE /events/{id}` and `POST /events/{id}/cancel`. Once the answer is sent, no attempt starts. */
-import { readQuery } from '../http/query.js';
-import { replyJson } from '../http/reply.js';
-import type { Request } from '../http/request.js';
+/**
+ * `DELETE /events/{id}` and `POST /events/{id}/cancel`, also by external id. Once a 200 is sent, no attempt starts; with
+ * `?in_flight=stop-retries` a running event is answered with 202, and no further attempt follows this one.
+ */
+import { refuseQuery } from '../http/query.js';
 import { refuseFieldsIn } from '../input/empty-input.js';
-import { isRefusal } from '../input/refusal.js';
-import { renderView } from './event-json.js';
-import type { Answer, Services } from './services.js';
+import { changing, type Naming } from './change-event.js';
+import type { Handler } from './services.js';
 
-export async function cancelEvent(request: Request, { engine }: Services): Promise<Answer> {
-  const query = readQuery(request.query, []);
-  if (isRefusal(query)) return query;
-  const refusal = refuseFieldsIn(request.body);
-  if (refusal !== null) return refusal;
-  const view = await engine.cancel(request.parameter);
-  return replyJson(200, renderView(view), [['ETag', `"${view.version}"`]]);
+export function cancelEvent(naming: Naming): Handler {
+  return changing(naming, {
+    parameters: ['in_flight'],
+    read: ({ body }, _services, query) => {
+      const inFlight = query.get('in_flight');
+      if (inFlight !== undefined && inFlight !== 'stop-retries') return refuseQuery('in_flight must be stop-retries');
+      return refuseFieldsIn(body) ?? { op: 'cancel', stopRetries: inFlight !== undefined };
+    },
+    status: (view) => (view.status === 'CANCELLED' ? 200 : 202),
+  });
 }

@@ -1,17 +1,25 @@
 /**
- * Bodies are JSON and say so; batches may be newline-delimited JSON or MessagePack too. A missing `Content-Type` is refused too: a web page may send such a request, or one with
- * `text/plain`, to any address without being asked first, also to an Escapement on the visitor's own machine.
+ * Bodies are JSON and say so; batches may be newline-delimited JSON or MessagePack too. A missing `Content-Type` is refused too: a
+ * web page may send such a request, or one with `text/plain`, to any address without being asked first, also to an Escapement on the
+ * visitor's own machine.
  */
 import type { BatchForm } from '../input/batch-forms.js';
 import { type Refusal, refuse } from '../input/refusal.js';
 
 const json = /^application\/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
+const mergePatch = /^application\/merge-patch\+json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 const ndjson = /^application\/x-ndjson[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 const msgpack = /^application\/msgpack[ \t]*$/i;
 
 export function refuseOtherThanJson(contentType: string | null): Refusal | null {
   return contentType !== null && json.test(contentType) ? null : unsupported('application/json (UTF-8)', contentType);
+}
+
+/** Of a PATCH: RFC 7396 has a name of its own for what it sends. */
+export function refuseOtherThanMergePatch(contentType: string | null): Refusal | null {
+  const isMergePatch = contentType !== null && (json.test(contentType) || mergePatch.test(contentType));
+  return isMergePatch ? null : unsupported('application/json or application/merge-patch+json (UTF-8)', contentType);
 }
 
 export function batchFormOf(contentType: string | null): BatchForm | Refusal {

@@ -14,6 +14,8 @@ export class RequestHead {
   contentLength: string | null = null;
   transferEncoding: string | null = null;
   idempotencyKey: string | null = null;
+  /** Several lines are one list. */
+  ifMatch: string | null = null;
   requestId: string | null = null;
   traceparent: string | null = null;
   upgrade: string | null = null;
@@ -48,6 +50,9 @@ export class RequestHead {
         break;
       case 'origin':
         this.origin = this.#once(name, this.origin, value);
+        break;
+      case 'if-match':
+        this.ifMatch = this.ifMatch === null ? value : `${this.ifMatch}, ${value}`;
         break;
       case 'x-request-id':
         this.requestId = value;

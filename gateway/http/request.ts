@@ -10,10 +10,11 @@ export interface Request {
   readonly requestId: string;
   readonly contentType: string | null;
   readonly idempotencyKey: string | null;
+  readonly ifMatch: string | null;
   readonly traceparent: string | null;
   /** Where a client of an event stream wants to go on. */
   readonly lastEventId: string | null;
-  /** The variable part of the path, an event id or a problem code; empty for a route without. */
+  /** The variable part of the path as sent, an event id or a problem code; empty for a route without. */
   readonly parameter: string;
   /** Ours to keep. */
   readonly body: Buffer;

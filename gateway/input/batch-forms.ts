@@ -9,7 +9,7 @@
 import { batchEventsMax, eventBodyBytesMax } from '../../engine/index.js';
 import { msgpackJsonBytesMax } from '../limits.js';
 import { encodingOf } from './body-text.js';
-import type { EventBytes } from './event-input.js';
+import type { EventBytes } from './event-fields.js';
 import { type BatchSpans, locateBatch, locateEvent, TooManyEventsError } from './event-span.js';
 import { JsonSyntaxError } from './json-scan.js';
 import { JsonTooLongError } from './json-bytes.js';

@@ -2,9 +2,9 @@
  * The fields of an event as a producer sends them: static type, validator and JSON Schema from this one definition.
  *
  * A `description` completes the sentence "must be …": it is the message of a refusal and the text of the schema. What a
- * schema cannot say (does the date exist, which of three times was given) is checked in `event-input.ts`.
+ * schema cannot say (does the date exist, which of three times was given) is checked in `event-input.ts`, `patch-input.ts` and `retry-input.ts`.
  */
-import { type Static, Type } from '@sinclair/typebox';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { aheadMsMax, deliveryTypes, httpMethods, namedPriorities, retryStrategies } from '../../engine/index.js';
 import { destinationCharsMax, retryInitialMsMax, retryMaxMsMax, retryMultiplierMax } from '../limits.js';
@@ -82,7 +82,42 @@ export const eventSchema = Type.Object(
   { ...closed, description: 'an object' },
 );
 
-export type EventFields = Static<typeof eventSchema>;
+/** The body of a PATCH: what is left out stays. Null takes away what an event can be without. */
+export const patchSchema = Type.Object(
+  {
+    scheduled_at: eventSchema.properties.scheduled_at,
+    delay: eventSchema.properties.delay,
+    delay_ms: eventSchema.properties.delay_ms,
+    payload: eventSchema.properties.payload,
+    priority: eventSchema.properties.priority,
+    max_retries: eventSchema.properties.max_retries,
+    expires_at: orNull(eventSchema.properties.expires_at),
+    tags: orNull(eventSchema.properties.tags),
+    description: orNull(eventSchema.properties.description),
+  },
+  { ...closed, description: 'an object' },
+);
 
-/** Generated code, made once at start: about 6 ms. A check takes about a microsecond. */
+/** The body of an operator's retry; it may be left out. */
+export const retryTimesSchema = Type.Object(
+  {
+    scheduled_at: eventSchema.properties.scheduled_at,
+    delay: eventSchema.properties.delay,
+    delay_ms: eventSchema.properties.delay_ms,
+    expires_at: orNull(eventSchema.properties.expires_at),
+  },
+  { ...closed, description: 'an object' },
+);
+
+function orNull<Property extends TSchema>(property: Property) {
+  return Type.Optional(Type.Union([property, Type.Null()], { description: `${property.description}, or null for none` }));
+}
+
+export type EventFields = Static<typeof eventSchema>;
+export type PatchFields = Static<typeof patchSchema>;
+export type RetryTimesFields = Static<typeof retryTimesSchema>;
+
+/** Generated code, made once at start: about 6 ms for an event. A check takes about a microsecond. */
 export const eventCheck = TypeCompiler.Compile(eventSchema);
+export const patchCheck = TypeCompiler.Compile(patchSchema);
+export const retryTimesCheck = TypeCompiler.Compile(retryTimesSchema);

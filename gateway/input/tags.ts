@@ -18,6 +18,14 @@ export function readTags(given: object, errors: FieldError[]): [string, string][
   return tags.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
+/** Of a change: a null value takes the tag away. */
+export function readTagChanges(given: object, errors: FieldError[]): [string, string | null][] {
+  const entries = Object.entries(given) as [string, unknown][];
+  const kept = entries.filter(([, value]) => value !== null);
+  const removed = entries.filter(([, value]) => value === null).map(([name]): [string, null] => [name, null]);
+  return [...readTags(Object.fromEntries(kept), errors), ...removed];
+}
+
 function faultOf(name: string, value: unknown): string | null {
   if (name.length === 0 || name.length > tagNameCharsMax) return `must have a name of 1 to ${tagNameCharsMax} characters`;
   if (typeof value !== 'string') return 'must be a string';

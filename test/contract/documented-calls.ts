@@ -33,6 +33,18 @@ const onExternal: Prepare = async ({ pending }) => {
 };
 let named = 0;
 
+const onCancelled: Prepare = async (world) => {
+  const parameter = await world.pending();
+  await world.post(`/api/v1/events/${parameter}/cancel`);
+  return { parameter };
+};
+
+const onCancelledExternal: Prepare = async (world) => {
+  const parameter = `by-name-${++named}`;
+  await world.post(`/api/v1/events/${await world.pending({ external_job_id: parameter })}/cancel`);
+  return { parameter };
+};
+
 /** One entry for each way in which a call is answered well. */
 export const documentedCalls: Readonly<Record<string, readonly Prepare[]>> = {
   scheduleEvent: [
@@ -51,6 +63,18 @@ export const documentedCalls: Readonly<Record<string, readonly Prepare[]>> = {
   readHistory: [onPending],
   deleteEvent: [onPending],
   cancelEvent: [onPending],
+  changeEvent: [onPending],
+  retryEvent: [onCancelled],
+  fireEvent: [onPending],
+  deleteEventByExternalId: [onExternal],
+  cancelEventByExternalId: [onExternal],
+  changeEventByExternalId: [onExternal],
+  retryEventByExternalId: [onCancelledExternal],
+  fireEventByExternalId: [onExternal],
+  putEvent: [
+    () => ({ parameter: `put-${++named}`, status: 201 }),
+    async (world) => ({ ...(await onExternal(world)), body: { destination: 'https://example.org/hook', delay: '1d' } }),
+  ],
   listDestinations: [plain, () => ({ query: '?limit=1' })],
   readDestination: [plain],
   changeDestination: [plain],

@@ -149,7 +149,7 @@ t.test('an event is read with its payload as it came', async (t) => {
 
 t.test('an event that is not there, or can be no event, is not found', async (t) => {
   const { call } = await setupGateway(t);
-  for (const id of ['01988f6e-1a2b-7f03-9c1d-0123456789ab', 'x', '%00', 'statistics', '..%2f..']) {
+  for (const id of ['01988f6e-1a2b-7f03-9c1d-0123456789ab', 'x', '%00', 'statistic', '..%2f..']) {
     for (const [method, path] of [
       ['GET', ''],
       ['GET', '/history'],
@@ -195,7 +195,7 @@ t.test('an event is cancelled by either call, and once more without harm', async
   t.match(await call('POST', `${path}/cancel`, {}), { status: 200 }, 'an empty object is no body');
   t.match(await call('POST', `${path}/cancel`, { reason: 'x' }), { status: 422, json: { errors: [{ pointer: '/reason' }] } });
   t.match(await call('POST', `${path}/cancel`, '{'), { status: 400, json: { code: 'malformed-json' } });
-  t.match(await call('DELETE', `${path}?in_flight=stop-retries`), {
+  t.match(await call('DELETE', `${path}?in_flight=abort`), {
     status: 422,
     json: { code: 'invalid', detail: /in_flight/ },
   });
@@ -306,7 +306,6 @@ t.test('unknown paths are not found and unknown methods not allowed', async (t) 
     '/api/v1/metrics',
     '/problems/',
     '/problems/nothing',
-    '/api/v1/events/x/retry',
     '/openapi.yaml',
   ]) {
     t.match(await call('GET', path), { status: 404, json: { code: 'not-found' } }, path);
@@ -314,8 +313,10 @@ t.test('unknown paths are not found and unknown methods not allowed', async (t) 
   for (const [method, path, allow] of [
     ['PUT', events, 'POST, GET'],
     ['GET', `${events}/batch`, 'POST'],
-    ['PATCH', `${events}/x`, 'GET, DELETE'],
-    ['POST', `${events}/x`, 'GET, DELETE'],
+    ['PUT', `${events}/x`, 'GET, DELETE, PATCH'],
+    ['POST', `${events}/x`, 'GET, DELETE, PATCH'],
+    ['GET', `${events}/x/retry`, 'POST'],
+    ['POST', `${events}/external/x`, 'GET, DELETE, PATCH, PUT'],
     ['DELETE', `${events}/x/history`, 'GET'],
     ['GET', `${events}/x/cancel`, 'POST'],
     ['POST', '/health', 'GET'],

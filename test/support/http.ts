@@ -36,6 +36,14 @@ export class Client {
     return this.send({ method: 'POST', path, body, headers });
   }
 
+  patch<Body = unknown>(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer<Body>> {
+    return this.send({ method: 'PATCH', path, body, headers });
+  }
+
+  put<Body = unknown>(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer<Body>> {
+    return this.send({ method: 'PUT', path, body, headers });
+  }
+
   delete<Body = unknown>(path: string): Promise<HttpAnswer<Body>> {
     return this.send({ method: 'DELETE', path });
   }
@@ -55,6 +63,19 @@ export class Client {
   }
   cancel(id: string): Promise<HttpAnswer<EventAnswer & Problem>> {
     return this.post(`/api/v1/events/${id}/cancel`);
+  }
+  change(
+    id: string,
+    fields: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<HttpAnswer<EventAnswer & Problem>> {
+    return this.patch(`/api/v1/events/${id}`, fields, headers);
+  }
+  retry(id: string, times?: unknown): Promise<HttpAnswer<EventAnswer & Problem>> {
+    return this.post(`/api/v1/events/${id}/retry`, times);
+  }
+  fire(id: string): Promise<HttpAnswer<EventAnswer & Problem>> {
+    return this.post(`/api/v1/events/${id}/fire`);
   }
 
   /** Rejects when the connection fails. */
