@@ -12,6 +12,7 @@ import type { Reply } from './http/reply.js';
 import type { Request } from './http/request.js';
 import type { RequestHead } from './http/request-head.js';
 import { isRefusal, refuse } from './input/refusal.js';
+import type { MemoryGauge } from './memory-gauge.js';
 import { matchRoute, type Route, streamPath, streamRoute } from './routes.js';
 import { judgeUpgrade } from './ws/upgrade.js';
 
@@ -38,6 +39,8 @@ interface Incoming {
 export interface CallsOptions {
   readonly services: Services;
   readonly gatekeeper: Gatekeeper;
+  /** New events are refused while it is short. */
+  readonly memory: Pick<MemoryGauge, 'isShort'>;
   /** Told of every error that is no refusal: a defect. */
   readonly report: (error: unknown, requestId: string) => void;
 }
@@ -45,12 +48,14 @@ export interface CallsOptions {
 export class Calls {
   readonly #services: Services;
   readonly #gatekeeper: Gatekeeper;
+  readonly #memory: CallsOptions['memory'];
   readonly #report: CallsOptions['report'];
   #stopping = false;
 
-  constructor({ services, gatekeeper, report }: CallsOptions) {
+  constructor({ services, gatekeeper, memory, report }: CallsOptions) {
     this.#services = services;
     this.#gatekeeper = gatekeeper;
+    this.#memory = memory;
     this.#report = report;
   }
 
@@ -74,6 +79,10 @@ export class Calls {
     if ('refused' in admission) return admission.refused;
     if (this.#stopping && !route.whileStopping) return closing(problemReply(refuse('stopping', 'Escapement is stopping'), path));
     if (head.bodyBytes > route.bodyBytesMax) return tooLarge(route, path);
+    // Before its body is received: that would take more of what is short.
+    if (route.bringsWork && this.#memory.isShort) {
+      return closing(problemReply(refuse('overloaded', 'memory is short: new events are refused for now'), path));
+    }
     return { route, parameter, ...admission };
   }
 

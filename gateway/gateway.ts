@@ -12,6 +12,7 @@ import { Connections } from './connections.js';
 import type { Services } from './handler/services.js';
 import { DestinationCheck } from './input/destination.js';
 import { censusAgeMsMax, connectionsMax, connectionsPerAddressMax, keyFileAgeMsMax, streamPatienceMs } from './limits.js';
+import { MemoryGauge } from './memory-gauge.js';
 import { linuxCensus } from './peer-census.js';
 import { routes } from './routes.js';
 import { Server } from './server.js';
@@ -69,7 +70,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const keys =
     config.apiKeys === null ? null : new KeyWatch({ file: config.apiKeys, logger, onChange: () => server.recheckStreams() });
   const gatekeeper = new Gatekeeper({ keyring: keys?.keyring ?? null, monoMs: () => clock.monoMs() });
-  const calls = new Calls({ services, gatekeeper, report });
+  const memory = new MemoryGauge({
+    monoMs: () => clock.monoMs(),
+    changed: (isShort, reading) => {
+      const fields = { component: 'gateway', ...reading };
+      if (isShort) logger.error(fields, 'memory is short: new events are refused');
+      else logger.info(fields, 'memory is no longer short');
+    },
+  });
+  const calls = new Calls({ services, gatekeeper, memory, report });
   const stream = new StreamDesk({ engine, ...pacing, report });
   let port = 0;
   const connections = new Connections({

@@ -38,6 +38,8 @@ export interface Route {
   readonly bodyBytesMax: number;
   /** Answered also while the gateway is stopping. */
   readonly whileStopping: boolean;
+  /** It brings new events: what is refused first when memory is short. */
+  readonly bringsWork: boolean;
 }
 
 /** A WebSocket: the server takes upgrades before they get here, and asks for this line's scope. */
@@ -47,15 +49,20 @@ type Line = Pick<Route, 'scope' | 'handler'> & Partial<Route>;
 
 function route(call: `${Route['method']} /${string}`, line: Line): Route {
   const [method, path] = call.split(' ') as [Route['method'], string];
-  return { method, path, tokenInQuery: false, bodyBytesMax: emptyBodyBytesMax, whileStopping: false, ...line };
+  return { method, path, tokenInQuery: false, bodyBytesMax: emptyBodyBytesMax, whileStopping: false, bringsWork: false, ...line };
 }
 
 const external = '/api/v1/events/external/{external_job_id}';
 const probe = { scope: 'none', whileStopping: true } as const;
 
 export const routes: readonly Route[] = [
-  route('POST /api/v1/events', { scope: 'write', handler: scheduleEvent, bodyBytesMax: eventBodyBytesMax }),
-  route('POST /api/v1/events/batch', { scope: 'write', handler: scheduleBatch, bodyBytesMax: batchBodyBytesMax }),
+  route('POST /api/v1/events', { scope: 'write', handler: scheduleEvent, bodyBytesMax: eventBodyBytesMax, bringsWork: true }),
+  route('POST /api/v1/events/batch', {
+    scope: 'write',
+    handler: scheduleBatch,
+    bodyBytesMax: batchBodyBytesMax,
+    bringsWork: true,
+  }),
   route('GET /api/v1/events', { scope: 'read', handler: listEvents }),
   route('GET /api/v1/events/statistics', { scope: 'read', handler: readStatistics }),
   route('GET /api/v1/metrics/history', { scope: 'read', handler: readMetricsHistory }),
