@@ -4,7 +4,7 @@
  * but its framing and which call it is.
  */
 import { EngineError } from '../engine/index.js';
-import { type Caller, type Gatekeeper, withHeaders } from './access/gatekeeper.js';
+import { type Caller, type Gatekeeper, notKnown, withHeaders } from './access/gatekeeper.js';
 import { queryToken } from './access/query-token.js';
 import type { Answer, Services } from './handler/services.js';
 import { problemReply, refusalOf } from './http/problem.js';
@@ -107,8 +107,12 @@ export class Calls {
   }
 
   /** Never rejects. */
-  async perform({ route, headers }: Call, request: Request): Promise<Reply> {
-    return withHeaders(await this.#answer(route, request), headers);
+  async perform({ route, headers, caller }: Call, request: Request): Promise<Reply> {
+    const reply = await this.#answer(route, request);
+    // What is about to go on without an end would not be looked at again before the keys change once more.
+    const isLate = reply.sequel !== undefined && !this.mayStay(caller);
+    if (isLate) reply.sequel?.abandon();
+    return withHeaders(isLate ? notKnown(request.path) : reply, headers);
   }
 
   async #answer(route: Route, request: Request): Promise<Reply> {

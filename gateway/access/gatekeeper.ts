@@ -55,9 +55,7 @@ export class Gatekeeper {
     const token = tokenOf(credentials);
     if (token === null) return { refused: challenge({ path, detail: 'this call needs an API key', parameters: '' }) };
     const key = this.#keyring.find(token);
-    if (key === null) {
-      return { refused: challenge({ path, detail: 'the API key is not known', parameters: ', error="invalid_token"' }) };
-    }
+    if (key === null) return { refused: notKnown(path) };
     const state = key.window?.take(this.#monoMs()) ?? null;
     const headers = state === null ? none : key.window!.headers(state);
     if (state?.granted === false) return { refused: withHeaders(tooOften(key, state.resetS, path), headers) };
@@ -84,6 +82,11 @@ function challenge({ path, detail, parameters }: { path: string; detail: string;
   return withHeaders(problemReply(refuse('unauthenticated', detail), path), [
     ['WWW-Authenticate', `Bearer realm="escapement"${parameters}`],
   ]);
+}
+
+/** There is no such key, or not any more. */
+export function notKnown(path: string): Reply {
+  return challenge({ path, detail: 'the API key is not known', parameters: ', error="invalid_token"' });
 }
 
 function outOfScope({ name, scopes }: HeldKey, scope: KeyScope, path: string): Reply {

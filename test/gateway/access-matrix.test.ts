@@ -209,6 +209,28 @@ t.test('an event stream takes the key in its query, and ends when the key is rev
   t.notOk(stays.isClosed);
 });
 
+t.test('an event stream does not begin if the key is revoked before it does', async (t) => {
+  const { keys, url, port, file, engine } = await setup(t);
+  let open!: () => void;
+  engine.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  const path = `${stream}/sse?token=${keys.read.token}`;
+  const client = rawConnect(port);
+  client.socket.write(`GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`);
+  const isKnown = async () =>
+    (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${keys.read.token}` } })).status === 200;
+  t.ok(await isKnown());
+  changeKeyFile(file, (now) => now.filter(({ name }) => name !== 'read'));
+  await until('the key is revoked', async () => !(await isKnown()));
+  t.equal(client.text(), '');
+  open();
+  await client.until((text) => text.includes('invalid_token'));
+  t.match(client.text(), /^HTTP\/1\.1 401 /);
+  t.equal(engine.subscriptions.size, 0);
+  client.socket.destroy();
+});
+
 t.test('a key with a rate limit hears what is left in every answer, and 429 when nothing is', async (t) => {
   const { send, keys } = await setup(t, { requests: 3, windowS: 60 });
   const ask = (call: readonly [string, string]) => send([`Authorization: Bearer ${keys.limited.token}`], call);
