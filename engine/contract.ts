@@ -14,6 +14,7 @@ import type { Statistics } from './observe/figures-board.js';
 import type { MetricsHistorySlice } from './observe/metrics-history.js';
 import type { Change, Condition } from './partition/command.js';
 import type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';
+import type { BulkRequest, BulkResult } from './router/bulk-changes.js';
 import type { EventPage, ListRequest } from './router/event-lists.js';
 import type { StatusFilter } from './status/filter.js';
 import type { Subscription } from './status/status-hub.js';
@@ -39,6 +40,10 @@ export interface Engine {
   put(event: NewEvent, condition: Condition): Promise<PutResult>;
   /** A page of events, without headers and payloads. It may be short, even empty, while there is more. */
   list(request: ListRequest): Promise<EventPage>;
+  /** Cancels every pending event that matches and does not run; bounded in time, so go on while there is more. */
+  cancelMatching(asked: BulkRequest): Promise<BulkResult>;
+  /** Puts back every event that matches and is dead, cancelled or expired, due now. */
+  retryMatching(asked: BulkRequest): Promise<BulkResult>;
   /** Events with this external job id, newest first, without headers and payloads. */
   withExternalId(id: ExternalId): Promise<readonly EventView[]>;
   /**

@@ -53,6 +53,7 @@ import { RecoveryProgress } from './observe/recovery-progress.js';
 import type { Change, Condition } from './partition/command.js';
 import { HostLink } from './router/host-link.js';
 import { type EventName, type ExternalId, type NewEvent, type PutResult, Router, type ScheduleResult } from './router/router.js';
+import type { BulkRequest, BulkResult } from './router/bulk-changes.js';
 import type { EventPage, ListRequest } from './router/event-lists.js';
 import type { StatusFilter } from './status/filter.js';
 import { StatusHub, type Subscription } from './status/status-hub.js';
@@ -216,6 +217,12 @@ export class NodeEngine implements Engine {
   }
   list(request: ListRequest): Promise<EventPage> {
     return this.#router.list(request);
+  }
+  cancelMatching(asked: BulkRequest): Promise<BulkResult> {
+    return this.#router.cancelMatching(asked);
+  }
+  retryMatching(asked: BulkRequest): Promise<BulkResult> {
+    return this.#router.retryMatching(asked);
   }
   withExternalId(id: ExternalId): Promise<readonly EventView[]> {
     return this.#router.withExternalId(id);

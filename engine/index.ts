@@ -15,6 +15,7 @@ export {
   batchEventsMax,
   drainMsMax,
   eventBodyBytesMax,
+  bulkLimitMax,
   externalIdMatchesMax,
   listLimitMax,
   listPagedRowsMax,
@@ -55,6 +56,7 @@ export type { Statistics } from './observe/figures-board.js';
 export type { HistorySample, MetricsHistorySlice } from './observe/metrics-history.js';
 export type { Change, Condition, RetryTimes } from './partition/command.js';
 export type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';
+export type { BulkRequest, BulkResult } from './router/bulk-changes.js';
 export type { EventPage, ListRequest } from './router/event-lists.js';
 export type { StatusFilter } from './status/filter.js';
 export type { Subscription } from './status/status-hub.js';

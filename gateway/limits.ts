@@ -54,6 +54,8 @@ export const originRateMax = 100_000;
 export const originSecretCharsMax = 512;
 /** `PATCH /destinations/{origin}`. */
 export const destinationBodyBytesMax = 4 * KiB;
+/** `POST /events/cancel` and `/retry`: a filter with every field full of values. */
+export const bulkBodyBytesMax = 256 * KiB;
 /** Values of one field in the filter of a list. */
 export const filterValuesMax = 100;
 

@@ -3,6 +3,7 @@
  * request in it.
  */
 import { batchBodyBytesMax, eventBodyBytesMax } from '../engine/index.js';
+import { cancelEvents, retryEvents } from './handler/change-events.js';
 import { cancelEvent } from './handler/cancel-event.js';
 import { changeDestination, listDestinations, readDestination } from './handler/destinations.js';
 import { followEvents } from './handler/follow-events.js';
@@ -22,7 +23,7 @@ import { scheduleEvent } from './handler/schedule-event.js';
 import type { Handler } from './handler/services.js';
 import { refuseWithoutUpgrade } from './handler/without-upgrade.js';
 import type { KeyScope } from './access/api-key.js';
-import { destinationBodyBytesMax, emptyBodyBytesMax } from './limits.js';
+import { destinationBodyBytesMax, bulkBodyBytesMax, emptyBodyBytesMax } from './limits.js';
 import { type Match, RouteTable } from './route-table.js';
 
 export interface Route {
@@ -64,6 +65,8 @@ export const routes: readonly Route[] = [
     bringsWork: true,
   }),
   route('GET /api/v1/events', { scope: 'read', handler: listEvents }),
+  route('POST /api/v1/events/cancel', { scope: 'write', handler: cancelEvents, bodyBytesMax: bulkBodyBytesMax }),
+  route('POST /api/v1/events/retry', { scope: 'write', handler: retryEvents, bodyBytesMax: bulkBodyBytesMax }),
   route('GET /api/v1/events/statistics', { scope: 'read', handler: readStatistics }),
   route('GET /api/v1/metrics/history', { scope: 'read', handler: readMetricsHistory }),
   route(`GET ${external}`, { scope: 'read', handler: readExternal }),

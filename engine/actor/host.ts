@@ -62,7 +62,7 @@ export class ActorHost {
   #wheels: Wheel[] = [];
   #firingIsStale = true;
   #firstWheel = 0;
-  #firstListed = 0;
+  #firstWalking = 0;
   /** The latest that has fired. */
   #tick = 0 as Tick;
   /** What couriers have said, in order. Bounded by the slots that they can grant. */
@@ -238,7 +238,7 @@ export class ActorHost {
     for (const actor of this.#actors) {
       this.#guarded(actor, () => actor.stepRecovery(this.#ports.clock.monoMs(), isOver));
     }
-    this.#stepLists(this.#budget());
+    this.#stepWalks(this.#budget());
     for (const actor of this.#actors) actor.flush();
     this.#desk.flush();
     this.#noticeDrained();
@@ -367,13 +367,13 @@ export class ActorHost {
     return unsynced >= unsyncedRecordsMax;
   }
 
-  /** The first one changes, so that long lists of one partition do not keep those of the others waiting. */
-  #stepLists(isOver: () => boolean): void {
-    this.#firstListed++;
+  /** The first one changes, so that long walks of one partition do not keep those of the others waiting. */
+  #stepWalks(isOver: () => boolean): void {
+    this.#firstWalking++;
     for (let at = 0; at < this.#actors.length; at++) {
-      const actor = this.#actors[(this.#firstListed + at) % this.#actors.length]!;
-      if (!actor.hasListWork) continue;
-      this.#guarded(actor, () => actor.stepLists(isOver));
+      const actor = this.#actors[(this.#firstWalking + at) % this.#actors.length]!;
+      if (!actor.hasWalks) continue;
+      this.#guarded(actor, () => actor.stepWalks(isOver));
       if (isOver()) return;
     }
   }
@@ -385,7 +385,7 @@ export class ActorHost {
     const now = this.#ports.clock.wallMs();
     let earliest = this.#backlog.hasUnasked && this.#mayStart ? now + 1 : Number.POSITIVE_INFINITY;
     for (const actor of this.#actors) {
-      if (actor.hasRecoveryWork || actor.hasListWork) return 0;
+      if (actor.hasRecoveryWork || actor.hasWalks) return 0;
       if (actor.reloadAtMs !== null) earliest = Math.min(earliest, now + actor.reloadAtMs - this.#ports.clock.monoMs());
     }
     if (this.#mayStart) for (const wheel of this.#wheels) earliest = Math.min(earliest, wheel.nextDeadline() ?? earliest);

@@ -71,7 +71,7 @@ export class ListDesk {
     return this.#lists.some(({ phase }) => phase !== 'indexes');
   }
 
-  receive(enquiry: Enquiry): void {
+  receive(enquiry: ListRequest | ViewsRequest): void {
     if (enquiry.op === 'list') this.#begin(enquiry);
     else this.#tellViews(enquiry);
   }

@@ -283,21 +283,24 @@ export class PartitionActor {
 
   // ---- ready ----
 
-  /** About many events: answered by what memory and log hold, without a decision. */
+  /** About many events. */
   enquire(enquiry: Enquiry): void {
     if (this.#phase === 'failed') {
       this.#answers.refuse(enquiry.request, 'partition-unavailable', `partition ${this.partition} has stopped: ${this.#detail}`);
     } else if (this.#phase === 'recovering') this.#postponed.push(() => this.enquire(enquiry));
+    else if (enquiry.op === 'cancel-many') this.#life?.bulk.receive(enquiry);
     else this.#life?.lists.receive(enquiry);
   }
 
-  /** Goes on with lists until `isOver`. */
-  stepLists(isOver: () => boolean): void {
+  /** Goes on with lists and bulk changes until `isOver`. */
+  stepWalks(isOver: () => boolean): void {
     this.#life?.lists.step(isOver);
+    this.#life?.bulk.step(isOver);
   }
 
-  get hasListWork(): boolean {
-    return this.#phase === 'ready' && (this.#life?.lists.hasWork ?? false);
+  get hasWalks(): boolean {
+    const life = this.#life;
+    return this.#phase === 'ready' && life !== null && (life.lists.hasWork || life.bulk.hasWork);
   }
 
   receive(request: number, command: Request | SettingsRequest): void {

@@ -6,6 +6,7 @@
  *     attempts (attempts.ts)       from slot to outcome
  *     settings (settings-desk.ts)  what is set for origins
  *     lists (list-desk.ts)         which events there are
+ *     bulk (bulk-desk.ts)          changes of all that match
  *     ledger (ledger.ts)           what was decided, and when it is heard of
  *     snapshots (snapshots.ts)     when the next snapshot is taken
  */
@@ -13,6 +14,7 @@ import { type Handle, noSequence, type Sequence, type Tick } from '../kernel/bra
 import type { PartitionState } from '../partition/state.js';
 import type { Answers } from './answers.js';
 import { Attempts } from './attempts.js';
+import { BulkDesk } from './bulk-desk.js';
 import type { HostShared } from './host-shared.js';
 import { Ledger, type Loss } from './ledger.js';
 import { ListDesk } from './list-desk.js';
@@ -46,6 +48,7 @@ export class PartitionLife {
   readonly settings: SettingsDesk;
   readonly snapshots: SnapshotClerk;
   readonly lists: ListDesk;
+  readonly bulk: BulkDesk;
   readonly #payloads: Payloads;
 
   constructor({ state, begunAt, tick, number, shared, answers, failed }: PartitionLifeParts) {
@@ -71,6 +74,7 @@ export class PartitionLife {
     this.settings = new SettingsDesk({ memory, shared, answers, ledger });
     this.snapshots = new SnapshotClerk({ memory, shared, begunAt });
     this.lists = new ListDesk({ memory, shared, answers, ledger, timekeeper });
+    this.bulk = new BulkDesk({ memory, shared, answers, ledger, timekeeper });
     this.#payloads = payloads;
   }
 
@@ -104,6 +108,7 @@ export class PartitionLife {
     this.memory.isDiscarded = true;
     this.ledger.voidRest(loss);
     this.lists.discard(loss);
+    this.bulk.discard(loss);
     this.#payloads.clear();
     this.#giveUpSlots();
     return this.requests.takeParked();

@@ -25,6 +25,14 @@ export type HostReply =
   | { readonly op: 'settings'; readonly request: number; readonly row: SettingsRow }
   /** `entries` as `ListEntries` lays them out, in no order; those behind `coverage` do not count. */
   | { readonly op: 'listed'; readonly request: number; readonly entries: Uint8Array; readonly coverage: ListCoverage }
+  /** What has become of a bulk change in this partition. */
+  | {
+      readonly op: 'changed-many';
+      readonly request: number;
+      readonly matched: number;
+      readonly changed: number;
+      readonly hasMore: boolean;
+    }
   /** In the order asked; null: there is no such event any more. */
   | { readonly op: 'views'; readonly request: number; readonly views: readonly (EventView | null)[] }
   | {

@@ -1,4 +1,5 @@
 /** From the router to an actor host, in batches of bytes. `request` numbers an answer; the router chooses it. */
+import type { EventFilter } from '../event/event-filter.js';
 import type { ListQuery } from '../event/event-list.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { Request } from '../partition/command.js';
@@ -23,15 +24,17 @@ export type HostRequest =
   /** No new attempts; answered by `drained` when none is running and everything is durable. */
   | { readonly op: 'drain' };
 
-/** About many events of a partition. They decide nothing, so they pass `decide` by. */
+/** About many events of a partition: worked off in the spare time of turns. */
 type AboutMany =
   /** Which events come next in a list. */
   | { readonly op: 'list'; readonly query: ListQuery }
   /** How these events are now; `events`: ids one behind the other. */
-  | { readonly op: 'views'; readonly events: Uint8Array };
+  | { readonly op: 'views'; readonly events: Uint8Array }
+  /** Cancel what matches, `limit` events at most, for so long at most. */
+  | { readonly op: 'cancel-many'; readonly filter: EventFilter; readonly limit: number; readonly workMs: number };
 
 export type Enquiry = Extract<NumberedHostRequest, { readonly op: AboutMany['op'] }>;
 
 export function isEnquiry(request: NumberedHostRequest): request is Enquiry {
-  return request.op === 'list' || request.op === 'views';
+  return request.op === 'list' || request.op === 'views' || request.op === 'cancel-many';
 }

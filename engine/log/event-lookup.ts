@@ -6,6 +6,8 @@
  */
 import type { LogRecord } from '../event/record.js';
 import { specIn } from '../event/renewal-codec.js';
+import { type EventFilter, matchesTexts } from '../event/event-filter.js';
+import { decodeSpec } from '../event/spec-codec.js';
 import { type EventView, viewOf } from '../event/view.js';
 import { noSequence, type Sequence } from '../kernel/brand.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
@@ -86,6 +88,15 @@ function inOneBuffer(bodies: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] {
     end += body.length;
     return view;
   });
+}
+
+/** For each of these specs whether it has the texts that a filter asks for: 1 or 0. */
+export function matchesOf(
+  segments: PartitionSegments,
+  { seqs, filter }: { readonly seqs: readonly Sequence[]; readonly filter: EventFilter },
+): Uint8Array {
+  const { bodies } = bodiesOf(segments, seqs);
+  return Uint8Array.from(bodies, (body) => (body.length > 0 && matchesTexts(filter, decodeSpec(body)) ? 1 : 0));
 }
 
 /** The newest final record of an event in indexed segments; empty when there is none. */

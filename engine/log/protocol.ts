@@ -15,6 +15,7 @@
  */
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
+import type { EventFilter } from '../event/event-filter.js';
 import type { ListPlace, ListQuery } from '../event/event-list.js';
 import type { HistoryEntry, EventView } from '../event/view.js';
 import type { FilterWords } from './segment-filter.js';
@@ -110,6 +111,14 @@ export type ReaderRequest =
   | { readonly op: 'list'; readonly tag: number; readonly partition: PartitionId; readonly query: ListQuery }
   /** Events folded from their newest records, without headers and payload. */
   | { readonly op: 'views'; readonly tag: number; readonly partition: PartitionId; readonly events: readonly NewestRecord[] }
+  /** Which of these specs have the texts that a filter asks for? Specs as for `bodies`. */
+  | {
+      readonly op: 'match';
+      readonly tag: number;
+      readonly partition: PartitionId;
+      readonly seqs: readonly Sequence[];
+      readonly filter: EventFilter;
+    }
   /** Finished events in indexed segments: the newest final record of an id. */
   | { readonly op: 'find-id'; readonly tag: number; readonly partition: PartitionId; readonly event: EventId }
   /** The same by key tag: every candidate, newest first; the asker verifies the texts. */
@@ -151,6 +160,8 @@ export type ReaderReply =
   | { readonly op: 'history'; readonly tag: number; readonly entries: readonly HistoryEntry[] }
   /** `entries` as `ListEntries` lays them out. */
   | { readonly op: 'listed'; readonly tag: number; readonly entries: Uint8Array; readonly coverage: ListPlace | 'end' }
+  /** In the order asked: 1 or 0; 0 for one that is damaged. */
+  | { readonly op: 'matches'; readonly tag: number; readonly matches: Uint8Array }
   /** In the order asked; null: damaged, or no longer there. */
   | { readonly op: 'views'; readonly tag: number; readonly views: readonly (EventView | null)[] }
   /** `changes`: messages as bytes, since whoever asked for them only hands them on. The rest as in `ChangeSlice`. */

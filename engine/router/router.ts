@@ -16,6 +16,7 @@ import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, sl
 import { decodeMessages } from '../kernel/message-codec.js';
 import type { Change, Condition, Question } from '../partition/command.js';
 import type { Accepted, HostLink } from './host-link.js';
+import { BulkChanges, type BulkRequest, type BulkResult } from './bulk-changes.js';
 import { EventLists, type EventPage, type ListRequest } from './event-lists.js';
 import { ScheduleAsker, ScheduleBatch, type ScheduleResult } from './schedule-batch.js';
 
@@ -51,11 +52,15 @@ export class Router {
   readonly #partitions: number;
   readonly #linkOf: (partition: PartitionId) => HostLink;
   readonly #lists: EventLists;
+  readonly #bulk: BulkChanges;
 
   constructor({ partitions, linkOf }: { partitions: number; linkOf: (partition: PartitionId) => HostLink }) {
     this.#partitions = partitions;
     this.#linkOf = linkOf;
-    this.#lists = new EventLists({ partitions, linkOf, now: () => performance.now() });
+    const now = () => performance.now();
+    this.#lists = new EventLists({ partitions, linkOf, now });
+    const change = (id: string, change: Change) => this.change(id, change);
+    this.#bulk = new BulkChanges({ partitions, linkOf, lists: this.#lists, change, now });
   }
 
   async schedule(event: NewEvent): Promise<ScheduleResult> {
@@ -74,6 +79,14 @@ export class Router {
 
   list(request: ListRequest): Promise<EventPage> {
     return this.#lists.page(request);
+  }
+
+  cancelMatching(asked: BulkRequest): Promise<BulkResult> {
+    return this.#bulk.cancel(asked);
+  }
+
+  retryMatching(asked: BulkRequest): Promise<BulkResult> {
+    return this.#bulk.retry(asked);
   }
 
   /** Newest first. `source` null: over all sources. */

@@ -1,9 +1,17 @@
 /** The calls that find events. */
 import { Type } from '@sinclair/typebox';
-import { deliveryTypes, eventStatuses, externalIdMatchesMax, listLimitMax, listOrders, listSorts } from '../../engine/index.js';
+import {
+  bulkLimitMax,
+  deliveryTypes,
+  eventStatuses,
+  externalIdMatchesMax,
+  listLimitMax,
+  listOrders,
+  listSorts,
+} from '../../engine/index.js';
 import { event, instant, listedEvent, oneOf, pageOf } from './answers.js';
 import { exampleEvent } from './examples.js';
-import { type Operation, ofPartition, ofReading, type ParameterDoc } from './operation.js';
+import { type Operation, ofPartition, ofReading, ofWriting, type ParameterDoc } from './operation.js';
 
 const several = 'one or more, repeated or separated by commas: any of them';
 const text = (description: string, example: string): ParameterDoc => ({ description, schema: Type.String(), example });
@@ -25,6 +33,7 @@ const filterParameters: Readonly<Record<string, ParameterDoc>> = {
   created_to: to,
 };
 
+const value = Type.Union([Type.String(), Type.Integer()]);
 const limit = Type.Integer({ minimum: 1, maximum: listLimitMax });
 
 export const externalJobId: ParameterDoc = {
@@ -33,6 +42,48 @@ export const externalJobId: ParameterDoc = {
   example: 'order-12345',
 };
 const { headers: _headers, payload: _payload, ...exampleRow } = exampleEvent;
+
+/** The same names as in lists; a text, a number, or a list of them. */
+const filterBody = Type.Object(
+  Object.fromEntries(
+    Object.entries(filterParameters)
+      .filter(([name]) => name !== 'tag.{name}')
+      .map(([name, { description }]) => [name, Type.Optional(Type.Union([value, Type.Array(value)], { description }))]),
+  ),
+  { description: 'at least one field; `tag.<name>` for any name too', minProperties: 1 },
+);
+
+function bulk(id: string, { summary, description }: { summary: string; description: string }): Operation {
+  return {
+    id,
+    tag: 'events',
+    summary,
+    description: `${description} Bounded in time: go on while \`has_more\` is true.`,
+    body: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: Type.Object(
+            { filter: filterBody, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: bulkLimitMax })) },
+            { additionalProperties: false },
+          ),
+          examples: { source: { filter: { source: 'order-service', 'tag.region': ['eu', 'us'] }, limit: 1_000 } },
+        },
+      },
+    },
+    answers: {
+      200: {
+        description: 'what was found and changed',
+        schema: Type.Object(
+          { matched: Type.Integer(), changed: Type.Integer(), has_more: Type.Boolean() },
+          { additionalProperties: false },
+        ),
+        example: { matched: 50, changed: 50, has_more: false },
+      },
+    },
+    problems: ofWriting,
+  };
+}
 
 export const listOperations: Readonly<Record<string, Operation>> = {
   'GET /api/v1/events': {
@@ -59,6 +110,14 @@ export const listOperations: Readonly<Record<string, Operation>> = {
     },
     problems: ofPartition,
   },
+  'POST /api/v1/events/cancel': bulk('cancelEvents', {
+    summary: 'Cancel all events that match',
+    description: 'Pending events; one whose attempt runs is matched and left as it is.',
+  }),
+  'POST /api/v1/events/retry': bulk('retryEvents', {
+    summary: 'Retry all events that match',
+    description: 'Events that are dead, cancelled or expired; each is due at once.',
+  }),
   'GET /api/v1/events/external/{external_job_id}': {
     id: 'readEventByExternalId',
     tag: 'events',

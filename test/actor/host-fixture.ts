@@ -8,6 +8,7 @@
 import { type CourierRequest, type Lane, lanes } from '../../engine/dispatch/protocol.js';
 import type { Outcome } from '../../engine/event/attempt.js';
 import { fingerprintOf, keyOf } from '../../engine/event/content.js';
+import { matchesTexts } from '../../engine/event/event-filter.js';
 import { type LogRecord, recordKinds, type StoredRecord } from '../../engine/event/record.js';
 import type { OriginChange } from '../../engine/event/origin-settings.js';
 import { specIn } from '../../engine/event/renewal-codec.js';
@@ -342,6 +343,17 @@ export class TestHost {
       }
       case 'list':
         return [{ op: 'listed', tag, entries: new Uint8Array(0), coverage: 'end' }];
+      case 'match': {
+        const { filter } = request;
+        const texts = request.seqs.map((seq) => specIn(durable[seq - 1]!));
+        return [
+          {
+            op: 'matches',
+            tag,
+            matches: Uint8Array.from(texts, (spec) => (spec !== null && matchesTexts(filter, decodeSpec(spec)) ? 1 : 0)),
+          },
+        ];
+      }
       case 'views': {
         const views = request.events.map(({ newest }) => (newest === null ? null : viewOf(walk(newest), request.partition)));
         return [{ op: 'views', tag, views }];

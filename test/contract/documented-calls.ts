@@ -58,6 +58,8 @@ export const documentedCalls: Readonly<Record<string, readonly Prepare[]>> = {
     () => ({ query: '?status=SCHEDULED&sort=scheduled_at&order=asc&limit=1' }),
     () => ({ query: '?page=0&size=1' }),
   ],
+  cancelEvents: [plain],
+  retryEvents: [plain],
   readEventByExternalId: [onExternal],
   listEventsByExternalId: [onExternal],
   readHistory: [onPending],

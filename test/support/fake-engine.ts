@@ -7,6 +7,7 @@ import {
   type Destination,
   type DestinationChange,
   type DestinationPage,
+  type BulkResult,
   type Engine,
   EngineError,
   type EventName,
@@ -105,6 +106,15 @@ export class FakeEngine implements Engine {
     const hasMore = views.length > skip + limit;
     const last = events.at(-1);
     return { events, hasMore, next: hasMore && last !== undefined ? { ms: last.spec.createdAtMs, id: last.id } : null };
+  }
+
+  async cancelMatching(): Promise<BulkResult> {
+    await this.#enter();
+    return { matched: 0, changed: 0, hasMore: false };
+  }
+
+  async retryMatching(): Promise<BulkResult> {
+    return this.cancelMatching();
   }
 
   async withExternalId({ externalJobId, source }: ExternalId): Promise<readonly EventView[]> {

@@ -4,9 +4,9 @@
  */
 import { isAboutEvent } from '../../engine/event/record.js';
 import { specIn } from '../../engine/event/renewal-codec.js';
-import { matchesView } from '../../engine/event/event-filter.js';
+import { matchesTexts, matchesView } from '../../engine/event/event-filter.js';
 import { comparePlaces, ListEntries, placeOf } from '../../engine/event/event-list.js';
-import { SpecHead } from '../../engine/event/spec-codec.js';
+import { decodeSpec, SpecHead } from '../../engine/event/spec-codec.js';
 import { historyOf, viewOf } from '../../engine/event/view.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { encodeMessages } from '../../engine/kernel/message-codec.js';
@@ -123,6 +123,13 @@ export class SimulatedReader {
         const entries = new ListEntries(places.length);
         for (const { ms, id } of places) entries.add(ms, id);
         reply({ op: 'listed', tag, entries: entries.bytes, coverage: 'end' });
+        return;
+      }
+      case 'match': {
+        const { bodies } = this.#bodiesOf(this.#logOf(request.partition), request.seqs);
+        const { filter } = request;
+        const isMatch = (body: Uint8Array) => body.length > 0 && matchesTexts(filter, decodeSpec(body));
+        reply({ op: 'matches', tag, matches: Uint8Array.from(bodies, (body) => (isMatch(body) ? 1 : 0)) });
         return;
       }
       case 'views': {
