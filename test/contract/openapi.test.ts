@@ -95,7 +95,13 @@ t.test('every reference leads somewhere, every example has its form', async (t) 
   }
 });
 
-t.test('every code has a short text behind its type', async (t) => {
+t.test('every code is described with a call that answers it, and has a short text behind its type', async (t) => {
+  const described = new Set(routes.flatMap((route) => problemsOf(route, operations[callOf(route)]!)));
+  // It belongs to the methods that are not in the table.
+  t.same(
+    refusalCodes.filter((code) => !described.has(code)),
+    ['method-not-allowed'],
+  );
   for (const code of refusalCodes) {
     const { status, text } = await client.get(`/problems/${code}`);
     t.equal(status, 200, code);
