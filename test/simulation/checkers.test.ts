@@ -1,7 +1,9 @@
 /** A checker that cannot complain is worth nothing: each is shown the defect that it is there for. */
 import t, { type Test } from 'tap';
 import { delivered } from '../../engine/dispatch/deliverer.js';
-import type { Handle, PartitionId, WallMs } from '../../engine/kernel/brand.js';
+import { type Handle, noSequence, type PartitionId, type WallMs } from '../../engine/kernel/brand.js';
+import { encodeCursor } from '../../engine/status/cursor.js';
+import { everything, type SimulatedClient } from '../support/simulated-audience.js';
 import type { StartedAttempt } from '../support/simulated-happenings.js';
 import type { Sabotage } from '../support/simulated-sabotage.js';
 import { fairWeather } from '../support/simulated-weather.js';
@@ -86,6 +88,47 @@ t.test('legal-transitions notices a change that is shown twice, and one that is 
     producer.schedule({});
     await advance(10);
   });
+});
+
+t.test('stream-exact notices a change that somebody who came back was not told', async (t) => {
+  for (const sabotage of [{}, { pastForgotten: true }]) {
+    const { world, producer, advance, checkers } = setup(sabotage);
+    const client = world.audience.join(everything);
+    await advance(10);
+    world.audience.leave(client);
+    producer.schedule({});
+    await advance(10);
+    world.crash('kill');
+    world.start();
+    world.audience.comeBack(client);
+    await advance(50);
+    const isForgetful = 'pastForgotten' in sabotage;
+    if (isForgetful) await complains(t, 'stream-exact', () => checkers.quiet());
+    else checkers.quiet();
+    t.equal(client.batches.flatMap(({ items }) => items).length, isForgetful ? 2 : 3);
+  }
+});
+
+t.test('stream-exact notices what is told twice, a gap without a reason, and who is left behind', async (t) => {
+  const defects: readonly ((client: SimulatedClient) => void)[] = [
+    ({ batches }) => batches.push(batches.at(-1)!),
+    ({ batches }) =>
+      batches.splice(0, batches.length, { cursor: batches.at(-1)!.cursor, items: [], gapFrom: encodeCursor([noSequence]) }),
+    (client) => {
+      client.batches.length = 0;
+      client.subscription = { ...client.subscription!, place: () => client.first! };
+    },
+  ];
+  for (const defect of defects) {
+    const { world, producer, advance, checkers } = setup();
+    const client = world.audience.join(everything);
+    await advance(10);
+    producer.schedule({});
+    await advance(50);
+    checkers.end();
+    defect(client);
+    await complains(t, 'stream-exact', () => checkers.end());
+  }
 });
 
 t.test('no-loss notices an acknowledged event that a disk has forgotten', async (t) => {

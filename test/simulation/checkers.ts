@@ -14,6 +14,7 @@ import { NotExpired } from './not-expired.js';
 import { PauseHonoured } from './pause-honoured.js';
 import { ReplayEqualsLive } from './replay-equals-live.js';
 import { SlotsKept } from './slots-kept.js';
+import { StreamExact } from './stream-exact.js';
 
 export class Checkers {
   readonly #all: readonly Checker[];
@@ -30,6 +31,7 @@ export class Checkers {
       new SlotsKept(originConcurrency),
       new PauseHonoured(() => world.scheduler.now),
       new LegalTransitions(scene),
+      new StreamExact(scene),
       new ReplayEqualsLive(scene),
       new Dedupe(scene),
       new NoLoss(scene),

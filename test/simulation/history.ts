@@ -8,12 +8,14 @@ import { placeOfOrigin } from '../../engine/event/origin-settings.js';
 import type { EventSpec, RetryPolicy } from '../../engine/event/spec.js';
 import type { PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { aheadMsMax, eventBodyBytesMax } from '../../engine/kernel/limits.js';
+import { everything } from '../support/simulated-audience.js';
 import { SimulatedWorld } from '../support/simulated-world.js';
 import { type Climate, seededWeather } from '../support/simulated-weather.js';
 import type { Sabotage } from '../support/simulated-sabotage.js';
 import { Random } from '../wheel/random.js';
 import { Checkers } from './checkers.js';
 import { Moods } from './moods.js';
+import { endlessWindow } from './stream-exact.js';
 
 export interface HistoryOptions {
   readonly seed: number;
@@ -47,12 +49,15 @@ export class History {
     this.#random = random;
     this.#moods = new Moods(random);
     const originConcurrency = 1 + random.below(4);
+    const partitions = 1 + random.below(3);
     this.world = new SimulatedWorld({
       weather: seededWeather(random, () => this.#climate),
       respond: this.#moods.respond,
-      partitions: 1 + random.below(3),
-      hosts: 1 + random.below(2),
+      partitions,
+      // As in production, each has something to do.
+      hosts: Math.min(partitions, 1 + random.below(2)),
       couriers: 2 + random.below(2),
+      replayWindow: random.pick([endlessWindow, endlessWindow, 20]),
       courier: { originConcurrency, breaker: random.next() < 0.7, recoveryRate: random.pick([2, 50, 1_000]) },
       sabotage,
     });
@@ -96,6 +101,7 @@ export class History {
     if (this.#steppedMs < 0) world.stepWall(-this.#steppedMs);
     const until = world.scheduler.now + settleMsMax;
     for (let waitMs = second; world.scheduler.now < until; waitMs = Math.min(waitMs * 2, hour)) {
+      this.#followOn();
       await world.scheduler.advance(waitMs);
       if (!world.isUp) world.start();
       if (!this.#isResumed) this.#resume();
@@ -151,11 +157,38 @@ export class History {
     else if (lot < 84) this.#stepWall(random.pick([1, -1]) * random.pick([10, 700, 30 * second, hour, 24 * hour]));
     else if (lot < 87) this.#climate = { commitFaultEvery: random.pick([0, 2, 10]), openFaultEvery: random.pick([0, 0, 3]) };
     else if (lot < 89) random.next() < 0.5 ? world.fillDisk() : world.emptyDisk();
-    else if (lot < 91) world.watch(random.next() < 0.7);
+    else if (lot < 90) world.watch(random.next() < 0.7);
+    else if (lot < 92) this.#follow();
     else if (lot < 93) this.#poison();
     else if (lot < 94) world.drain(() => undefined);
     else if (lot < 95 && random.next() < 0.3) this.#damage();
     else for (let burst = random.below(12); burst > 0; burst--) this.#schedule();
+  }
+
+  /** Somebody listens, is cut off, comes back, stops reading, or goes on. */
+  #follow(): void {
+    const random = this.#random;
+    const { audience } = this.world;
+    const client = random.pick(audience.clients.length === 0 ? [null] : audience.clients);
+    const lot = random.below(6);
+    if (client === null || lot < 2) {
+      if (audience.clients.length < 6)
+        audience.join({ ...everything, ...random.pick([{}, { source: ['shop'] }, { status: ['DELIVERED', 'DEAD'] as const }]) });
+    } else if (client.isAway) audience.comeBack(client);
+    else if (client.isFull) audience.takeAgain(client);
+    else if (lot < 4) client.isFull = true;
+    else audience.leave(client);
+    audience.tick();
+  }
+
+  /** Everybody listens again. */
+  #followOn(): void {
+    const { audience } = this.world;
+    for (const client of audience.clients) {
+      audience.comeBack(client);
+      audience.takeAgain(client);
+    }
+    audience.tick();
   }
 
   #stepWall(byMs: number): void {

@@ -13,6 +13,8 @@ export interface Sabotage {
   readonly pausesIgnored: boolean;
   /** Every status change is shown twice. */
   readonly changesRepeated: boolean;
+  /** A stream that goes on from the log misses the first change of each slice. */
+  readonly pastForgotten: boolean;
 }
 
 export function sabotagedRequest({ cancelsIgnored }: Partial<Sabotage>, request: HostRequest): HostRequest {

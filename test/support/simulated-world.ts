@@ -2,7 +2,7 @@
  * A whole node without a thread: the real actor hosts and couriers, a simulated disk, simulated destinations and virtual time.
  *
  *     producer --wire--> host (real core) --wire--> writer, reader --> disk
- *     watcher <--wire--   |  ^
+ *     audience <--wire--  |  ^
  *                         v  | wire
  *                       courier (real core) --> destinations
  *
@@ -20,6 +20,7 @@ import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { drainMsMax } from '../../engine/kernel/limits.js';
 import { decodeMessages } from '../../engine/kernel/message-codec.js';
+import { SimulatedAudience } from './simulated-audience.js';
 import { SimulatedCourier } from './simulated-courier.js';
 import type { HeldAttempt, Respond } from './simulated-destinations.js';
 import { SimulatedDisk } from './simulated-disk.js';
@@ -40,6 +41,8 @@ export interface WorldOptions {
   readonly couriers?: number;
   readonly courier?: Partial<CourierOptions>;
   readonly sabotage?: Partial<Sabotage>;
+  /** Log positions that a stream cursor may lie back. */
+  readonly replayWindow?: number;
 }
 
 const courierDefaults = {
@@ -57,6 +60,7 @@ export class SimulatedWorld {
   readonly disk: SimulatedDisk;
   readonly producer: SimulatedProducer;
   readonly operator: SimulatedOperator;
+  readonly audience: SimulatedAudience;
   readonly options: Required<WorldOptions>;
   readonly #onlookers: Onlooker[] = [];
   #hosts: (SimulatedHost | null)[];
@@ -64,12 +68,10 @@ export class SimulatedWorld {
   #isUp = false;
   #isStopping = false;
   #incarnation = 0;
-  #isWatching = false;
-  #watchRound = 0;
   #drainedHosts = 0;
 
   constructor(options: WorldOptions) {
-    this.options = { partitions: 2, hosts: 1, couriers: 2, courier: {}, sabotage: {}, ...options };
+    this.options = { partitions: 2, hosts: 1, couriers: 2, courier: {}, sabotage: {}, replayWindow: 1_000_000, ...options };
     const { partitions, hosts, weather } = this.options;
     this.disk = new SimulatedDisk(this.partitions);
     this.#hosts = Array.from({ length: hosts }, () => null);
@@ -89,6 +91,19 @@ export class SimulatedWorld {
       send: (partition, request) => this.#sendTo(partition, request),
       onlooker: (happening) => this.happened(happening),
       pausesIgnored: this.options.sabotage.pausesIgnored ?? false,
+    });
+    this.audience = new SimulatedAudience({
+      scheduler: this.scheduler,
+      weather,
+      partitions,
+      hosts,
+      replayWindow: this.options.replayWindow,
+      send: (host, request) => {
+        this.#hosts[host]?.send([request]);
+        return this.#hosts[host] !== null;
+      },
+      onlooker: (happening) => this.happened(happening),
+      forgetsChanges: this.options.sabotage.pastForgotten ?? false,
     });
   }
 
@@ -144,6 +159,7 @@ export class SimulatedWorld {
     this.#incarnation++;
     this.#couriers = Array.from({ length: this.options.couriers }, (_, number) => this.#newCourier(number));
     for (let number = 0; number < this.#hosts.length; number++) this.#startHost(number);
+    this.audience.start();
   }
 
   /** Everything stops at once. `power-loss`: also of the disk, what was not synced, may be gone. */
@@ -168,11 +184,12 @@ export class SimulatedWorld {
     for (const partition of partitions) this.disk.log(partition).tearCommit(this.options.weather.survivors);
     this.producer.lost(partitions);
     this.operator.lost(partitions);
+    this.audience.hostLost(partitions);
     for (const partition of partitions) this.#disturbed('host-crash', { partition });
     for (const courier of this.#couriers) courier.detach(number);
     const incarnation = this.#incarnation;
     this.scheduler.after(hostRestartMs, `host ${number} is started anew`, () => {
-      if (this.#isUp && !this.#isStopping && incarnation === this.#incarnation) this.#startHost(number);
+      if (this.#isUp && !this.#isStopping && incarnation === this.#incarnation) this.#restartHost(number);
     });
   }
 
@@ -242,12 +259,9 @@ export class SimulatedWorld {
 
   // ---- watching ----
 
-  /** Status changes are wanted from now on. */
+  /** Somebody listens to all status changes from now on, or no longer. */
   watch(on: boolean): void {
-    this.#watchRound++;
-    for (const host of this.hosts) host.send([{ op: 'watch', on, round: this.#watchRound }]);
-    this.#isWatching = on;
-    if (on) this.happened({ what: 'watched', partitions: this.partitions });
+    this.audience.watch(on);
   }
 
   // ---- what the parts are made of ----
@@ -264,36 +278,40 @@ export class SimulatedWorld {
       onlooker: (happening) => this.happened(happening),
       commitFailed: (partition) => this.#disturbed('commit-failed', { partition }),
       replying: (reply) => this.producer.replying(reply),
-      mail: (mail) => this.#take(mail),
+      mail: (mail) => this.#take(number, mail),
     });
     this.#hosts[number] = host;
-    if (!this.#isWatching) return;
-    host.send([{ op: 'watch', on: true, round: this.#watchRound }]);
-    this.happened({ what: 'watched', partitions: this.#partitionsOf(number) });
   }
 
-  #take(mail: HostMail): void {
+  #restartHost(number: number): void {
+    this.#startHost(number);
+    this.audience.hostStarted(number);
+  }
+
+  #take(host: number, mail: HostMail): void {
     switch (mail.op) {
       case 'replies':
         for (const reply of decodeMessages<HostReply>(mail.bytes)) {
           this.producer.replied(reply);
           this.operator.replied(reply);
+          this.audience.replied(reply);
         }
         break;
-      case 'changes':
-        for (const change of decodeMessages<StatusChange>(mail.bytes)) this.happened({ what: 'changed', change });
+      case 'changes': {
+        const changes = decodeMessages<StatusChange>(mail.bytes);
+        for (const change of changes) this.happened({ what: 'changed', change });
+        this.audience.publish(changes);
         break;
+      }
       case 'notice':
-        this.#noticed(mail.notice);
+        this.#noticed(host, mail.notice);
     }
   }
 
-  #noticed(notice: HostNotice): void {
+  #noticed(host: number, notice: HostNotice): void {
     switch (notice.op) {
       case 'watching':
-        if (this.#isWatching && notice.round === this.#watchRound) {
-          this.happened({ what: 'watching', positions: notice.positions });
-        }
+        this.audience.watched(host, notice);
         break;
       case 'phase':
         this.happened({ what: 'phase', partition: notice.partition, phase: notice.phase, detail: notice.detail });
@@ -335,6 +353,7 @@ export class SimulatedWorld {
     this.#hosts = this.#hosts.map(() => null);
     this.producer.lost(this.partitions);
     this.operator.lost(this.partitions);
+    this.audience.vanish();
   }
 
   #disturbed(by: Disturbance, about: { partition?: PartitionId; courier?: string } = {}): void {
