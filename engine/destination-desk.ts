@@ -47,7 +47,9 @@ export class DestinationDesk {
     const question = { about: 'page', after, limit: limit + 1 } as const;
     const couriers = Array.from({ length: this.#parts.couriers }, (_, courier) => courier);
     const pages = await Promise.all(couriers.map((courier) => this.#parts.askCourier(courier, question)));
-    const all = pages.flat().sort(byOrigin);
+    const all = pages
+      .flatMap((page) => page ?? notRead('not all partitions, which keep the settings, have been read'))
+      .sort(byOrigin);
     return { data: all.slice(0, limit), hasMore: all.length > limit };
   }
 
@@ -81,11 +83,14 @@ export class DestinationDesk {
 
   async #look(origin: string, what: { readonly row: SettingsRow | null; readonly closeBreaker: boolean }): Promise<Destination> {
     const courier = courierOf(origin, this.#parts.couriers);
-    const [shown] = await this.#parts.askCourier(courier, { about: 'one', origin, ...what });
-    if (shown !== undefined) return shown;
+    const answer = await this.#parts.askCourier(courier, { about: 'one', origin, ...what });
     const { home } = placeOfOrigin(origin, this.#parts.partitions);
-    throw new EngineError('partition-unavailable', `partition ${home}, which keeps the settings of ${origin}, has not been read`);
+    return answer?.[0] ?? notRead(`partition ${home}, which keeps the settings of ${origin}, has not been read`);
   }
+}
+
+function notRead(detail: string): never {
+  throw new EngineError('partition-unavailable', detail);
 }
 
 function rowOf(reply: Accepted): SettingsRow {

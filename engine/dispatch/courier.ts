@@ -36,9 +36,9 @@ export interface CourierParts {
 
 /** An attempt that waits for its moment looks at the clock this often: it may be set forward again meanwhile. */
 const clockLookMs = 1_000;
-/** How long a pause waits for slots that hosts hold, and how often it looks. */
-const slotHeldMsMax = 2_000;
-const slotLookMs = 2;
+/** How long an answer about origins waits for what hosts have still to say, and how often it looks. */
+const askedMsMax = 2_000;
+const askedLookMs = 2;
 
 interface RunningAttempt {
   readonly attempt: Attempt;
@@ -107,29 +107,33 @@ export class Courier {
    */
   async ask(question: DestinationQuestion): Promise<DestinationAnswer> {
     if (question.about === 'page') {
+      if (!(await this.#within(() => this.#origins.haveAllSpoken))) return null;
       const names = await firstNames(this.#origins.names(), question, (task) => this.#timing.soon(task));
-      return names.flatMap((name) => this.#shown(name));
+      return names.flatMap((name) => this.#shown(name) ?? []);
     }
     const { origin, row, closeBreaker } = question;
     if (row !== null) this.#origins.set(row);
     if (closeBreaker) this.#origins.closeBreaker(origin);
-    if (row?.settings.paused === true) await this.#noSlotHeld(origin);
-    return this.#shown(origin);
+    await this.#within(() => this.#origins.look(origin).settings !== null);
+    // A host uses or returns a slot within milliseconds; if one does not, nobody should wait for it any longer.
+    if (row?.settings.paused === true) await this.#within(() => this.#origins.look(origin).granted === 0);
+    const shown = this.#shown(origin);
+    return shown === null ? null : [shown];
   }
 
-  /** Empty while it is not known what is set for it. */
-  #shown(name: string): Destination[] {
-    const shown = destinationOf(this.#origins.look(name), this.#timing);
-    return shown === null ? [] : [shown];
+  /** Null while it is not known what is set for it. */
+  #shown(name: string): Destination | null {
+    return destinationOf(this.#origins.look(name), this.#timing);
   }
 
-  /** A host uses or returns a slot within milliseconds; if one does not, nobody should wait for it any longer. */
-  #noSlotHeld(name: string): Promise<void> {
-    const endsAt = this.#timing.monoMs() + slotHeldMsMax;
+  /** Whether it has become true, at last after `askedMsMax`. */
+  #within(isTrue: () => boolean): Promise<boolean> {
+    const endsAt = this.#timing.monoMs() + askedMsMax;
     return new Promise((resolve) => {
       const look = (): void => {
-        if (this.#origins.look(name).granted === 0 || this.#timing.monoMs() >= endsAt) resolve();
-        else this.#timing.after(slotLookMs, look);
+        if (isTrue()) resolve(true);
+        else if (this.#timing.monoMs() >= endsAt) resolve(false);
+        else this.#timing.after(askedLookMs, look);
       };
       look();
     });

@@ -30,5 +30,5 @@ export type DestinationQuestion =
   /** The first `limit` whose names come behind `after`, sorted by name. */
   | { readonly about: 'page'; readonly after: string; readonly limit: number };
 
-/** `one` is answered with one, or with none while nobody knows what is set for it. */
-export type DestinationAnswer = readonly Destination[];
+/** `one` is answered with one. Null: nobody knows what is set, and nobody has come to know it within a few seconds. */
+export type DestinationAnswer = readonly Destination[] | null;

@@ -39,6 +39,11 @@ export class OriginBook {
     this.#chapters = Array.from({ length: partitions }, () => ({ word: 'silent', rows: new Map() }));
   }
 
+  /** Every partition has told what it keeps, or will not. */
+  get haveAllSpoken(): boolean {
+    return this.#chapters.every(({ word }) => word !== 'silent');
+  }
+
   /** Null: not known. */
   of(origin: string): OriginSettings | null {
     const { home, second } = this.#placeOf(origin);

@@ -8,7 +8,7 @@
  */
 import type { SettingsRow } from '../event/origin-settings.js';
 import type { WaitReason } from '../event/status.js';
-import type { PartitionId, Sequence } from '../kernel/brand.js';
+import type { MonoMs, PartitionId, Sequence } from '../kernel/brand.js';
 import { Breaker } from './breaker.js';
 import { type HostNumber, Origin } from './origin.js';
 import { OriginBook } from './origin-book.js';
@@ -148,6 +148,11 @@ export class Origins {
     this.#touch(origin);
   }
 
+  /** Every partition has told what it keeps, or will not. */
+  get haveAllSpoken(): boolean {
+    return this.#book.haveAllSpoken;
+  }
+
   // ---- what is shown ----
 
   /** One that is not in use is as it would be. */
@@ -170,10 +175,12 @@ export class Origins {
 
   /** The end of a turn: free slots are given out, hosts hear why the rest waits, what has long been idle is forgotten. */
   settle(news: OriginsNews, { grant }: { readonly grant: boolean }): void {
-    for (const origin of this.#touched) this.#lineUp(origin);
-    if (grant) this.#grantSlots(news);
+    // One moment for all of it: a token that came between two looks would be nobody's.
+    const now = this.#timing.monoMs();
+    for (const origin of this.#touched) this.#lineUp(origin, now);
+    if (grant) this.#grantSlots(news, now);
     for (const origin of this.#touched) {
-      this.#pace(origin);
+      this.#pace(origin, now);
       origin.tellWaiting((host, reason) => news.waiting(host, origin.name, reason));
       if (origin.idle) this.#idle.add(origin);
     }
@@ -187,9 +194,8 @@ export class Origins {
     this.#paced.clear();
   }
 
-  #grantSlots(news: OriginsNews): void {
+  #grantSlots(news: OriginsNews, now: MonoMs): void {
     const granted = new Map<Origin, Map<HostNumber, Record<Lane, number>>>();
-    const now = this.#timing.monoMs();
     for (const origin of this.#line) {
       if (this.#taken >= this.#options.attemptsInFlightMax) break;
       const lane = origin.next(now);
@@ -212,14 +218,14 @@ export class Origins {
     }
   }
 
-  #lineUp(origin: Origin): void {
-    if (origin.next(this.#timing.monoMs()) !== null) this.#line.add(origin);
+  #lineUp(origin: Origin, now: MonoMs): void {
+    if (origin.next(now) !== null) this.#line.add(origin);
     else this.#line.delete(origin);
   }
 
   /** Time alone keeps somebody waiting there: look again when it is over. */
-  #pace(origin: Origin): void {
-    const waitMs = origin.paceMs(this.#timing.monoMs());
+  #pace(origin: Origin, now: MonoMs): void {
+    const waitMs = origin.paceMs(now);
     if (waitMs === null || this.#paced.has(origin)) return;
     const cancel = this.#timing.after(waitMs, () => {
       this.#paced.delete(origin);

@@ -43,7 +43,7 @@ function setup(t: Test, options: Partial<CourierOptions> = {}) {
   };
   const set = (settings: Partial<OriginSettings>, version = 1) => courier.ask(patch(settings, version));
   const look = async (name = origin): Promise<Destination | undefined> =>
-    (await courier.ask({ about: 'one', origin: name, row: null, closeBreaker: false }))[0];
+    (await courier.ask({ about: 'one', origin: name, row: null, closeBreaker: false }))?.[0];
   return { timing, deliverer, courier, granted, ask, set, look, reason: () => reason };
 }
 
@@ -65,11 +65,16 @@ const told = (partition: number, rows: readonly SettingsRow[], position = 9): Co
 const lost = (partition: number): CourierRequest => ({ op: 'settings-lost', partition: partition as PartitionId });
 
 t.test('nothing is granted before it is known what is set', async (t) => {
-  const { ask, look, reason } = setup(t);
+  const { ask, look, reason, courier, timing } = setup(t);
   t.same(await ask(want(3)), { regular: 0, overdue: 0 });
   t.equal(reason(), 'recovery');
-  t.equal(await look(), undefined);
+  const looked = look();
+  const listed = courier.ask({ about: 'page', after: '', limit: 10 });
+  await timing.advance(20);
   t.same(await ask(nothingSet), { regular: 3, overdue: 0 });
+  await timing.advance(20);
+  t.match(await looked, { waiting: 0 }, 'an answer waits a little');
+  t.match(await listed, [{ origin }]);
   t.match(await look(), { paused: false, concurrency: 1_000 });
 });
 
@@ -95,6 +100,9 @@ t.test('with its home lost the copy counts, and while both are lost nothing is g
   await silent.ask(want(3), lost(home), lost(second!));
   t.equal(silent.granted.regular, 0);
   t.equal(silent.reason(), 'recovery');
+  const unknown = silent.courier.ask({ about: 'one', origin, row: null, closeBreaker: false });
+  for (let second = 0; second < 3; second++) await silent.timing.advance(1_000);
+  t.equal(await unknown, null, 'and not for ever');
   await silent.ask(told(home, []));
   t.equal(silent.granted.regular, 3, 'repaired');
 });
@@ -224,7 +232,7 @@ t.test('a page has the first origins behind a name, in order, however many there
   const page = async (after: string, limit: number): Promise<string[]> => {
     const found = courier.ask({ about: 'page', after, limit });
     for (let turn = 0; turn < 10; turn++) await timing.turn();
-    return (await found).map((each) => each.origin);
+    return (await found)!.map((each) => each.origin);
   };
   t.same(await page('http://00009.test', 4), [
     'http://00010.test',

@@ -1,0 +1,142 @@
+/** Destinations from outside: what is set holds for real webhooks, in every answer, and after a kill. */
+import { Webhook } from 'standardwebhooks';
+import t, { type Test } from 'tap';
+import { until } from '../support/deadline.js';
+import { type Receiver, startReceiver } from '../support/receiver.js';
+import { type Server, startServer } from '../support/server.js';
+
+interface DestinationAnswer {
+  readonly origin: string;
+  readonly in_flight: number;
+  readonly waiting: number;
+  readonly breaker: string;
+  readonly opens_until: string | null;
+  readonly paused: boolean;
+  readonly concurrency: number;
+  readonly rate_per_second: number | null;
+  readonly success_1m: number;
+  readonly failure_1m: number;
+}
+
+async function setup(t: Test) {
+  const receiver = await startReceiver(t);
+  const server = await startServer(t, { env: { ESCAPEMENT_LOG_LEVEL: 'warn' } });
+  await server.ready();
+  return { receiver, server };
+}
+
+const pathOf = ({ url }: Receiver) => `/api/v1/destinations/${encodeURIComponent(url)}`;
+
+async function change(server: Server, receiver: Receiver, body: unknown): Promise<DestinationAnswer> {
+  const {
+    status,
+    body: answer,
+    text,
+  } = await server.client.send<DestinationAnswer>({
+    method: 'PATCH',
+    path: pathOf(receiver),
+    body,
+  });
+  if (status !== 200) throw new Error(`PATCH was answered ${status} ${text}`);
+  return answer;
+}
+
+async function look(server: Server, receiver: Receiver): Promise<DestinationAnswer> {
+  return (await server.client.get<DestinationAnswer>(pathOf(receiver))).body;
+}
+
+t.test('a paused origin keeps its events through a kill, others get theirs, and a resume lets them out', async (t) => {
+  const { receiver, server } = await setup(t);
+  const other = await startReceiver(t);
+  t.match(await change(server, receiver, { paused: true }), { origin: receiver.url, paused: true, concurrency: 64 });
+  const { body: held } = await server.client.schedule({ destination: receiver.url });
+  const { body: free } = await server.client.schedule({ destination: other.url });
+  await other.until('/', 1);
+  await until('it waits', async () => (await server.client.event(held.id)).body.waiting_for === 'paused');
+  t.match(await look(server, receiver), { waiting: 1, in_flight: 0, paused: true });
+  await server.kill();
+  await server.restart();
+  await server.ready();
+  await until('it waits again', async () => (await server.client.event(held.id)).body.waiting_for === 'paused');
+  t.match((await server.client.event(held.id)).body, { status: 'SCHEDULED', attempts: 0 });
+  t.match((await server.client.event(free.id)).body, { status: 'DELIVERED' });
+  t.equal(receiver.arrivals.length, 0);
+  await change(server, receiver, { paused: false });
+  await receiver.until('/', 1);
+});
+
+t.test('an origin signs with its own secret instead of the global one, and the secret is shown nowhere', async (t) => {
+  const { receiver, server } = await setup(t);
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const text = JSON.stringify(await change(server, receiver, { secret }));
+  t.notMatch(text, /whsec|secret/);
+  const { body: first } = await server.client.schedule({ destination: receiver.url, payload: { n: 1 } });
+  const [arrival] = await receiver.until('/', 1);
+  await until('its outcome is kept', async () => (await server.client.event(first.id)).body.status === 'DELIVERED');
+  const signed = arrival!.headers as Record<string, string>;
+  new Webhook(secret).verify(arrival!.body, signed);
+  await server.kill();
+  await server.restart();
+  await server.ready();
+  const next = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
+  await change(server, receiver, { secret: `${secret},${next}` });
+  await server.client.schedule({ destination: receiver.url, payload: { n: 2 } });
+  const [, second] = await receiver.until('/', 2);
+  const signatures = second!.headers as Record<string, string>;
+  for (const each of [secret, next]) new Webhook(each).verify(second!.body, signatures);
+  await change(server, receiver, { secret: null });
+  await server.client.schedule({ destination: receiver.url, payload: { n: 3 } });
+  const [, , third] = await receiver.until('/', 3);
+  t.throws(() => new Webhook(secret).verify(third!.body, third!.headers as Record<string, string>), 'the global one again');
+});
+
+t.test('a rate per second is not passed, whatever waits, and what waits can be seen', async (t) => {
+  const { receiver, server } = await setup(t);
+  await change(server, receiver, { rate_per_second: 20 });
+  await server.client.batch(Array.from({ length: 60 }, () => ({ destination: receiver.url })));
+  await until('some wait', async () => (await look(server, receiver)).waiting > 0);
+  const arrivals = await receiver.until('/', 60, 20_000);
+  const [first, last] = [arrivals[0]!.preciseMs, arrivals[59]!.preciseMs];
+  t.ok(last - first >= (59 / 20) * 1_000 - 250, `60 in ${Math.round(last - first)} ms`);
+  await until('all of them have ended', async () => (await look(server, receiver)).success_1m === 60);
+  t.match(await look(server, receiver), { waiting: 0, rate_per_second: 20, failure_1m: 0 });
+});
+
+t.test('a breaker that is open is shown until when, counted, and closed by hand', async (t) => {
+  const { receiver, server } = await setup(t);
+  receiver.answer('/', { status: 503 });
+  await server.client.batch(Array.from({ length: 20 }, () => ({ destination: receiver.url, max_retries: 0 })));
+  await until('it opens', async () => (await look(server, receiver)).breaker === 'open');
+  const open = await look(server, receiver);
+  t.ok(Date.parse(open.opens_until!) > Date.now(), `opens until ${open.opens_until}`);
+  t.equal(open.failure_1m, 20);
+  await until('a metric says so', async () => {
+    const { text } = await server.client.get('/metrics');
+    return (
+      /escapement_breakers\{courier="1",state="open"\} 1\n/.test(text) &&
+      /escapement_breaker_opened_total\{courier="1"\} 1\n/.test(text)
+    );
+  });
+  const { body } = await server.client.schedule({ destination: receiver.url });
+  await until('it waits', async () => (await server.client.event(body.id)).body.waiting_for === 'breaker');
+  receiver.answer('/', { status: 204 });
+  t.match(await change(server, receiver, { breaker: 'closed' }), { breaker: 'closed', opens_until: null });
+  await until('it is delivered', async () => (await server.client.event(body.id)).body.status === 'DELIVERED', 3_000);
+});
+
+t.test('destinations are listed by name, with what is set for those that no event has named', async (t) => {
+  const { receiver, server } = await setup(t);
+  await server.client.schedule({ destination: receiver.url });
+  await receiver.until('/', 1);
+  const path = `/api/v1/destinations/${encodeURIComponent('https://a.example')}`;
+  await server.client.send({ method: 'PATCH', path, body: { concurrency: 2 } });
+  const list = await server.client.get<{ data: DestinationAnswer[]; has_more: boolean }>('/api/v1/destinations?limit=10');
+  t.equal(list.status, 200);
+  t.same(
+    list.body.data.map(({ origin, concurrency }) => [origin, concurrency]),
+    [
+      [receiver.url, 64],
+      ['https://a.example', 2],
+    ],
+  );
+});
