@@ -46,6 +46,8 @@ t.test('one of a hundred destinations hangs, and the others get theirs on time',
   t.comment(`lag at arrival: ${JSON.stringify({ healthy, withHanging })}`);
   await pause(100);
   t.equal(hanging.arrivals.length, 64, 'what is in flight at the hanging one is bounded');
+  const shown = await server.client.get(`/api/v1/destinations/${encodeURIComponent(hanging.url)}`);
+  t.match(shown.body, { in_flight: 64, waiting: hangingEvents - 64 }, 'the rest waits, and can be seen');
   t.ok(withHanging.p50 < healthy.p50 + 5, 'the median of the others is what it was');
   t.ok(withHanging.p99 < healthy.p99 + 50, 'and so is their p99');
 });
