@@ -18,6 +18,9 @@ interface DestinationAnswer {
   readonly failure_1m: number;
 }
 
+/** Several servers are started, and one of them slowly when the machine is busy. */
+t.setTimeout(150_000);
+
 async function setup(t: Test) {
   const receiver = await startReceiver(t);
   const server = await startServer(t, { env: { ESCAPEMENT_LOG_LEVEL: 'warn' } });
