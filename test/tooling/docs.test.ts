@@ -2,6 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import { FiguresBoard } from '../../engine/observe/figures-board.js';
+import { Metrics } from '../../engine/observe/metrics.js';
+import { commandSet } from '../../gateway/commands.js';
 
 const pages = [
   'README.md',
@@ -34,4 +37,17 @@ t.test('files that pages name are there', async (t) => {
     ];
     for (const [, file] of named) t.ok(existsSync(file!), `${page}: ${file}`);
   }
+});
+
+t.test('every metric is explained to operators', async (t) => {
+  const operations = readFileSync('docs/operations.md', 'utf8');
+  const text = await new Metrics({ board: new FiguresBoard(), version: '0.0.0' }).text();
+  const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!);
+  t.ok(names.length > 20);
+  for (const name of names) t.ok(operations.includes(`\`${name}\``), name);
+});
+
+t.test('every command is explained to operators', async (t) => {
+  const operations = readFileSync('docs/operations.md', 'utf8');
+  for (const { name } of commandSet().commands) t.ok(operations.includes(`escapement ${name}`), name);
 });
