@@ -1,66 +1,70 @@
 /**
- * Cancels all pending events of a partition that match a filter: a million of them in seconds, between two ticks at a time.
+ * Changes of all events of a partition that match a filter: a million of them in seconds, between two ticks at a time.
  *
- *     walk over the columns --rows that match by their numbers--> reader: do their texts match? --> decide each --> reply
+ *     walk (cancel-walk.ts, retry-walk.ts) --candidates--> reader: do their texts match? --> decide each --> reply
  *
- * Each event is cancelled by the same decision as if it had been asked for alone; what is running is counted as matched and
- * left as it is. A filter that asks for no text needs no reader. Between the walk and the answer of the reader an event may
- * have started, finished or been changed: it is told by the position of its body, which no other event ever has.
+ * Each event is changed by the same decision as if it had been asked for alone. Between the walk and the answer of the reader it
+ * may have started, finished or been changed; the decision is made about what it is then.
  *
  * Works in the spare time of turns, and waits while the log writer is behind. The answer waits until all of it is durable.
  */
-import { type EventFilter, isExactInRows } from '../event/event-filter.js';
-import { isFinished } from '../event/status.js';
-import type { Handle, MonoMs, Sequence } from '../kernel/brand.js';
-import { InvariantError } from '../kernel/errors.js';
-import { bulkBatchesMax, bulkBatchEvents, bulkUnsyncedMax } from '../kernel/limits.js';
-import { decide } from '../partition/decide.js';
-import { RowFilter } from '../partition/row-filter.js';
+import type { MonoMs } from '../kernel/brand.js';
+import { bulkBatchesMax, bulkUnsyncedMax } from '../kernel/limits.js';
+import { CancelWalk } from './cancel-walk.js';
 import type { Answers } from './answers.js';
+import type { ReadFailure } from './facts.js';
 import type { HostShared } from './host-shared.js';
 import type { Ledger, Loss } from './ledger.js';
 import type { PartitionMemory } from './partition-memory.js';
+import type { RequestDesk } from './request-desk.js';
 import type { Enquiry } from './requests.js';
-import type { Timekeeper } from './timekeeper.js';
+import { RetryWalk } from './retry-walk.js';
 
 export interface BulkDeskParts {
   readonly memory: PartitionMemory;
   readonly shared: HostShared;
   readonly answers: Answers;
   readonly ledger: Ledger;
-  readonly timekeeper: Timekeeper;
+  readonly requests: RequestDesk;
 }
 
-/** A row as it was when it was met. */
-interface Candidate {
-  readonly handle: Handle;
-  readonly bodySeq: Sequence;
+/** What became of a candidate: changed; matched and left as it is; would be changed, but was not to be; no longer there. */
+export type Settled = 'changed' | 'left' | 'changeable' | 'gone';
+
+/** Finds what may match and changes it, one by one. */
+export interface BulkWalk {
+  /** Candidates that certainly match. */
+  readonly ready: number;
+  /** Messages under way to the reader. */
+  readonly asked: number;
+  /** Nothing is left to look at. */
+  readonly isOver: boolean;
+  /** Looks at some more; about 20 us. */
+  walkOn(): void;
+  /** Decides about the next candidate; changes it only if it may. */
+  settleNext(mayChange: boolean): Settled;
+}
+
+/** What a walk works with. */
+export interface WalkParts extends Pick<BulkDeskParts, 'memory' | 'shared' | 'ledger' | 'requests'> {
+  /** The reader has answered. */
+  heard(): void;
+  failed(failure: ReadFailure): void;
 }
 
 interface Job {
   readonly request: number;
-  readonly filter: EventFilter;
-  readonly rows: RowFilter;
-  readonly isExact: boolean;
+  readonly walk: BulkWalk;
   readonly limit: number;
   readonly endsAt: MonoMs;
-  /** The next row of the walk. */
-  row: number;
-  /** What has come since is another call's. */
-  readonly rowsEnd: number;
-  /** Certain to match, to be cancelled. */
-  readonly certain: Candidate[];
-  /** Batches that the reader has. */
-  asked: number;
   matched: number;
   changed: number;
+  /** Seen, and no further to be looked for. */
   hasMore: boolean;
 }
 
-/** Rows walked over between two looks at the clock: about 20 us. */
-const stepRows = 2_048;
-/** Events cancelled between two looks at the clock: about 150 us. */
-const stepEvents = 32;
+/** Events changed between two looks at the clock: about 150 us. */
+const stepEvents = 16;
 
 export class BulkDesk {
   readonly #parts: BulkDeskParts;
@@ -74,24 +78,19 @@ export class BulkDesk {
     return this.#jobs.some((job) => this.#canGoOn(job));
   }
 
-  receive({ request, filter, limit, workMs }: Extract<Enquiry, { readonly op: 'cancel-many' }>): void {
-    const { memory, shared } = this.#parts;
-    const status = filter.status?.filter((each) => !isFinished(each)) ?? null;
-    const job: Job = {
-      request,
-      filter,
-      rows: new RowFilter({ ...filter, status }),
-      isExact: isExactInRows(filter),
-      limit,
-      endsAt: (shared.ports.clock.monoMs() + workMs) as MonoMs,
-      row: 0,
-      rowsEnd: memory.state.columns.rows,
-      certain: [],
-      asked: 0,
-      matched: 0,
-      changed: 0,
-      hasMore: false,
+  receive({ request, change, filter, limit, workMs }: Extract<Enquiry, { readonly op: 'change-many' }>): void {
+    const parts: WalkParts = {
+      ...this.#parts,
+      heard: () => this.#endIfDone(job),
+      failed: (failure) => {
+        if (!this.#jobs.includes(job)) return;
+        this.#remove(job);
+        this.#parts.answers.refuseRead(request, failure);
+      },
     };
+    const walk = change.op === 'cancel' ? new CancelWalk(filter, parts) : new RetryWalk({ filter, times: change.times }, parts);
+    const endsAt = (this.#parts.shared.ports.clock.monoMs() + workMs) as MonoMs;
+    const job: Job = { request, walk, limit, endsAt, matched: 0, changed: 0, hasMore: false };
     this.#jobs.push(job);
     // An empty partition has nothing to walk over.
     this.#endIfDone(job);
@@ -101,7 +100,7 @@ export class BulkDesk {
   step(isOver: () => boolean): void {
     for (const job of [...this.#jobs]) {
       while (this.#canGoOn(job)) {
-        if (job.certain.length > 0) this.#cancelSome(job);
+        if (job.walk.ready > 0) this.#changeSome(job);
         else this.#walkOn(job);
         this.#endIfDone(job);
         if (isOver()) return;
@@ -116,81 +115,29 @@ export class BulkDesk {
 
   #canGoOn(job: Job): boolean {
     if (!this.#jobs.includes(job) || this.#parts.ledger.unsynced >= bulkUnsyncedMax) return false;
-    return job.certain.length > 0 || (job.asked < bulkBatchesMax && !this.#isWalked(job));
-  }
-
-  #isWalked(job: Job): boolean {
-    return job.hasMore || job.row >= job.rowsEnd;
+    const { walk, hasMore } = job;
+    return !hasMore && (walk.ready > 0 || (walk.asked < bulkBatchesMax && !walk.isOver));
   }
 
   #walkOn(job: Job): void {
-    const { memory, shared } = this.#parts;
-    const { columns } = memory.state;
-    if (shared.ports.clock.monoMs() >= job.endsAt) {
-      job.hasMore = true;
-      return;
-    }
-    const found: Candidate[] = [];
-    for (let left = stepRows; left > 0 && found.length < bulkBatchEvents && job.row < job.rowsEnd; ) {
-      const { rows, at, end } = columns.span(job.row)!;
-      const last = Math.min(end, at + left, at + job.rowsEnd - job.row);
-      for (let place = at; place < last && found.length < bulkBatchEvents; place++, left--) {
-        const handle = job.row++ as Handle;
-        if (job.rows.matches(rows, place)) found.push({ handle, bodySeq: columns.bodySeq(handle) });
-      }
-    }
-    if (found.length === 0) return;
-    if (job.isExact) job.certain.push(...found);
-    else this.#ask(job, found);
+    if (this.#parts.shared.ports.clock.monoMs() < job.endsAt) job.walk.walkOn();
+    else job.hasMore = true;
   }
 
-  /** The reader sees what is durable. */
-  #ask(job: Job, found: readonly Candidate[]): void {
-    const { memory, shared, ledger, answers } = this.#parts;
-    const { partition } = memory.state;
-    job.asked++;
-    ledger.hold({
-      happen: () =>
-        shared.reads.ask({ op: 'match', partition, seqs: found.map(({ bodySeq }) => bodySeq), filter: job.filter }, (reply) => {
-          if (memory.isDiscarded || !this.#jobs.includes(job)) return;
-          if (reply.op === 'failed') {
-            this.#remove(job);
-            answers.refuseRead(job.request, reply);
-            return;
-          }
-          if (reply.op !== 'matches') throw new InvariantError(`expected matches, found ${reply.op}`);
-          job.asked--;
-          for (const [place, candidate] of found.entries()) if (reply.matches[place] === 1) job.certain.push(candidate);
-          this.#endIfDone(job);
-        }),
-      // The job is discarded with the memory that it walks over.
-      voided: () => undefined,
-    });
-  }
-
-  #cancelSome(job: Job): void {
-    const { memory, shared, ledger, timekeeper } = this.#parts;
-    const { state } = memory;
-    const now = shared.ports.clock.wallMs();
-    for (const { handle, bodySeq } of job.certain.splice(0, stepEvents)) {
-      const { columns } = state;
-      if (!columns.isLive(handle) || columns.bodySeq(handle) !== bodySeq) continue;
-      const { records } = decide(state, { op: 'cancel', event: columns.id(handle) }, { now, facts: null });
-      if (job.changed < job.limit) job.matched++;
-      if (records.length === 0) continue;
-      if (job.changed >= job.limit) {
-        job.hasMore = true;
-        job.certain.length = 0;
-        return;
-      }
-      timekeeper.withdraw(handle);
-      for (const record of records) ledger.write(record);
-      job.changed++;
+  #changeSome(job: Job): void {
+    const { walk, limit } = job;
+    for (let left = stepEvents; left > 0 && walk.ready > 0 && !job.hasMore; left--) {
+      const mayChange = job.changed < limit;
+      const settled = walk.settleNext(mayChange);
+      if (settled === 'changed') job.changed++;
+      if (settled === 'changeable') job.hasMore = true;
+      if (mayChange && (settled === 'changed' || settled === 'left')) job.matched++;
     }
   }
 
   #endIfDone(job: Job): void {
-    if (job.certain.length > 0 || job.asked > 0 || !this.#isWalked(job)) return;
+    const { walk } = job;
+    if (!this.#jobs.includes(job) || !(job.hasMore || (walk.isOver && walk.ready === 0 && walk.asked === 0))) return;
     const { shared, ledger, answers } = this.#parts;
     const { request, matched, changed, hasMore } = job;
     this.#remove(job);

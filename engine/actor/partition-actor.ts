@@ -288,7 +288,7 @@ export class PartitionActor {
     if (this.#phase === 'failed') {
       this.#answers.refuse(enquiry.request, 'partition-unavailable', `partition ${this.partition} has stopped: ${this.#detail}`);
     } else if (this.#phase === 'recovering') this.#postponed.push(() => this.enquire(enquiry));
-    else if (enquiry.op === 'cancel-many') this.#life?.bulk.receive(enquiry);
+    else if (enquiry.op === 'change-many') this.#life?.bulk.receive(enquiry);
     else this.#life?.lists.receive(enquiry);
   }
 

@@ -74,7 +74,7 @@ export class PartitionLife {
     this.settings = new SettingsDesk({ memory, shared, answers, ledger });
     this.snapshots = new SnapshotClerk({ memory, shared, begunAt });
     this.lists = new ListDesk({ memory, shared, answers, ledger, timekeeper });
-    this.bulk = new BulkDesk({ memory, shared, answers, ledger, timekeeper });
+    this.bulk = new BulkDesk({ memory, shared, answers, ledger, requests: this.requests });
     this.#payloads = payloads;
   }
 

@@ -93,7 +93,7 @@ export class RequestDesk {
   #settle({ request, command }: Asked, records: readonly LogRecord[], answer: Answer): void {
     const { ledger, answers, timekeeper } = this.#parts;
     let changed: Handle | null = null;
-    for (const record of records) changed = this.#write(record);
+    for (const record of records) changed = this.write(record);
     const event = command.op === 'find' ? null : command.event;
     const waitingFor = event === null ? null : timekeeper.reasonToWait(event);
     ledger.hold({
@@ -109,7 +109,7 @@ export class RequestDesk {
    * From now on nothing of the event as it was before can start. Returns the row of an event that is to be armed as it is now; null:
    * it has finished, or an attempt runs and goes on.
    */
-  #write(record: LogRecord): Handle | null {
+  write(record: LogRecord): Handle | null {
     const { ledger, payloads, timekeeper } = this.#parts;
     const { state } = this.#memory;
     const before = record.kind === recordKinds.accepted ? null : state.handleOf(record.event);
@@ -120,6 +120,14 @@ export class RequestDesk {
     const spec = specIn(record);
     if (spec !== null && columns.dueAtMs(handle) - record.at <= keepPayloadMs) payloads.keep(handle, spec);
     return handle;
+  }
+
+  /** For changes that nobody waits for one by one. */
+  writeAndArm(record: LogRecord): void {
+    const { ledger, timekeeper } = this.#parts;
+    const handle = this.write(record);
+    if (handle === null) return;
+    ledger.hold({ happen: (decidedAt) => timekeeper.armIfUnchanged(handle, decidedAt), voided: () => undefined });
   }
 
   /** The reader sees what is durable, so it is asked when everything that led to the question is. */

@@ -2,7 +2,7 @@
 import type { EventFilter } from '../event/event-filter.js';
 import type { ListQuery } from '../event/event-list.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
-import type { Request } from '../partition/command.js';
+import type { Request, RetryTimes } from '../partition/command.js';
 import type { SettingsRequest } from '../partition/decide-settings.js';
 
 /** What is meant for a partition and answered under the number. */
@@ -30,11 +30,19 @@ type AboutMany =
   | { readonly op: 'list'; readonly query: ListQuery }
   /** How these events are now; `events`: ids one behind the other. */
   | { readonly op: 'views'; readonly events: Uint8Array }
-  /** Cancel what matches, `limit` events at most, for so long at most. */
-  | { readonly op: 'cancel-many'; readonly filter: EventFilter; readonly limit: number; readonly workMs: number };
+  /** Change what matches, `limit` events at most, for so long at most. */
+  | {
+      readonly op: 'change-many';
+      readonly change: BulkChange;
+      readonly filter: EventFilter;
+      readonly limit: number;
+      readonly workMs: number;
+    };
+
+export type BulkChange = { readonly op: 'cancel' } | { readonly op: 'retry'; readonly times: RetryTimes };
 
 export type Enquiry = Extract<NumberedHostRequest, { readonly op: AboutMany['op'] }>;
 
 export function isEnquiry(request: NumberedHostRequest): request is Enquiry {
-  return request.op === 'list' || request.op === 'views' || request.op === 'cancel-many';
+  return request.op === 'list' || request.op === 'views' || request.op === 'change-many';
 }

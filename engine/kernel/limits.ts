@@ -140,11 +140,9 @@ export const externalIdMatchesMax = 1_000;
 export const bulkLimitMax = 1_000_000;
 /** How long one bulk change goes on before it answers with what it has done: clients and proxies wait about half a minute. */
 export const bulkWorkMs = 10_000;
-/** Events whose texts the reader compares with a filter in one message: about 1 ms of its time. */
-export const bulkBatchEvents = 256;
+/** Events that the reader looks at for a bulk change in one message: 1 to 4 ms of its time. */
+export const bulkBatchEvents = 128;
 /** Such messages under way for one bulk change. */
 export const bulkBatchesMax = 8;
 /** Records of a partition that are decided and not durable, beyond which a bulk change waits for the disk. */
 export const bulkUnsyncedMax = 20_000;
-/** Retries of one bulk change under way at once. */
-export const bulkRetriesAtOnce = 256;

@@ -13,7 +13,7 @@ import { noSequence, type Sequence } from '../kernel/brand.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { DamageError, readFailureOf } from './damage.js';
 import type { PartitionSegments } from './partition-segments.js';
-import type { NewestRecord } from './protocol.js';
+import type { NewestRecord, StoredFacts } from './protocol.js';
 import { isFinal } from './segment-index.js';
 
 export interface FinishedEvent {
@@ -37,14 +37,28 @@ export function recordsOfEvent(segments: PartitionSegments, newest: Sequence): L
 }
 
 /** An event as lists show it, without headers and payload; null when it is not there any more, or damaged: its own GET tells. */
-export function listedView(segments: PartitionSegments, { event, newest }: NewestRecord): EventView | null {
+export function listedView(segments: PartitionSegments, asked: NewestRecord): EventView | null {
+  const records = recordsIfSound(segments, asked);
+  if (records === null) return null;
+  const view = viewOf(records, segments.partition);
+  return { ...view, spec: { ...view.spec, headers: [], payload: null } };
+}
+
+/** Of a finished event; null as above. */
+export function storedFacts(segments: PartitionSegments, asked: NewestRecord): StoredFacts | null {
+  const records = recordsIfSound(segments, asked);
+  if (records === null) return null;
+  const { id, status, version, attempts } = viewOf(records, segments.partition);
+  const spec = specIn(records.findLast((record) => specIn(record) !== null)!)!;
+  return { event: id, newest: records.at(-1)!.seq, status, version, attempts, spec };
+}
+
+function recordsIfSound(segments: PartitionSegments, { event, newest }: NewestRecord): LogRecord[] | null {
   try {
     const seq = newest ?? findById(segments, event)[0]?.seq;
     if (seq === undefined) return null;
     const records = recordsOfEvent(segments, seq);
-    if (!isSame(records[0]!.event, event)) return null;
-    const view = viewOf(records, segments.partition);
-    return { ...view, spec: { ...view.spec, headers: [], payload: null } };
+    return isSame(records[0]!.event, event) ? records : null;
   } catch (error) {
     if (readFailureOf(error, 'damaged').failure === 'io') throw error;
     return null;

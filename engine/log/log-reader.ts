@@ -22,7 +22,7 @@ import { invariant } from '../kernel/errors.js';
 import { encodeMessages } from '../kernel/message-codec.js';
 import { ChangeSlices } from './change-slices.js';
 import { readFailureOf } from './damage.js';
-import { bodiesOf, findById, findByKey, listedView, matchesOf, recordsOfEvent } from './event-lookup.js';
+import { bodiesOf, findById, findByKey, listedView, matchesOf, recordsOfEvent, storedFacts } from './event-lookup.js';
 import { listFinished } from './finished-list.js';
 import { HandleCache } from './handle-cache.js';
 import { hasMark, logStart, readMark } from './mark.js';
@@ -185,6 +185,12 @@ export class LogReader {
       case 'list':
         this.#parts.reply({ op: 'listed', tag, ...listFinished(this.#segmentsOf(request.partition), request.query) });
         return;
+      case 'facts': {
+        const segments = this.#segmentsOf(request.partition);
+        const facts = request.events.flatMap((event) => storedFacts(segments, event) ?? []);
+        this.#parts.reply({ op: 'facts', tag, facts: encodeMessages(facts) });
+        return;
+      }
       case 'match': {
         const { seqs, filter, partition } = request;
         this.#parts.reply({ op: 'matches', tag, matches: matchesOf(this.#segmentsOf(partition), { seqs, filter }) });

@@ -17,6 +17,7 @@ import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { EventFilter } from '../event/event-filter.js';
 import type { ListPlace, ListQuery } from '../event/event-list.js';
+import type { EventStatus } from '../event/status.js';
 import type { HistoryEntry, EventView } from '../event/view.js';
 import type { FilterWords } from './segment-filter.js';
 
@@ -111,6 +112,8 @@ export type ReaderRequest =
   | { readonly op: 'list'; readonly tag: number; readonly partition: PartitionId; readonly query: ListQuery }
   /** Events folded from their newest records, without headers and payload. */
   | { readonly op: 'views'; readonly tag: number; readonly partition: PartitionId; readonly events: readonly NewestRecord[] }
+  /** What is known of finished events, many at once. */
+  | { readonly op: 'facts'; readonly tag: number; readonly partition: PartitionId; readonly events: readonly NewestRecord[] }
   /** Which of these specs have the texts that a filter asks for? Specs as for `bodies`. */
   | {
       readonly op: 'match';
@@ -160,6 +163,8 @@ export type ReaderReply =
   | { readonly op: 'history'; readonly tag: number; readonly entries: readonly HistoryEntry[] }
   /** `entries` as `ListEntries` lays them out. */
   | { readonly op: 'listed'; readonly tag: number; readonly entries: Uint8Array; readonly coverage: ListPlace | 'end' }
+  /** `StoredFacts` as messages; without those that are damaged or no longer there. */
+  | { readonly op: 'facts'; readonly tag: number; readonly facts: Uint8Array }
   /** In the order asked: 1 or 0; 0 for one that is damaged. */
   | { readonly op: 'matches'; readonly tag: number; readonly matches: Uint8Array }
   /** In the order asked; null: damaged, or no longer there. */
@@ -188,6 +193,17 @@ export type ReaderReply =
     }
   /** `damaged`: one record fails its checksum, only this read fails. `broken`: the log contradicts itself or its mark, the partition must stop. */
   | { readonly op: 'failed'; readonly tag: number; readonly failure: 'damaged' | 'broken' | 'io'; readonly detail: string };
+
+/** What a decision needs to know of a finished event. */
+export interface StoredFacts {
+  readonly event: EventId;
+  readonly newest: Sequence;
+  readonly status: EventStatus;
+  readonly version: number;
+  readonly attempts: number;
+  /** As `spec-codec.ts` lays it out. */
+  readonly spec: Uint8Array;
+}
 
 /** Where to begin with an event. */
 export interface NewestRecord {

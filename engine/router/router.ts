@@ -59,8 +59,7 @@ export class Router {
     this.#linkOf = linkOf;
     const now = () => performance.now();
     this.#lists = new EventLists({ partitions, linkOf, now });
-    const change = (id: string, change: Change) => this.change(id, change);
-    this.#bulk = new BulkChanges({ partitions, linkOf, lists: this.#lists, change, now });
+    this.#bulk = new BulkChanges({ partitions, linkOf, now, wallMs: () => Date.now() });
   }
 
   async schedule(event: NewEvent): Promise<ScheduleResult> {

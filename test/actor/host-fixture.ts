@@ -19,12 +19,12 @@ import { historyOf, viewOf } from '../../engine/event/view.js';
 import { type MonoMs, noSequence, type PartitionId, type Sequence, type Slot, type WallMs } from '../../engine/kernel/brand.js';
 import type { Clock } from '../../engine/kernel/clock.js';
 import { type EventId, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
+import { encodeMessages } from '../../engine/kernel/message-codec.js';
 import { ActorHost } from '../../engine/actor/host.js';
 import type { HostNotice } from '../../engine/actor/notices.js';
 import type { HostReply } from '../../engine/actor/replies.js';
-import { encodeMessages } from '../../engine/kernel/message-codec.js';
 import { ChangeSlices } from '../../engine/log/change-slices.js';
-import type { ReaderReply, ReaderRequest, WriterRequest } from '../../engine/log/protocol.js';
+import type { ReaderReply, ReaderRequest, StoredFacts, WriterRequest } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
 import { now as start, specOf } from '../event/specs.js';
 
@@ -343,6 +343,13 @@ export class TestHost {
       }
       case 'list':
         return [{ op: 'listed', tag, entries: new Uint8Array(0), coverage: 'end' }];
+      case 'facts': {
+        const facts = request.events.flatMap(({ event, newest }) => {
+          const seq = newest ?? durable.findLast((record) => formatEventId(record.event) === formatEventId(event))?.seq;
+          return seq === undefined ? [] : [factsOf(walk(seq), request.partition)];
+        });
+        return [{ op: 'facts', tag, facts: encodeMessages(facts) }];
+      }
       case 'match': {
         const { filter } = request;
         const texts = request.seqs.map((seq) => specIn(durable[seq - 1]!));
@@ -375,6 +382,13 @@ export class TestHost {
       }
     }
   }
+}
+
+/** What the reader tells of a finished event. */
+function factsOf(records: readonly LogRecord[], partition: PartitionId): StoredFacts {
+  const { id, status, version, attempts } = viewOf(records, partition);
+  const spec = specIn(records.findLast((record) => specIn(record) !== null)!)!;
+  return { event: id, newest: records.at(-1)!.seq, status, version, attempts, spec };
 }
 
 export function newId(partition = 0): EventId {

@@ -125,6 +125,20 @@ export class SimulatedReader {
         reply({ op: 'listed', tag, entries: entries.bytes, coverage: 'end' });
         return;
       }
+      case 'facts': {
+        const log = this.#logOf(request.partition);
+        const facts = request.events.flatMap(({ event, newest }) => {
+          const id = Buffer.from(event);
+          const seq = newest ?? this.#finals(request.partition, (final) => id.equals(final.event))[0]?.seq;
+          if (seq === undefined) return [];
+          const records = log.history(seq);
+          const { id: own, status, version, attempts } = viewOf(records, request.partition);
+          const spec = specIn(records.findLast((record) => specIn(record) !== null)!)!;
+          return [{ event: own, newest: seq, status, version, attempts, spec }];
+        });
+        reply({ op: 'facts', tag, facts: encodeMessages(facts) });
+        return;
+      }
       case 'match': {
         const { bodies } = this.#bodiesOf(this.#logOf(request.partition), request.seqs);
         const { filter } = request;
