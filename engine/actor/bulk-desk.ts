@@ -10,9 +10,9 @@
  */
 import type { MonoMs } from '../kernel/brand.js';
 import { bulkBatchesMax, bulkUnsyncedMax } from '../kernel/limits.js';
-import { CancelWalk } from './cancel-walk.js';
 import type { Answers } from './answers.js';
-import type { ReadFailure } from './facts.js';
+import type { BulkWalk, WalkParts } from './bulk-walk.js';
+import { CancelWalk } from './cancel-walk.js';
 import type { HostShared } from './host-shared.js';
 import type { Ledger, Loss } from './ledger.js';
 import type { PartitionMemory } from './partition-memory.js';
@@ -26,30 +26,6 @@ export interface BulkDeskParts {
   readonly answers: Answers;
   readonly ledger: Ledger;
   readonly requests: RequestDesk;
-}
-
-/** What became of a candidate: changed; matched and left as it is; would be changed, but was not to be; no longer there. */
-export type Settled = 'changed' | 'left' | 'changeable' | 'gone';
-
-/** Finds what may match and changes it, one by one. */
-export interface BulkWalk {
-  /** Candidates that certainly match. */
-  readonly ready: number;
-  /** Messages under way to the reader. */
-  readonly asked: number;
-  /** Nothing is left to look at. */
-  readonly isOver: boolean;
-  /** Looks at some more; about 20 us. */
-  walkOn(): void;
-  /** Decides about the next candidate; changes it only if it may. */
-  settleNext(mayChange: boolean): Settled;
-}
-
-/** What a walk works with. */
-export interface WalkParts extends Pick<BulkDeskParts, 'memory' | 'shared' | 'ledger' | 'requests'> {
-  /** The reader has answered. */
-  heard(): void;
-  failed(failure: ReadFailure): void;
 }
 
 interface Job {

@@ -11,7 +11,7 @@ import { InvariantError } from '../kernel/errors.js';
 import { bulkBatchEvents } from '../kernel/limits.js';
 import { decide } from '../partition/decide.js';
 import { RowFilter } from '../partition/row-filter.js';
-import type { BulkWalk, Settled, WalkParts } from './bulk-desk.js';
+import type { BulkWalk, Settled, WalkParts } from './bulk-walk.js';
 
 /** A row as it was when it was met. */
 interface Candidate {

@@ -19,7 +19,7 @@ import type { KnownEvent, RetryTimes } from '../partition/command.js';
 import { decide } from '../partition/decide.js';
 import { MemoryScan } from '../partition/memory-scan.js';
 import type { ListedRows } from '../partition/row-filter.js';
-import type { BulkWalk, Settled, WalkParts } from './bulk-desk.js';
+import type { BulkWalk, Settled, WalkParts } from './bulk-walk.js';
 
 const retriable: readonly EventStatus[] = ['DEAD', 'CANCELLED', 'EXPIRED'];
 
