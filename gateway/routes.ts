@@ -80,7 +80,7 @@ export const routes: readonly Route[] = [
   route('POST /api/v1/events/{id}/fire', { scope: 'write', handler: fireEvent('id') }),
   route(`DELETE ${external}`, { scope: 'write', handler: cancelEvent('external') }),
   route(`PATCH ${external}`, { scope: 'write', handler: patchEvent('external'), bodyBytesMax: eventBodyBytesMax }),
-  route(`PUT ${external}`, { scope: 'write', handler: putEvent, bodyBytesMax: eventBodyBytesMax }),
+  route(`PUT ${external}`, { scope: 'write', handler: putEvent, bodyBytesMax: eventBodyBytesMax, bringsWork: true }),
   route(`POST ${external}/cancel`, { scope: 'write', handler: cancelEvent('external') }),
   route(`POST ${external}/retry`, { scope: 'write', handler: retryEvent('external') }),
   route(`POST ${external}/fire`, { scope: 'write', handler: fireEvent('external') }),

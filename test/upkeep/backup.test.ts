@@ -1,11 +1,15 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { MonoMs } from '../../engine/kernel/brand.js';
 import { openDataDir } from '../../engine/log/data-dir.js';
 import { listSegments, listSnapshots } from '../../engine/log/segment-files.js';
 import { backupDataDir, type BackupResult } from '../../engine/upkeep/backup.js';
+import { PartitionCopy } from '../../engine/upkeep/partition-copy.js';
+import { surveyPartition } from '../../engine/upkeep/partition-survey.js';
+import { Progress } from '../../engine/upkeep/progress.js';
 import { restoreBackup, type RestoreResult } from '../../engine/upkeep/restore.js';
-import { Journal, plain, readBack, TestLog, tempDir } from '../log/log-fixture.js';
+import { Journal, partition, plain, readBack, TestLog, tempDir } from '../log/log-fixture.js';
 import { addSnapshot, damage, stoppedLog, verdictOf } from './stopped-log.js';
 
 const say = (): void => undefined;
@@ -59,6 +63,25 @@ t.test('a backup of a log in use restores to what was committed when it was made
     t.equal(readdirSync(join(restored.dataDir, 'partitions', '0003')).filter((name) => name.endsWith('.index')).length, 1);
     t.equal(statSync(to).mode & 0o077, 0, 'nobody else may read a backup');
   }
+});
+
+t.test('a segment that retention removes before its turn is done without, with all that is older', async (t) => {
+  const { dataDir, log } = await setup(t);
+  const [first, second] = listSegments(log.dir);
+  const to = join(tempDir(t), 'backup');
+  const progress = new Progress({ what: 'copied', totalBytes: 1, say, clock: { monoMs: () => 0 as MonoMs } });
+  let copied = 0;
+  progress.add = () => {
+    // Behind the first segment, and before the second.
+    if (++copied > 1) return;
+    for (const { path } of [first!, second!]) for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+  };
+  t.equal(new PartitionCopy({ dataDir, to, partition, link: false, progress }).run(), 180);
+  t.same(
+    listSegments(join(to, 'partitions', '0003')).map(({ first }) => first),
+    [121],
+  );
+  t.same(surveyPartition({ dataDir: to, partition }).faults, []);
 });
 
 t.test('a restored directory can be used, and is not the one that was backed up', async (t) => {

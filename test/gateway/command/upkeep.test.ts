@@ -10,6 +10,10 @@ import { startServer, temporaryDir } from '../../support/server.js';
 
 const script = new URL('../../../gateway/main.js', import.meta.url);
 
+const timeout = 90_000;
+
+t.setTimeout(timeout);
+
 /** Ends by itself. */
 async function run(
   t: Test,
@@ -35,7 +39,7 @@ async function setup(t: Test): Promise<{ readonly dataDir: string; readonly id: 
   return { dataDir, id: body.id };
 }
 
-t.test('verify and inspect: output and exit codes', async (t) => {
+t.test('verify and inspect: output and exit codes', { timeout }, async (t) => {
   const { dataDir, id } = await setup(t);
   t.match(await run(t, ['verify', '--data-dir', dataDir]), {
     code: 0,
@@ -60,7 +64,7 @@ t.test('verify and inspect: output and exit codes', async (t) => {
   t.match(await run(t, ['inspect', id, '--data-dir', dataDir]), { code: 2 });
 });
 
-t.test('a command that cannot look says why in one line', async (t) => {
+t.test('a command that cannot look says why in one line', { timeout }, async (t) => {
   const nowhere = join(temporaryDir(t), 'none');
   for (const args of [['verify'], ['inspect', 'x1']]) {
     const { code, err } = await run(t, [...args, '--data-dir', nowhere]);
@@ -72,7 +76,7 @@ t.test('a command that cannot look says why in one line', async (t) => {
   t.match(await run(t, ['verify', '--data-dir', other]), { code: 1, err: /has format 9\/x/ });
 });
 
-t.test('a partition that damage has stopped works again after a repair', async (t) => {
+t.test('a partition that damage has stopped works again after a repair', { timeout }, async (t) => {
   const dataDir = temporaryDir(t);
   const server = await startServer(t, { dataDir, flags: ['--partitions', '1'] });
   const schedule = async (delay: string): Promise<string> => {
