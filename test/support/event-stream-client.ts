@@ -18,10 +18,12 @@ export class EventStreamClient {
   lastEventId: string | null = null;
   retryMs: number | null = null;
   isClosed = false;
+  readonly #onEvent: (event: ServerSentEvent) => void;
   #text = '';
 
-  private constructor(sent: ClientRequest, response: IncomingMessage) {
+  private constructor(sent: ClientRequest, response: IncomingMessage, onEvent: ((event: ServerSentEvent) => void) | null) {
     this.#request = sent;
+    this.#onEvent = onEvent ?? ((event) => this.events.push(event));
     this.response = response;
     response.setEncoding('utf8');
     response.on('data', (text: string) => this.#take(text));
@@ -31,11 +33,16 @@ export class EventStreamClient {
     response.on('error', () => undefined);
   }
 
-  /** The status is the caller's to look at. */
-  static connect(url: string, path: string, headers: Readonly<Record<string, string>> = {}): Promise<EventStreamClient> {
+  /** The status is the caller's to look at. `onEvent`: instead of keeping events. */
+  static connect(
+    url: string,
+    path: string,
+    headers: Readonly<Record<string, string>> = {},
+    onEvent: ((event: ServerSentEvent) => void) | null = null,
+  ): Promise<EventStreamClient> {
     return new Promise((resolve, reject) => {
       const sent = request(url + path, { headers: { accept: 'text/event-stream', ...headers }, agent: false });
-      sent.on('response', (response) => resolve(new EventStreamClient(sent, response)));
+      sent.on('response', (response) => resolve(new EventStreamClient(sent, response, onEvent)));
       sent.on('error', reject);
       sent.end();
     });
@@ -78,8 +85,7 @@ export class EventStreamClient {
     const id = fields.get('id') ?? null;
     this.lastEventId = id ?? this.lastEventId;
     const data = fields.get('data');
-    if (data !== undefined) {
-      this.events.push({ event: fields.get('event')!, id, data: JSON.parse(data) as Readonly<Record<string, unknown>> });
-    }
+    if (data === undefined) return;
+    this.#onEvent({ event: fields.get('event')!, id, data: JSON.parse(data) as Readonly<Record<string, unknown>> });
   }
 }
