@@ -39,6 +39,8 @@ export interface Config {
   readonly partitions: number;
   readonly actorThreads: number;
   readonly durability: 'fsync' | 'os';
+  /** How long finished events stay readable. */
+  readonly retentionDays: number;
   /** Empty: the one in the data directory, which is made at the first start. */
   readonly webhookSecrets: readonly string[];
   readonly egress: 'network' | 'public' | 'any';
@@ -118,6 +120,12 @@ export const settings = {
     fallback: 'fsync',
     meaning: 'fsync: what was acknowledged is on disk; os: it was handed to the operating system',
   }),
+  retentionDays: setting({
+    name: 'RETENTION_DAYS',
+    form: wholeNumber({ min: 1, max: 3_650 }),
+    fallback: 7,
+    meaning: 'how long finished events stay readable, from when they finished',
+  }),
   webhookSecrets: setting<readonly string[]>({
     name: 'WEBHOOK_SECRET',
     form: webhookSecrets,
@@ -185,7 +193,7 @@ export const settings = {
 };
 
 /** Of the contract, but without an effect in this version: ignoring them would be a promise that is not kept. */
-export const laterSettings = ['RETENTION_DAYS', 'NATS_URL', 'CLUSTER', 'NODE_ID'];
+export const laterSettings = ['NATS_URL', 'CLUSTER', 'NODE_ID'];
 
 /** Of this very process: the one place that reads its environment. */
 export function surroundingsOf(argv: readonly string[]): Surroundings {

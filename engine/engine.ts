@@ -66,6 +66,7 @@ export type EngineConfig = Pick<
   | 'partitions'
   | 'actorThreads'
   | 'durability'
+  | 'retentionDays'
   | 'webhookSecrets'
   | 'egress'
   | 'egressAllow'
@@ -82,6 +83,8 @@ export interface EngineOptions {
   readonly deliver?: Readonly<Record<string, LocalHandler>>;
   /** How the log is kept, for tests of small segments and full disks. */
   readonly snapshotRecords?: number;
+  /** Instead of the days of the configuration, for tests that cannot wait for days. */
+  readonly retentionMs?: number;
   readonly log?: Partial<
     Pick<LogOptions, 'segmentBytesMax' | 'segmentAgeMsMax' | 'walBytesMax' | 'freeBytesMin' | 'ballastBytes' | 'pagesMax'>
   >;
@@ -95,6 +98,7 @@ const shortTasks = {
 /** Several hosts deserve several couriers; on a small machine one thread does the webhooks of all. */
 const hostsPerCourier = 4;
 const sampleEveryMs = 1_000;
+const dayMs = 86_400_000;
 /** Closing takes milliseconds, or a last checkpoint. Longer than this, a thread hangs. */
 const closeMsMax = 5_000;
 /** A group that dies again at once would spin; it is started anew after this long. */
@@ -321,7 +325,12 @@ export class NodeEngine implements Engine {
     return new HostGroup({
       number: host,
       tasks: this.#longTasks,
-      options: { partitions: own, readAheadBytesMax, snapshotRecords: this.#options.snapshotRecords ?? snapshotRecords },
+      options: {
+        partitions: own,
+        readAheadBytesMax,
+        snapshotRecords: this.#options.snapshotRecords ?? snapshotRecords,
+        retentionMs: this.#options.retentionMs ?? config.retentionDays * dayMs,
+      },
       log: {
         dataDir: config.dataDir,
         partitions: own,
@@ -378,6 +387,12 @@ export class NodeEngine implements Engine {
         break;
       case 'held':
         this.#logHeld(notice);
+        break;
+      case 'retention-stuck':
+        this.#logger.error(
+          { partition: notice.partition, detail: notice.detail },
+          'a segment that is due to go cannot be read and stays',
+        );
         break;
       case 'drained':
         this.#drainedHosts.add(host);

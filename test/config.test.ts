@@ -18,6 +18,7 @@ t.test('without flags and environment it serves on loopback with the documented 
     partitions: 4,
     actorThreads: 3,
     durability: 'fsync',
+    retentionDays: 7,
     webhookSecrets: [],
     egress: 'network',
     egressAllow: [],

@@ -66,6 +66,7 @@ export class Answers {
 
   /** One damaged row fails only its own read. */
   refuseRead(request: number, { failure, detail }: ReadFailure): void {
-    this.refuse(request, failure === 'damaged' ? 'record-damaged' : 'partition-unavailable', detail);
+    if (failure === 'gone') this.refuse(request, 'not-found', 'the event has outlived the retention');
+    else this.refuse(request, failure === 'damaged' ? 'record-damaged' : 'partition-unavailable', detail);
   }
 }

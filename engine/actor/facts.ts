@@ -15,7 +15,7 @@ import type { PartitionState } from '../partition/state.js';
 import type { Reads } from './reads.js';
 
 export interface ReadFailure {
-  readonly failure: 'damaged' | 'broken' | 'io';
+  readonly failure: Extract<ReaderReply, { readonly op: 'failed' }>['failure'];
   readonly detail: string;
 }
 
@@ -141,6 +141,11 @@ function factsOfFinished(
   if (left === 0) done([]);
   for (const [index, newest] of seqs.entries()) {
     reads.ask({ op: 'view', partition, newest }, (reply) => {
+      // It stands in a newer record as well, carried forward, or has outlived the retention.
+      if (reply.op === 'failed' && reply.failure === 'gone') {
+        if (--left === 0) done(facts.filter(isThere));
+        return;
+      }
       if (reply.op === 'failed') {
         if (left > 0) done(reply);
         left = 0;
@@ -148,9 +153,13 @@ function factsOfFinished(
       }
       if (reply.op !== 'view') throw new InvariantError(`expected a view, found ${reply.op}`);
       facts[index] = knownFromView(reply.view, newest);
-      if (--left === 0) done(facts);
+      if (--left === 0) done(facts.filter(isThere));
     });
   }
+}
+
+function isThere(known: KnownEvent | undefined): known is KnownEvent {
+  return known !== undefined;
 }
 
 function found(reply: ReaderReply): Sequence[] {

@@ -28,4 +28,6 @@ export interface HostOptions {
   readonly readAheadBytesMax: number;
   /** A snapshot is taken about every so many records of a partition. */
   readonly snapshotRecords: number;
+  /** How long finished events stay. */
+  readonly retentionMs: number;
 }

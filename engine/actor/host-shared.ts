@@ -19,6 +19,8 @@ export interface HostShared {
   readonly payloadBudget: PayloadBudget;
   /** A snapshot is taken about every so many records. */
   readonly snapshotRecords: number;
+  /** How long finished events stay. */
+  readonly retentionMs: number;
   /** Whether somebody watches status changes. */
   isWatched(): boolean;
   /** Tells whoever watches that changes of a partition are sent behind this position, which is durable. */

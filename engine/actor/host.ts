@@ -113,6 +113,7 @@ export class ActorHost {
             counters: this.#counters,
             payloadBudget: this.#payloadBudget,
             snapshotRecords: options.snapshotRecords,
+            retentionMs: options.retentionMs,
             isWatched: () => this.#watchRound !== null,
             watchFrom: (partition, position) => this.#watchFrom([[partition, position]]),
             mayStart: () => this.#mayStart,
@@ -239,6 +240,7 @@ export class ActorHost {
       this.#guarded(actor, () => actor.stepRecovery(this.#ports.clock.monoMs(), isOver));
     }
     this.#stepWalks(this.#budget());
+    for (const actor of this.#actors) this.#guarded(actor, () => actor.keepRetention());
     for (const actor of this.#actors) actor.flush();
     this.#desk.flush();
     this.#noticeDrained();

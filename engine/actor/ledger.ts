@@ -7,7 +7,7 @@
  * One that needs no record of its own (a GET, a 409) still waits for everything decided before it, because that is what it
  * tells of. Consequences happen in the order in which they were decided, or are voided when the log did not take them.
  */
-import { isOutcome, type LogRecord, type SettingsRecord } from '../event/record.js';
+import { type CarriedRecord, isOutcome, type LogRecord, type SettingsRecord } from '../event/record.js';
 import { specIn } from '../event/renewal-codec.js';
 import { isFinished } from '../event/status.js';
 import type { Handle, Sequence } from '../kernel/brand.js';
@@ -98,8 +98,8 @@ export class Ledger {
     return handle;
   }
 
-  /** The same for a record that is about no event. */
-  writeSettings(record: SettingsRecord): void {
+  /** The same for a record that is no change of an event. */
+  writeAside(record: SettingsRecord | CarriedRecord): void {
     this.#memory.state.apply(record);
     this.#batch.append(record);
     this.#shared.counters.records++;

@@ -20,4 +20,6 @@ export type HostNotice =
   | { readonly op: 'space'; readonly level: 'ok' | 'refuse' | 'stop'; readonly freeBytes: number }
   /** As the log writer tells it. */
   | { readonly op: 'held'; readonly partition: PartitionId; readonly isHeld: boolean; readonly walBytes: number }
+  /** The oldest segment should go and cannot be read; it stays, and is tried again. */
+  | { readonly op: 'retention-stuck'; readonly partition: PartitionId; readonly detail: string }
   | { readonly op: 'drained' };

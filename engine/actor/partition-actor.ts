@@ -118,6 +118,11 @@ export class PartitionActor {
     return this.#phase !== 'ready' || this.#life === null || this.#life.isIdle;
   }
 
+  /** What has outlived the retention goes, a little in each turn. */
+  keepRetention(): void {
+    if (this.#phase === 'ready') this.#life?.retention.turn();
+  }
+
   /** Before an orderly stop, when it is idle: the next start has little to replay. */
   hasLastSnapshot(): boolean {
     return this.#phase !== 'ready' || this.#life === null || this.#life.snapshots.hasLast(this.#life.ledger.durable);
@@ -141,7 +146,7 @@ export class PartitionActor {
 
   /** There is something to do without another message. */
   get hasRecoveryWork(): boolean {
-    return this.#placing !== null || (this.#recovery?.hasWork ?? false);
+    return this.#placing !== null || (this.#recovery?.hasWork ?? false) || (this.#life?.retention.hasWork ?? false);
   }
 
   courierRuns(courier: number, attempts: readonly RunningAttempt[]): void {

@@ -9,6 +9,7 @@
  *     bulk (bulk-desk.ts)          changes of all that match
  *     ledger (ledger.ts)           what was decided, and when it is heard of
  *     snapshots (snapshots.ts)     when the next snapshot is taken
+ *     retention (retention.ts)     what goes, and what is carried forward
  */
 import { type Handle, noSequence, type Sequence, type Tick } from '../kernel/brand.js';
 import type { PartitionState } from '../partition/state.js';
@@ -23,6 +24,7 @@ import { PartitionMemory } from './partition-memory.js';
 import { Payloads } from './payloads.js';
 import { RequestDesk } from './request-desk.js';
 import { SettingsDesk } from './settings-desk.js';
+import { Retention } from './retention.js';
 import { SnapshotClerk } from './snapshots.js';
 import { Timekeeper } from './timekeeper.js';
 
@@ -49,6 +51,7 @@ export class PartitionLife {
   readonly snapshots: SnapshotClerk;
   readonly lists: ListDesk;
   readonly bulk: BulkDesk;
+  readonly retention: Retention;
   readonly #payloads: Payloads;
 
   constructor({ state, begunAt, tick, number, shared, answers, failed }: PartitionLifeParts) {
@@ -75,6 +78,7 @@ export class PartitionLife {
     this.snapshots = new SnapshotClerk({ memory, shared, begunAt });
     this.lists = new ListDesk({ memory, shared, answers, ledger, timekeeper });
     this.bulk = new BulkDesk({ memory, shared, answers, ledger, requests: this.requests });
+    this.retention = new Retention({ memory, shared, ledger, timekeeper, requests: this.requests });
     this.#payloads = payloads;
   }
 

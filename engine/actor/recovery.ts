@@ -121,6 +121,11 @@ export class Recovery {
         `partition ${this.state.partition}: replay ended at ${this.state.lastSeq}, the log at ${this.#last}`,
       );
     }
+    if (!this.state.isWhole) {
+      throw new InvariantError(
+        `partition ${this.state.partition}: an event lost its beginning to retention and was not carried forward`,
+      );
+    }
     return { state: this.state, running: this.#running, begunAt: this.#begunAt };
   }
 

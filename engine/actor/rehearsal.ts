@@ -51,7 +51,7 @@ class Rehearsal {
 
   constructor() {
     this.#host = new ActorHost(
-      { partitions: [partition], readAheadBytesMax, snapshotRecords },
+      { partitions: [partition], readAheadBytesMax, snapshotRecords, retentionMs: Number.MAX_SAFE_INTEGER },
       {
         clock: { wallMs: () => this.#nowMs as WallMs, monoMs: () => this.#nowMs as MonoMs },
         random: () => 0,

@@ -27,7 +27,7 @@ export class SettingsDesk {
   receive(request: number, asked: SettingsRequest): void {
     const { memory, shared, answers, ledger } = this.#parts;
     const { record, row, refused } = decideSettings(memory.state, asked, shared.ports.clock.wallMs());
-    if (record !== null) ledger.writeSettings(record);
+    if (record !== null) ledger.writeAside(record);
     ledger.hold({
       happen: () => {
         if (refused === null) shared.ports.reply({ op: 'settings', request, row: plain(row) });

@@ -28,6 +28,12 @@ export const recordKinds = {
   retriesStopped: 13,
 } as const;
 
+/**
+ * All records of an event so far in one (`carried-codec.ts`), written when retention is about to remove the segments in which they
+ * stand. No change of the event: whoever walks through its records finds those in here instead. The same numbering.
+ */
+export const carriedKind = 9;
+
 /** What is set for a destination: about no event. The same numbering. */
 export const settingsKind = 10;
 
@@ -86,12 +92,18 @@ export interface VoidRecord extends Omit<LogRecord, 'kind'> {
   readonly kind: typeof voidKind;
 }
 
+/** Stands for records of its event; `prev` is the newest of these. */
+export interface CarriedRecord extends Omit<LogRecord, 'kind'> {
+  readonly kind: typeof carriedKind;
+}
+
 /** Whatever a log holds. */
-export type StoredRecord = LogRecord | SettingsRecord | VoidRecord;
+export type StoredRecord = LogRecord | CarriedRecord | SettingsRecord | VoidRecord;
 
 /** In the place of an event's id. */
 export const noEvent: EventId = new Uint8Array(16);
 
+/** A change of an event. */
 export function isAboutEvent(record: StoredRecord): record is LogRecord {
-  return record.kind !== settingsKind && record.kind !== voidKind;
+  return record.kind !== settingsKind && record.kind !== voidKind && record.kind !== carriedKind;
 }

@@ -15,7 +15,8 @@
  *
  * Owned by the reader's thread.
  */
-import { isAboutEvent, type LogRecord, type StoredRecord } from '../event/record.js';
+import { recordsIn } from '../event/carried-codec.js';
+import { carriedKind, isAboutEvent, type LogRecord, type StoredRecord } from '../event/record.js';
 import { isFinished } from '../event/status.js';
 import { specIn } from '../event/renewal-codec.js';
 import {
@@ -106,6 +107,10 @@ export class ChangeSlices {
       known = this.#known.get(keyOf(source.partition, prev)) ?? null;
       if (known !== null) break;
       const before = readWithin(source, { seq: prev, budget });
+      if (before.kind === carriedKind) {
+        walked.push(...recordsIn(before).reverse());
+        break;
+      }
       invariant(
         isAboutEvent(before) && before.prev < prev,
         () => `partition ${source.partition}: sequence ${prev} is no record of an event, or follows ${before.prev}`,

@@ -1,11 +1,12 @@
 /**
  * A log that is not what was written. `damaged`: one record, and only its own read fails. `broken`: the log contradicts
- * itself or its mark, and the partition must stop instead of going on with a guess.
+ * itself or its mark, and the partition must stop instead of going on with a guess. `gone`: no damage; what was asked for has
+ * outlived the retention.
  */
 import { InvariantError } from '../kernel/errors.js';
 import { storageFaultOf } from './sqlite.js';
 
-export type DamageScope = 'damaged' | 'broken';
+export type DamageScope = 'damaged' | 'broken' | 'gone';
 
 export class DamageError extends InvariantError {
   readonly scope: DamageScope;

@@ -4,8 +4,9 @@
  * Every record is verified on its own, and everything that one record or an index says about another is checked against
  * that other, so that damage anywhere ends in "damaged" and never in somebody else's event.
  */
-import type { LogRecord } from '../event/record.js';
+import { newestSpecIn, recordsIn } from '../event/carried-codec.js';
 import { specIn } from '../event/renewal-codec.js';
+import { carriedKind, type LogRecord, type StoredRecord } from '../event/record.js';
 import { type EventFilter, matchesTexts } from '../event/event-filter.js';
 import { decodeSpec } from '../event/spec-codec.js';
 import { type EventView, viewOf } from '../event/view.js';
@@ -22,18 +23,19 @@ export interface FinishedEvent {
   readonly seq: Sequence;
 }
 
-/** All records of an event, oldest first: a walk along `prev` from `newest`, across segments. */
+/** All records of an event, oldest first: a walk along `prev` from `newest`, across segments, up to one that stands for the rest. */
 export function recordsOfEvent(segments: PartitionSegments, newest: Sequence): LogRecord[] {
-  let record = segments.record(newest);
-  const records = [record];
-  while (record.prev !== noSequence) {
-    const { seq, prev, event } = record;
-    if (prev >= seq) throw falsePredecessor(record);
-    record = segments.record(prev);
-    if (!isSame(record.event, event)) throw falsePredecessor(records.at(-1)!);
-    records.push(record);
+  const walked: LogRecord[] = [];
+  for (let seq = newest, after: LogRecord | null = null; seq !== noSequence; ) {
+    const record: StoredRecord = segments.record(seq);
+    if (after !== null && !isSame(record.event, after.event)) throw falsePredecessor(after);
+    if (record.kind === carriedKind) return [...recordsIn(record), ...walked.reverse()];
+    if (record.prev >= seq) throw falsePredecessor(record);
+    after = record as LogRecord;
+    walked.push(after);
+    seq = record.prev;
   }
-  return records.reverse();
+  return walked.reverse();
 }
 
 /** An event as lists show it, without headers and payload; null when it is not there any more, or damaged: its own GET tells. */
@@ -141,20 +143,20 @@ export function findByKey(
   return found;
 }
 
-function finalRecord(segments: PartitionSegments, seq: Sequence): LogRecord {
+function finalRecord(segments: PartitionSegments, seq: Sequence): StoredRecord {
   const record = segments.record(seq);
-  if (!isFinal(record.kind))
+  if (!isFinal(record))
     throw new DamageError('damaged', `an index names sequence ${seq}, which has kind ${record.kind} and is not final`);
   return record;
 }
 
-function expectSpec(record: LogRecord): Uint8Array {
-  const spec = specIn(record);
+function expectSpec(record: StoredRecord): Uint8Array {
+  const spec = newestSpecIn(record);
   if (spec === null) throw new DamageError('damaged', `expected a spec at sequence ${record.seq}, found kind ${record.kind}`);
   return spec;
 }
 
-function falsePredecessor({ seq, prev, event }: LogRecord): DamageError {
+function falsePredecessor({ seq, prev, event }: StoredRecord): DamageError {
   return new DamageError('damaged', `sequence ${seq} of ${formatEventId(event)} has a false predecessor, ${prev}`);
 }
 

@@ -5,7 +5,7 @@
  * one descriptor instead of three and a copy of it is a copy of all of it. That needs the file alone for a moment; when a
  * reader has it open just then, it stays as it is, which costs nothing but the descriptors.
  */
-import type { LogRecord } from '../event/record.js';
+import type { StoredRecord } from '../event/record.js';
 import { invariant } from '../kernel/errors.js';
 import { HandleCache } from './handle-cache.js';
 import { PartitionSegments } from './partition-segments.js';
@@ -31,7 +31,7 @@ export async function indexSegment({ dataDir, partition, first, next }: IndexTas
     invariant(name !== undefined, () => `partition ${partition} has no segment that opens with ${first}`);
     becomeOneFile(name);
     const segment = segments.readerOf(name);
-    const earlier = (seq: LogRecord['seq']) => segments.record(seq);
+    const earlier = (seq: StoredRecord['seq']) => segments.record(seq);
     buildIndex({ partition, segment, next, earlier });
   } finally {
     readers.close();

@@ -7,6 +7,7 @@
  * - *Changes* of the past, for status streams that go on from an earlier place.
  * - *Lists* of finished events, a slice at a time, and the views that lists show.
  * - *Facts* about finished events, through the indexes of sealed segments.
+ * - *Retirement* of the oldest segment: what has to be carried forward out of it, and its removal.
  * - *Checkpoints*, when the writer asks: passive, on a connection of their own, so that no commit waits.
  *
  * It sees to it that each sealed segment gets an index (`protocol.ts` has the order), also of those that it finds without
@@ -29,6 +30,7 @@ import { hasMark, logStart, readMark } from './mark.js';
 import { PartitionSegments } from './partition-segments.js';
 import type { LogOptions, PoolReply, PoolRequest, ReaderReply, ReaderRequest, SegmentNotice } from './protocol.js';
 import { Replay } from './replay.js';
+import { bundlesOf, outdatedSegment, removeBefore, sweepBefore } from './retirement.js';
 import { runCheckpoint } from './segment.js';
 import type { SegmentName } from './segment-files.js';
 import type { SegmentIndex } from './segment-index.js';
@@ -176,6 +178,22 @@ export class LogReader {
         this.#parts.reply({ op: 'changes', tag, after, through, changes: encodeMessages(changes) });
         return;
       }
+      case 'outdated': {
+        const outdated = outdatedSegment(this.#segmentsOf(request.partition), request.endedBefore);
+        const segment = outdated === null ? null : { first: outdated.name.first, next: outdated.next };
+        this.#parts.reply({ op: 'outdated', tag, segment });
+        return;
+      }
+      case 'not-over':
+        this.#parts.reply({ op: 'not-over', tag, events: this.#segmentsOf(request.partition).notOver(request.first, request) });
+        return;
+      case 'bundle':
+        this.#parts.reply({ op: 'bundles', tag, bundles: bundlesOf(this.#segmentsOf(request.partition), request) });
+        return;
+      case 'remove':
+        removeBefore(this.#segmentsOf(request.partition), request.first);
+        this.#parts.reply({ op: 'removed', tag });
+        return;
       case 'snapshot': {
         const { partition, upTo } = request;
         this.#snapshots.set(partition, tag);
@@ -215,6 +233,7 @@ export class LogReader {
     for (const [other, waiting] of this.#waitingReplays) if (waiting.partition === partition) this.#waitingReplays.delete(other);
     const segments = this.#segmentsOf(partition);
     segments.refresh();
+    sweepBefore(segments.dir, segments.first);
     segments.findIndexes();
     this.#askForIndexes(segments);
     const choice = chooseSnapshot(segments, { form: snapshotForm, withoutIndexes: false });

@@ -7,12 +7,14 @@
  *
  * Owned by the reader's thread.
  */
-import type { LogRecord } from '../event/record.js';
+import type { StoredRecord } from '../event/record.js';
 import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import type { ListSort } from '../event/event-list.js';
+import type { EventId } from '../kernel/event-id.js';
 import { DamageError } from './damage.js';
 import type { HandleCache } from './handle-cache.js';
+import { readBeginning } from './log-beginning.js';
 import { type LogPosition, logStart } from './mark.js';
 import type { SegmentOutline } from './protocol.js';
 import type { FilterWords } from './segment-filter.js';
@@ -38,6 +40,8 @@ export class PartitionSegments {
   readonly dir: string;
   readonly #readers: HandleCache<SegmentReader>;
   readonly #indexes: HandleCache<SegmentIndex>;
+  /** What is before was removed. */
+  #first = 1 as Sequence;
   #names: readonly SegmentName[] = [];
   /** By first sequence; verified when they were found. */
   readonly #indexOf = new Map<Sequence, IndexName>();
@@ -59,7 +63,7 @@ export class PartitionSegments {
 
   /** The oldest sequence that is there. */
   get first(): Sequence {
-    return this.#names[0]?.first ?? (1 as Sequence);
+    return this.#first;
   }
 
   /** The segment that takes the appends. */
@@ -80,13 +84,19 @@ export class PartitionSegments {
     return this.#indexOf.has(first);
   }
 
-  /** Look at the directory again. */
+  /** Look at the directory again. Throws DamageError when it cannot be told where the log begins. */
   refresh(): void {
-    const names = listSegments(this.dir);
+    this.#first = readBeginning(this.dir);
+    const names = listSegments(this.dir).filter(({ first }) => first >= this.#first);
     for (const { path } of this.#names) {
       if (!names.some((name) => name.path === path)) this.#readers.drop(path);
     }
     this.#names = names;
+    for (const [first, { path }] of this.#indexOf) {
+      if (first >= this.#first) continue;
+      this.#indexes.drop(path);
+      this.#indexOf.delete(first);
+    }
   }
 
   /** Take in the indexes that are there and intact. What is not counts as missing, to be built again. */
@@ -107,7 +117,9 @@ export class PartitionSegments {
   }
 
   /** The record at `seq`, verified. Throws DamageError when it is damaged or missing. */
-  record(seq: Sequence): LogRecord {
+  record(seq: Sequence): StoredRecord {
+    if (seq < this.#first)
+      throw new DamageError('gone', `sequence ${seq} of partition ${this.partition} has outlived the retention`);
     const record = this.#recordIfThere(seq);
     if (record !== null) return record;
     this.refresh();
@@ -125,9 +137,9 @@ export class PartitionSegments {
   /** Where the log begins: before its first record. */
   get beginning(): LogPosition {
     const [oldest] = this.#names;
-    return oldest === undefined
-      ? logStart
-      : { seq: (oldest.first - 1) as Sequence, chain: this.readerOf(oldest).header.chainBefore };
+    // A first segment that is missing is noticed by the replay, whose first step is from here to it.
+    const chain = oldest?.first === this.#first ? this.readerOf(oldest).header.chainBefore : logStart.chain;
+    return { seq: (this.#first - 1) as Sequence, chain };
   }
 
   /** The chain value stored with a record; null when there is no such record (any more). Throws DamageError when it is damaged. */
@@ -157,6 +169,13 @@ export class PartitionSegments {
     return this.#indexes.get(index.path, () => new SegmentIndex(index));
   }
 
+  /** Events with a record in the segment that were not over at its end, in the order of their ids. Its index must be there. */
+  notOver(first: Sequence, page: { readonly after: EventId; readonly limit: number }): EventId[] {
+    const index = this.#indexOf.get(first);
+    if (index === undefined) throw new DamageError('damaged', `the segment that opens with ${first} has no index`);
+    return this.#indexAt(index).notOver(page);
+  }
+
   /** Ask the indexes, newest first, until `enough`. */
   searchIndexes(ask: (index: SegmentIndex) => 'enough' | 'more'): void {
     for (const { name } of this.sealed().reverse()) {
@@ -184,7 +203,7 @@ export class PartitionSegments {
     return ends[sort];
   }
 
-  #recordIfThere(seq: Sequence): LogRecord | null {
+  #recordIfThere(seq: Sequence): StoredRecord | null {
     const name = this.#names.findLast(({ first }) => first <= seq);
     return name === undefined ? null : this.readerOf(name).record(seq);
   }

@@ -19,6 +19,7 @@ import type { EventFilter } from '../event/event-filter.js';
 import type { ListPlace, ListQuery } from '../event/event-list.js';
 import type { EventStatus } from '../event/status.js';
 import type { HistoryEntry, EventView } from '../event/view.js';
+import type { DamageScope } from './damage.js';
 import type { FilterWords } from './segment-filter.js';
 
 // ---- log writer ----
@@ -132,10 +133,44 @@ export type ReaderRequest =
       readonly tagHigh: number;
       readonly tagLow: number;
     }
+  /** The oldest segment, if it ended before `endedBefore`: answered by `outdated`. */
+  | { readonly op: 'outdated'; readonly tag: number; readonly partition: PartitionId; readonly endedBefore: WallMs }
+  /** Events that were not over at the end of the segment that opens with `first`, behind `after`: answered by `not-over`. */
+  | {
+      readonly op: 'not-over';
+      readonly tag: number;
+      readonly partition: PartitionId;
+      readonly first: Sequence;
+      readonly after: EventId;
+      readonly limit: number;
+    }
+  /** Events to be carried forward because they reach back before `before`: answered by `bundles`. */
+  | {
+      readonly op: 'bundle';
+      readonly tag: number;
+      readonly partition: PartitionId;
+      readonly events: readonly BundleQuestion[];
+      readonly before: Sequence;
+    }
+  /** Remove every segment before the one that opens with `first`: answered by `removed` when nothing can bring them back. */
+  | { readonly op: 'remove'; readonly tag: number; readonly partition: PartitionId; readonly first: Sequence }
   /** Have a snapshot taken at `upTo`, which is durable. Answered by `snapshot-taken` when it is there. */
   | { readonly op: 'snapshot'; readonly tag: number; readonly partition: PartitionId; readonly upTo: Sequence }
   /** Answer what has come, close the files; the thread's task ends. */
   | { readonly op: 'close' };
+
+/** `newest`: its newest record; null of one that has finished in an indexed segment. */
+export interface BundleQuestion {
+  readonly event: EventId;
+  readonly newest: Sequence | null;
+}
+
+/** `body` of a `carried` record for all records of the event up to `newest`. */
+export interface Bundle {
+  readonly event: EventId;
+  readonly newest: Sequence;
+  readonly body: Uint8Array;
+}
 
 /** A segment as a replay begins. */
 export interface SegmentOutline {
@@ -155,6 +190,15 @@ export type ReaderReply =
   | { readonly op: 'replay-batch'; readonly tag: number; readonly batch: Uint8Array<ArrayBuffer>; readonly done: number }
   /** `last`: the newest durable sequence (0 for an empty log). */
   | { readonly op: 'replay-done'; readonly tag: number; readonly last: Sequence }
+  | {
+      readonly op: 'outdated';
+      readonly tag: number;
+      readonly segment: { readonly first: Sequence; readonly next: Sequence } | null;
+    }
+  | { readonly op: 'not-over'; readonly tag: number; readonly events: readonly EventId[] }
+  /** Of the first events asked about, in order; null: it does not reach back so far, or has not gone on since. */
+  | { readonly op: 'bundles'; readonly tag: number; readonly bundles: readonly (Bundle | null)[] }
+  | { readonly op: 'removed'; readonly tag: number }
   /** `detail`: why there is none; null when it is there. */
   | { readonly op: 'snapshot-taken'; readonly tag: number; readonly detail: string | null }
   /** In the order asked, views into one buffer. Those of `damaged` are empty, which no body is. */
@@ -191,8 +235,9 @@ export type ReaderReply =
       readonly next: Sequence;
       readonly filter: FilterWords;
     }
-  /** `damaged`: one record fails its checksum, only this read fails. `broken`: the log contradicts itself or its mark, the partition must stop. */
-  | { readonly op: 'failed'; readonly tag: number; readonly failure: 'damaged' | 'broken' | 'io'; readonly detail: string };
+  /** `damaged`: one record fails its checksum, only this read fails. `broken`: the log contradicts itself or its mark, the partition must
+   *  stop. `gone`: what was asked for has outlived the retention. */
+  | { readonly op: 'failed'; readonly tag: number; readonly failure: DamageScope | 'io'; readonly detail: string };
 
 /** What a decision needs to know of a finished event. */
 export interface StoredFacts {

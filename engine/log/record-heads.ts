@@ -4,11 +4,12 @@
  * The spec stands in one of an event's records, perhaps segments earlier, and every record takes it on from the one before
  * it (`prev`). Columns by the place of the record, so no map of ids is needed: 4 bytes a record, 41 for each spec.
  */
-import { type LogRecord, type StoredRecord, settingsKind, voidKind } from '../event/record.js';
-import { specIn } from '../event/renewal-codec.js';
+import { newestSpecIn } from '../event/carried-codec.js';
+import { type StoredRecord, settingsKind, voidKind } from '../event/record.js';
 import { deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
 import type { Sequence } from '../kernel/brand.js';
+import { DamageError } from './damage.js';
 import type { RecordCursor } from './record-batch.js';
 
 export interface RecordHead {
@@ -30,9 +31,11 @@ const words = ['tagHigh', 'tagLow', 'source', 'type', 'destination', 'signatureH
 
 type Words = Readonly<Record<(typeof words)[number], Uint32Array>>;
 
+const unknown = -1;
+
 export class RecordHeads {
   readonly #first: Sequence;
-  readonly #earlier: (seq: Sequence) => LogRecord;
+  readonly #earlier: (seq: Sequence) => StoredRecord;
   /** By the place of a record in the segment: the number of its head. */
   readonly #headOf: Int32Array;
   readonly #words: Words;
@@ -46,10 +49,10 @@ export class RecordHeads {
     first,
     count,
     earlier,
-  }: { readonly first: Sequence; readonly count: number; readonly earlier: (seq: Sequence) => LogRecord }) {
+  }: { readonly first: Sequence; readonly count: number; readonly earlier: (seq: Sequence) => StoredRecord }) {
     this.#first = first;
     this.#earlier = earlier;
-    this.#headOf = new Int32Array(count);
+    this.#headOf = new Int32Array(count).fill(unknown);
     // No record has more than one head of its own; what is not written is not backed by memory.
     this.#words = Object.fromEntries(words.map((name) => [name, new Uint32Array(count)])) as Words;
     this.#scheduledAt = new Float64Array(count);
@@ -61,6 +64,11 @@ export class RecordHeads {
   take(record: RecordCursor): void {
     if (record.kind === settingsKind || record.kind === voidKind) return;
     this.#headOf[record.seq - this.#first] = this.#numberFor(record);
+  }
+
+  /** False for a record of an event whose beginning was removed: it stands in a newer record as well, carried forward. */
+  has(seq: Sequence): boolean {
+    return this.#headOf[seq - this.#first] !== unknown;
   }
 
   /** Of an event's record that was taken. */
@@ -81,12 +89,20 @@ export class RecordHeads {
     };
   }
 
-  #numberFor(record: Pick<StoredRecord, 'kind' | 'prev' | 'body'>): number {
+  #numberFor(record: StoredRecord | RecordCursor): number {
     const { prev } = record;
-    const spec = specIn(record);
+    const spec = newestSpecIn(record);
     if (spec !== null) return this.#add(spec);
-    if (prev < this.#first) return this.#numberFor(this.#earlier(prev));
-    return this.#headOf[prev - this.#first]!;
+    return prev < this.#first ? this.#numberForEarlier(prev) : this.#headOf[prev - this.#first]!;
+  }
+
+  #numberForEarlier(seq: Sequence): number {
+    try {
+      return this.#numberFor(this.#earlier(seq));
+    } catch (error) {
+      if (error instanceof DamageError && error.scope === 'gone') return unknown;
+      throw error;
+    }
   }
 
   #add(spec: Uint8Array): number {

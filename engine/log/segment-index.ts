@@ -6,8 +6,9 @@
  * segment, and what lists are made of (`listed-finals.ts`); the tag of an event's key stands in its `accepted` record, perhaps
  * segments earlier (`record-heads.ts`).
  *
- * Beside it stand the filter of what finished in the segment (`segment-filter.ts`), and the events with a record in the segment
- * that had not finished at its end: those may have to be carried forward before the segment is removed.
+ * Beside it stand the filter of what finished in the segment (`segment-filter.ts`), and the events with a record in it that were
+ * not over at its end: they had not finished, or an operator could put them back. Those may have to be carried forward before the
+ * segment is removed.
  *
  * The log is the truth and the index can be built again at any time. So it is never synced row by row, and a damaged one
  * is thrown away. The file's name carries its checksum, which is verified when the process first opens it: a flipped bit
@@ -15,7 +16,8 @@
  */
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type LogRecord, recordKinds, type StoredRecord, settingsKind } from '../event/record.js';
+import { recordsIn } from '../event/carried-codec.js';
+import { type CarriedRecord, carriedKind, recordKinds, type StoredRecord, settingsKind, voidKind } from '../event/record.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import { DamageError } from './damage.js';
@@ -29,21 +31,29 @@ import { type IndexName, indexPath, syncDir, syncFile } from './segment-files.js
 import type { SegmentReader } from './segment-reader.js';
 import { type Database, openDatabase, type Statement } from './sqlite.js';
 
-const formatVersion = 3;
+const formatVersion = 4;
 
 const schema = `
   CREATE TABLE header(format INTEGER NOT NULL, partition INTEGER NOT NULL, first INTEGER NOT NULL, next INTEGER NOT NULL);
   CREATE TABLE finished(id BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE key(tag_high INTEGER NOT NULL, tag_low INTEGER NOT NULL, seq INTEGER NOT NULL,
                    PRIMARY KEY (tag_low, tag_high, seq)) WITHOUT ROWID;
-  CREATE TABLE unfinished(id BLOB PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE not_over(id BLOB PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE filter(ids BLOB NOT NULL, keys BLOB NOT NULL);
   ${listedSchema}`;
 
-export function isFinal(kind: StoredRecord['kind']): boolean {
+/** Whether the event has finished with this record, or with the last of those that it stands for. */
+export function isFinal(record: Kinded): boolean {
+  const kind = lastKindOf(record);
   return (
     kind === recordKinds.delivered || kind === recordKinds.dead || kind === recordKinds.cancelled || kind === recordKinds.expired
   );
+}
+
+type Kinded = Pick<CarriedRecord, 'seq' | 'event' | 'body'> & Pick<StoredRecord, 'kind'>;
+
+function lastKindOf(record: Kinded): StoredRecord['kind'] | undefined {
+  return record.kind === carriedKind ? recordsIn(record).at(-1)?.kind : record.kind;
 }
 
 /** An index that is there, being asked. */
@@ -51,7 +61,7 @@ export class SegmentIndex {
   readonly #database: Database;
   readonly #byId: Statement;
   readonly #byKey: Statement;
-  readonly #unfinished: Statement;
+  readonly #notOver: Statement;
   readonly #byText: Statement;
   /** Its finished events in order. */
   readonly listed: ListedIndex;
@@ -67,7 +77,7 @@ export class SegmentIndex {
         throw new DamageError('damaged', `${name.path} is not an index of this format`);
       this.#byId = this.#database.prepare('SELECT seq FROM finished WHERE id = ?').pluck();
       this.#byKey = this.#database.prepare('SELECT seq FROM key WHERE tag_high = ? AND tag_low = ? ORDER BY seq DESC').pluck();
-      this.#unfinished = this.#database.prepare('SELECT id FROM unfinished WHERE id > ? ORDER BY id LIMIT ?').pluck();
+      this.#notOver = this.#database.prepare('SELECT id FROM not_over WHERE id > ? ORDER BY id LIMIT ?').pluck();
       this.#byText = this.#database.prepare('SELECT seq FROM key WHERE tag_low = ? ORDER BY seq DESC LIMIT ?').pluck();
       this.listed = new ListedIndex(this.#database);
     } catch (error) {
@@ -86,9 +96,9 @@ export class SegmentIndex {
     return this.#byKey.all(tagHigh, tagLow) as Sequence[];
   }
 
-  /** Events that had not finished at the end of the segment, in the order of their ids, at most so many behind `after`. */
-  unfinished({ after, limit }: { readonly after: EventId; readonly limit: number }): EventId[] {
-    return (this.#unfinished.all(after, limit) as Buffer[]).map((id) => new Uint8Array(id));
+  /** Events that were not over at the end of the segment, in the order of their ids, at most so many behind `after`. */
+  notOver({ after, limit }: { readonly after: EventId; readonly limit: number }): EventId[] {
+    return (this.#notOver.all(after, limit) as Buffer[]).map((id) => new Uint8Array(id));
   }
 
   /** Of what finished in the segment. The words own their memory, so that they can be moved to another thread. */
@@ -131,7 +141,7 @@ export interface IndexContent {
   /** Where the segment ends. */
   readonly next: Sequence;
   /** A record of an older segment. */
-  readonly earlier: (seq: Sequence) => LogRecord;
+  readonly earlier: (seq: Sequence) => StoredRecord;
 }
 
 /** Verify the segment, build its index beside it, and give it its name when it is durable. */
@@ -176,7 +186,7 @@ function collectFinals({
 }: Omit<IndexContent, 'partition'> & { readonly database: Database; readonly listed: ListedFinals }): void {
   const { first, chainBefore } = segment.header;
   const insert = database.prepare('INSERT INTO final VALUES (?, ?, ?, ?)');
-  const unfinished = new Unfinished(first, next - first);
+  const notOver = new NotOver(first, next - first);
   const heads = new RecordHeads({ first, count: next - first, earlier });
   const builder = new RecordBatchBuilder();
   let position: LogPosition = { seq: (first - 1) as Sequence, chain: chainBefore };
@@ -189,15 +199,16 @@ function collectFinals({
     const cursor = new RecordCursor(builder.take());
     while (cursor.next()) {
       heads.take(cursor);
-      unfinished.take(cursor);
-      if (!isFinal(cursor.kind)) continue;
+      notOver.take(cursor);
+      // One without a head stands in a newer record as well, and is found there.
+      if (!isFinal(cursor) || !heads.has(cursor.seq)) continue;
       const head = heads.at(cursor.seq);
       insert.run(cursor.event, cursor.seq, head.tagHigh, head.tagLow);
-      listed.add(cursor, head);
+      listed.add({ event: cursor.event, seq: cursor.seq, kind: lastKindOf(cursor)! }, head);
     }
   }
-  const insertUnfinished = database.prepare('INSERT OR IGNORE INTO unfinished VALUES (?)');
-  unfinished.forEach((event) => insertUnfinished.run(event));
+  const insertNotOver = database.prepare('INSERT OR IGNORE INTO not_over VALUES (?)');
+  notOver.forEach((event) => insertNotOver.run(event));
 }
 
 function storeFilter(database: Database): void {
@@ -211,11 +222,11 @@ function storeFilter(database: Database): void {
   database.prepare('INSERT INTO filter VALUES (?, ?)').run(bytes(filter.words.ids), bytes(filter.words.keys));
 }
 
-/** Which events have a record in the segment and none that ends them: the newest one of each, gone through in order. */
-class Unfinished {
+/** Which events have a record in the segment and none that ends them for good: the newest one of each, gone through in order. */
+class NotOver {
   readonly #first: Sequence;
   readonly #events: Uint8Array;
-  /** 1: the newest record of its event so far, and not its last. */
+  /** 1: the newest record of its event so far, and not its last for certain. */
   readonly #isNewest: Uint8Array;
 
   constructor(first: Sequence, count: number) {
@@ -224,12 +235,13 @@ class Unfinished {
     this.#isNewest = new Uint8Array(count);
   }
 
-  take({ seq, kind, prev, event }: RecordCursor): void {
-    if (kind === settingsKind) return;
+  take(record: RecordCursor): void {
+    const { seq, kind, prev, event } = record;
+    if (kind === settingsKind || kind === voidKind) return;
     const place = seq - this.#first;
     if (prev >= this.#first) this.#isNewest[prev - this.#first] = 0;
     this.#events.set(event, place * eventIdBytes);
-    this.#isNewest[place] = isFinal(kind) ? 0 : 1;
+    this.#isNewest[place] = lastKindOf(record) === recordKinds.delivered ? 0 : 1;
   }
 
   forEach(visit: (event: EventId) => void): void {

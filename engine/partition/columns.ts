@@ -287,6 +287,14 @@ export class EventColumns {
     chunk.version[at]!++;
   }
 
+  /** The event stands at `seq` now, body and all. */
+  move(handle: Handle, seq: Sequence): void {
+    const chunk = this.#chunks[handle >>> chunkShift]!;
+    const at = handle & chunkMask;
+    chunk.newestSeq[at] = seq;
+    chunk.bodySeq[at] = seq;
+  }
+
   /** Rows as bytes, in the order of `handles`: all values of the first column, then of the second, and so on. */
   gather(handles: ArrayLike<number>): Uint8Array<ArrayBuffer> {
     const rows = handles.length;

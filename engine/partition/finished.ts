@@ -20,7 +20,7 @@
 import type { Labels } from '../event/labels.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses } from '../event/status.js';
-import type { Handle, Sequence, WallMs } from '../kernel/brand.js';
+import { type Handle, noSequence, type Sequence, type WallMs } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 import { eventIdBytes } from '../kernel/event-id.js';
@@ -74,7 +74,7 @@ const bytesPerRow = finishedForms.reduce((sum, form) => sum + form.bytesPerRow, 
 
 /**
  * The finals of one segment: those with sequences from `first` up to the first of the next page. Rows are only ever added, but
- * for the last ones, which move to the next page when that is opened.
+ * for the last ones, which move to the next page when that is opened; one that is put back leaves an empty place.
  */
 export class FinishedPage {
   readonly first: Sequence;
@@ -143,6 +143,7 @@ export class FinishedPage {
 
   /** The last one goes, and is returned, if it stands at `from` or behind. */
   takeLast(from: Sequence): FinishedRow | null {
+    while (this.#rows > 0 && this.#seq((this.#rows - 1) as Handle) === noSequence) this.#rows--;
     const handle = (this.#rows - 1) as Handle;
     if (handle < 0 || this.#seq(handle) < from) return null;
     const row = this.#row(handle);
@@ -152,19 +153,34 @@ export class FinishedPage {
     return row;
   }
 
-  /** As `EventColumns.gather`, of `count` rows from `from` on. */
-  gather(from: number, count: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(count * bytesPerRow);
-    let columnAt = 0;
+  /** The row of an event whose final record at `seq` is not its last any more: it leaves an empty place. */
+  remove(id: EventId, seq: Sequence): void {
+    const handle = this.#byId.find(hashOfId(id), (row) => this.#seq(row) === seq && sameBytes(this.#id(row), id));
+    if (handle === null) return;
+    const chunk = this.#chunkOf(handle);
+    const at = handle & chunkMask;
+    this.#byId.remove(hashOfId(id), handle);
+    if (chunk.tagHigh[at] !== 0 || chunk.tagLow[at] !== 0) this.#byKey.remove(handle);
+    chunk.newestSeq[at] = noSequence;
+  }
+
+  /** Places that are not empty, oldest first. */
+  liveRows(): number[] {
+    const rows: number[] = [];
+    for (let row = 0; row < this.#rows; row++) if (this.#seq(row as Handle) !== noSequence) rows.push(row);
+    return rows;
+  }
+
+  /** As `EventColumns.gather`. */
+  gather(rows: readonly number[]): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(rows.length * bytesPerRow);
+    let end = 0;
     for (const { name, bytesPerRow: width } of finishedForms) {
-      for (let row = 0; row < count; ) {
-        const at = (from + row) & chunkMask;
-        const some = Math.min(count - row, chunkRows - at);
-        const column = this.#chunkOf(from + row)[name as keyof Chunk];
-        bytes.set(new Uint8Array(column.buffer, at * width, some * width), columnAt + row * width);
-        row += some;
+      for (const row of rows) {
+        const column = this.#chunkOf(row)[name as keyof Chunk];
+        bytes.set(new Uint8Array(column.buffer, (row & chunkMask) * width, width), end);
+        end += width;
       }
-      columnAt += count * width;
     }
     return bytes;
   }
@@ -311,9 +327,12 @@ export class FinishedEvents {
   }
 
   /** The event whose final record is at `seq` is no longer finished there: it was put back, or stands in a newer record. */
-  supersede(seq: Sequence, row: Counted): void {
+  supersede(seq: Sequence, row: Counted & Pick<FinishedRow, 'id'>): void {
     // Of a segment that was removed nothing is counted any more.
-    if (seq >= this.first) this.#pageOf(seq).count(row, -1);
+    if (seq < this.first) return;
+    const page = this.#pageOf(seq);
+    page.count(row, -1);
+    page.rows?.remove(row.id, seq);
   }
 
   /** A segment opens with `first`: finals from there on belong to it. To be told twice does no harm. */
@@ -373,6 +392,11 @@ export class FinishedEvents {
     return false;
   }
 
+  /** The same of segments that open with `first` or later. */
+  mayBeIndexedSince(first: Sequence, id: EventId): boolean {
+    return this.#pages.some((page) => page.first >= first && page.filter?.mayHaveId(id));
+  }
+
   mayBeIndexedKey(tag: { tagHigh: number; tagLow: number }): boolean {
     for (let page = this.#pages.length - 1; page >= 0; page--) if (this.#pages[page]!.filter?.mayHaveKey(tag)) return true;
     return false;
@@ -389,7 +413,9 @@ export class FinishedEvents {
 
   /** Rows of a snapshot, counted there already; of the page that opens with `first`. */
   restore(first: Sequence, { bytes, rows }: { readonly bytes: Uint8Array; readonly rows: number }): void {
-    this.#pageOf(first).rows?.scatter(bytes, rows);
+    const page = this.#pageOf(first);
+    // Its segment may have been removed since.
+    if (page.first === first) page.rows?.scatter(bytes, rows);
   }
 
   /** Mostly the last one. */

@@ -49,6 +49,7 @@ export const snapshotForm = crcOf(Buffer.from(JSON.stringify([formatVersion, col
 /** `finalsFrom`: where the segment opens that holds the newest record applied; earlier finals need not be in memory. */
 export function* sectionsOf(state: PartitionState, finalsFrom: Sequence): Generator<Section, void, undefined> {
   const { partition, lastSeq, columns, origins, finished } = state;
+  invariant(state.isWhole, () => `partition ${partition}: at ${lastSeq} an event whose beginning was removed has yet to come`);
   const outline: Outline = {
     partition,
     seq: lastSeq,
@@ -105,13 +106,14 @@ const finalsHeadBytes = 12;
 function* finalSections({ finished }: PartitionState, finalsFrom: Sequence): Generator<Section, void, undefined> {
   for (const page of finished.pages) {
     if (page.first < finalsFrom) continue;
-    for (let at = 0; at < page.size; at += rowsPerSection) {
-      const rows = Math.min(rowsPerSection, page.size - at);
-      const content = new Uint8Array(finalsHeadBytes + rows * finishedBytesPerRow);
+    const all = page.liveRows();
+    for (let at = 0; at < all.length; at += rowsPerSection) {
+      const some = all.slice(at, at + rowsPerSection);
+      const content = new Uint8Array(finalsHeadBytes + some.length * finishedBytesPerRow);
       const head = new DataView(content.buffer);
       head.setFloat64(0, page.first, true);
-      head.setUint32(8, rows, true);
-      content.set(page.gather(at, rows), finalsHeadBytes);
+      head.setUint32(8, some.length, true);
+      content.set(page.gather(some), finalsHeadBytes);
       yield section('finals', content);
     }
   }

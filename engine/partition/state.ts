@@ -8,7 +8,17 @@
  * follow from the state and are not part of it.
  */
 import { decodeOutcome } from '../event/outcome-codec.js';
-import { isAboutEvent, type LogRecord, recordKinds, type StoredRecord, settingsKind, statusOfKind } from '../event/record.js';
+import { recordsIn } from '../event/carried-codec.js';
+import {
+  type CarriedRecord,
+  carriedKind,
+  isAboutEvent,
+  type LogRecord,
+  recordKinds,
+  type StoredRecord,
+  settingsKind,
+  statusOfKind,
+} from '../event/record.js';
 import { decodeRenewal } from '../event/renewal-codec.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
@@ -51,6 +61,8 @@ export class PartitionState {
   });
   readonly #head = new SpecHead();
   readonly #applied = { handle: 0 as Handle, status: 'SCHEDULED' as EventStatus, version: 0, attempts: 0 };
+  /** Newest records of events whose beginning was removed. */
+  readonly #headless = new Set<Sequence>();
   #lastSeq: Sequence = noSequence;
 
   constructor(partition: PartitionId) {
@@ -108,12 +120,69 @@ export class PartitionState {
     );
     const applied = this.#applied;
     if (record.kind === settingsKind) this.settings.apply(record);
+    else if (record.kind === carriedKind) this.#carry(record);
     else if (record.kind === recordKinds.accepted) this.#accept(record);
     else if (record.kind === recordKinds.retried) this.#retry(record);
     // What is left is about an event, or about nothing any more.
     else if (isAboutEvent(record)) this.#advance(record);
     this.#lastSeq = record.seq;
     return applied;
+  }
+
+  /**
+   * All records of an event so far, in the place of the record: an event that is known merely moves there. One that is not has
+   * finished, or its first records were removed; then what the record stands for is applied.
+   */
+  #carry(record: CarriedRecord): void {
+    const handle = this.handleOf(record.event);
+    if (handle !== null) {
+      invariant(
+        this.columns.newestSeq(handle) === record.prev,
+        () =>
+          `partition ${this.partition}: carried record ${record.seq} stands for ${record.prev}, expected ${this.columns.newestSeq(handle)}`,
+      );
+      this.columns.move(handle, record.seq);
+      return;
+    }
+    const hadFinished = this.#isCounted(record.prev);
+    const records = recordsIn(record);
+    const begin = Math.max(
+      0,
+      records.findLastIndex(({ kind }) => kind === recordKinds.retried),
+    );
+    for (const [place, each] of records.entries()) {
+      if (place < begin) continue;
+      if (place > begin) this.#advance(each);
+      else if (each.kind === recordKinds.accepted) this.#accept(each);
+      else this.#begin(each);
+    }
+    if (!hadFinished) return;
+    // It is not finished twice. Its row is free by now, but still says what it was.
+    const { status, handle: row } = this.#applied;
+    const deliveryType = this.columns.deliveryType(row);
+    this.finished.supersede(record.prev, { id: record.event, status, deliveryType });
+    this.byStatus[status]--;
+    this.byDeliveryType[deliveryType]--;
+  }
+
+  /** Whether an event that is not pending had finished with the record at `seq`, as far as is known here. */
+  #isCounted(seq: Sequence): boolean {
+    return !this.#headless.delete(seq) && seq >= this.finished.first;
+  }
+
+  /**
+   * Whether the record belongs to an event whose beginning was removed. It is left out: behind it, all of that event is carried
+   * forward, or it would not have been removed; `isWhole` says whether that has come.
+   */
+  #isHeadless({ seq, prev }: LogRecord): boolean {
+    if (prev === noSequence || this.#isCounted(prev)) return false;
+    this.#headless.add(seq);
+    return true;
+  }
+
+  /** Every record so far belongs to an event that is known from its beginning. */
+  get isWhole(): boolean {
+    return this.#headless.size === 0;
   }
 
   #accept(record: LogRecord): void {
@@ -123,20 +192,30 @@ export class PartitionState {
     this.byDeliveryType[deliveryType]++;
   }
 
-  /** A finished event is pending again. Where it was remembered as finished it stays: what is pending is asked first. */
+  /** A finished event is pending again. */
   #retry(record: LogRecord): void {
-    const { from, version, attempts, dueAtMs, spec } = decodeRenewal(record.body);
     const { partition, finished } = this;
     invariant(this.handleOf(record.event) === null, () => `partition ${partition}: record ${record.seq} retries a pending event`);
     invariant(
       (finished.seqOf(record.event) ?? record.prev) === record.prev,
       () => `partition ${partition}: record ${record.seq} follows ${record.prev}, expected ${finished.seqOf(record.event)}`,
     );
+    const isCounted = this.#isCounted(record.prev);
+    const { from, deliveryType } = this.#begin(record);
+    if (!isCounted) return;
+    this.byStatus[from]--;
+    this.byDeliveryType[deliveryType]--;
+    finished.supersede(record.prev, { id: record.event, status: from, deliveryType });
+  }
+
+  /** As if it were new, from the record alone. */
+  #begin(record: LogRecord): { readonly from: EventStatus; readonly deliveryType: DeliveryType } {
+    const { from, version, attempts, dueAtMs, spec } = decodeRenewal(record.body);
     move(from, 'SCHEDULED');
     const { deliveryType } = this.#head.at(spec);
     this.#enter(record, { version, attempts, dueAtMs });
-    this.byStatus[from]--;
-    finished.supersede(record.prev, { status: from, deliveryType });
+    this.byDeliveryType[deliveryType]++;
+    return { from, deliveryType };
   }
 
   /** A row for an event that is pending from now on. Its spec is under the head. */
@@ -170,6 +249,7 @@ export class PartitionState {
 
   #advance(record: LogRecord): void {
     const handle = this.handleOf(record.event);
+    if (handle === null && this.#isHeadless(record)) return;
     invariant(handle !== null, () => `partition ${this.partition}: record ${record.seq} is about an event that is not pending`);
     const { columns } = this;
     invariant(

@@ -5,7 +5,8 @@
  * not to be trusted.
  */
 import { relative } from 'node:path';
-import { type LogRecord, recordKinds } from '../event/record.js';
+import { recordsIn } from '../event/carried-codec.js';
+import { carriedKind, type LogRecord, recordKinds, type StoredRecord } from '../event/record.js';
 import { type EventView, type HistoryEntry, historyOf, viewOf } from '../event/view.js';
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import { SystemClock } from '../kernel/clock.js';
@@ -74,9 +75,17 @@ export function inspectEvent({
   }
 }
 
+/** A carried record stands for all that came before it, which may have been removed. */
+function unbundled(stored: readonly StoredRecord[]): readonly LogRecord[] {
+  const place = stored.findLastIndex(({ kind }) => kind === carriedKind);
+  const behind = stored.slice(place + 1) as readonly LogRecord[];
+  return place === -1 ? behind : [...recordsIn(stored[place]!), ...behind];
+}
+
 function inspectedIn(dataDir: string, partition: PartitionId): (record: LogRecord) => InspectedRecord {
   const segments = listSegments(partitionDir(dataDir, partition));
-  const kinds = new Map<number, string>(Object.entries(recordKinds).map(([name, kind]) => [kind, name]));
+  const names = { ...recordKinds, carried: carriedKind };
+  const kinds = new Map<number, string>(Object.entries(names).map(([name, kind]) => [kind, name]));
   return ({ seq, kind, at, prev, body }) => ({
     seq,
     segment: relative(dataDir, segments.findLast(({ first }) => first <= seq)!.path),
@@ -87,7 +96,8 @@ function inspectedIn(dataDir: string, partition: PartitionId): (record: LogRecor
   });
 }
 
-function fold(records: readonly LogRecord[], partition: PartitionId): Pick<Inspection, 'event' | 'detail'> {
+function fold(stored: readonly StoredRecord[], partition: PartitionId): Pick<Inspection, 'event' | 'detail'> {
+  const records = unbundled(stored);
   const gap = records.find(({ prev }, place) => place > 0 && prev !== records[place - 1]!.seq);
   if (gap !== undefined) return { event: null, detail: `the record before sequence ${gap.seq}, ${gap.prev}, cannot be read` };
   try {

@@ -14,6 +14,7 @@ import { noSequence, type PartitionId, type Sequence, type WallMs } from '../ker
 import { invariant } from '../kernel/errors.js';
 import { DamageError } from '../log/damage.js';
 import { becomeOneFile } from '../log/index-task.js';
+import { readBeginning, writeBeginning } from '../log/log-beginning.js';
 import { createMark, type LogPosition, logStart, Mark } from '../log/mark.js';
 import { RecordBatchBuilder } from '../log/record-batch.js';
 import { Segment } from '../log/segment.js';
@@ -51,7 +52,8 @@ export interface MendedLogParts {
 /** Durable when it returns. */
 export function writeMendedLog(parts: MendedLogParts): void {
   const { partition, from, to, firstChanged } = parts;
-  const names = listSegments(from);
+  const beginning = readBeginning(from);
+  const names = listSegments(from).filter(({ first }) => first >= beginning);
   makeDir(to);
   let end: LogPosition = startOf(names[0]!);
   for (const [place, name] of names.entries()) {
@@ -72,6 +74,7 @@ export function writeMendedLog(parts: MendedLogParts): void {
     if (snapshot.seq < firstChanged && !parts.without.has(snapshot.path))
       linkSync(snapshot.path, join(to, basename(snapshot.path)));
   }
+  if (names[0]!.first > 1) writeBeginning(to, names[0]!.first);
   createMark(to, partition);
   const mark = new Mark(to, partition);
   mark.advance(end);

@@ -9,6 +9,7 @@ import { basename, join } from 'node:path';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { DamageError } from '../log/damage.js';
 import { becomeOneFile } from '../log/index-task.js';
+import { readBeginning, writeBeginning } from '../log/log-beginning.js';
 import { createMark, hasMark, type LogPosition, logStart, Mark } from '../log/mark.js';
 import { RecordBatchBuilder } from '../log/record-batch.js';
 import { Segment } from '../log/segment.js';
@@ -56,6 +57,8 @@ export class PartitionCopy {
     const end = this.#segments();
     this.#indexes();
     this.#snapshot(end.seq);
+    const first = this.#copied[0]?.first ?? 1;
+    if (first > 1) writeBeginning(this.#to, first as Sequence);
     createMark(this.#to, this.#parts.partition);
     const mark = new Mark(this.#to, this.#parts.partition);
     mark.advance(end);
@@ -67,7 +70,8 @@ export class PartitionCopy {
 
   #segments(): LogPosition {
     for (;;) {
-      const names = listSegments(this.#from);
+      const beginning = readBeginning(this.#from);
+      const names = listSegments(this.#from).filter(({ first }) => first >= beginning);
       if (names.length === 0) return logStart;
       const { name, next } = this.#nextOf(names);
       try {

@@ -9,6 +9,7 @@ import type { LogRecord } from '../event/record.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import { DamageError } from '../log/damage.js';
+import { beginningPath, readBeginning } from '../log/log-beginning.js';
 import { hasMark, type LogPosition, logStart, readMark } from '../log/mark.js';
 import { listIndexes, listSegments, listSnapshots, partitionDir, type SegmentName } from '../log/segment-files.js';
 import { isIntact } from '../log/segment-index.js';
@@ -80,7 +81,9 @@ class Survey {
   constructor(request: SurveyRequest) {
     this.#request = request;
     this.#dir = partitionDir(request.dataDir, request.partition);
-    this.#names = listSegments(this.#dir);
+    const beginning = this.#beginning();
+    this.#names = listSegments(this.#dir).filter(({ first }) => first >= beginning);
+    this.#end = { ...logStart, seq: (beginning - 1) as Sequence };
   }
 
   result(): PartitionSurvey {
@@ -94,10 +97,23 @@ class Survey {
     };
   }
 
+  /** Where retention has left it. When that cannot be read: with the first segment that is there. */
+  #beginning(): Sequence {
+    try {
+      return readBeginning(this.#dir);
+    } catch (error) {
+      if (!(error instanceof DamageError)) throw error;
+      const file = beginningPath(this.#dir);
+      const detail = 'it is unreadable, so nobody can say whether the log has lost its first segments';
+      this.#faults.push({ partition: this.#request.partition, file, rows: null, event: null, kind: 'mark', detail });
+      return listSegments(this.#dir)[0]?.first ?? (1 as Sequence);
+    }
+  }
+
   segments(): void {
     for (const [place, name] of this.#names.entries()) {
       const before = this.#names[place + 1]?.first ?? null;
-      if (place > 0 && name.first !== this.#end.seq + 1) this.#missing(name);
+      if (name.first !== this.#end.seq + 1) this.#missing(name);
       this.#segment(name, before);
       this.#request.segmentDone?.(statSync(name.path).size);
     }

@@ -62,6 +62,7 @@ export interface TestHostParts {
   readonly logs?: ReadonlyMap<number, readonly StoredRecord[]>;
   readonly readAheadBytesMax?: number;
   readonly snapshotRecords?: number;
+  readonly retentionMs?: number;
 }
 
 export class TestHost {
@@ -91,6 +92,7 @@ export class TestHost {
     logs,
     readAheadBytesMax = 64 * 1024 * 1024,
     snapshotRecords = 1_000_000,
+    retentionMs = 7 * 86_400_000,
   }: TestHostParts = {}) {
     this.#couriers = couriers;
     for (const partition of partitions) {
@@ -99,7 +101,7 @@ export class TestHost {
       this.#disks.set(partition, disk);
     }
     this.host = new ActorHost(
-      { partitions: partitions as readonly PartitionId[], readAheadBytesMax, snapshotRecords },
+      { partitions: partitions as readonly PartitionId[], readAheadBytesMax, snapshotRecords, retentionMs },
       {
         clock: this.clock,
         random: () => 0,
@@ -323,6 +325,14 @@ export class TestHost {
         const batches = batchesOf(durable).map((batch) => ({ op: 'replay-batch', tag, batch, done: 1 }) as const);
         return [{ op: 'replay-start', tag, segments: [] }, ...batches, { op: 'replay-done', tag, last }];
       }
+      case 'outdated':
+        return [{ op: 'outdated', tag, segment: null }];
+      case 'not-over':
+        return [{ op: 'not-over', tag, events: [] }];
+      case 'bundle':
+        return [{ op: 'bundles', tag, bundles: request.events.map(() => null) }];
+      case 'remove':
+        return [{ op: 'removed', tag }];
       case 'snapshot':
         return [{ op: 'snapshot-taken', tag, detail: null }];
       case 'bodies':

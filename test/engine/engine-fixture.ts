@@ -34,6 +34,8 @@ export interface TestEngineParts {
   readonly dataDir?: string;
   readonly config?: Partial<EngineConfig>;
   readonly log?: EngineOptions['log'];
+  readonly retentionMs?: number;
+  readonly snapshotRecords?: number;
   readonly deliver?: Readonly<Record<string, LocalHandler>>;
 }
 
@@ -63,7 +65,10 @@ export class TestEngine {
   }
 
   /** Started and ready. Its handler `sink` takes everything and answers nothing. */
-  static async start(t: Test, { dataDir = tempDir(t), config, log, deliver = {} }: TestEngineParts = {}): Promise<TestEngine> {
+  static async start(
+    t: Test,
+    { dataDir = tempDir(t), config, log, deliver = {}, ...more }: TestEngineParts = {},
+  ): Promise<TestEngine> {
     const deliveries: Delivered[] = [];
     const lines: LogLine[] = [];
     const logger = createLogger({
@@ -81,6 +86,7 @@ export class TestEngine {
         },
         ...deliver,
       },
+      ...more,
       ...(log === undefined ? {} : { log }),
     });
     const test = new TestEngine(engine, { dataDir, deliveries, lines });

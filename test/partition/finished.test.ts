@@ -128,6 +128,7 @@ t.test('counts go with their pages, and an event counts where its newest final r
   finished.add(rowOf(11, { status: 'CANCELLED' }));
   t.same([finished.counts[2], finished.counts[5]], [1, 1]);
   finished.supersede(seq(5), row);
+  t.equal(finished.seqOf(row.id), null);
   finished.add({ ...row, seq: seq(12) });
   t.same([finished.counts[2], finished.counts[5]], [1, 1]);
   t.equal(finished.removeBefore(seq(10))[2], 0);

@@ -2,8 +2,8 @@
  * What guards a promise: it sees everything that happens in a simulated world, looks at what is stored when nothing is under
  * way, and throws when the promise is broken.
  */
-import { isAboutEvent, type LogRecord } from '../../engine/event/record.js';
-import type { PartitionId } from '../../engine/kernel/brand.js';
+import { carriedKind, isAboutEvent, type LogRecord } from '../../engine/event/record.js';
+import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import type { SimulatedDisk, SimulatedLog } from '../support/simulated-disk.js';
 import type { Happening } from '../support/simulated-happenings.js';
@@ -35,10 +35,18 @@ export class BrokenPromise extends Error {
   }
 }
 
+interface Known {
+  readonly rewrites: number;
+  last: number;
+  readonly events: Map<string, LogRecord[]>;
+  /** Sequences of `carried` records, and of the newest that each stands for. */
+  readonly carried: Map<Sequence, Sequence>;
+}
+
 /** The records of each event as they stand on the disk, readable or not yet synced, oldest first. */
 export class StoredEvents {
   readonly #disk: SimulatedDisk;
-  readonly #known = new Map<PartitionId, { rewrites: number; last: number; readonly events: Map<string, LogRecord[]> }>();
+  readonly #known = new Map<PartitionId, Known>();
 
   constructor(disk: SimulatedDisk) {
     this.#disk = disk;
@@ -59,7 +67,7 @@ export class StoredEvents {
     const log = this.#disk.log(partition);
     let known = this.#known.get(partition);
     if (known === undefined || known.rewrites !== log.rewrites) {
-      known = { rewrites: log.rewrites, last: 0, events: new Map() };
+      known = { rewrites: log.rewrites, last: 0, events: new Map(), carried: new Map() };
       this.#known.set(partition, known);
     }
     if (!log.isDamaged) takeIn(log, known);
@@ -67,9 +75,12 @@ export class StoredEvents {
   }
 }
 
-function takeIn(log: SimulatedLog, known: { last: number; readonly events: Map<string, LogRecord[]> }): void {
-  for (const record of log.records(known.last + 1)) {
-    if (!isAboutEvent(record)) continue;
+function takeIn(log: SimulatedLog, known: Known): void {
+  for (const stored of log.records(known.last + 1)) {
+    // Carrying forward is no change: what follows it, follows what it stands for.
+    if (stored.kind === carriedKind) known.carried.set(stored.seq, known.carried.get(stored.prev) ?? stored.prev);
+    if (!isAboutEvent(stored)) continue;
+    const record = { ...stored, prev: known.carried.get(stored.prev) ?? stored.prev };
     const event = formatEventId(record.event);
     const records = known.events.get(event);
     if (records === undefined) known.events.set(event, [record]);

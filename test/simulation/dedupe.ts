@@ -3,6 +3,8 @@
  * idempotency key within a day; the same content is answered with that event, other content is refused.
  */
 import { keyOf } from '../../engine/event/content.js';
+import { carriedKind } from '../../engine/event/record.js';
+import type { PartitionId } from '../../engine/kernel/brand.js';
 import { decodeSpec } from '../../engine/event/spec-codec.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import { idempotencyKeyMs } from '../../engine/kernel/limits.js';
@@ -48,8 +50,9 @@ export class Dedupe implements Checker {
         if (key === null) continue;
         const name = `${key.kind} ${key.source} ${key.text}`;
         const first = firsts.get(name);
+        const isGone = first !== undefined && this.#isGone(partition, first.event);
         const isForgotten = key.kind === 'idempotency' && spec.createdAtMs - (first?.createdAtMs ?? 0) >= idempotencyKeyMs;
-        if (first !== undefined && !isForgotten) {
+        if (first !== undefined && !isForgotten && !isGone) {
           throw new BrokenPromise(this.name, `${name} has two events in partition ${partition}: ${first.event} and ${event}`);
         }
         firsts.set(name, { event, createdAtMs: spec.createdAtMs });
@@ -59,6 +62,17 @@ export class Dedupe implements Checker {
 
   end(): void {
     this.quiet();
+  }
+
+  /** Retention has removed all that there was of it. */
+  #isGone(partition: PartitionId, event: string): boolean {
+    const log = this.#scene.world.disk.log(partition);
+    const newest = this.#scene.stored.of(partition, event).at(-1)!.seq;
+    if (newest >= log.beginning) return false;
+    for (const { event: id, kind } of log.records(log.beginning)) {
+      if (kind === carriedKind && formatEventId(id) === event) return false;
+    }
+    return true;
   }
 
   #complain({ number, event }: Asked, detail: string): never {

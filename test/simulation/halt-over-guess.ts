@@ -28,7 +28,7 @@ export class HaltOverGuess implements Checker {
           throw new BrokenPromise(this.name, `partition ${partition} has stopped although its log is sound: ${detail}`);
         }
         // What a snapshot stands for is not read again at the start, but when somebody asks for it.
-        if (phase === 'ready' && log.isDamagedBehind(log.snapshots[0]?.seq ?? 0)) {
+        if (phase === 'ready' && log.isDamagedBehind(Math.max(log.snapshots[0]?.seq ?? 0, log.beginning - 1))) {
           throw new BrokenPromise(this.name, `partition ${partition} works again on a damaged log`);
         }
         return;

@@ -2,7 +2,9 @@
 import { eventStatuses } from '../../engine/event/status.js';
 import type { Handle } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
-import { recordKinds } from '../../engine/event/record.js';
+import { carriedKind } from '../../engine/event/record.js';
+import type { Sequence } from '../../engine/kernel/brand.js';
+import { isFinal } from '../../engine/log/segment-index.js';
 import { sectionsOf } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { BrokenPromise, type Checker, type Scene } from './checker.js';
@@ -22,7 +24,7 @@ export class ReplayEqualsLive implements Checker {
         if (phase !== 'ready' || log.isDamaged) continue;
         const replayed = new PartitionState(partition);
         replayed.layOut(log.outline.map((segment) => ({ ...segment, filter: null })));
-        for (const record of log.records()) replayed.apply(record);
+        for (const record of log.records(log.beginning)) replayed.apply(record);
         // A segment that was opened after a failure is heard of when the one before it has its index.
         for (const { first } of log.segments) state.finished.openPage(first);
         this.#compare(state, replayed);
@@ -56,16 +58,22 @@ export class ReplayEqualsLive implements Checker {
 
   /** Finished events are found: in memory with their newest record, or through an index that memory points to. */
   #compareFinished(live: PartitionState): void {
-    const { segments } = this.#scene.world.disk.log(live.partition);
+    const log = this.#scene.world.disk.log(live.partition);
+    const { segments } = log;
+    const carriedTo = new Map<string, Sequence>();
+    for (const { kind, event, seq } of log.records()) if (kind === carriedKind) carriedTo.set(formatEventId(event), seq);
     for (const [event, records] of this.#scene.stored.all(live.partition)) {
       const newest = records[records.length - 1]!;
-      if (newest.kind <= recordKinds.dispatched || newest.kind === recordKinds.retrying) continue;
+      if (!isFinal(newest)) continue;
+      const last = Math.max(newest.seq, carriedTo.get(event) ?? 0) as Sequence;
+      // It has outlived the retention.
+      if (last < log.beginning) continue;
       const remembered = live.finished.seqOf(newest.event);
       // Indexes are built in any order.
-      const segment = segments.findLast(({ first }) => first <= newest.seq);
+      const segment = segments.findLast(({ first }) => first <= last);
       const isIndexed = segment?.filter != null && live.finished.mayBeIndexedId(newest.event);
-      if (remembered !== newest.seq && !isIndexed) {
-        this.#complain(live, `finished event ${event} is remembered at ${remembered}, its last record is ${newest.seq}`);
+      if (remembered !== last && !isIndexed) {
+        this.#complain(live, `finished event ${event} is remembered at ${remembered}, its last record is ${last}`);
       }
     }
   }

@@ -11,7 +11,8 @@
  *
  * Records are kept as bytes with their checksum, so that a flipped bit is noticed as it would be.
  */
-import type { LogRecord, StoredRecord } from '../../engine/event/record.js';
+import { recordsIn } from '../../engine/event/carried-codec.js';
+import { carriedKind, type LogRecord, type StoredRecord } from '../../engine/event/record.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { crcOf } from '../../engine/log/checksum.js';
 import type { SegmentOutline } from '../../engine/log/protocol.js';
@@ -28,6 +29,8 @@ export interface SimulatedSegment {
   readonly first: Sequence;
   /** Of its index, once that is built and finished events are found through it. */
   filter: FilterWords | null;
+  /** By the wall clock. */
+  readonly beganMs: number;
 }
 
 /** A snapshot that is whole: the only thing that a damaged one does is to be no snapshot. */
@@ -43,6 +46,9 @@ export type Survivors = (records: number) => number;
 /** A checksum does not fit. */
 export class DamagedRecord extends Error {}
 
+/** Retention has removed it. */
+export class GoneRecord extends Error {}
+
 export class SimulatedLog {
   readonly partition: PartitionId;
   readonly #builder = new RecordBatchBuilder();
@@ -54,7 +60,9 @@ export class SimulatedLog {
   /** Grows when records are taken back: what somebody remembers of the log is no longer sure. */
   rewrites = 0;
   /** Oldest first; the last one is open. */
-  segments: SimulatedSegment[] = [{ first: 1 as Sequence, filter: null }];
+  segments: SimulatedSegment[] = [{ first: 1 as Sequence, filter: null, beganMs: 0 }];
+  /** What is before was removed; checkers may look at it all the same. */
+  beginning = 1 as Sequence;
   /** Newest first. */
   snapshots: SimulatedSnapshot[] = [];
 
@@ -134,7 +142,7 @@ export class SimulatedLog {
   }
 
   /** Go on behind `after`, which is on the platter then; what was behind it is void. */
-  reopenAfter(after: Sequence, { inNewSegment }: { inNewSegment: boolean }): void {
+  reopenAfter(after: Sequence, { inNewSegment, nowMs }: { inNewSegment: boolean; nowMs: number }): void {
     if (after < this.#synced || after > this.#records.length) {
       throw new Error(`partition ${this.partition}: reopened after ${after}, ${this.#synced} are synced, ${this.last} readable`);
     }
@@ -144,14 +152,14 @@ export class SimulatedLog {
     this.#synced = after;
     if (this.#damaged > after) this.#damaged = 0;
     this.#forgetSnapshots();
-    if (inNewSegment && this.open.first !== first) this.segments.push({ first, filter: null });
+    if (inNewSegment && this.open.first !== first) this.segments.push({ first, filter: null, beganMs: nowMs });
   }
 
   /** The open segment is complete. Returns where it began and where the next one begins. */
-  seal(): { readonly first: Sequence; readonly next: Sequence } {
+  seal(nowMs: number): { readonly first: Sequence; readonly next: Sequence } {
     const { first } = this.open;
     const next = (this.last + 1) as Sequence;
-    this.segments.push({ first: next, filter: null });
+    this.segments.push({ first: next, filter: null, beganMs: nowMs });
     return { first, next };
   }
 
@@ -177,10 +185,20 @@ export class SimulatedLog {
     for (let seq = from; seq <= end; seq++) yield this.record(seq as Sequence);
   }
 
+  /** As an engine reads: what was removed is gone. Throws GoneRecord, DamagedRecord. */
+  read(seq: Sequence): StoredRecord {
+    if (seq < this.beginning) throw new GoneRecord(`sequence ${seq} of partition ${this.partition} was removed`);
+    return this.record(seq);
+  }
+
   /** All records of one event, oldest first, by the walk along `prev`. */
   history(newest: Sequence): LogRecord[] {
     const records: LogRecord[] = [];
-    for (let seq = newest; seq !== 0; seq = records[0]!.prev) records.unshift(this.record(seq) as LogRecord);
+    for (let seq = newest; seq !== 0; seq = records[0]!.prev) {
+      const record = this.read(seq);
+      if (record.kind === carriedKind) return [...recordsIn(record), ...records];
+      records.unshift(record as LogRecord);
+    }
     return records;
   }
 
@@ -200,6 +218,13 @@ export class SimulatedLog {
     this.rewrites++;
     this.#records.pop();
     this.#synced = Math.min(this.#synced, this.#records.length);
+  }
+
+  /** Retention: nothing reads what is before `first` any more. */
+  removeBefore(first: Sequence): void {
+    this.beginning = first;
+    this.segments = this.segments.filter((segment) => segment.first >= first);
+    this.snapshots = this.snapshots.filter(({ seq }) => seq >= first - 1);
   }
 
   /** Where the segment begins that holds `seq`. */

@@ -106,7 +106,7 @@ export class SimulatedHost {
     );
     this.#toCouriers = parts.couriers().map((courier, at) => this.#connect(at, courier));
     this.host = new ActorHost(
-      { partitions, readAheadBytesMax, snapshotRecords: weather.snapshotRecords },
+      { partitions, readAheadBytesMax, snapshotRecords: weather.snapshotRecords, retentionMs: weather.retentionMs },
       {
         clock: this.#clock,
         random: weather.chance,

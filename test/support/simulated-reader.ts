@@ -2,7 +2,7 @@
  * A reader that keeps the protocol of `engine/log/protocol.ts` on the simulated disk: replay in pieces, bodies, views folded
  * by the engine's own fold, facts from indexed segments only, and word of each new index.
  */
-import { isAboutEvent } from '../../engine/event/record.js';
+import { newestSpecIn } from '../../engine/event/carried-codec.js';
 import { specIn } from '../../engine/event/renewal-codec.js';
 import { matchesTexts, matchesView } from '../../engine/event/event-filter.js';
 import { comparePlaces, ListEntries, placeOf } from '../../engine/event/event-list.js';
@@ -13,11 +13,12 @@ import { encodeMessages } from '../../engine/kernel/message-codec.js';
 import { ChangeSlices, type RecordSource } from '../../engine/log/change-slices.js';
 import type { ReaderReply, ReaderRequest, SegmentNotice } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
+import { bundlesOf, notOver, outdatedSegment } from './simulated-retirement.js';
 import { isFinal } from '../../engine/log/segment-index.js';
 import { SnapshotIntake, sectionsOf } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { type FilterWords, SegmentFilter } from '../../engine/log/segment-filter.js';
-import { DamagedRecord, type SimulatedDisk, type SimulatedLog, type SimulatedSnapshot } from './simulated-disk.js';
+import { DamagedRecord, GoneRecord, type SimulatedDisk, type SimulatedLog, type SimulatedSnapshot } from './simulated-disk.js';
 import type { Scheduler } from './simulated-time.js';
 import type { Weather } from './simulated-weather.js';
 
@@ -57,6 +58,10 @@ export class SimulatedReader {
     try {
       this.#answer(request);
     } catch (error) {
+      if (error instanceof GoneRecord) {
+        this.#parts.reply({ op: 'failed', tag: request.tag, failure: 'gone', detail: error.message });
+        return;
+      }
       if (!(error instanceof DamagedRecord)) throw error;
       const isReplay = request.op === 'replay' || request.op === 'replay-next';
       this.#replays.delete(request.tag);
@@ -85,7 +90,7 @@ export class SimulatedReader {
         const indexed = new Set(segments.filter(({ filter }) => filter !== null).map(({ first }) => first));
         const snapshot = this.#chooseSnapshot(log);
         const sections = snapshot?.sections.map((section) => section.slice()) ?? [];
-        this.#replays.set(tag, { log, indexed, sections, goal: log.last, next: (snapshot?.seq ?? 0) + 1 });
+        this.#replays.set(tag, { log, indexed, sections, goal: log.last, next: (snapshot?.seq ?? log.beginning - 1) + 1 });
         reply({ op: 'replay-start', tag, segments });
         this.#continueReplay(tag);
         this.#continueReplay(tag);
@@ -93,6 +98,19 @@ export class SimulatedReader {
       }
       case 'replay-next':
         this.#continueReplay(tag);
+        return;
+      case 'outdated':
+        reply({ op: 'outdated', tag, segment: outdatedSegment(this.#logOf(request.partition), request.endedBefore) });
+        return;
+      case 'not-over':
+        reply({ op: 'not-over', tag, events: notOver(this.#logOf(request.partition), request) });
+        return;
+      case 'bundle':
+        reply({ op: 'bundles', tag, bundles: bundlesOf(this.#logOf(request.partition), request) });
+        return;
+      case 'remove':
+        this.#logOf(request.partition).removeBefore(request.first);
+        reply({ op: 'removed', tag });
         return;
       case 'snapshot':
         this.#takeSnapshot(this.#logOf(request.partition), request);
@@ -201,9 +219,9 @@ export class SimulatedReader {
     const damaged: Sequence[] = [];
     const bodies = seqs.map((seq) => {
       try {
-        return specIn(log.record(seq))!;
+        return newestSpecIn(log.read(seq))!;
       } catch (error) {
-        if (!(error instanceof DamagedRecord)) throw error;
+        if (!(error instanceof DamagedRecord) && !(error instanceof GoneRecord)) throw error;
         damaged.push(seq);
         return new Uint8Array(0);
       }
@@ -218,9 +236,10 @@ export class SimulatedReader {
     for (const { first, filter } of log.segments) {
       if (filter === null) continue;
       for (const record of log.records(first, log.nextOf(first) - first)) {
-        if (!isAboutEvent(record) || !isFinal(record.kind)) continue;
-        const accepted = log.history(record.seq)[0]!.body;
-        if (isWanted({ event: record.event, accepted })) found.unshift({ event: record.event, seq: record.seq });
+        if (!isFinal(record)) continue;
+        const accepted = this.#acceptedBody(log, record.seq);
+        if (accepted !== null && isWanted({ event: record.event, accepted }))
+          found.unshift({ event: record.event, seq: record.seq });
       }
     }
     return found;
@@ -252,9 +271,11 @@ export class SimulatedReader {
     const filter = SegmentFilter.for({ ids: 50, keys: 50 });
     try {
       for (const record of log.records(first, log.nextOf(first) - first)) {
-        if (!isFinal(record.kind)) continue;
+        if (!isFinal(record)) continue;
         filter.addId(record.event);
-        const { tagHigh, tagLow } = this.#head.at(log.history(record.seq)[0]!.body);
+        const accepted = this.#acceptedBody(log, record.seq);
+        if (accepted === null) continue;
+        const { tagHigh, tagLow } = this.#head.at(accepted);
         if (tagHigh !== 0 || tagLow !== 0) filter.addKey({ tagHigh, tagLow });
       }
     } catch (error) {
@@ -262,6 +283,16 @@ export class SimulatedReader {
       return null;
     }
     return filter.words;
+  }
+
+  /** Null for an event that stands in a newer record as well, since its beginning was removed. */
+  #acceptedBody(log: SimulatedLog, newest: Sequence): Uint8Array | null {
+    try {
+      return log.history(newest)[0]!.body;
+    } catch (error) {
+      if (error instanceof GoneRecord) return null;
+      throw error;
+    }
   }
 
   /** The newest that is whole and holds the finals that no index knows. */
@@ -285,14 +316,15 @@ export class SimulatedReader {
     const intake = new SnapshotIntake(state);
     for (const section of base?.sections ?? []) intake.take(section);
     state.layOut(log.outline.map((segment) => ({ ...segment, filter: null })));
+    const finalsFrom = log.firstOf(upTo);
     try {
       for (const record of log.records(state.lastSeq + 1, upTo - state.lastSeq)) state.apply(record);
+      log.snapshots = [{ seq: upTo, finalsFrom, sections: [...sectionsOf(state, finalsFrom)] }, ...log.snapshots].slice(0, 2);
     } catch (error) {
-      if (!(error instanceof DamagedRecord)) throw error;
-      return error.message;
+      // As the pool task rejects: the log is damaged, or what was removed has its counterpart behind `upTo`.
+      if (!(error instanceof DamagedRecord) && state.isWhole) throw error;
+      return (error as Error).message;
     }
-    const finalsFrom = log.firstOf(upTo);
-    log.snapshots = [{ seq: upTo, finalsFrom, sections: [...sectionsOf(state, finalsFrom)] }, ...log.snapshots].slice(0, 2);
     return null;
   }
 
@@ -304,9 +336,9 @@ export class SimulatedReader {
 function sourceOf(log: SimulatedLog): RecordSource {
   return {
     partition: log.partition,
-    first: 1 as Sequence,
-    record: (seq) => log.record(seq),
-    isDamage: (error) => error instanceof DamagedRecord,
+    first: log.beginning,
+    record: (seq) => log.read(seq),
+    isDamage: (error) => error instanceof DamagedRecord || error instanceof GoneRecord,
   };
 }
 

@@ -27,6 +27,7 @@ export interface Weather {
   readonly lookMs: number;
   readonly replayBatchRecords: number;
   readonly segmentRecordsMax: number;
+  readonly retentionMs: number;
   /** Between two snapshots. */
   readonly snapshotRecords: number;
   /** What becomes of a commit that begins now. */
@@ -53,6 +54,7 @@ export function fairWeather(): Weather {
     lookMs: 0,
     replayBatchRecords: 1_000,
     segmentRecordsMax: 1_000,
+    retentionMs: 7 * 86_400_000,
     snapshotRecords: 1_000,
     commitFault: () => null,
     openFault: () => null,
@@ -84,6 +86,7 @@ export function seededWeather(random: Random, climate: () => Climate): Weather {
     lookMs: random.pick([0, 0, 0.01, 0.2, 0.7]),
     replayBatchRecords: 1 + random.below(random.pick([2, 10, 100])),
     segmentRecordsMax: 5 + random.below(random.pick([10, 60, 400])),
+    retentionMs: random.pick([7 * 86_400_000, 3_600_000, 60_000, 5_000]),
     snapshotRecords: 3 + random.below(random.pick([10, 60, 400])),
     commitFault: () => fault(climate().commitFaultEvery),
     openFault: () => fault(climate().openFaultEvery),

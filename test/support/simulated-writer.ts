@@ -98,7 +98,7 @@ export class SimulatedWriter {
   }
 
   #seal(log: SimulatedLog): void {
-    const { first, next } = log.seal();
+    const { first, next } = log.seal(this.#parts.scheduler.wall);
     this.#parts.notice({ op: 'opened', partition: log.partition, first: next });
     this.#parts.reply({ op: 'sealed', partition: log.partition, first, next });
   }
@@ -113,7 +113,7 @@ export class SimulatedWriter {
       return;
     }
     const before = log.open;
-    log.reopenAfter(after, { inNewSegment: lane.isTorn });
+    log.reopenAfter(after, { inNewSegment: lane.isTorn, nowMs: this.#parts.scheduler.wall });
     lane.isTorn = false;
     if (log.open !== before) notice({ op: 'opened', partition: log.partition, first: log.open.first });
     reply({ op: 'reopened', partition: log.partition });
