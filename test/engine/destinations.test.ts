@@ -1,4 +1,5 @@
 /** Destinations of a whole engine: what is set holds for every thread, and after a restart. */
+import { readdirSync } from 'node:fs';
 import t from 'tap';
 import { inMs, TestEngine, tempDir, until } from './engine-fixture.js';
 
@@ -57,4 +58,26 @@ t.test('a secret that is none is refused, and nothing of the request is kept', {
     errors: [{ pointer: '/secret' }],
   });
   t.match(await engine.destination(sink), { paused: false });
+});
+
+t.test('settings lie among the records of sealed segments and harm no index', { timeout: 60_000 }, async (t) => {
+  const dataDir = tempDir(t);
+  const log = { segmentBytesMax: 64 * 1024 };
+  const first = await TestEngine.start(t, { dataDir, log });
+  const ids: string[] = [];
+  for (let round = 0; round < 8; round++) {
+    await first.engine.configureDestination(`https://customer-${round}.test`, { paused: true, concurrency: round + 1 });
+    for (let n = 0; n < 40; n++) ids.push(await first.schedule({ scheduledAtMs: inMs(0), externalJobId: `${round}-${n}` }));
+    await first.untilDelivered(ids.length);
+  }
+  const hasIndex = () => readdirSync(dataDir, { recursive: true }).some((name) => String(name).endsWith('.index'));
+  await until(hasIndex, 'a segment is sealed and indexed');
+  await first.stop();
+  const second = await TestEngine.start(t, { dataDir, log });
+  const { data } = await second.engine.destinations({ after: 'https:', limit: 100 });
+  t.same(
+    data.map(({ origin, paused, concurrency }) => [origin, paused, concurrency]),
+    Array.from({ length: 8 }, (_, round) => [`https://customer-${round}.test`, true, round + 1]),
+  );
+  for (const id of [ids[0]!, ids[150]!, ids.at(-1)!]) t.match(await second.engine.get(id), { status: 'DELIVERED' });
 });
