@@ -57,6 +57,7 @@ import type { BulkRequest, BulkResult } from './router/bulk-changes.js';
 import type { EventPage, ListRequest } from './router/event-lists.js';
 import type { StatusFilter } from './status/filter.js';
 import { StatusHub, type Subscription } from './status/status-hub.js';
+import { MarkedStream } from './status/marked-stream.js';
 import type { StatusListener } from './status/subscriber.js';
 
 /** What an engine needs of the configuration. */
@@ -118,6 +119,7 @@ export class NodeEngine implements Engine {
   readonly #destinations: DestinationDesk;
   readonly #progress: RecoveryProgress;
   readonly #hub: StatusHub;
+  readonly #stream: MarkedStream;
   readonly #board = new FiguresBoard();
   readonly #history = new MetricsHistory();
   readonly #health: HealthBoard;
@@ -151,6 +153,7 @@ export class NodeEngine implements Engine {
       soon: setImmediate,
       listenerFailed: (error) => this.#logger.error({ err: error }, 'a status listener failed and was closed'),
     });
+    this.#stream = new MarkedStream({ hub: this.#hub, id: this.#dataDir.streamId });
     this.#crew = new CourierCrew({
       threads: courierThreads,
       tasks: this.#longTasks,
@@ -232,7 +235,7 @@ export class NodeEngine implements Engine {
     return this.#router.withExternalId(id);
   }
   subscribe(filter: StatusFilter, listener: StatusListener, cursor: string | null): Promise<Subscription> {
-    return this.#hub.subscribe(filter, listener, cursor);
+    return this.#stream.subscribe(filter, listener, cursor);
   }
   statistics(): Statistics {
     return this.#board.statistics();

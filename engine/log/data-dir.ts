@@ -6,6 +6,7 @@
  *     <data>/lock.pid         which process that is, for people
  *     <data>/webhook-secret   signs webhooks unless the configuration says otherwise
  *     <data>/node-id          name of this node
+ *     <data>/stream-id        marks the cursors of its status stream
  *     <data>/partitions/      the logs
  *     <data>/restored.json    from which backup it was made, if from one
  *
@@ -24,6 +25,7 @@ import { type Database, openDatabase, storageFaultOf } from './sqlite.js';
 const formatVersion = 1;
 const slotHash = 'fnv1a32';
 const secretBytes = 32;
+const streamIdChars = 6;
 
 /** What a start that was cut short may leave behind before there is a `format.json`, and what a fresh mount brings along. */
 const beginnings = ['lock', 'lock-journal', 'lock.pid', 'lock.pid.new', 'format.json.new', 'lost+found'];
@@ -38,6 +40,8 @@ export interface DataDir {
   /** `whsec_` and base64. */
   readonly webhookSecret: string;
   readonly nodeId: string;
+  /** Marks the cursors of its status stream; six characters that need no escape. */
+  readonly streamId: string;
   /** Let others have it. */
   close(): void;
 }
@@ -55,7 +59,8 @@ export function openDataDir({ dataDir, partitions }: { readonly dataDir: string;
       }
       const webhookSecret = keep(join(dataDir, 'webhook-secret'), () => `whsec_${randomBytes(secretBytes).toString('base64')}`);
       const nodeId = keep(join(dataDir, 'node-id'), () => randomBytes(8).toString('hex'));
-      return { path: dataDir, webhookSecret, nodeId, close: () => unlockDir(dataDir, lock) };
+      const streamId = keep(join(dataDir, 'stream-id'), () => randomBytes(6).toString('base64url').slice(0, streamIdChars));
+      return { path: dataDir, webhookSecret, nodeId, streamId, close: () => unlockDir(dataDir, lock) };
     } catch (error) {
       unlockDir(dataDir, lock);
       throw error;

@@ -4,7 +4,7 @@
  * Every file is checked before anything is touched, and the whole is looked through like `verify` does before it becomes a data
  * directory: `format.json` is written last, and what was cut short before that is refused by `serve` and by a second restore.
  *
- * The new directory is not the old one. It gets a name of its own (`node-id`), and `restored.json` says where it is from. What the
+ * The new directory is not the old one. It gets a name of its own (`node-id`), another mark for its cursors (`stream-id`), and `restored.json` says where it is from. What the
  * old one has done since the backup, this one does not know: it delivers those events again, under the same ids.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -21,6 +21,7 @@ async function setup(t: Test) {
   writeFileSync(join(dataDir, 'format.json'), '{"format":1,"partitions":4,"hash":"fnv1a32"}\n');
   writeFileSync(join(dataDir, 'webhook-secret'), 'whsec_abc\n', { mode: 0o600 });
   writeFileSync(join(dataDir, 'node-id'), 'old-node\n');
+  writeFileSync(join(dataDir, 'stream-id'), 'abc123\n');
   const journal = new Journal();
   const fill = (count: number): void => {
     for (let n = 0; n < count; n++) log.append(journal.accepted({ payload: Buffer.alloc(20_000, '1') }));
@@ -91,6 +92,8 @@ t.test('a restored directory can be used, and is not the one that was backed up'
   t.teardown(() => dir.close());
   t.equal(dir.webhookSecret, 'whsec_abc', 'receivers go on checking with the same secret');
   t.not(dir.nodeId, 'old-node');
+  t.not(dir.streamId, 'abc123');
+  t.match(dir.streamId, /^[\w-]{6}$/);
   t.match(JSON.parse(readFileSync(join(restored.dataDir, 'restored.json'), 'utf8')), { positions: [0, 0, 0, 180] });
 });
 
