@@ -3,12 +3,11 @@
  *
  * Seconds from `createEngine` to the last partition being ready, of 4 partitions on one actor host, with 1,000,000 pending and
  * 5,000,000 finished events of which each partition has some records behind its newest snapshot, as after a crash. Good is below 5 s
- * on the 2-core reference machine; without snapshots it is a minute. `state` is what the process takes then, per event.
+ * on the 2-core reference machine; without snapshots it is a minute. `stateMiB` is
+ * what the process takes then.
  *
- *   node build/bench/load/start.load.js [--keep dir]      with a directory: made once, started from again
+ *   npm run bench -- start
  */
-import { existsSync, mkdirSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
 import { emptyBody, encodeDispatched, encodeOutcome } from '../../engine/event/outcome-codec.js';
 import { type RecordKind, recordKinds } from '../../engine/event/record.js';
 import { encodeSpec } from '../../engine/event/spec-codec.js';
@@ -23,35 +22,34 @@ import type { LogOptions } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
 import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
 import { takeSnapshot } from '../../engine/partition/snapshot-task.js';
+import { type Bench, rowsOf } from '../lib/bench.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
 const partitions = 4;
 const recordsPerCommit = 2_000;
 const commitsPerTick = 16;
 
-export interface StartSize {
+interface StartSize {
   readonly pending: number;
   readonly finished: number;
   /** Of each partition, behind its snapshot. */
   readonly recordsBehind: number;
 }
 
-export interface StartResult extends StartSize {
-  readonly readySeconds: number;
-  readonly stateMiB: number;
-}
+/** Events, one sixth of them pending. */
+export const bench: Bench = {
+  name: 'start',
+  question: 'How long until an engine is ready that finds a full data directory?',
+  sizes: { small: 6_000, full: 6_000_000 },
+  measure: (events) =>
+    inTempDir(async (dataDir) => {
+      const size = { pending: events / 6, finished: (events * 5) / 6, recordsBehind: Math.min(50_000, events / 60) };
+      await fill(dataDir, size);
+      return rowsOf([{ ...size, ...(await start(dataDir)) }]);
+    }),
+};
 
-export async function run(size: StartSize, keep: string | null = null): Promise<StartResult> {
-  const work = async (dataDir: string) => {
-    if (!existsSync(`${dataDir}/partitions`)) await fill(dataDir, size);
-    return { ...size, ...(await start(dataDir)) };
-  };
-  if (keep === null) return inTempDir(work);
-  mkdirSync(keep, { recursive: true });
-  return work(keep);
-}
-
-async function start(dataDir: string): Promise<Pick<StartResult, 'readySeconds' | 'stateMiB'>> {
+async function start(dataDir: string): Promise<{ readonly readySeconds: number; readonly stateMiB: number }> {
   const before = process.memoryUsage.rss();
   const began = performance.now();
   const engine = await createEngine({
@@ -168,9 +166,4 @@ function openWriter(dataDir: string, partition: PartitionId): LogWriter {
     if (op === 'failed') throw new Error(`the log writer failed: ${JSON.stringify(more)}`);
   };
   return new LogWriter({ options, clock: new SystemClock(), reply, notice: () => undefined });
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const keep = process.argv[2] === '--keep' ? (process.argv[3] ?? null) : null;
-  console.table([await run({ pending: 1_000_000, finished: 5_000_000, recordsBehind: 50_000 }, keep)]);
 }

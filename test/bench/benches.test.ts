@@ -5,6 +5,8 @@ import { findBenches } from '../../bench/lib/find.js';
 import { bench as batch } from '../../bench/load/http-schedule-batch.load.js';
 import { bench as single } from '../../bench/load/http-schedule-single.load.js';
 import { bench as localFire } from '../../bench/load/local-fire.load.js';
+import { bench as retentionSoak } from '../../bench/load/retention-soak.load.js';
+import { bench as start } from '../../bench/load/start.load.js';
 
 t.setTimeout(240_000);
 
@@ -30,4 +32,12 @@ for (const bench of [single, batch] satisfies Bench[]) {
 
 t.test('local-fire: everything arrives, nothing early', { timeout: 120_000 }, async (t) => {
   for (const row of await localFire.measure(localFire.sizes.small)) t.match(row, { early: 0 });
+});
+
+t.test('start: every event is there again', { timeout: 120_000 }, async (t) => {
+  t.match(await start.measure(start.sizes.small), [{ pending: start.sizes.small / 6 }]);
+});
+
+t.test('retention-soak: it runs to its end', { timeout: 120_000 }, async (t) => {
+  t.equal((await retentionSoak.measure(retentionSoak.sizes.small)).length, 10);
 });
