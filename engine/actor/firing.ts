@@ -1,0 +1,132 @@
+/**
+ * Firing: the wheels of a host, as its clock goes on. Coarse slots are distributed ahead of time, what is due leaves in slices, each
+ * for about a millisecond a turn, whoever comes first changing from turn to turn.
+ *
+ * The clock may be set. A small step back is waited out, or events would be early; after a long one everything is armed anew. What a
+ * step forward has passed over is overdue, not late.
+ */
+import type { Tick } from '../kernel/brand.js';
+import type { Clock } from '../kernel/clock.js';
+import { distributeMax, distributeSliceMax, dueMax, dueSliceMax } from '../kernel/limits.js';
+import { DueSlice } from '../wheel/due-slice.js';
+import type { Wheel } from '../wheel/wheel.js';
+import { guarded } from './guarded.js';
+import type { PartitionActor } from './partition-actor.js';
+import type { TurnBudget } from './turn-budget.js';
+
+/** A step back of the wall clock that is waited out. */
+const pausedStepMsMax = 500;
+/** A step forward from here on is a jump. */
+const jumpMsMin = 500;
+
+export interface FiringParts {
+  readonly clock: Clock;
+  readonly actors: readonly PartitionActor[];
+  readonly budget: TurnBudget;
+  mayStart(): boolean;
+}
+
+export class Firing {
+  readonly #parts: FiringParts;
+  readonly #dueSlice = new DueSlice(dueSliceMax);
+  /** Actors that fire, and their wheels in the same order. */
+  #firing: PartitionActor[] = [];
+  #wheels: Wheel[] = [];
+  #isStale = true;
+  #firstWheel = 0;
+  /** The latest that has fired. */
+  #tick = 0 as Tick;
+  #moreIsDue = false;
+  /** Wall minus monotonic time: changes when the clock is set. */
+  #clockOffsetMs: number;
+
+  constructor(parts: FiringParts) {
+    this.#parts = parts;
+    this.#clockOffsetMs = parts.clock.wallMs() - parts.clock.monoMs();
+  }
+
+  /** There was more than the last turn had time for. */
+  get moreIsDue(): boolean {
+    return this.#moreIsDue;
+  }
+
+  /** A partition has come or gone: its wheel is to be looked for. */
+  phaseChanged(): void {
+    this.#isStale = true;
+  }
+
+  /** When there is something to do next, by the wall clock, if no message comes; infinite: never. */
+  get nextAtMs(): number {
+    if (this.#isStale) return 0;
+    let earliest = Number.POSITIVE_INFINITY;
+    if (this.#parts.mayStart()) for (const wheel of this.#wheels) earliest = Math.min(earliest, wheel.nextDeadline() ?? earliest);
+    return earliest;
+  }
+
+  /** This turn's share. */
+  fire(): void {
+    if (this.#isStale) this.#renew();
+    const tick = Math.floor(this.#parts.clock.wallMs()) as Tick;
+    if (!this.#followClock(tick)) return;
+    this.#advance(tick);
+    if (!this.#parts.mayStart()) return;
+    const isOver = this.#parts.budget.begin();
+    for (let left = dueMax; left > 0 && this.#fireSlice(tick) === dueSliceMax && !isOver(); left -= dueSliceMax);
+    this.#dueSlice.endTurn(this.#wheels);
+  }
+
+  #renew(): void {
+    this.#firing = [];
+    this.#wheels = [];
+    for (const actor of this.#parts.actors) {
+      if (actor.phase !== 'ready' || actor.wheel === null) continue;
+      this.#firing.push(actor);
+      this.#wheels.push(actor.wheel);
+    }
+    this.#isStale = false;
+  }
+
+  /** False while the wall clock is a little behind where it has been. */
+  #followClock(tick: Tick): boolean {
+    const behindMs = this.#tick - tick;
+    if (behindMs > 0 && behindMs <= pausedStepMsMax) return false;
+    this.#tick = tick;
+    this.#noticeJump();
+    if (behindMs > 0) {
+      for (const actor of this.#parts.actors) guarded(actor, () => actor.clockWentBack());
+      this.#renew();
+    }
+    return true;
+  }
+
+  #noticeJump(): void {
+    const { clock, actors } = this.#parts;
+    const offsetMs = clock.wallMs() - clock.monoMs();
+    const isJump = offsetMs - this.#clockOffsetMs >= jumpMsMin;
+    this.#clockOffsetMs = offsetMs;
+    if (isJump) for (const actor of actors) actor.clockJumped();
+  }
+
+  #advance(tick: Tick): void {
+    const isOver = this.#parts.budget.begin();
+    let left = distributeMax;
+    // The first one changes, so that a wheel with much to distribute does not always leave the others nothing.
+    this.#firstWheel++;
+    for (let at = 0; at < this.#wheels.length; at++) {
+      const wheel = this.#wheels[(this.#firstWheel + at) % this.#wheels.length]!;
+      do left -= wheel.advance(tick, isOver() ? 0 : Math.min(left, distributeSliceMax));
+      while (wheel.behind && left > 0 && !isOver());
+    }
+  }
+
+  /** How many it was. */
+  #fireSlice(tick: Tick): number {
+    const count = this.#dueSlice.take(this.#wheels);
+    this.#moreIsDue = count === dueSliceMax || this.#wheels.some((wheel) => wheel.behind);
+    for (let at = 0; at < count; at++) {
+      const actor = this.#firing[this.#dueSlice.wheels[at]!]!;
+      if (actor.phase === 'ready') guarded(actor, () => actor.timeHasCome(this.#dueSlice.handleAt(at), tick));
+    }
+    return count;
+  }
+}

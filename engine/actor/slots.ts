@@ -1,0 +1,97 @@
+/**
+ * Slots of a host: asked for when events are due, given to the one whose turn it is when they come.
+ *
+ *     due -> waiting room --want--> courier --grant--> the first of its queue (attempts.ts)
+ *     overdue -> backlog, and `want` when all of it has been taken in
+ *
+ * While nothing may start (draining, a full disk) a slot goes back at once and is asked for again later.
+ */
+import type { Lane } from '../dispatch/protocol.js';
+import type { MonoMs } from '../kernel/brand.js';
+import type { Clock } from '../kernel/clock.js';
+import { Backlog } from './backlog.js';
+import type { CourierDesk } from './courier-desk.js';
+import { guarded } from './guarded.js';
+import type { PartitionActor } from './partition-actor.js';
+import { type Waiting, WaitingRoom } from './waiting-room.js';
+
+/** How long slots for what is overdue wait for all of it to be taken in. */
+const gatheringMsMax = 1_000;
+
+export interface SlotsParts {
+  readonly clock: Clock;
+  readonly actors: readonly PartitionActor[];
+  readonly desk: CourierDesk;
+  mayStart(): boolean;
+}
+
+export class Slots {
+  readonly waitingRoom: WaitingRoom;
+  readonly backlog: Backlog;
+  readonly #parts: SlotsParts;
+  /** Granted while nothing may start. */
+  readonly #unserved = new Map<string, number>();
+  /** Since when slots for the backlog have not been asked for; null: they have. */
+  #gatheringSince: MonoMs | null = null;
+
+  constructor(parts: SlotsParts) {
+    const standsIn =
+      (lane: Lane) =>
+      ({ actor, handle }: Waiting, origin: string): boolean =>
+        parts.actors[actor]!.isWaitingFor(handle, origin, lane);
+    this.#parts = parts;
+    this.waitingRoom = new WaitingRoom(standsIn('regular'));
+    this.backlog = new Backlog(standsIn('overdue'));
+  }
+
+  granted({ origin, lane, count }: { readonly origin: string; readonly lane: Lane; readonly count: number }): void {
+    const { desk, actors, mayStart } = this.#parts;
+    if (!mayStart()) {
+      desk.release(origin, lane, count);
+      if (lane === 'overdue') this.backlog.unask(origin, count);
+      else this.#unserved.set(origin, (this.#unserved.get(origin) ?? 0) + count);
+      return;
+    }
+    const queue = lane === 'overdue' ? this.backlog : this.waitingRoom;
+    for (let left = count; left > 0; left--) {
+      const waiting = queue.take(origin);
+      if (waiting === null) {
+        desk.release(origin, lane, left);
+        if (lane === 'overdue') this.backlog.unask(origin, left - 1);
+        return;
+      }
+      guarded(actors[waiting.actor]!, (actor) => actor.granted(waiting.handle));
+    }
+  }
+
+  /** Something may start again. */
+  askAgain(): void {
+    for (const [origin, count] of this.#unserved) this.#parts.desk.want(origin, 'regular', count);
+    this.#unserved.clear();
+  }
+
+  /** For the backlog: when all of it is there (`isComplete`), so that the first to leave are the first of all, or when that takes too long. */
+  askForBacklog(isComplete: boolean): void {
+    const { clock, desk, mayStart } = this.#parts;
+    if (!this.backlog.hasUnasked || !mayStart()) return;
+    const now = clock.monoMs();
+    this.#gatheringSince ??= now;
+    if (!isComplete && now - this.#gatheringSince < gatheringMsMax) return;
+    this.#gatheringSince = null;
+    this.backlog.ask((origin, count) => desk.want(origin, 'overdue', count));
+  }
+
+  /** `askForBacklog` wants to be called again though no message comes. */
+  get isGathering(): boolean {
+    return this.backlog.hasUnasked && this.#parts.mayStart();
+  }
+
+  /** What was asked of a courier that died is asked of its successor. */
+  courierLost(isLost: (origin: string) => boolean): void {
+    const { waitingRoom, backlog } = this;
+    for (const origin of waitingRoom.origins()) {
+      if (isLost(origin)) this.#parts.desk.want(origin, 'regular', waitingRoom.count(origin));
+    }
+    for (const origin of backlog.origins()) if (isLost(origin)) backlog.unask(origin, backlog.count(origin));
+  }
+}
