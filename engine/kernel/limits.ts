@@ -86,10 +86,10 @@ export const drainMsMax = 10_000;
 export const changesHeldMax = 10_000;
 /** Bodies read for labels at a time. */
 export const labelsReadMax = 256;
-/** Records behind a place of the status stream that are read from the log at a time: a few milliseconds of the reader's thread. */
-export const changeSliceRecordsMax = 500;
+/** Records behind a place of the status stream that are read from the log at a time: about 5 ms of the reader's thread. */
+export const changeSliceRecordsMax = 250;
 /** Rows read for them, with those of earlier records of the same events ... */
-export const changeSliceRowsMax = 1_024;
+export const changeSliceRowsMax = 512;
 /** ... and their bytes; payloads are in them. */
 export const changeSliceBytesMax = 1 * MiB;
 /** Events of which the reader remembers how they stood at their newest record that it has told: about 200 bytes each. */
@@ -104,7 +104,7 @@ export const batchChangesMax = 500;
 export const recentChangesMax = 10_000;
 export const recentChunksMax = 256;
 /** Slices of the log that the hub keeps, because many who were cut off together read the same: about 10 MiB. */
-export const pastSlicesMax = 64;
+export const pastSlicesMax = 128;
 /** Changes handed to those who catch up before the gateway's thread does something else: about 3 ms. */
 export const catchUpChangesMax = 1_000;
 /**
