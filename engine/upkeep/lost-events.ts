@@ -9,7 +9,8 @@
  *
  * Two more walks through the log, and memory for the lost rows and the events they belong to, not for the others.
  */
-import { type LogRecord, statusOfKind } from '../event/record.js';
+import { recordsIn } from '../event/carried-codec.js';
+import { carriedKind, isAboutEvent, type StoredRecord, statusesOf, statusOfKind } from '../event/record.js';
 import { type EventStatus, isFinished } from '../event/status.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { formatEventId, parseEventId } from '../kernel/event-id.js';
@@ -88,16 +89,23 @@ interface Newest {
 
 function newestOf({ events, ...parts }: Walk & { readonly events: ReadonlySet<string> }): Map<string, Newest> {
   const newest = new Map<string, Newest>();
-  walk(parts, ({ event, kind, seq }) => {
-    const id = formatEventId(event);
-    const status = statusOfKind[kind] ?? newest.get(id)?.status;
-    if (status !== undefined && events.has(id)) newest.set(id, { seq, status });
+  walk(parts, (record) => {
+    const id = formatEventId(record.event);
+    if (!events.has(id)) return;
+    const status = statusBehind(record) ?? newest.get(id)?.status;
+    if (status !== undefined) newest.set(id, { seq: record.seq, status });
   });
   return newest;
 }
 
+/** Null: the record says nothing of it. One that was carried forward says all that came before it. */
+function statusBehind(record: StoredRecord): EventStatus | null {
+  if (record.kind === carriedKind) return statusesOf(recordsIn(record)).at(-1) ?? null;
+  return isAboutEvent(record) ? statusOfKind[record.kind] : null;
+}
+
 /** Sound records; one that the chain shows to be another than was written is not. */
-function walk({ dataDir, partition, lost }: Walk, visit: (record: LogRecord) => void): void {
+function walk({ dataDir, partition, lost }: Walk, visit: (record: StoredRecord) => void): void {
   surveyPartition({
     dataDir,
     partition,

@@ -11,10 +11,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { encodeCarried } from '../../engine/event/carried-codec.js';
+import { carriedKind, type LogRecord } from '../../engine/event/record.js';
 import { openDataDir } from '../../engine/log/data-dir.js';
 import { listSegments } from '../../engine/log/segment-files.js';
 import { surveyPartition } from '../../engine/upkeep/partition-survey.js';
-import { partition, readBack, tempDir } from '../log/log-fixture.js';
+import { lostRowsOf } from '../../engine/upkeep/lost-events.js';
+import { Journal, partition, readBack, seq, TestLog, tempDir } from '../log/log-fixture.js';
 import { addSnapshot, damage, idOf, stoppedLog, verdictOf } from './stopped-log.js';
 
 const changeBody = (seq: number): string => `UPDATE record SET body = body || x'00' WHERE seq = ${seq}`;
@@ -134,6 +137,20 @@ t.test('a snapshot that is damaged, or of another log, is named as something tha
   t.match(verdictOf(log.dataDir)!.faults, [{ kind: 'sum' }, { kind: 'remade', file: path, detail: /does not bear/ }]);
   writeFileSync(path, 'x', { flag: 'r+' });
   t.match(verdictOf(log.dataDir)!.faults, [{ kind: 'sum' }, { kind: 'remade', detail: /not what was written/ }]);
+});
+
+t.test('what became of an event is also known from the record in which it was carried forward', async (t) => {
+  const log = new TestLog(t);
+  const journal = new Journal();
+  const event = journal.accepted();
+  const all = [event, journal.dispatched(event), journal.delivered(event)];
+  const carried = { ...event, seq: seq(4), prev: seq(3), kind: carriedKind, body: encodeCarried(all) };
+  log.append(...all, carried as unknown as LogRecord);
+  log.close();
+  damage(log, 0, changeBody(3));
+  const { dataDir } = log.options;
+  const lost = lostRowsOf({ dataDir, survey: surveyPartition({ dataDir, partition }) });
+  t.match(lost, [{ seq: 3, event: idOf(event), status: 'DELIVERED' }]);
 });
 
 t.test('whatever bit is flipped: what a replay stumbles over, verify finds', async (t) => {
