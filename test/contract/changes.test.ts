@@ -473,10 +473,12 @@ t.test('a body that names the event in another way than its path is refused', as
 
 t.test('what was answered still holds after a kill', async (t) => {
   const patched = (await client.schedule({ destination: `${receiver.url}/kept`, delay: '1h', payload: 'old' })).body.id;
-  await client.change(patched, { payload: 'new', delay_ms: 4_000 });
+  await client.change(patched, { payload: 'new', delay: '2h' });
   const retried = await inState.DEAD!();
   await client.retry(retried, { delay: '1h' });
-  const cancelled = (await client.schedule({ destination: `${receiver.url}/never`, delay_ms: 3_000 })).body.id;
+  const { id: cancelled, scheduled_at: cancelledFor } = (
+    await client.schedule({ destination: `${receiver.url}/never`, delay_ms: 3_000 })
+  ).body;
   await client.cancel(cancelled);
   const before = await Promise.all([patched, retried, cancelled].map(async (id) => (await client.event(id)).body));
   await server.kill();
@@ -487,7 +489,9 @@ t.test('what was answered still holds after a kill', async (t) => {
     after.map(({ waiting_for: _now, ...event }) => event),
     before.map(({ waiting_for: _then, ...event }) => event),
   );
+  await client.fire(patched);
   await receiver.until('/kept', 1);
+  await until('the time of what was cancelled has passed', () => Date.now() > Date.parse(cancelledFor) + 500);
   t.equal(receiver.at('/kept')[0]!.body.toString(), '"new"');
   t.same(receiver.at('/never'), []);
 });
