@@ -49,6 +49,7 @@ export class StreamExact implements Checker {
     client: SimulatedClient,
     { number, partition, stored }: { number: number; partition: PartitionId; stored: ReadonlyMap<number, Stored> },
   ): void {
+    const { world } = this.#scene;
     if (client.first === null) return;
     let place = this.#positions(client.first)[partition]!;
     let last: number = place ?? 0;
@@ -56,7 +57,9 @@ export class StreamExact implements Checker {
       const next = this.#positions(cursor)[partition]!;
       if (gapFrom !== null) {
         const from = this.#positions(gapFrom)[partition]!;
-        const isReasonable = from === null || from === next || !this.#windowIsEndless;
+        // What retention has removed cannot be told any more, whatever the window.
+        const isRemoved = next !== null && next < world.disk.log(partition).segments[0]!.first;
+        const isReasonable = from === null || from === next || isRemoved || !this.#windowIsEndless;
         if (!isReasonable) this.#complain(number, `is told of a gap from ${from} to ${next} in partition ${partition}`);
         place = next;
         continue;
