@@ -4,11 +4,12 @@
  *
  * What should have been heard is read from the disk.
  */
-import { statusesOf } from '../../engine/event/record.js';
+import { isAboutEvent, statusesOf } from '../../engine/event/record.js';
 import { decodeSpec } from '../../engine/event/spec-codec.js';
-import type { PartitionId } from '../../engine/kernel/brand.js';
+import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { type CursorPositions, decodeCursor } from '../../engine/status/cursor.js';
 import type { SimulatedClient } from '../support/simulated-audience.js';
+import { GoneRecord } from '../support/simulated-disk.js';
 import { BrokenPromise, type Checker, type Scene } from './checker.js';
 
 interface Told {
@@ -49,7 +50,6 @@ export class StreamExact implements Checker {
     client: SimulatedClient,
     { number, partition, stored }: { number: number; partition: PartitionId; stored: ReadonlyMap<number, Stored> },
   ): void {
-    const { world } = this.#scene;
     if (client.first === null) return;
     let place = this.#positions(client.first)[partition]!;
     let last: number = place ?? 0;
@@ -57,8 +57,7 @@ export class StreamExact implements Checker {
       const next = this.#positions(cursor)[partition]!;
       if (gapFrom !== null) {
         const from = this.#positions(gapFrom)[partition]!;
-        // What retention has removed cannot be told any more, whatever the window.
-        const isRemoved = next !== null && next < world.disk.log(partition).segments[0]!.first;
+        const isRemoved = from !== null && next !== null && !this.#canBeTold(partition, next);
         const isReasonable = from === null || from === next || isRemoved || !this.#windowIsEndless;
         if (!isReasonable) this.#complain(number, `is told of a gap from ${from} to ${next} in partition ${partition}`);
         place = next;
@@ -77,6 +76,21 @@ export class StreamExact implements Checker {
       const from = place ?? (heard[0] === undefined ? next : heard[0].seq - 1);
       if (from !== null && next !== null) this.#compareSpan({ client, number, partition, from, next, stored, heard });
       place = next ?? place;
+    }
+  }
+
+  /** Whatever the window: not what retention has removed, nor what happened next to an event that stands in what was removed. */
+  #canBeTold(partition: PartitionId, seq: Sequence): boolean {
+    const log = this.#scene.world.disk.log(partition);
+    if (seq < log.beginning) return false;
+    const record = log.record(seq);
+    if (!isAboutEvent(record)) return true;
+    try {
+      log.history(seq);
+      return true;
+    } catch (error) {
+      if (!(error instanceof GoneRecord)) throw error;
+      return false;
     }
   }
 
