@@ -93,6 +93,7 @@ export interface EngineOptions {
 
 const shortTasks = {
   index: { module: new URL('./log/index-task.js', import.meta.url), name: 'indexSegment' },
+  verify: { module: new URL('./log/verify-task.js', import.meta.url), name: 'verifySegment' },
   snapshot: { module: new URL('./partition/snapshot-task.js', import.meta.url), name: 'takeSnapshot' },
 } as const satisfies Record<PoolRequest['op'], unknown>;
 

@@ -9,7 +9,7 @@ import type { StoredRecord } from '../event/record.js';
 import { invariant } from '../kernel/errors.js';
 import { HandleCache } from './handle-cache.js';
 import { PartitionSegments } from './partition-segments.js';
-import type { IndexTask } from './protocol.js';
+import type { SegmentTask } from './protocol.js';
 import { runCheckpoint } from './segment.js';
 import { buildIndex, type SegmentIndex } from './segment-index.js';
 import type { SegmentName } from './segment-files.js';
@@ -22,7 +22,7 @@ const readersMax = 8;
 const aloneMs = 200;
 
 /** Rejects with what is wrong when the segment is damaged; then there is no index, and the log is none the worse. */
-export async function indexSegment({ dataDir, partition, first, next }: IndexTask): Promise<void> {
+export async function indexSegment({ dataDir, partition, first, next }: SegmentTask): Promise<void> {
   const readers = new HandleCache<SegmentReader>(readersMax);
   const indexes = new HandleCache<SegmentIndex>(1);
   try {

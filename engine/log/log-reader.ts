@@ -8,6 +8,7 @@
  * - *Lists* of finished events, a slice at a time, and the views that lists show.
  * - *Facts* about finished events, through the indexes of sealed segments.
  * - *Retirement* of the oldest segment: what has to be carried forward out of it, and its removal.
+ * - *Verification* of segments that a start from a snapshot has passed over, in the background.
  * - *Checkpoints*, when the writer asks: passive, on a connection of their own, so that no commit waits.
  *
  * It sees to it that each sealed segment gets an index (`protocol.ts` has the order), also of those that it finds without
@@ -28,7 +29,7 @@ import { listFinished } from './finished-list.js';
 import { HandleCache } from './handle-cache.js';
 import { hasMark, logStart, readMark } from './mark.js';
 import { PartitionSegments } from './partition-segments.js';
-import type { LogOptions, PoolReply, PoolRequest, ReaderReply, ReaderRequest, SegmentNotice } from './protocol.js';
+import type { LogOptions, PoolReply, PoolRequest, ReaderReply, ReaderRequest, SegmentNotice, SegmentTask } from './protocol.js';
 import { Replay } from './replay.js';
 import { bundlesOf, outdatedSegment, removeBefore, sweepBefore } from './retirement.js';
 import { runCheckpoint } from './segment.js';
@@ -83,6 +84,9 @@ export class LogReader {
   /** First sequences of segments whose index is being built. */
   readonly #underWay = new Map<PartitionId, Set<Sequence>>();
   readonly #changeSlices = new ChangeSlices();
+  /** Sealed segments that no replay of this process has read. */
+  #unverified: SegmentTask[] = [];
+  #isVerifying = false;
   /** Tags of those who wait for a snapshot. */
   readonly #snapshots = new Map<PartitionId, number>();
 
@@ -119,6 +123,9 @@ export class LogReader {
   poolDone(done: PoolReply): void {
     if (done.op === 'index') {
       this.#indexed(done);
+    } else if (done.op === 'verify') {
+      this.#isVerifying = false;
+      this.#verifyNext();
     } else {
       const { partition } = done.task;
       const tag = this.#snapshots.get(partition);
@@ -128,7 +135,7 @@ export class LogReader {
   }
 
   /** One that failed is tried again at the next replay; until then the actor remembers. */
-  #indexed({ task, detail }: Extract<PoolReply, { op: 'index' }>): void {
+  #indexed({ task, detail }: { readonly task: SegmentTask; readonly detail: string | null }): void {
     const { partition, first, next } = task;
     this.#underWay.get(partition)?.delete(first);
     const segments = this.#partitions.get(partition);
@@ -297,9 +304,29 @@ export class LogReader {
     this.#endReplay(tag);
     const segments = this.#segmentsOf(partition);
     this.#parts.reply({ op: 'replay-done', tag, last: replay.last });
+    this.#verifyBefore(segments, replay.first);
     for (const { name, next } of segments.sealed()) {
       if (!indexed.has(name.first)) this.#tellIndexed(segments, { first: name.first, next });
     }
+  }
+
+  /** What the snapshot stood for has not been read: once behind the start, one segment after the other. */
+  #verifyBefore(segments: PartitionSegments, first: Sequence): void {
+    const { dataDir } = this.#parts.options;
+    const { partition } = segments;
+    this.#unverified = this.#unverified.filter((task) => task.partition !== partition);
+    for (const { name, next } of segments.sealed()) {
+      if (name.first < first) this.#unverified.push({ dataDir, partition, first: name.first, next });
+    }
+    this.#verifyNext();
+  }
+
+  #verifyNext(): void {
+    if (this.#isVerifying) return;
+    const task = this.#unverified.shift();
+    if (task === undefined) return;
+    this.#isVerifying = true;
+    this.#parts.pool({ op: 'verify', task });
   }
 
   #endReplay(tag: number): void {

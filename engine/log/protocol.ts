@@ -67,9 +67,10 @@ export type SegmentNotice =
 
 // ---- reader to the main thread, which owns the pool ----
 
-/** `index`: run `indexSegment` of `log/index-task.ts`. `snapshot`: run `takeSnapshot` of `partition/snapshot-task.ts`. */
+/** `index`: run `indexSegment` of `log/index-task.ts`; `verify`: `verifySegment` of `log/verify-task.ts`; `snapshot`: `takeSnapshot` of
+ *  `partition/snapshot-task.ts`. */
 export type PoolRequest =
-  | { readonly op: 'index'; readonly task: IndexTask }
+  | { readonly op: 'index' | 'verify'; readonly task: SegmentTask }
   | { readonly op: 'snapshot'; readonly task: SnapshotTask };
 /** `detail` is null when it was done. */
 export type PoolReply = PoolRequest & { readonly detail: string | null };
@@ -80,7 +81,7 @@ export interface SnapshotTask {
   readonly upTo: Sequence;
 }
 
-export interface IndexTask {
+export interface SegmentTask {
   readonly dataDir: string;
   readonly partition: PartitionId;
   readonly first: Sequence;

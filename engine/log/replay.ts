@@ -21,6 +21,8 @@ export class Replay {
   readonly #builder = new RecordBatchBuilder();
   /** About where it will end, for the progress report. */
   readonly #goal: Sequence;
+  /** The first record that it reads. */
+  readonly first: Sequence;
   #position: LogPosition;
   #place: number;
 
@@ -35,6 +37,7 @@ export class Replay {
     );
     const open = segments.open;
     this.#goal = open === null ? logStart.seq : segments.readerOf(open).lastBefore(Number.MAX_SAFE_INTEGER).seq;
+    this.first = (from.seq + 1) as Sequence;
     this.#checkBeginning();
     this.#checkMark(from.seq <= mark.seq ? from : this.#storedAt(mark.seq));
   }

@@ -12,10 +12,11 @@ import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
 import { indexSegment } from '../../engine/log/index-task.js';
 import { LogReader } from '../../engine/log/log-reader.js';
 import { LogWriter, type LogWriterParts } from '../../engine/log/log-writer.js';
-import type { IndexTask, LogOptions, PoolRequest, ReaderReply, SegmentNotice, WriterReply } from '../../engine/log/protocol.js';
+import type { SegmentTask, LogOptions, PoolRequest, ReaderReply, SegmentNotice, WriterReply } from '../../engine/log/protocol.js';
 import { takeSnapshot } from '../../engine/partition/snapshot-task.js';
 import { SnapshotIntake, snapshotForm } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';
+import { verifySegment } from '../../engine/log/verify-task.js';
 import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
 
 export const partition = 3 as PartitionId;
@@ -112,7 +113,7 @@ export class TestLog {
   }
 
   /** What is to be indexed, by first sequence. */
-  get indexTasks(): IndexTask[] {
+  get indexTasks(): SegmentTask[] {
     return this.poolRequests.flatMap((request) => (request.op === 'index' ? [request.task] : []));
   }
 
@@ -126,7 +127,7 @@ export class TestLog {
   async runTasks(): Promise<ReaderReply[]> {
     this.readerReplies.length = 0;
     for (const request of this.poolRequests.splice(0)) {
-      const detail = await (request.op === 'index' ? indexSegment(request.task) : takeSnapshot(request.task)).then(
+      const detail = await runTask(request).then(
         () => null,
         (error: Error) => error.message,
       );
@@ -148,6 +149,11 @@ export class TestLog {
     this.reader.close();
     this.writer.close();
   }
+}
+
+function runTask(request: PoolRequest): Promise<void> {
+  if (request.op === 'snapshot') return takeSnapshot(request.task);
+  return request.op === 'index' ? indexSegment(request.task) : verifySegment(request.task);
 }
 
 export interface Replayed {

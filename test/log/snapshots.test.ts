@@ -5,6 +5,7 @@ import t from 'tap';
 import type { LogRecord } from '../../engine/event/record.js';
 import { listIndexes, listSegments, listSnapshots } from '../../engine/log/segment-files.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
+import { verifySegment } from '../../engine/log/verify-task.js';
 import { sectionsOf, snapshotForm } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { Journal, partition, readBack, seq, TestLog } from './log-fixture.js';
@@ -162,6 +163,32 @@ t.test('records that a snapshot stands for are not read at the start; whoever as
   const again = new TestLog(t, { dataDir: log.options.dataDir });
   t.match(again.replay().end, { op: 'replay-done' });
   t.match(again.ask({ op: 'bodies', tag: 1, partition, seqs: [events[3]!.seq] }), { damaged: [events[3]!.seq] });
+});
+
+t.test('what a start has passed over is gone through behind it, one segment after the other', async (t) => {
+  const { log, journal, events } = setup(t);
+  await log.runTasks();
+  await take(log, journal.records.length - 5);
+  log.close();
+  const segments = listSegments(log.dir);
+  const again = new TestLog(t, { dataDir: log.options.dataDir });
+  again.replay();
+  const asked = () => again.poolRequests.map(({ op, task }) => [op, 'first' in task ? task.first : null]);
+  t.same(asked(), [['verify', segments[0]!.first]]);
+  await again.runTasks();
+  t.same(asked(), [['verify', segments[1]!.first]]);
+  await again.runTasks();
+  t.same(asked(), []);
+  const task = { dataDir: log.options.dataDir, partition, first: segments[0]!.first, next: segments[1]!.first };
+  await t.resolves(verifySegment(task));
+  const database = openDatabase(segments[0]!.path, { mode: 'write' });
+  database.prepare('UPDATE record SET at = at + 1 WHERE seq = ?').run(events[3]!.seq);
+  database.close();
+  await t.rejects(verifySegment(task), /fails its checksum/);
+  await t.rejects(
+    verifySegment({ ...task, first: segments[1]!.first, next: (segments[2]!.first + 1) as typeof task.next }),
+    /ends at sequence/,
+  );
 });
 
 t.test('a snapshot is not taken of a damaged log', async (t) => {
