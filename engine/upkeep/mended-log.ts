@@ -52,7 +52,7 @@ export interface MendedLogParts {
 /** Durable when it returns. */
 export function writeMendedLog(parts: MendedLogParts): void {
   const { partition, from, to, firstChanged } = parts;
-  const beginning = readBeginning(from);
+  const beginning = beginningOf(from);
   const names = listSegments(from).filter(({ first }) => first >= beginning);
   makeDir(to);
   let end: LogPosition = startOf(names[0]!);
@@ -171,6 +171,16 @@ function openIfReadable(name: SegmentName, partition: PartitionId): SegmentReade
   } catch (error) {
     if (!(error instanceof DamageError) && storageFaultOf(error) !== 'damaged') throw error;
     return null;
+  }
+}
+
+/** Where retention has left it; every segment counts when nobody can say, which has been given up then. */
+function beginningOf(dir: string): number {
+  try {
+    return readBeginning(dir);
+  } catch (error) {
+    if (!(error instanceof DamageError)) throw error;
+    return 1;
   }
 }
 

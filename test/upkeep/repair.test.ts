@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { voidKind } from '../../engine/event/record.js';
 import { openDataDir } from '../../engine/log/data-dir.js';
+import { beginningPath } from '../../engine/log/log-beginning.js';
 import { listSegments, listSnapshots } from '../../engine/log/segment-files.js';
 import { repairDataDir } from '../../engine/upkeep/repair.js';
 import type { RepairPlan } from '../../engine/upkeep/repair-plan.js';
@@ -163,6 +164,15 @@ t.test('snapshots from before the first change stay, later ones know what is no 
 t.test('a mark that is gone is made again when that is given up', async (t) => {
   const log = await stoppedLog(t);
   rmSync(join(log.dir, 'mark'));
+  t.match(repair(log.dataDir).plan, { demands: [{ names: ['3:mark'] }] });
+  repair(log.dataDir, { apply: true, giveUp: ['3:mark'] });
+  t.equal(verdictOf(log.dataDir), null);
+  t.same(plain(readBack(log.dataDir).records), plain(log.journal.records));
+});
+
+t.test('where the log begins is made known again when that is given up', async (t) => {
+  const log = await stoppedLog(t);
+  writeFileSync(beginningPath(log.dir), 'x');
   t.match(repair(log.dataDir).plan, { demands: [{ names: ['3:mark'] }] });
   repair(log.dataDir, { apply: true, giveUp: ['3:mark'] });
   t.equal(verdictOf(log.dataDir), null);
