@@ -6,6 +6,7 @@
 import type { DestinationChange, DestinationPage } from './destination-desk.js';
 import type { Destination } from './dispatch/destination.js';
 import type { DeliveryType } from './event/spec.js';
+import type { LabelFilter } from './event/label-filter.js';
 import type { EventView, HistoryEntry } from './event/view.js';
 import type { Health } from './health-board.js';
 import type { EngineError } from './kernel/errors.js';
@@ -59,6 +60,8 @@ export interface Engine {
   configureDestination(origin: string, change: DestinationChange): Promise<Destination>;
   /** Merged figures of all threads, at most a quarter of a second old. */
   statistics(): Statistics;
+  /** The same of one source, one type, or both: asks the partitions. */
+  statisticsOf(labels: LabelFilter): Promise<Statistics>;
   /** The last hour by second, or the last day by minute if `from` lies before that. */
   metricsHistory(from: WallMs | null): MetricsHistorySlice;
   health(): Health;

@@ -19,6 +19,7 @@ import { createEgressPolicy, type EgressPolicy, parseEgressAllow } from './dispa
 import type { LocalHandler } from './dispatch/local-deliverer.js';
 import type { DeliveryType } from './event/spec.js';
 import type { EventView, HistoryEntry } from './event/view.js';
+import type { LabelFilter } from './event/label-filter.js';
 import type { StatusChange } from './event/status-change.js';
 import { type Health, HealthBoard } from './health-board.js';
 import { HostGroup } from './host-group.js';
@@ -249,6 +250,9 @@ export class NodeEngine implements Engine {
   }
   configureDestination(origin: string, change: DestinationChange): Promise<Destination> {
     return this.#destinations.configure(origin, change);
+  }
+  statisticsOf(labels: LabelFilter): Promise<Statistics> {
+    return this.#router.statisticsOf(labels);
   }
   metricsHistory(from: WallMs | null): MetricsHistorySlice {
     return this.#history.since(from, this.#clock.wallMs());

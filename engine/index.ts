@@ -43,6 +43,7 @@ export { createLogger, type Logger } from './observe/logger.js';
 export { type EventStatus, eventStatuses, type WaitReason } from './event/status.js';
 export type { SpecPatch } from './event/spec-patch.js';
 export type { StatusChange } from './event/status-change.js';
+export type { LabelFilter } from './event/label-filter.js';
 export type { EventView, HistoryEntry } from './event/view.js';
 export { type EventFilter, everyEvent, matchesView, type Span, type TagFilter } from './event/event-filter.js';
 export { type ListOrder, type ListPlace, type ListSort, listOrders, listSorts } from './event/event-list.js';

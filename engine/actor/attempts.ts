@@ -115,6 +115,7 @@ export class Attempts {
     const records = ledger.happened({ op: 'outcome', outcome, retry, random: shared.ports.random() });
     if (records.length === 0) return;
     shared.counters.ended(outcome, running.wasOverdue);
+    if (!running.wasOverdue) shared.flows.ended(outcome, this.#memory.state.columns.labels(handle), shared.ports.clock.monoMs());
     if (records[0]!.kind !== recordKinds.retrying) return;
     ledger.hold({ happen: (decidedAt) => timekeeper.armIfUnchanged(handle, decidedAt), voided: () => undefined });
   }

@@ -4,6 +4,7 @@ import type { SpaceLevel } from '../log/protocol.js';
 import type { Backlog } from './backlog.js';
 import type { CourierDesk } from './courier-desk.js';
 import type { HostCounters } from './host-counters.js';
+import type { LabelFlows } from './label-flows.js';
 import type { HostPorts } from './host-ports.js';
 import type { PayloadBudget } from './payloads.js';
 import type { Reads } from './reads.js';
@@ -16,6 +17,7 @@ export interface HostShared {
   readonly waitingRoom: WaitingRoom;
   readonly backlog: Backlog;
   readonly counters: HostCounters;
+  readonly flows: LabelFlows;
   readonly payloadBudget: PayloadBudget;
   /** A snapshot is taken about every so many records. */
   readonly snapshotRecords: number;

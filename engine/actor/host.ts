@@ -23,6 +23,7 @@ import { figuresOf } from './host-figures.js';
 import type { HostOptions, HostPorts } from './host-ports.js';
 import type { HostShared } from './host-shared.js';
 import { Inbox } from './inbox.js';
+import { LabelFlows } from './label-flows.js';
 import type { HostNotice } from './notices.js';
 import { PartitionActor } from './partition-actor.js';
 import { tellPastChanges } from './past-changes.js';
@@ -87,6 +88,7 @@ export class ActorHost {
       waitingRoom: this.#slots.waitingRoom,
       backlog: this.#slots.backlog,
       counters: this.#counters,
+      flows: new LabelFlows(),
       payloadBudget: this.#payloadBudget,
       snapshotRecords: options.snapshotRecords,
       retentionMs: options.retentionMs,

@@ -86,6 +86,8 @@ export class Ledger {
     const bodySeq = state.columns.bodySeq(handle);
     this.#batch.append(record);
     this.#shared.counters.recorded(record.kind);
+    // The row of an event that has just finished still says what it was.
+    this.#shared.flows.recorded(record.kind, state.columns.labels(handle), this.#shared.ports.clock.monoMs());
     if (this.#shared.isWatched()) {
       const spec = specIn(record);
       const labels = spec === null ? (running.get(handle)?.labels ?? null) : labelsOf(spec);

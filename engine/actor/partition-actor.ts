@@ -294,18 +294,20 @@ export class PartitionActor {
       this.#answers.refuse(enquiry.request, 'partition-unavailable', `partition ${this.partition} has stopped: ${this.#detail}`);
     } else if (this.#phase === 'recovering') this.#postponed.push(() => this.enquire(enquiry));
     else if (enquiry.op === 'change-many') this.#life?.bulk.receive(enquiry);
+    else if (enquiry.op === 'tally') this.#life?.tallies.receive(enquiry);
     else this.#life?.lists.receive(enquiry);
   }
 
   /** Goes on with lists and bulk changes until `isOver`. */
   stepWalks(isOver: () => boolean): void {
     this.#life?.lists.step(isOver);
+    this.#life?.tallies.step(isOver);
     this.#life?.bulk.step(isOver);
   }
 
   get hasWalks(): boolean {
     const life = this.#life;
-    return this.#phase === 'ready' && life !== null && (life.lists.hasWork || life.bulk.hasWork);
+    return this.#phase === 'ready' && life !== null && (life.lists.hasWork || life.tallies.hasWork || life.bulk.hasWork);
   }
 
   receive(request: number, command: Request | SettingsRequest): void {

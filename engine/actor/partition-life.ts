@@ -6,6 +6,7 @@
  *     attempts (attempts.ts)       from slot to outcome
  *     settings (settings-desk.ts)  what is set for origins
  *     lists (list-desk.ts)         which events there are
+ *     tallies (tally-desk.ts)      how many of a source or type
  *     bulk (bulk-desk.ts)          changes of all that match
  *     ledger (ledger.ts)           what was decided, and when it is heard of
  *     snapshots (snapshots.ts)     when the next snapshot is taken
@@ -26,6 +27,7 @@ import { RequestDesk } from './request-desk.js';
 import { SettingsDesk } from './settings-desk.js';
 import { Retention } from './retention.js';
 import { SnapshotClerk } from './snapshots.js';
+import { TallyDesk } from './tally-desk.js';
 import { Timekeeper } from './timekeeper.js';
 
 export interface PartitionLifeParts {
@@ -52,6 +54,7 @@ export class PartitionLife {
   readonly lists: ListDesk;
   readonly bulk: BulkDesk;
   readonly retention: Retention;
+  readonly tallies: TallyDesk;
   readonly #payloads: Payloads;
 
   constructor({ state, begunAt, tick, number, shared, answers, failed }: PartitionLifeParts) {
@@ -77,6 +80,7 @@ export class PartitionLife {
     this.settings = new SettingsDesk({ memory, shared, answers, ledger });
     this.snapshots = new SnapshotClerk({ memory, shared, begunAt });
     this.lists = new ListDesk({ memory, shared, answers, ledger, timekeeper });
+    this.tallies = new TallyDesk({ memory, shared, answers, timekeeper });
     this.bulk = new BulkDesk({ memory, shared, answers, ledger, requests: this.requests });
     this.retention = new Retention({ memory, shared, ledger, timekeeper, requests: this.requests });
     this.#payloads = payloads;
@@ -113,6 +117,7 @@ export class PartitionLife {
     this.ledger.voidRest(loss);
     this.lists.discard(loss);
     this.bulk.discard(loss);
+    this.tallies.discard(loss);
     this.#payloads.clear();
     this.#giveUpSlots();
     return this.requests.takeParked();

@@ -1,6 +1,8 @@
 /** From an actor host to the router: one for each numbered request, sent when what it says is durable. */
 import type { ErrorCode, FieldError } from '../kernel/errors.js';
-import type { Sequence } from '../kernel/brand.js';
+import type { Tally } from '../event/label-filter.js';
+import type { Sequence, WallMs } from '../kernel/brand.js';
+import type { FlowFigures } from './label-flows.js';
 import type { ListCoverage } from '../event/event-list.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { SettingsRow } from '../event/origin-settings.js';
@@ -25,6 +27,15 @@ export type HostReply =
   | { readonly op: 'settings'; readonly request: number; readonly row: SettingsRow }
   /** `entries` as `ListEntries` lays them out, in no order; those behind `coverage` do not count. */
   | { readonly op: 'listed'; readonly request: number; readonly entries: Uint8Array; readonly coverage: ListCoverage }
+  /** `waiting`: by place in `waitReasons`. `flows`: of the whole host. */
+  | {
+      readonly op: 'tally';
+      readonly request: number;
+      readonly tally: Tally;
+      readonly waiting: readonly number[];
+      readonly oldestDueAtMs: WallMs | null;
+      readonly flows: readonly FlowFigures[];
+    }
   /** What has become of a bulk change in this partition. */
   | {
       readonly op: 'changed-many';

@@ -1,5 +1,6 @@
 /** From the router to an actor host, in batches of bytes. `request` numbers an answer; the router chooses it. */
 import type { EventFilter } from '../event/event-filter.js';
+import type { LabelFilter } from '../event/label-filter.js';
 import type { ListQuery } from '../event/event-list.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { Request, RetryTimes } from '../partition/command.js';
@@ -30,6 +31,8 @@ type AboutMany =
   | { readonly op: 'list'; readonly query: ListQuery }
   /** How these events are now; `events`: ids one behind the other. */
   | { readonly op: 'views'; readonly events: Uint8Array }
+  /** How many events of this source and type there are, and how it goes. */
+  | { readonly op: 'tally'; readonly labels: LabelFilter }
   /** Change what matches, `limit` events at most, for so long at most. */
   | {
       readonly op: 'change-many';
@@ -44,5 +47,5 @@ export type BulkChange = { readonly op: 'cancel' } | { readonly op: 'retry'; rea
 export type Enquiry = Extract<NumberedHostRequest, { readonly op: AboutMany['op'] }>;
 
 export function isEnquiry(request: NumberedHostRequest): request is Enquiry {
-  return request.op === 'list' || request.op === 'views' || request.op === 'change-many';
+  return request.op === 'list' || request.op === 'views' || request.op === 'change-many' || request.op === 'tally';
 }

@@ -146,3 +146,6 @@ export const bulkBatchEvents = 128;
 export const bulkBatchesMax = 8;
 /** Records of a partition that are decided and not durable, beyond which a bulk change waits for the disk. */
 export const bulkUnsyncedMax = 20_000;
+
+/** Pairs of source and type whose rates and latencies a host follows, 45 KB each. */
+export const labelFlowsMax = 256;

@@ -11,6 +11,7 @@
 import { tagOfText } from '../event/content.js';
 import type { EventFilter, Span } from '../event/event-filter.js';
 import { createdAtMsOf, type ListPlace, type ListQuery, type ListSort } from '../event/event-list.js';
+import { emptyTally, type LabelHashes, type Tally, tallyPlace } from '../event/label-filter.js';
 import { hashOfLabel, signatureOf } from '../event/labels.js';
 import { type RecordKind, type StoredRecord, statusOfKind } from '../event/record.js';
 import { deliveryTypes } from '../event/spec.js';
@@ -28,16 +29,25 @@ const columnTypes = columns
 
 export const listedSchema = `
   CREATE TABLE by_created_at(${columnTypes}, PRIMARY KEY (id)) WITHOUT ROWID;
-  CREATE TABLE by_scheduled_at(${columnTypes}, PRIMARY KEY (scheduled_at, id)) WITHOUT ROWID;`;
+  CREATE TABLE by_scheduled_at(${columnTypes}, PRIMARY KEY (scheduled_at, id)) WITHOUT ROWID;
+  CREATE TABLE tally(source INTEGER NOT NULL, type INTEGER NOT NULL, status INTEGER NOT NULL, delivery_type INTEGER NOT NULL,
+                     count INTEGER NOT NULL, PRIMARY KEY (source, type, status, delivery_type)) WITHOUT ROWID;
+  CREATE INDEX tally_by_type ON tally(type);
+  CREATE TABLE superseded(source INTEGER NOT NULL, type INTEGER NOT NULL, status INTEGER NOT NULL,
+                          delivery_type INTEGER NOT NULL, seq INTEGER NOT NULL);
+  CREATE INDEX superseded_by_source ON superseded(source);
+  CREATE INDEX superseded_by_type ON superseded(type);`;
 
 /** Rows of an index that is being built, in any order; of several finals of an event the newest counts. */
 export class ListedFinals {
   readonly #database: Database;
   readonly #insert: Statement;
+  readonly #supersede: Statement;
 
   constructor(database: Database) {
     this.#database = database;
     database.exec(`CREATE TEMP TABLE listed(${columnTypes})`);
+    this.#supersede = database.prepare('INSERT INTO superseded VALUES (?, ?, ?, ?, ?)');
     this.#insert = database.prepare(`INSERT INTO listed VALUES (${columns.replaceAll(/\w+/g, '?')})`);
   }
 
@@ -59,11 +69,17 @@ export class ListedFinals {
     );
   }
 
+  /** A final of an older segment does not count any more: its event was put back, and has a final here. */
+  supersede({ finalBefore, statusBefore, source, type, deliveryType }: RecordHead): void {
+    this.#supersede.run(source, type, statusBefore, deliveryType, finalBefore);
+  }
+
   store(): void {
     const newest = `SELECT ${columns.replace('seq', 'max(seq)')} FROM listed GROUP BY id`;
     this.#database.exec(`
       INSERT INTO by_created_at ${newest} ORDER BY id;
-      INSERT INTO by_scheduled_at SELECT ${columns} FROM by_created_at ORDER BY scheduled_at, id;`);
+      INSERT INTO by_scheduled_at SELECT ${columns} FROM by_created_at ORDER BY scheduled_at, id;
+      INSERT INTO tally SELECT source, type, status, delivery_type, count(*) FROM by_created_at GROUP BY 1, 2, 3, 4;`);
   }
 }
 
@@ -71,6 +87,13 @@ export class ListedFinals {
 export type ListedEnds = { readonly first: ListPlace; readonly last: ListPlace } | null;
 
 type Key = readonly [scheduledAt: number, id: EventId];
+
+/** Status and delivery type as places in their lists. */
+export interface Superseded {
+  readonly seq: number;
+  readonly status: number;
+  readonly deliveryType: number;
+}
 
 /** Being asked. */
 export class ListedIndex {
@@ -113,6 +136,23 @@ export class ListedIndex {
       .raw()
       .all(...bounds.values, ...conditions.values, limit) as Key[];
     return found.map((key) => placeOfKey(sort, key));
+  }
+
+  /** How many there are of these labels, and finals of older segments that do not count any more. */
+  tally(labels: LabelHashes): { readonly finished: Tally; readonly superseded: readonly Superseded[] } {
+    const { where, values } = joined([
+      labels.source === null ? { where: '1', values: [] } : { where: 'source = ?', values: [labels.source] },
+      labels.type === null ? { where: '1', values: [] } : { where: 'type = ?', values: [labels.type] },
+    ]);
+    const finished = emptyTally();
+    const sums = this.#prepared(`SELECT status, delivery_type, sum(count) FROM tally WHERE ${where} GROUP BY 1, 2`).all(
+      ...values,
+    );
+    for (const [status, deliveryType, count] of sums as [number, number, number][])
+      finished[tallyPlace(status, deliveryType)] = count;
+    const past = this.#prepared(`SELECT status, delivery_type, seq FROM superseded WHERE ${where}`).all(...values);
+    const superseded = (past as [number, number, number][]).map(([status, deliveryType, seq]) => ({ status, deliveryType, seq }));
+    return { finished, superseded };
   }
 
   #prepared(text: string): Statement {

@@ -26,6 +26,7 @@ import { ChangeSlices } from './change-slices.js';
 import { readFailureOf } from './damage.js';
 import { bodiesOf, findById, findByKey, listedView, matchesOf, recordsOfEvent, storedFacts } from './event-lookup.js';
 import { listFinished } from './finished-list.js';
+import { tallyOf } from './finished-tally.js';
 import { HandleCache } from './handle-cache.js';
 import { hasMark, logStart, readMark } from './mark.js';
 import { PartitionSegments } from './partition-segments.js';
@@ -209,6 +210,9 @@ export class LogReader {
       }
       case 'list':
         this.#parts.reply({ op: 'listed', tag, ...listFinished(this.#segmentsOf(request.partition), request.query) });
+        return;
+      case 'tally':
+        this.#parts.reply({ op: 'tally', tag, tally: tallyOf(this.#segmentsOf(request.partition), request) });
         return;
       case 'facts': {
         const segments = this.#segmentsOf(request.partition);

@@ -16,6 +16,7 @@
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { EventFilter } from '../event/event-filter.js';
+import type { LabelHashes, Tally } from '../event/label-filter.js';
 import type { ListPlace, ListQuery } from '../event/event-list.js';
 import type { EventStatus } from '../event/status.js';
 import type { HistoryEntry, EventView } from '../event/view.js';
@@ -114,6 +115,15 @@ export type ReaderRequest =
   | { readonly op: 'list'; readonly tag: number; readonly partition: PartitionId; readonly query: ListQuery }
   /** Events folded from their newest records, without headers and payload. */
   | { readonly op: 'views'; readonly tag: number; readonly partition: PartitionId; readonly events: readonly NewestRecord[] }
+  /** How many finished events of these labels the indexes of these segments know; without those of `doubtful`, which are in memory. */
+  | {
+      readonly op: 'tally';
+      readonly tag: number;
+      readonly partition: PartitionId;
+      readonly labels: LabelHashes;
+      readonly indexed: readonly Sequence[];
+      readonly doubtful: readonly EventId[];
+    }
   /** What is known of finished events, many at once. */
   | { readonly op: 'facts'; readonly tag: number; readonly partition: PartitionId; readonly events: readonly NewestRecord[] }
   /** Which of these specs have the texts that a filter asks for? Specs as for `bodies`. */
@@ -208,6 +218,7 @@ export type ReaderReply =
   | { readonly op: 'history'; readonly tag: number; readonly entries: readonly HistoryEntry[] }
   /** `entries` as `ListEntries` lays them out. */
   | { readonly op: 'listed'; readonly tag: number; readonly entries: Uint8Array; readonly coverage: ListPlace | 'end' }
+  | { readonly op: 'tally'; readonly tag: number; readonly tally: Tally }
   /** `StoredFacts` as messages; without those that are damaged or no longer there. */
   | { readonly op: 'facts'; readonly tag: number; readonly facts: Uint8Array }
   /** In the order asked: 1 or 0; 0 for one that is damaged. */

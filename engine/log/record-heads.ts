@@ -4,10 +4,12 @@
  * The spec stands in one of an event's records, perhaps segments earlier, and every record takes it on from the one before
  * it (`prev`). Columns by the place of the record, so no map of ids is needed: 4 bytes a record, 41 for each spec.
  */
-import { newestSpecIn } from '../event/carried-codec.js';
-import { type StoredRecord, settingsKind, voidKind } from '../event/record.js';
+import { newestSpecIn, recordsIn } from '../event/carried-codec.js';
+import { carriedKind, recordKinds, type StoredRecord, settingsKind, statusOfKind, voidKind } from '../event/record.js';
+import { decodeRenewal } from '../event/renewal-codec.js';
 import { deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
+import { eventStatuses, isFinished } from '../event/status.js';
 import type { Sequence } from '../kernel/brand.js';
 import { DamageError } from './damage.js';
 import type { RecordCursor } from './record-batch.js';
@@ -24,6 +26,9 @@ export interface RecordHead {
   readonly destination: number;
   readonly signatureHigh: number;
   readonly signatureLow: number;
+  /** Where the event had finished before it was put back, and how (place in `eventStatuses`); 0: it was not. */
+  readonly finalBefore: number;
+  readonly statusBefore: number;
 }
 
 /** 32-bit columns of a head. */
@@ -42,6 +47,8 @@ export class RecordHeads {
   readonly #scheduledAt: Float64Array;
   readonly #priority: Uint8Array;
   readonly #deliveryType: Uint8Array;
+  readonly #finalBefore: Float64Array;
+  readonly #statusBefore: Uint8Array;
   readonly #head = new SpecHead();
   #heads = 0;
 
@@ -58,6 +65,8 @@ export class RecordHeads {
     this.#scheduledAt = new Float64Array(count);
     this.#priority = new Uint8Array(count);
     this.#deliveryType = new Uint8Array(count);
+    this.#finalBefore = new Float64Array(count);
+    this.#statusBefore = new Uint8Array(count);
   }
 
   /** To be called for each record of the segment, in order. */
@@ -86,13 +95,19 @@ export class RecordHeads {
       destination: destination[number]!,
       signatureHigh: signatureHigh[number]!,
       signatureLow: signatureLow[number]!,
+      finalBefore: this.#finalBefore[number]!,
+      statusBefore: this.#statusBefore[number]!,
     };
   }
 
   #numberFor(record: StoredRecord | RecordCursor): number {
     const { prev } = record;
     const spec = newestSpecIn(record);
-    if (spec !== null) return this.#add(spec);
+    if (spec !== null) {
+      const number = this.#add(spec);
+      if (record.kind !== recordKinds.accepted) this.#rememberFinal(number, record);
+      return number;
+    }
     return prev < this.#first ? this.#numberForEarlier(prev) : this.#headOf[prev - this.#first]!;
   }
 
@@ -102,6 +117,24 @@ export class RecordHeads {
     } catch (error) {
       if (error instanceof DamageError && error.scope === 'gone') return unknown;
       throw error;
+    }
+  }
+
+  #rememberFinal(number: number, record: StoredRecord | RecordCursor): void {
+    const { kind, prev } = record;
+    const carried = kind === carriedKind ? statusOfKind[recordsIn(record).at(-1)!.kind] : null;
+    if (kind === recordKinds.retried) {
+      this.#finalBefore[number] = prev;
+      this.#statusBefore[number] = eventStatuses.indexOf(decodeRenewal(record.body).from);
+    } else if (carried !== null && isFinished(carried)) {
+      this.#finalBefore[number] = prev;
+      this.#statusBefore[number] = eventStatuses.indexOf(carried);
+    } else {
+      // A change, or a pending event that is carried forward, keeps what an earlier retry has left behind.
+      const before = prev < this.#first ? this.#numberForEarlier(prev) : this.#headOf[prev - this.#first]!;
+      if (before === unknown) return;
+      this.#finalBefore[number] = this.#finalBefore[before]!;
+      this.#statusBefore[number] = this.#statusBefore[before]!;
     }
   }
 

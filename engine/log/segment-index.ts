@@ -205,6 +205,7 @@ function collectFinals({
       const head = heads.at(cursor.seq);
       insert.run(cursor.event, cursor.seq, head.tagHigh, head.tagLow);
       listed.add({ event: cursor.event, seq: cursor.seq, kind: lastKindOf(cursor)! }, head);
+      if (head.finalBefore > 0 && head.finalBefore < first) listed.supersede(head);
     }
   }
   const insertNotOver = database.prepare('INSERT OR IGNORE INTO not_over VALUES (?)');

@@ -291,6 +291,11 @@ export class FinishedEvents {
   }
 
   /** Rows that no index knows yet. */
+  /** Where the segments open whose finals are found through their index. */
+  get indexedSegments(): Sequence[] {
+    return this.#pages.filter(({ rows }) => rows === null).map(({ first }) => first);
+  }
+
   get size(): number {
     let size = 0;
     for (const { rows } of this.#pages) size += rows?.size ?? 0;

@@ -8,6 +8,8 @@ import { type EventKey, fingerprintOf, keyOf, randomSlot, slotOfKey } from '../e
 import type { EventSpec } from '../event/spec.js';
 import { encodeSpec } from '../event/spec-codec.js';
 import { everyEvent } from '../event/event-filter.js';
+import type { LabelFilter } from '../event/label-filter.js';
+import type { Statistics } from '../observe/figures-board.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
 import type { ChangeSlice, StatusChange } from '../event/status-change.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
@@ -16,6 +18,7 @@ import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, sl
 import { decodeMessages } from '../kernel/message-codec.js';
 import type { Change, Condition, Question } from '../partition/command.js';
 import type { Accepted, HostLink } from './host-link.js';
+import { labelStatistics } from './label-statistics.js';
 import { BulkChanges, type BulkRequest, type BulkResult } from './bulk-changes.js';
 import { EventLists, type EventPage, type ListRequest } from './event-lists.js';
 import { ScheduleAsker, ScheduleBatch, type ScheduleResult } from './schedule-batch.js';
@@ -78,6 +81,10 @@ export class Router {
 
   list(request: ListRequest): Promise<EventPage> {
     return this.#lists.page(request);
+  }
+
+  statisticsOf(labels: LabelFilter): Promise<Statistics> {
+    return labelStatistics(labels, { partitions: this.#partitions, linkOf: this.#linkOf, wallMs: () => Date.now() });
   }
 
   cancelMatching(asked: BulkRequest): Promise<BulkResult> {

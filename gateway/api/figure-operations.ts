@@ -2,7 +2,7 @@
 import { type TSchema, Type } from '@sinclair/typebox';
 import { deliveryTypes, eventStatuses } from '../../engine/index.js';
 import { instant, nullable } from './answers.js';
-import type { Operation } from './operation.js';
+import { type Operation, ofPartition } from './operation.js';
 
 const closed = { additionalProperties: false };
 const count = Type.Integer({ minimum: 0 });
@@ -63,6 +63,10 @@ export const figureOperations: Readonly<Record<string, Operation>> = {
     id: 'readStatistics',
     tag: 'operation',
     summary: 'How many events there are, and how it goes',
+    query: {
+      source: { description: 'of this source alone', schema: Type.String(), example: 'order-service' },
+      type: { description: 'of this type alone', schema: Type.String(), example: 'reminder' },
+    },
     description:
       'At most a quarter of a second old. Rates and quantiles are of the running process, counts of all that is retained.',
     answers: {
@@ -81,7 +85,7 @@ export const figureOperations: Readonly<Record<string, Operation>> = {
         },
       },
     },
-    problems: [],
+    problems: ofPartition,
   },
   'GET /api/v1/metrics/history': {
     id: 'readMetricsHistory',

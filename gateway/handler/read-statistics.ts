@@ -1,4 +1,4 @@
-/** Figures of the engine: how it is now, and how it was lately. Neither asks a partition. */
+/** Figures of the engine: how it is now, and how it was lately. */
 import type { WallMs } from '../../engine/index.js';
 import { readQuery, refuseQuery } from '../http/query.js';
 import { replyJson } from '../http/reply.js';
@@ -7,11 +7,13 @@ import { formatInstant, parseInstant } from '../input/instant.js';
 import { isRefusal } from '../input/refusal.js';
 import type { Answer, Services } from './services.js';
 
-/** `GET /events/statistics` */
-export function readStatistics(request: Request, { engine }: Services): Answer {
-  const query = readQuery(request.query, []);
+/** `GET /events/statistics`: of everything without asking a partition; of a source or type by asking all of them. */
+export async function readStatistics(request: Request, { engine }: Services): Promise<Answer> {
+  const query = readQuery(request.query, ['source', 'type']);
   if (isRefusal(query)) return query;
-  return replyJson(200, JSON.stringify(engine.statistics()));
+  const labels = { source: query.get('source') ?? null, type: query.get('type') ?? null };
+  const isOfAll = labels.source === null && labels.type === null;
+  return replyJson(200, JSON.stringify(isOfAll ? engine.statistics() : await engine.statisticsOf(labels)));
 }
 
 /** `GET /metrics/history` */

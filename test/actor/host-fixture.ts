@@ -8,6 +8,7 @@
 import { type CourierRequest, type Lane, lanes } from '../../engine/dispatch/protocol.js';
 import type { Outcome } from '../../engine/event/attempt.js';
 import { fingerprintOf, keyOf } from '../../engine/event/content.js';
+import { emptyTally } from '../../engine/event/label-filter.js';
 import { matchesTexts } from '../../engine/event/event-filter.js';
 import { type LogRecord, recordKinds, type StoredRecord } from '../../engine/event/record.js';
 import type { OriginChange } from '../../engine/event/origin-settings.js';
@@ -353,6 +354,8 @@ export class TestHost {
       }
       case 'list':
         return [{ op: 'listed', tag, entries: new Uint8Array(0), coverage: 'end' }];
+      case 'tally':
+        return [{ op: 'tally', tag, tally: emptyTally() }];
       case 'facts': {
         const facts = request.events.flatMap(({ event, newest }) => {
           const seq = newest ?? durable.findLast((record) => formatEventId(record.event) === formatEventId(event))?.seq;

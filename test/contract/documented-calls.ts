@@ -80,7 +80,8 @@ export const documentedCalls: Readonly<Record<string, readonly Prepare[]>> = {
   listDestinations: [plain, () => ({ query: '?limit=1' })],
   readDestination: [plain],
   changeDestination: [plain],
-  readStatistics: [plain],
+  // Of everything it asks nobody, so it cannot fail.
+  readStatistics: [() => ({ query: '?source=order-service&type=reminder' }), plain],
   readMetricsHistory: [plain, () => ({ query: '?from_time=2026-01-01T00:00:00Z' })],
   readHealth: [plain],
   readLiveness: [plain],

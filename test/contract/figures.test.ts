@@ -28,7 +28,13 @@ t.test('statistics count what is there and what has happened', async (t) => {
   await client.schedule({ destination: receiver.url, delay: '1d' });
   const statistics = await until('all of it is counted', async () => {
     const { body } = await client.get<StatisticsAnswer>('/api/v1/events/statistics');
-    return body.by_status['DELIVERED'] === 4 && (body.rates['delivered']!['1m'] ?? 0) > 0 && body;
+    return (
+      body.total === 6 &&
+      body.by_status['DELIVERED'] === 4 &&
+      body.by_status['CANCELLED'] === 1 &&
+      (body.rates['delivered']!['1m'] ?? 0) > 0 &&
+      body
+    );
   });
   t.match(statistics, {
     total: 6,
@@ -38,6 +44,10 @@ t.test('statistics count what is there and what has happened', async (t) => {
     fire_lag_ms: { count: 4 },
     delivery_ms: { count: 4 },
   });
+  const labelled = await client.get<StatisticsAnswer>('/api/v1/events/statistics?source=default');
+  t.match(labelled.body, { total: 6, by_status: statistics.by_status, fire_lag_ms: { count: 4 } }, 'of a source');
+  t.match((await client.get('/api/v1/events/statistics?source=nobody&type=x')).body, { total: 0, fire_lag_ms: { p99: null } });
+  t.equal((await client.get('/api/v1/events/statistics?status=DEAD')).status, 422);
   t.ok(statistics.rates['accepted']!['15m']! >= statistics.rates['delivered']!['15m']!);
 });
 

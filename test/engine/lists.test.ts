@@ -88,7 +88,13 @@ t.test('every filter, sort and order gives the events of an array, each once, in
     return counts.DISPATCHED === 0 && counts.DELIVERED > 100;
   }, 'what was due is delivered');
   await untilIndexed(test, 4);
-  const all = await Promise.all(ids.map((id) => test.engine.get(id)));
+  let all: EventView[] = [];
+  await until(async () => {
+    all = await Promise.all(ids.map((id) => test.engine.get(id)));
+    return all.every(
+      ({ status, spec }) => status !== 'DISPATCHED' && (status !== 'SCHEDULED' || spec.scheduledAtMs > Date.now()),
+    );
+  }, 'what is due has ended');
   for (let ask = 0; ask < 60; ask++) {
     const request = {
       filter: ask < 4 ? everyEvent : randomFilter(random, all),

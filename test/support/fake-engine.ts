@@ -232,6 +232,11 @@ export class FakeEngine implements Engine {
     };
   }
 
+  async statisticsOf(): Promise<Statistics> {
+    await this.#enter();
+    return this.statistics();
+  }
+
   metricsHistory(): MetricsHistorySlice {
     return { resolution_ms: 1_000, series: [] };
   }

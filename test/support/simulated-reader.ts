@@ -4,6 +4,7 @@
  */
 import { newestSpecIn } from '../../engine/event/carried-codec.js';
 import { specIn } from '../../engine/event/renewal-codec.js';
+import { emptyTally } from '../../engine/event/label-filter.js';
 import { matchesTexts, matchesView } from '../../engine/event/event-filter.js';
 import { comparePlaces, ListEntries, placeOf } from '../../engine/event/event-list.js';
 import { decodeSpec, SpecHead } from '../../engine/event/spec-codec.js';
@@ -143,6 +144,9 @@ export class SimulatedReader {
         reply({ op: 'listed', tag, entries: entries.bytes, coverage: 'end' });
         return;
       }
+      case 'tally':
+        reply({ op: 'tally', tag, tally: emptyTally() });
+        return;
       case 'facts': {
         const log = this.#logOf(request.partition);
         const facts = request.events.flatMap(({ event, newest }) => {

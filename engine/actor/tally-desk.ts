@@ -1,0 +1,167 @@
+/**
+ * Statistics of one source or type: counts of what is retained, and what waits. Flows are the host's (`label-flows.ts`).
+ *
+ * Memory is walked over in the spare time of turns, like a list; indexes hold sums. An event that an operator has put back may have a
+ * final record in an index as well, which no longer counts: the filters of the segments say which events of memory
+ * may, and the reader which of these do.
+ */
+import { addTally, emptyTally, hashesOf, type LabelHashes, type Tally, tallyPlace } from '../event/label-filter.js';
+
+import { waitReasons } from '../event/status.js';
+import type { Handle, Sequence, WallMs } from '../kernel/brand.js';
+import { InvariantError } from '../kernel/errors.js';
+import { type EventId, eventIdBytes } from '../kernel/event-id.js';
+import { listsOpenMax } from '../kernel/limits.js';
+import type { ListedRows, RowSpan } from '../partition/row-filter.js';
+import type { Answers } from './answers.js';
+import type { HostShared } from './host-shared.js';
+import type { Loss } from './ledger.js';
+import type { PartitionMemory } from './partition-memory.js';
+import type { Enquiry } from './requests.js';
+import type { Timekeeper } from './timekeeper.js';
+
+export interface TallyDeskParts {
+  readonly memory: PartitionMemory;
+  readonly shared: HostShared;
+  readonly answers: Answers;
+  readonly timekeeper: Timekeeper;
+}
+
+interface Source {
+  span(row: number): RowSpan | null;
+}
+
+interface OpenTally {
+  readonly request: number;
+  readonly labels: LabelHashes;
+  readonly tally: Tally;
+  readonly waiting: number[];
+  oldestDueAtMs: WallMs | null;
+  /** Events of memory that may have a final record in an index. */
+  readonly doubtful: EventId[];
+  readonly sources: Source[];
+  /** Segments that are not among the sources: what gets its index meanwhile is counted here. */
+  readonly indexed: readonly Sequence[];
+  row: number;
+  isWalked: boolean;
+}
+
+const stepRows = 2_048;
+
+export class TallyDesk {
+  readonly #memory: PartitionMemory;
+  readonly #shared: HostShared;
+  readonly #answers: Answers;
+  readonly #timekeeper: Timekeeper;
+  readonly #open: OpenTally[] = [];
+
+  constructor({ memory, shared, answers, timekeeper }: TallyDeskParts) {
+    this.#memory = memory;
+    this.#shared = shared;
+    this.#answers = answers;
+    this.#timekeeper = timekeeper;
+  }
+
+  get hasWork(): boolean {
+    return this.#open.some(({ isWalked }) => !isWalked);
+  }
+
+  receive({ request, labels }: Extract<Enquiry, { readonly op: 'tally' }>): void {
+    if (this.#open.length >= listsOpenMax) {
+      this.#answers.refuse(request, 'overloaded', `${this.#open.length} statistics are being made`);
+      return;
+    }
+    const { columns, finished } = this.#memory.state;
+    this.#open.push({
+      request,
+      labels: hashesOf(labels),
+      tally: emptyTally(),
+      waiting: waitReasons.map(() => 0),
+      oldestDueAtMs: null,
+      doubtful: [],
+      sources: [...finished.pages, columns],
+      indexed: finished.indexedSegments,
+      row: 0,
+      isWalked: false,
+    });
+  }
+
+  /** Goes on until `isOver`; at least one step. */
+  step(isOver: () => boolean): void {
+    for (const open of [...this.#open]) {
+      while (!open.isWalked) {
+        this.#walkOn(open);
+        if (isOver()) return;
+      }
+    }
+  }
+
+  discard({ detail }: Loss): void {
+    for (const { request } of this.#open) this.#answers.refuse(request, 'partition-unavailable', detail);
+    this.#open.length = 0;
+  }
+
+  #walkOn(open: OpenTally): void {
+    const [source] = open.sources;
+    const span = source?.span(open.row) ?? null;
+    if (source === undefined) {
+      open.isWalked = true;
+      this.#askIndexes(open);
+    } else if (span === null) {
+      open.sources.shift();
+      open.row = 0;
+    } else {
+      const end = Math.min(span.end, span.at + stepRows);
+      const isPending = source === this.#memory.state.columns;
+      for (let at = span.at; at < end; at++, open.row++) {
+        if (isMeant(open.labels, span.rows, at)) this.#count(open, span.rows, at, isPending ? (open.row as Handle) : null);
+      }
+    }
+  }
+
+  #count(open: OpenTally, rows: ListedRows, at: number, handle: Handle | null): void {
+    const { state } = this.#memory;
+    const event = rows.id.slice(at * eventIdBytes, (at + 1) * eventIdBytes);
+    // A finished event that was put back, or has finished once more, is counted where it is now.
+    const newest = handle === null ? state.finished.seqOf(event) : null;
+    const isPast = handle === null && (state.handleOf(event) !== null || (newest !== null && newest !== rows.newestSeq[at]));
+    if (isPast) return;
+    open.tally[tallyPlace(rows.status[at]!, rows.deliveryType[at]!)]!++;
+    if (state.finished.mayBeIndexedId(event)) open.doubtful.push(event);
+    const place = handle === null ? null : this.#memory.places.of(handle);
+    if (handle === null || (place !== 'waiting' && place !== 'overdue')) return;
+    const reason = this.#timekeeper.reasonToWait(event);
+    if (reason !== null) open.waiting[waitReasons.indexOf(reason)]!++;
+    const dueAtMs = state.columns.dueAtMs(handle);
+    if (open.oldestDueAtMs === null || dueAtMs < open.oldestDueAtMs) open.oldestDueAtMs = dueAtMs;
+  }
+
+  #askIndexes(open: OpenTally): void {
+    const { partition } = this.#memory.state;
+    const { labels, doubtful, indexed } = open;
+    this.#shared.reads.ask({ op: 'tally', partition, labels, doubtful, indexed }, (reply) => {
+      if (!this.#open.includes(open)) return;
+      this.#open.splice(this.#open.indexOf(open), 1);
+      if (reply.op === 'failed') this.#answers.refuseRead(open.request, reply);
+      else if (reply.op !== 'tally') throw new InvariantError(`expected a tally, found ${reply.op}`);
+      else this.#answer(open, reply.tally);
+    });
+  }
+
+  #answer({ request, labels, tally, waiting, oldestDueAtMs }: OpenTally, indexed: readonly number[]): void {
+    addTally(tally, indexed);
+    this.#shared.ports.reply({
+      op: 'tally',
+      request,
+      tally,
+      waiting,
+      oldestDueAtMs,
+      flows: this.#shared.flows.figures(labels, this.#shared.ports.clock.monoMs()),
+    });
+  }
+}
+
+function isMeant({ source, type }: LabelHashes, rows: ListedRows, at: number): boolean {
+  if (rows.newestSeq[at] === 0) return false;
+  return (source === null || rows.source[at] === source) && (type === null || rows.type[at] === type);
+}
