@@ -3,10 +3,11 @@ import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { HostFigures, PartitionPhase } from '../observe/figures.js';
 
 export type HostNotice =
-  /** Changes behind these positions are being sent. The answer to `watch` names every partition that works and has nothing
-   *  under way to its disk; the others, and one that comes up later (replayed, reloaded), are each named by a further
-   *  `watching` before their first change. What is named is durable, so it is never taken back. `round`: of the newest `watch`, so that
-   *  an answer to an earlier one is not taken for it. A position may lie behind changes that were not sent: those are in the log. */
+  /** Changes behind these positions are being sent. The answer to `watch` names every partition whose log has been read since the
+   *  host began; one of which something was under way to the disk then is named again when that is durable, and one that is replayed
+   *  when it works, before their first change. What is named is durable, so it is never taken back. A position may lie behind
+   *  changes that were not sent: those are in the log. `round`: of the newest `watch`, so that an answer to an earlier one is not
+   *  taken for it. */
   | { readonly op: 'watching'; readonly round: number; readonly positions: readonly (readonly [PartitionId, Sequence])[] }
   | {
       readonly op: 'phase';

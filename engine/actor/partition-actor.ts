@@ -62,6 +62,8 @@ export class PartitionActor {
   readonly #answers: Answers;
   #phase: PartitionPhase = 'recovering';
   #detail: string | null = null;
+  /** What was durable when the last life ended. */
+  #durableBefore: Sequence | null = null;
   /** Null while recovering, until the log has been replayed, and once failed. */
   #life: PartitionLife | null = null;
   #recovery: Recovery | null = null;
@@ -104,6 +106,10 @@ export class PartitionActor {
   /** Everything up to here is on disk. */
   get durable(): Sequence {
     return this.#life?.ledger.durable ?? noSequence;
+  }
+  /** The same, also while its memory is made anew from the log, and once it has failed; null before it has had any. */
+  get lastDurable(): Sequence | null {
+    return this.#life?.ledger.durable ?? this.#durableBefore;
   }
   /** Records that are decided and not durable. */
   get unsynced(): number {
@@ -271,6 +277,7 @@ export class PartitionActor {
     this.#life = null;
     this.#placing = null;
     if (life === null) return;
+    this.#durableBefore = life.ledger.durable;
     for (const { request, command } of life.discard(loss)) this.receive(request, command);
   }
 

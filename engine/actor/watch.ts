@@ -1,8 +1,10 @@
 /**
  * Whether somebody watches status changes, and from which positions on they are sent.
  *
- * A partition's position is named when it is durable: one that a failed commit or a crash takes back would be used again for
- * something else.
+ * Every partition that has a durable position names it at once, so that whoever begins to listen knows where it stands in each. What
+ * is decided and not yet durable then was decided when nobody may have watched, so it is not sent: once it is durable its position
+ * is named too, and listeners read what lies between from the log. A position that is not durable is never named: a failed commit or
+ * a crash takes it back, and it would be used again for something else.
  */
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { HostNotice } from './notices.js';
@@ -28,21 +30,18 @@ export class Watch {
     this.#round = round;
   }
 
-  /** Those of settled partitions at once, the others each when what it has decided so far is durable. */
   announce(actors: readonly PartitionActor[]): void {
     const round = this.#round;
     if (round === null) return;
-    const settled: Position[] = [];
-    let isNow = true;
+    this.from(
+      actors.flatMap(({ partition, lastDurable }): Position[] => (lastDurable === null ? [] : [[partition, lastDurable]])),
+    );
     for (const actor of actors) {
-      if (actor.phase !== 'ready') continue;
+      if (actor.unsynced === 0) continue;
       actor.whenDurable((position) => {
-        if (isNow) settled.push([actor.partition, position]);
-        else if (this.#round === round) this.from([[actor.partition, position]]);
+        if (this.#round === round) this.from([[actor.partition, position]]);
       });
     }
-    isNow = false;
-    this.from(settled);
   }
 
   /** Changes of these partitions are sent behind these positions. */
