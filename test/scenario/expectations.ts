@@ -1,7 +1,10 @@
 /** What a story should have led to, compared with what it has. */
+import { decodeSpec } from '../../engine/event/spec-codec.js';
+import type { EventStatus } from '../../engine/event/status.js';
 import type { EventView } from '../../engine/event/view.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
+import type { Asked } from '../support/simulated-happenings.js';
 import type { Expectation } from './scenario-script.js';
 import type { Story } from './story.js';
 
@@ -33,6 +36,7 @@ export async function check(story: Story, expectation: Expectation): Promise<voi
       return;
     case 'starts':
     case 'started':
+    case 'carried':
       checkStarts(story, expectation);
       return;
     default: {
@@ -45,7 +49,7 @@ export async function check(story: Story, expectation: Expectation): Promise<voi
   }
 }
 
-type AboutStarts = Extract<Expectation, { about: 'starts' | 'started' }>;
+type AboutStarts = Extract<Expectation, { about: 'starts' | 'started' | 'carried' }>;
 
 function checkStarts(story: Story, expectation: AboutStarts): void {
   const { name } = expectation;
@@ -56,6 +60,12 @@ function checkStarts(story: Story, expectation: AboutStarts): void {
     return;
   }
   const last = starts.at(-1);
+  if (expectation.about === 'carried') {
+    const payload = last === undefined ? null : decodeSpec(last.spec).payload;
+    const found = payload === null ? 'nothing' : Buffer.from(payload).toString();
+    compare({ expected: `${name} carried ${JSON.stringify(expectation.content)}`, found: `${name} carried ${found}` });
+    return;
+  }
   checkInstant({
     what: `${name} started`,
     atMs: expectation.atMs,
@@ -127,9 +137,25 @@ function wordsOf(story: Story, reply: HostReply): string {
     case 'refused':
       return `refused ${reply.code}`;
     case 'event':
-      return story.asked?.op === 'cancel' ? 'cancelled' : 'found';
+      return wordOfChange(story.asked?.op, reply.view.status);
     default:
       return reply.op;
+  }
+}
+
+function wordOfChange(op: Asked['op'] | undefined, status: EventStatus): string {
+  switch (op) {
+    case 'cancel':
+      return status === 'CANCELLED' ? 'cancelled' : 'stopped';
+    case 'patch':
+    case 'put':
+      return 'changed';
+    case 'retry':
+      return 'retried';
+    case 'fire':
+      return 'fired';
+    default:
+      return 'found';
   }
 }
 

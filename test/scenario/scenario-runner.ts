@@ -48,6 +48,21 @@ async function carryOut(story: Story, command: Command): Promise<void> {
     case 'get':
       await story.about(command.op, command.name);
       return;
+    case 'fire':
+      await story.change(command.name, { op: 'fire' });
+      return;
+    case 'stop':
+      await story.change(command.name, { op: 'cancel', stopRetries: true });
+      return;
+    case 'put':
+      await story.put(command.name, command.options);
+      return;
+    case 'change':
+      await story.patch(command.name, command.options);
+      return;
+    case 'retry':
+      await story.retry(command.name, command.options);
+      return;
     case 'advance':
       await world.scheduler.advance(command.byMs);
       return;

@@ -12,6 +12,10 @@
  *     schedule NAME [times N] [at INSTANT] [priority N] [external ID] [key KEY] [origin NAME] [retries N] [timeout DURATION]
  *                   [expires INSTANT] [content WORD]           `times 20` makes NAME1 to NAME20; without `at` it is due at once
  *     cancel NAME, get NAME                                    each waits for its answer as a caller would
+ *     change NAME [at INSTANT] [priority N] [retries N] [expires INSTANT] [content WORD]
+ *     put NAME external ID [...]                               options as of `schedule`
+ *     retry NAME [at INSTANT] [expires INSTANT], fire NAME
+ *     stop NAME                                                a cancel that lets a running attempt be the last one
  *     advance DURATION, advance to INSTANT
  *     deliver ok|fail [STATUS]|hang [retry-after DURATION] [after DURATION] [for NAME]
  *                                                              how destinations answer attempts that start from now on; NAME is an
@@ -29,9 +33,10 @@
  *     expect NAME retries at INSTANT                           when its next attempt is planned
  *     expect NAME started at INSTANT, expect NAME starts N     as its destination saw it
  *     expect NAME unknown
+ *     expect NAME carried WORD                                 the content of its newest attempt
  *     expect order NAME NAME ...                               all starts so far
  *     expect nothing started
- *     expect answer accepted|cancelled|found|none, expect answer replayed NAME, expect answer refused CODE
+ *     expect answer accepted|cancelled|changed|retried|fired|stopped|found|none, expect answer replayed NAME, expect answer refused CODE
  *     expect stopped cleanly
  */
 import { type DeliveryResult, delivered, failedWithout } from '../../engine/dispatch/deliverer.js';
@@ -68,13 +73,15 @@ export type Expectation =
   | { readonly about: 'starts'; readonly name: string; readonly count: number }
   | { readonly about: 'started'; readonly name: string; readonly atMs: number }
   | { readonly about: 'unknown'; readonly name: string }
+  | { readonly about: 'carried'; readonly name: string; readonly content: string }
   | { readonly about: 'order'; readonly names: readonly string[] }
   | { readonly about: 'answer'; readonly answer: string }
   | { readonly about: 'stopped' };
 
 export type Command =
   | { readonly op: 'schedule'; readonly names: readonly string[]; readonly options: ScheduleOptions }
-  | { readonly op: 'cancel' | 'get'; readonly name: string }
+  | { readonly op: 'cancel' | 'get' | 'fire' | 'stop'; readonly name: string }
+  | { readonly op: 'put' | 'change' | 'retry'; readonly name: string; readonly options: ScheduleOptions }
   | { readonly op: 'advance'; readonly byMs: number }
   | { readonly op: 'advance-to'; readonly atMs: number }
   | { readonly op: 'deliver'; readonly answer: Answer; readonly only: string | null }
@@ -137,6 +144,11 @@ const verbs = [
   'schedule',
   'cancel',
   'get',
+  'change',
+  'put',
+  'retry',
+  'fire',
+  'stop',
   'advance',
   'deliver',
   'crash',
@@ -161,7 +173,13 @@ function readVerb(verb: (typeof verbs)[number], words: Words): Command {
       return readSchedule(words);
     case 'cancel':
     case 'get':
+    case 'fire':
+    case 'stop':
       return { op: verb, name: words.next('the name of an event') };
+    case 'put':
+    case 'change':
+    case 'retry':
+      return { op: verb, name: words.next('the name of an event'), options: readOptions(words, optionsOf[verb]) };
     case 'advance':
       return words.takes('to') ? { op: 'advance-to', atMs: words.instantMs() } : { op: 'advance', byMs: words.durationMs() };
     case 'deliver':
@@ -190,15 +208,26 @@ function readChange(words: Words): OriginChange {
   return what === 'rate' ? { ratePerSecond: value } : { concurrency: value };
 }
 
+/** What a command takes of them. */
 const scheduleOptions = ['at', 'priority', 'external', 'key', 'origin', 'retries', 'timeout', 'expires', 'content'] as const;
+
+const optionsOf = {
+  put: scheduleOptions,
+  change: ['at', 'priority', 'retries', 'expires', 'content'],
+  retry: ['at', 'expires'],
+} as const satisfies Readonly<Record<string, readonly (typeof scheduleOptions)[number][]>>;
 
 function readSchedule(words: Words): Command {
   const name = words.next('a name for the event');
   const times = words.takes('times') ? words.integer() : null;
   const names = times === null ? [name] : Array.from({ length: times }, (_, index) => `${name}${index + 1}`);
+  return { op: 'schedule', names, options: readOptions(words, scheduleOptions) };
+}
+
+function readOptions(words: Words, known: readonly (typeof scheduleOptions)[number][]): ScheduleOptions {
   const given: Partial<Record<(typeof scheduleOptions)[number], number | string>> = {};
   while (words.hasMore) {
-    const option = words.one(scheduleOptions);
+    const option = words.one(known);
     if (option === 'at' || option === 'expires') given[option] = words.instantMs();
     else if (option === 'priority' || option === 'retries') given[option] = words.integer();
     else if (option === 'timeout') given[option] = words.durationMs();
@@ -207,19 +236,15 @@ function readSchedule(words: Words): Command {
   const number = (option: keyof typeof given) => (given[option] as number | undefined) ?? null;
   const word = (option: keyof typeof given) => (given[option] as string | undefined) ?? null;
   return {
-    op: 'schedule',
-    names,
-    options: {
-      atMs: number('at'),
-      priority: number('priority'),
-      external: word('external'),
-      key: word('key'),
-      origin: word('origin'),
-      retries: number('retries'),
-      timeoutMs: number('timeout'),
-      expiresMs: number('expires'),
-      content: word('content'),
-    },
+    atMs: number('at'),
+    priority: number('priority'),
+    external: word('external'),
+    key: word('key'),
+    origin: word('origin'),
+    retries: number('retries'),
+    timeoutMs: number('timeout'),
+    expiresMs: number('expires'),
+    content: word('content'),
   };
 }
 
@@ -253,7 +278,17 @@ function failure(statusCode: number | null): DeliveryResult {
   };
 }
 
-const abouts = [...eventStatuses, 'attempts', 'version', 'starts', 'waiting', 'retries', 'started', 'unknown'] as const;
+const abouts = [
+  ...eventStatuses,
+  'attempts',
+  'version',
+  'starts',
+  'waiting',
+  'retries',
+  'started',
+  'unknown',
+  'carried',
+] as const;
 
 function readExpectation(words: Words): Expectation {
   const name = words.next('a name, or answer, order, nothing, stopped');
@@ -290,13 +325,26 @@ function readAboutEvent(name: string, words: Words): Expectation {
       return { about, name, atMs: words.instantMs() };
     case 'unknown':
       return { about, name };
+    case 'carried':
+      return { about, name, content: words.next('a word') };
     default:
       return { about: 'status', name, status: about, atMs: words.takes('at') ? words.instantMs() : null };
   }
 }
 
 function readAnswer(words: Words): string {
-  const answer = words.one(['accepted', 'cancelled', 'found', 'none', 'replayed', 'refused']);
+  const answer = words.one([
+    'accepted',
+    'cancelled',
+    'changed',
+    'retried',
+    'fired',
+    'stopped',
+    'found',
+    'none',
+    'replayed',
+    'refused',
+  ]);
   if (answer === 'replayed') return `replayed ${words.next('the event that the answer names')}`;
   if (answer === 'refused') return `refused ${words.one(Object.keys(errorKinds) as ErrorCode[])}`;
   return answer;

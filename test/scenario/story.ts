@@ -6,9 +6,11 @@
  */
 import type { OriginChange } from '../../engine/event/origin-settings.js';
 import type { EventSpec, RetryPolicy } from '../../engine/event/spec.js';
+import type { SpecPatch } from '../../engine/event/spec-patch.js';
 import type { EventView } from '../../engine/event/view.js';
 import type { WallMs } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
+import type { Change } from '../../engine/partition/command.js';
 import { Checkers } from '../simulation/checkers.js';
 import type { Answer, Respond } from '../support/simulated-destinations.js';
 import type { Asked, StartedAttempt } from '../support/simulated-happenings.js';
@@ -93,6 +95,35 @@ export class Story {
     await this.#answered(this.world.producer.about(op, this.idOf(name)));
   }
 
+  async change(name: string, change: Change): Promise<void> {
+    await this.#answered(this.world.producer.change(change, this.idOf(name)));
+  }
+
+  async patch(name: string, { atMs, priority, retries, expiresMs, content }: ScheduleOptions): Promise<void> {
+    const patch: SpecPatch = {
+      ...(atMs !== null && { time: { scheduledAtMs: this.#at(atMs), delayMs: null } }),
+      ...(priority !== null && { priority }),
+      ...(retries !== null && { maxRetries: retries }),
+      ...(expiresMs !== null && { expiresAtMs: this.#at(expiresMs) }),
+      ...(content !== null && { payload: Buffer.from(JSON.stringify(content)) }),
+    };
+    await this.change(name, { op: 'patch', patch });
+  }
+
+  async retry(name: string, { atMs, expiresMs }: ScheduleOptions): Promise<void> {
+    const scheduledAtMs = atMs === null ? (Math.floor(this.world.scheduler.wall) as WallMs) : this.#at(atMs);
+    const expiry = expiresMs === null ? {} : { expiresAtMs: this.#at(expiresMs) };
+    await this.change(name, { op: 'retry', times: { scheduledAtMs, delayMs: null, ...expiry } });
+  }
+
+  /** A name that is there already stays the name of the event that it is. */
+  async put(name: string, options: ScheduleOptions): Promise<void> {
+    if (options.external === null) throw new ScriptError('an event is put under an external id');
+    const asked = this.world.producer.put({ ...this.#fields(options), externalJobId: options.external });
+    await this.#answered(asked);
+    if (asked.reply?.op === 'accepted') this.#called(name, asked.event);
+  }
+
   /** The event as a caller sees it now, or a word for why not; the script's last request stays what it was. */
   async look(name: string): Promise<EventView | string> {
     const { asked: before } = this;
@@ -141,11 +172,10 @@ export class Story {
   }
 
   #fields(options: ScheduleOptions): Partial<EventSpec> {
-    const at = (ms: number) => (this.#beginsAtMs + ms) as WallMs;
     const { atMs, priority, external, key, origin, retries, timeoutMs, expiresMs, content } = options;
     return {
       retry,
-      ...(atMs !== null && { scheduledAtMs: at(atMs) }),
+      ...(atMs !== null && { scheduledAtMs: this.#at(atMs) }),
       ...(priority !== null && { priority }),
       ...(origin !== null && { destination: `http://${origin}.test/hook` }),
       ...(retries !== null && { maxRetries: retries }),
@@ -153,8 +183,12 @@ export class Story {
       ...(content !== null && { payload: Buffer.from(JSON.stringify(content)) }),
       externalJobId: external,
       idempotencyKey: key,
-      expiresAtMs: expiresMs === null ? null : at(expiresMs),
+      expiresAtMs: expiresMs === null ? null : this.#at(expiresMs),
     };
+  }
+
+  #at(ms: number): WallMs {
+    return (this.#beginsAtMs + ms) as WallMs;
   }
 
   #called(name: string, event: string): void {

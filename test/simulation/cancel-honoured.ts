@@ -1,21 +1,32 @@
-/** I6: once a cancel has been answered with the cancelled event, no attempt starts. */
+/** I6: once a cancel has been answered with the cancelled event, no attempt starts, unless an operator retries it. */
+import { recordKinds } from '../../engine/event/record.js';
+import { formatEventId } from '../../engine/kernel/event-id.js';
 import type { Happening } from '../support/simulated-happenings.js';
-import { BrokenPromise, type Checker } from './checker.js';
+import { BrokenPromise, type Checker, type Scene } from './checker.js';
 
 export class CancelHonoured implements Checker {
   readonly name = 'cancel-honoured';
-  readonly #cancelled = new Set<string>();
+  readonly #scene: Scene;
+  /** By event: the version in which it is cancelled. */
+  readonly #cancelled = new Map<string, number>();
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
 
   happened(happening: Happening): void {
     if (happening.what === 'answered') {
       const { reply } = happening;
       if ((reply.op === 'event' || reply.op === 'replayed') && reply.view.status === 'CANCELLED') {
-        this.#cancelled.add(Buffer.from(reply.view.id).toString('hex'));
+        this.#cancelled.set(formatEventId(reply.view.id), reply.view.version);
       }
     }
     if (happening.what !== 'started') return;
-    const { event, attempt } = happening.attempt;
-    if (this.#cancelled.has(event.replaceAll('-', ''))) {
+    const { event, partition, attempt } = happening.attempt;
+    const version = this.#cancelled.get(event);
+    if (version === undefined) return;
+    const since = this.#scene.stored.syncedOf(partition, event).slice(version);
+    if (!since.some(({ kind }) => kind === recordKinds.retried)) {
       throw new BrokenPromise(this.name, `attempt ${attempt} of ${event} starts although its cancel was answered`);
     }
   }

@@ -8,7 +8,10 @@ import type { StartedAttempt } from '../support/simulated-happenings.js';
 import type { Sabotage } from '../support/simulated-sabotage.js';
 import { fairWeather } from '../support/simulated-weather.js';
 import { SimulatedWorld } from '../support/simulated-world.js';
-import { BrokenPromise } from './checker.js';
+import type { HostReply } from '../../engine/actor/replies.js';
+import { encodeSpec } from '../../engine/event/spec-codec.js';
+import { ChangeHonoured } from './change-honoured.js';
+import { BrokenPromise, StoredEvents } from './checker.js';
 import { Checkers } from './checkers.js';
 import { SlotsKept } from './slots-kept.js';
 
@@ -222,12 +225,43 @@ t.test('cancel-honoured notices an attempt of an event whose cancel was answered
       wallMs,
       nowMs,
       handedOverMs: nowMs,
+      spec: new Uint8Array(0),
       courier: 'none',
       ended: null,
     };
     world.happened({ what: 'started', attempt });
     await world.scheduler.step();
   });
+});
+
+t.test('change-honoured notices an attempt with the spec from before an answered change, and one behind the last', async (t) => {
+  const { world, producer, advance, inMs } = setup();
+  const { event, partition, spec } = producer.schedule({ scheduledAtMs: inMs(5_000) });
+  await advance(10);
+  const patched = producer.change({ op: 'patch', patch: { payload: Buffer.from('"new"') } }, event);
+  await advance(50);
+  const checker = new ChangeHonoured({ world, stored: new StoredEvents(world.disk) });
+  const started = (attempt: number, body: Uint8Array): void => {
+    const times = { wallMs: world.scheduler.wall, nowMs: world.scheduler.now, handedOverMs: world.scheduler.now };
+    const origin = 'http://one.test';
+    checker.happened({
+      what: 'started',
+      attempt: { event, partition, attempt, origin, ...times, spec: body, courier: 'none', ended: null },
+    });
+  };
+  const reply = patched.reply as Extract<HostReply, { op: 'event' }>;
+  checker.happened({ what: 'answered', asked: patched, reply });
+  const inForce = encodeSpec(reply.view.spec, null).slice();
+  started(1, inForce);
+  await complains(t, 'change-honoured', () => started(1, encodeSpec(spec!, null)));
+  const stopped = { ...patched, change: { op: 'cancel', stopRetries: true } as const, op: 'cancel' as const };
+  checker.happened({
+    what: 'answered',
+    asked: stopped,
+    reply: { ...reply, view: { ...reply.view, status: 'DISPATCHED', attempts: 1 } },
+  });
+  started(1, inForce);
+  await complains(t, 'change-honoured', () => started(2, inForce));
 });
 
 t.test('pause-honoured notices a courier that has not been told of a pause', async (t) => {
@@ -251,6 +285,7 @@ t.test('slots-kept notices one attempt too many', async (t) => {
     wallMs: 0,
     nowMs: 0,
     handedOverMs: 0,
+    spec: new Uint8Array(0),
     courier: '1',
     ended: null,
   };

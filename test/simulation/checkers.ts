@@ -3,6 +3,7 @@ import type { Happening } from '../support/simulated-happenings.js';
 import type { SimulatedWorld } from '../support/simulated-world.js';
 import { AcknowledgedIsDurable } from './acknowledged-is-durable.js';
 import { CancelHonoured } from './cancel-honoured.js';
+import { ChangeHonoured } from './change-honoured.js';
 import { type Checker, type Scene, StoredEvents } from './checker.js';
 import { Dedupe } from './dedupe.js';
 import { DuplicatesExplained } from './duplicates-explained.js';
@@ -24,7 +25,8 @@ export class Checkers {
     this.#all = [
       new HaltOverGuess(scene),
       new AcknowledgedIsDurable(scene),
-      new CancelHonoured(),
+      new CancelHonoured(scene),
+      new ChangeHonoured(scene),
       new NotEarly(scene),
       new NotExpired(scene),
       new DuplicatesExplained(scene),

@@ -6,8 +6,12 @@
 import type { DestinationChange } from '../../engine/destination-desk.js';
 import { placeOfOrigin } from '../../engine/event/origin-settings.js';
 import type { EventSpec, RetryPolicy } from '../../engine/event/spec.js';
+import type { SpecPatch } from '../../engine/event/spec-patch.js';
 import type { PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { aheadMsMax, eventBodyBytesMax } from '../../engine/kernel/limits.js';
+import type { Change, Condition } from '../../engine/partition/command.js';
+import { parseEventId } from '../../engine/kernel/event-id.js';
+import type { Asked } from '../support/simulated-happenings.js';
 import { everything } from '../support/simulated-audience.js';
 import { SimulatedWorld } from '../support/simulated-world.js';
 import { type Climate, seededWeather } from '../support/simulated-weather.js';
@@ -145,7 +149,8 @@ export class History {
       return;
     }
     const lot = random.below(100);
-    if (lot < 42) this.#schedule();
+    if (lot < 30) this.#schedule();
+    else if (lot < 42) for (let burst = 1 + random.below(3); burst > 0; burst--) this.#change();
     else if (lot < 54) this.#about('cancel');
     else if (lot < 58) this.#about(random.pick(['get', 'history']));
     else if (lot < 60) this.#setOrigin();
@@ -283,6 +288,68 @@ export class History {
     const place = Math.floor(known.length * (1 - this.#random.next() ** 2)) - 1;
     const event = isUnknown ? null : known[Math.max(0, place)]!.event;
     if (event !== null) producer.about(op, event);
+  }
+
+  /** By an operator or a producer, by its id or by its name: mostly of an event that is in the right state for it. */
+  #change(): void {
+    const random = this.#random;
+    const { producer } = this.world;
+    const wall = Math.floor(this.world.scheduler.wall);
+    const at = () => (wall + random.pick([-hour, 0, 0, random.below(50), random.below(5_000), random.below(hour)])) as WallMs;
+    const isPut = random.next() < 0.25;
+    const change = this.#anyChange(at);
+    const wantsFinished = !isPut && change.op === 'retry';
+    const asked = this.#suitable((event) => this.#isPending(event) !== wantsFinished);
+    if (asked === null) return;
+    const { source, externalJobId } = asked.spec!;
+    if (isPut) {
+      const name = { source, externalJobId: externalJobId ?? `job-${random.below(12)}` };
+      const fields = { ...name, destination: `${random.pick(origins)}/put`, maxRetries: random.below(4), retry: this.#retry() };
+      producer.put({ ...fields, scheduledAtMs: at() }, this.#condition());
+    } else if (externalJobId !== null && random.next() < 0.5) producer.changeNamed(change, { source, externalJobId });
+    else producer.change(change, asked.event);
+  }
+
+  /** Of several newer ones the first that suits, or else the last; null: nobody has asked for any. */
+  #suitable(suits: (event: string) => boolean): Asked | null {
+    const known = this.world.producer.requests.filter(({ op, spec }) => (op === 'schedule' || op === 'put') && spec !== null);
+    let asked: Asked | null = null;
+    for (let tries = 0; tries < 6 && known.length > 0; tries++) {
+      asked = known[Math.max(0, Math.floor(known.length * (1 - this.#random.next() ** 2)) - 1)]!;
+      if (suits(asked.event)) break;
+    }
+    return asked;
+  }
+
+  #isPending(event: string): boolean {
+    const id = parseEventId(event)!;
+    return this.world.hosts.some(({ host }) => host.actors.some(({ state }) => state.handleOf(id) !== null));
+  }
+
+  #anyChange(at: () => WallMs): Change {
+    const random = this.#random;
+    const expiry = () => (random.next() < 0.7 ? null : ((at() + random.below(20_000)) as WallMs));
+    const kind = random.below(10);
+    if (kind < 4) {
+      const patch: SpecPatch = {
+        ...(random.next() < 0.6 && { time: { scheduledAtMs: at(), delayMs: null } }),
+        ...(random.next() < 0.5 && { payload: Buffer.from(`"${random.below(1_000_000)}"`) }),
+        ...(random.next() < 0.3 && { priority: random.below(10) }),
+        ...(random.next() < 0.3 && { maxRetries: random.below(4) }),
+        ...(random.next() < 0.2 && { expiresAtMs: expiry() }),
+        ...(random.next() < 0.2 && { tags: [[`t${random.below(20)}`, random.pick(['a', 'b', null])]] as const }),
+      };
+      return { op: 'patch', patch, ...this.#condition() };
+    }
+    if (kind < 7) {
+      const more = random.next() < 0.3 ? { expiresAtMs: expiry() } : {};
+      return { op: 'retry', times: { scheduledAtMs: at(), delayMs: null, ...more }, ...this.#condition() };
+    }
+    return kind < 9 ? { op: 'fire', ...this.#condition() } : { op: 'cancel', stopRetries: true };
+  }
+
+  #condition(): Condition {
+    return this.#random.next() < 0.8 ? {} : { versions: [1 + this.#random.below(4)] };
   }
 
   /** The same request once more, or nearly. */

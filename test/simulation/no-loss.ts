@@ -7,6 +7,7 @@ import { placeOfOrigin } from '../../engine/event/origin-settings.js';
 import type { EventSpec } from '../../engine/event/spec.js';
 import type { Asked, Happening, StartedAttempt } from '../support/simulated-happenings.js';
 import { BrokenPromise, type Checker, type Scene } from './checker.js';
+import { standingOf } from './event-standing.js';
 
 export class NoLoss implements Checker {
   readonly name = 'no-loss';
@@ -21,7 +22,7 @@ export class NoLoss implements Checker {
 
   happened(happening: Happening): void {
     if (happening.what === 'answered' && happening.reply.op === 'accepted') this.#accepted.push(happening.asked);
-    if (happening.what === 'asked' && happening.asked.op === 'cancel') this.#cancelAsked.add(happening.asked.event);
+    if (happening.what === 'asked' && happening.asked.change?.op === 'cancel') this.#cancelAsked.add(happening.asked.about);
     if (happening.what === 'started') {
       const { event } = happening.attempt;
       this.#attempts.set(event, [...(this.#attempts.get(event) ?? []), happening.attempt]);
@@ -39,7 +40,8 @@ export class NoLoss implements Checker {
   }
 
   #judge(asked: Asked, records: readonly LogRecord[], newest: LogRecord): void {
-    const { event, spec } = asked;
+    const { event } = asked;
+    const { spec, dueAtMs, attemptsInRun, areRetriesStopped } = standingOf(records);
     const attempts = this.#attempts.get(event) ?? [];
     const { wall } = this.#scene.world.scheduler;
     switch (newest.kind) {
@@ -50,10 +52,11 @@ export class NoLoss implements Checker {
         return;
       }
       case recordKinds.cancelled:
-        if (!this.#cancelAsked.has(event)) this.#complain(asked, 'is cancelled and nobody asked for it');
+        if (!this.#cancelAsked.has(event) && !this.#cancelAsked.has(`${spec.source} ${spec.externalJobId}`))
+          this.#complain(asked, 'is cancelled and nobody asked for it');
         return;
       case recordKinds.expired:
-        if (spec !== null && (spec.expiresAtMs === null || newest.at < spec.expiresAtMs)) {
+        if (spec.expiresAtMs === null || newest.at < spec.expiresAtMs) {
           this.#complain(asked, `expired at ${newest.at}, its time was ${spec.expiresAtMs}`);
         }
         return;
@@ -61,16 +64,13 @@ export class NoLoss implements Checker {
         const { attempt, error } = decodeOutcome(newest.body);
         const isGone = attempts.some((started) => started.attempt === attempt && started.ended?.kind === 'gone');
         if (error === null) this.#complain(asked, 'is dead without a reason');
-        if (!isGone && spec !== null && attempt !== spec.maxRetries + 1) {
-          this.#complain(asked, `is dead after attempt ${attempt} of ${spec.maxRetries + 1}`);
+        if (!isGone && !areRetriesStopped && attemptsInRun !== spec.maxRetries + 1) {
+          this.#complain(asked, `is dead after attempt ${attempt}, number ${attemptsInRun} of ${spec.maxRetries + 1} in its run`);
         }
         return;
       }
       default: {
-        const retrying = records.findLast(({ kind }) => kind === recordKinds.retrying);
-        const firstDueAtMs = Math.max(spec?.scheduledAtMs ?? 0, records[0]!.at);
-        const dueAtMs = retrying === undefined ? firstDueAtMs : decodeOutcome(retrying.body).nextAttemptAtMs;
-        if (dueAtMs !== null && dueAtMs > wall) return;
+        if (dueAtMs > wall) return;
         if (this.#mayBeHeld(spec)) return;
         this.#complain(
           asked,

@@ -101,6 +101,7 @@ function rowOf({ columns, origins }: PartitionState, handle: Handle): string {
     columns.status(handle),
     columns.version(handle),
     columns.attempts(handle),
+    columns.attemptsInRun(handle),
     columns.dueAtMs(handle),
     columns.expiresAtMs(handle),
     columns.bodySeq(handle),

@@ -49,6 +49,7 @@ export class SimulatedDestinations implements Deliverer {
       wallMs: scheduler.wall,
       nowMs: scheduler.now,
       handedOverMs: this.#handedOver.get(`${formatEventId(event)} ${attempt}`) ?? scheduler.now,
+      spec: delivery.attempt.spec,
       courier: this.#courier,
       ended: null,
     };

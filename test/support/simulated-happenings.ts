@@ -5,16 +5,21 @@ import type { OutcomeKind } from '../../engine/event/attempt.js';
 import type { EventSpec } from '../../engine/event/spec.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
+import type { Change, Request } from '../../engine/partition/command.js';
 import type { PartitionPhase } from '../../engine/observe/figures.js';
 
 /** A request as its producer knows it. */
 export interface Asked {
   readonly number: number;
-  readonly op: 'schedule' | 'cancel' | 'get' | 'history';
-  /** As text. */
+  readonly op: Request['op'];
+  /** As text. Of what is to be found or put, an id that it may not have. */
   readonly event: string;
+  /** What a change is about: the event, or source and external id of one that is to be found. */
+  readonly about: string;
+  /** Null unless it changes an event. */
+  readonly change: Change | null;
   readonly partition: PartitionId;
-  /** Null unless it schedules something readable. */
+  /** Null unless it schedules or puts something readable. */
   readonly spec: EventSpec | null;
   /** Of the content, as hex; null without a key. */
   readonly fingerprint: string | null;
@@ -32,6 +37,8 @@ export interface StartedAttempt {
   readonly nowMs: number;
   /** When its courier got it: earlier, if it had to wait for its moment. */
   readonly handedOverMs: number;
+  /** As it was handed over. */
+  readonly spec: Uint8Array;
   /** Which courier runs it: every restart brings another. */
   readonly courier: string;
   ended: { readonly kind: OutcomeKind; readonly nowMs: number } | null;

@@ -4,12 +4,13 @@
  */
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest } from '../../engine/actor/requests.js';
-import { fingerprintOf, keyOf, slotOfKey } from '../../engine/event/content.js';
+import { type EventKey, fingerprintOf, keyOf, slotOfKey } from '../../engine/event/content.js';
 import { defaultPriority, defaultRetry, type EventSpec } from '../../engine/event/spec.js';
 import { encodeSpec } from '../../engine/event/spec-codec.js';
 import type { PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, slotOf } from '../../engine/kernel/event-id.js';
 import { slots } from '../../engine/kernel/limits.js';
+import type { Change, Condition, Request } from '../../engine/partition/command.js';
 import type { Asked, Onlooker } from './simulated-happenings.js';
 import type { Scheduler } from './simulated-time.js';
 
@@ -35,46 +36,33 @@ export class SimulatedProducer {
 
   /** As a gateway would after validation: what is not given has its default. */
   schedule(fields: Partial<EventSpec>): Asked {
-    const { scheduler } = this.#parts;
-    const now = Math.floor(scheduler.wall) as WallMs;
-    const spec: EventSpec = {
-      externalJobId: null,
-      source: 'tests',
-      type: null,
-      description: null,
-      scheduledAtMs: now,
-      delayMs: null,
-      deliveryType: 'HTTP',
-      destination: 'http://receiver.test/hook',
-      method: fields.deliveryType === 'LOCAL' ? null : 'POST',
-      headers: [],
-      payload: Buffer.from('{"n":1}'),
-      priority: defaultPriority,
-      maxRetries: 3,
-      retry: defaultRetry,
-      timeoutMs: 30_000,
-      expiresAtMs: null,
-      tags: [],
-      idempotencyKey: null,
-      traceparent: null,
-      createdAtMs: now,
-      ...fields,
-    };
-    const key = keyOf(spec);
-    const event = this.mint(key === null ? (Math.floor(this.#parts.chance() * slots) as Slot) : slotOfKey(key));
-    const fingerprint = key === null ? null : fingerprintOf(spec, 'scheduledAtMs' in fields);
-    const body = encodeSpec(spec, fingerprint);
-    return this.#ask({ op: 'schedule', event, spec, body, fingerprint });
+    return this.#new('schedule', fields);
+  }
+
+  /** A whole spec under an external id. */
+  put(fields: Partial<EventSpec> & Pick<EventSpec, 'externalJobId'>, condition: Condition = {}): Asked {
+    return this.#new('put', fields, condition);
   }
 
   /** A body that no gateway would send, perhaps to a partition that the host does not have. */
   scheduleRaw(event: EventId, body: Uint8Array, wrong: PartitionId | null = null): Asked {
-    return this.#ask({ op: 'schedule', event, spec: null, body, fingerprint: null, wrong });
+    return this.#ask({ event, request: { op: 'schedule', body }, wrong: wrong ?? undefined });
   }
 
   /** About an event by its id as text. */
   about(op: 'cancel' | 'get' | 'history', event: string): Asked {
-    return this.#ask({ op, event: parseEventId(event)!, spec: null, body: null, fingerprint: null });
+    return op === 'cancel' ? this.change({ op }, event) : this.#ask({ event: parseEventId(event)!, request: { op } });
+  }
+
+  change(change: Change, event: string): Asked {
+    return this.#ask({ event: parseEventId(event)!, request: change, change });
+  }
+
+  /** A change of the event that has this external id, whichever it is. */
+  changeNamed(change: Change, { source, externalJobId }: { readonly source: string; readonly externalJobId: string }): Asked {
+    const key: EventKey = { kind: 'external', source, text: externalJobId };
+    const request = { op: 'find', key, about: change } as const;
+    return this.#ask({ event: this.mint(slotOfKey(key)), request, change, about: `${source} ${externalJobId}` });
   }
 
   mint(slot: Slot): EventId {
@@ -107,13 +95,46 @@ export class SimulatedProducer {
     return this.#open.size;
   }
 
-  #ask({ op, event, spec, body, fingerprint, wrong = null }: Question): Asked {
+  #new(op: 'schedule' | 'put', fields: Partial<EventSpec>, condition: Condition = {}): Asked {
+    const now = Math.floor(this.#parts.scheduler.wall) as WallMs;
+    const spec: EventSpec = {
+      externalJobId: null,
+      source: 'tests',
+      type: null,
+      description: null,
+      scheduledAtMs: now,
+      delayMs: null,
+      deliveryType: 'HTTP',
+      destination: 'http://receiver.test/hook',
+      method: fields.deliveryType === 'LOCAL' ? null : 'POST',
+      headers: [],
+      payload: Buffer.from('{"n":1}'),
+      priority: defaultPriority,
+      maxRetries: 3,
+      retry: defaultRetry,
+      timeoutMs: 30_000,
+      expiresAtMs: null,
+      tags: [],
+      idempotencyKey: null,
+      traceparent: null,
+      createdAtMs: now,
+      ...fields,
+    };
+    const key = keyOf(spec);
+    const event = this.mint(key === null ? (Math.floor(this.#parts.chance() * slots) as Slot) : slotOfKey(key));
+    const fingerprint = key === null ? null : fingerprintOf(spec, 'scheduledAtMs' in fields);
+    return this.#ask({ event, request: { op, body: encodeSpec(spec, fingerprint), ...condition }, spec, fingerprint });
+  }
+
+  #ask({ event, request, spec = null, fingerprint = null, change = null, about, wrong }: Question): Asked {
     const partition = partitionOf(slotOf(event), this.#parts.partitions);
     const number = this.requests.length + 1;
     const asked: Asked = {
       number,
-      op,
+      op: request.op,
       event: formatEventId(event),
+      about: about ?? formatEventId(event),
+      change,
       partition,
       spec,
       fingerprint: fingerprint === null ? null : Buffer.from(fingerprint).toString('hex'),
@@ -122,19 +143,27 @@ export class SimulatedProducer {
     this.requests.push(asked);
     this.#open.set(number, asked);
     this.#parts.onlooker({ what: 'asked', asked });
-    const base = { op, request: number, partition: wrong ?? partition, event };
-    const request = body === null ? base : { ...base, body };
-    if (!this.#parts.send(partition, request as HostRequest)) this.#open.delete(number);
+    const sent = { ...request, request: number, partition: wrong ?? partition, event } as HostRequest;
+    if (!this.#parts.send(partition, sent)) this.#open.delete(number);
     return asked;
   }
 }
 
+/** A request before it has its number and its event. */
+type Unnamed =
+  | { readonly op: 'schedule'; readonly body: Uint8Array }
+  | (Condition & { readonly op: 'put'; readonly body: Uint8Array })
+  | Change
+  | { readonly op: 'get' | 'history' }
+  | Extract<Request, { op: 'find' }>;
+
 interface Question {
-  readonly op: Asked['op'];
   readonly event: EventId;
-  readonly spec: EventSpec | null;
-  readonly body: Uint8Array | null;
-  readonly fingerprint: Uint8Array | null;
-  /** Where it is sent by mistake; null: to the partition of its id. */
-  readonly wrong?: PartitionId | null;
+  readonly request: Unnamed;
+  readonly spec?: EventSpec | null;
+  readonly fingerprint?: Uint8Array | null;
+  readonly change?: Change | null;
+  readonly about?: string;
+  /** Where it is sent by mistake; without it, to the partition of its id. */
+  readonly wrong?: PartitionId | undefined;
 }
