@@ -15,7 +15,6 @@
  *
  * Owned by its host's thread.
  */
-import type { Lane } from '../dispatch/protocol.js';
 import type { Outcome } from '../event/attempt.js';
 import {
   type Handle,
@@ -40,6 +39,7 @@ import type { Enquiry } from './requests.js';
 import type { Loss } from './ledger.js';
 import { PartitionLife } from './partition-life.js';
 import { Recovery, type RecoveryResult, type RunningAttempt } from './recovery.js';
+import type { QueuePlace } from './timekeeper.js';
 
 /** A failed commit is followed by a replay after this long, doubling up to the second figure while it fails again. */
 const reloadWaitMs = 250;
@@ -343,8 +343,8 @@ export class PartitionActor {
     this.#life?.timekeeper.timeHasCome(handle, tick);
   }
 
-  isWaitingFor(handle: Handle, origin: string, lane: Lane): boolean {
-    return this.#life?.timekeeper.isWaitingFor(handle, origin, lane) ?? false;
+  isWaitingFor(handle: Handle, queue: QueuePlace): boolean {
+    return this.#life?.timekeeper.isWaitingFor(handle, queue) ?? false;
   }
 
   granted(handle: Handle): void {

@@ -37,8 +37,8 @@ export class Slots {
   constructor(parts: SlotsParts) {
     const standsIn =
       (lane: Lane) =>
-      ({ actor, handle }: Waiting, origin: string): boolean =>
-        parts.actors[actor]!.isWaitingFor(handle, origin, lane);
+      ({ actor, handle, stamp = null }: Waiting & { readonly stamp?: number | null }, origin: string): boolean =>
+        parts.actors[actor]!.isWaitingFor(handle, { origin, lane, stamp });
     this.#parts = parts;
     this.waitingRoom = new WaitingRoom(standsIn('regular'));
     this.backlog = new Backlog(standsIn('overdue'));

@@ -14,6 +14,7 @@ import type { HostShared } from './host-shared.js';
 import type { Ledger } from './ledger.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { Payloads } from './payloads.js';
+import { stampOf } from './waiting-room.js';
 import type { Place } from './places.js';
 
 /** Of one origin so many waiting events have their payloads read ahead; those behind them will wait longer than a read takes. */
@@ -28,6 +29,13 @@ export interface TimekeeperParts {
   readonly shared: HostShared;
   readonly ledger: Ledger;
   readonly payloads: Payloads;
+}
+
+/** Where an entry stands for an event. `stamp` null: whatever it is. */
+export interface QueuePlace {
+  readonly origin: string;
+  readonly lane: Lane;
+  readonly stamp: number | null;
 }
 
 export class Timekeeper {
@@ -111,19 +119,26 @@ export class Timekeeper {
     const { desk, waitingRoom } = this.#shared;
     const origin = this.#memory.originOf(handle);
     this.#memory.places.put(handle, 'waiting');
-    waitingRoom.enter(origin, { actor: this.#parts.number, handle, priority: this.#memory.state.columns.priority(handle) });
+    const { columns } = this.#memory.state;
+    waitingRoom.enter(origin, {
+      actor: this.#parts.number,
+      handle,
+      priority: columns.priority(handle),
+      bodySeq: columns.bodySeq(handle),
+    });
     desk.want(origin, 'regular');
     if (waitingRoom.count(origin) <= readAheadWaitingMax) this.#payloads.readAhead(handle);
   }
 
   /** Whether an entry of the waiting room, or of the backlog, still stands. */
-  isWaitingFor(handle: Handle, origin: string, lane: Lane): boolean {
+  isWaitingFor(handle: Handle, { origin, lane, stamp }: QueuePlace): boolean {
     const { state, places } = this.#memory;
     const { columns } = state;
     return (
       handle < columns.rows &&
       columns.isLive(handle) &&
       places.of(handle) === placeOfLane[lane] &&
+      (stamp === null || stampOf(columns.bodySeq(handle)) === stamp) &&
       this.#memory.originOf(handle) === origin
     );
   }

@@ -4,14 +4,16 @@
  *
  * Entries are hints. The truth is the event's place (`places.ts`): an event that was cancelled, has expired or has been
  * reloaded leaves its entry behind, and whoever takes an entry asks whether it still stands. So leaving costs nothing; a
- * queue with more stale entries than live ones is swept, a piece each time somebody enters.
+ * queue with more stale entries than live ones is swept, a piece each time somebody enters. One that was changed comes back with
+ * another stamp, so that its earlier entry, perhaps of another priority, does not stand for it.
  */
-import type { Handle } from '../kernel/brand.js';
+import type { Handle, Sequence } from '../kernel/brand.js';
 import { Fifo } from './fifo.js';
 
-/** A partition's number within its host and a row there, in one number. */
+/** A partition's number within its host, a row there, and the event's stamp, in one number: 10 + 26 + 16 bits of 53. */
 type Entry = number;
 const rowsPerActor = 2 ** 26;
+const stamps = 2 ** 16;
 const priorities = 10;
 /** Below this, sweeping is not worth its while. */
 const sweptEntriesMin = 1_024;
@@ -35,13 +37,15 @@ class OriginQueue {
   }
 }
 
+/** Is this event, with this stamp, still waiting for this origin? */
+type Stands = (waiting: Waiting & { readonly stamp: number }, origin: string) => boolean;
+
 export class WaitingRoom {
   readonly #queues = new Map<string, OriginQueue>();
-  readonly #stands: (waiting: Waiting, origin: string) => boolean;
+  readonly #stands: Stands;
   #size = 0;
 
-  /** `stands`: is this event still waiting for this origin? */
-  constructor(stands: (waiting: Waiting, origin: string) => boolean) {
+  constructor(stands: Stands) {
     this.#stands = stands;
   }
 
@@ -58,13 +62,17 @@ export class WaitingRoom {
     return this.#queues.keys();
   }
 
-  enter(origin: string, { actor, handle, priority }: Waiting & { readonly priority: number }): void {
+  /** `bodySeq`: of the spec with which it waits. */
+  enter(
+    origin: string,
+    { actor, handle, priority, bodySeq }: Waiting & { readonly priority: number; readonly bodySeq: Sequence },
+  ): void {
     let queue = this.#queues.get(origin);
     if (queue === undefined) {
       queue = new OriginQueue();
       this.#queues.set(origin, queue);
     }
-    queue.byPriority[priority]!.push(actor * rowsPerActor + handle);
+    queue.byPriority[priority]!.push((actor * rowsPerActor + handle) * stamps + stampOf(bodySeq));
     queue.live++;
     this.#size++;
     if (queue.entries > sweptEntriesMin && queue.entries > 2 * queue.live) this.#sweep(queue, origin);
@@ -106,8 +114,8 @@ export class WaitingRoom {
   /** What does not stand any more is dropped on the way. */
   #first(queue: Fifo, origin: string): Waiting | null {
     for (let entry = queue.first(); entry !== null; entry = queue.first()) {
-      const waiting = unpack(entry);
-      if (this.#stands(waiting, origin)) return waiting;
+      const { stamp, ...waiting } = unpack(entry);
+      if (this.#stands({ ...waiting, stamp }, origin)) return waiting;
       queue.shift();
     }
     return null;
@@ -121,7 +129,13 @@ export class WaitingRoom {
   }
 }
 
-function unpack(entry: Entry): Waiting {
-  const actor = Math.floor(entry / rowsPerActor);
-  return { actor, handle: (entry - actor * rowsPerActor) as Handle };
+/** Tells entries of one event apart that it has made with different specs. */
+export function stampOf(bodySeq: Sequence): number {
+  return bodySeq % stamps;
+}
+
+function unpack(entry: Entry): Waiting & { readonly stamp: number } {
+  const place = Math.floor(entry / stamps);
+  const actor = Math.floor(place / rowsPerActor);
+  return { actor, handle: (place - actor * rowsPerActor) as Handle, stamp: entry - place * stamps };
 }

@@ -86,7 +86,8 @@ function patch(
     from: columns.status(handle),
     version: columns.version(handle) + 1,
     attempts: columns.attempts(handle),
-    dueAtMs: time === undefined ? columns.dueAtMs(handle) : notBefore(time.scheduledAtMs, now),
+    // What is due already is due anew: lag is counted from the change.
+    dueAtMs: notBefore(time === undefined ? columns.dueAtMs(handle) : time.scheduledAtMs, now),
     spec: encoded(spec),
   });
   return changed(state, handle, { kind: recordKinds.changed, now, body });

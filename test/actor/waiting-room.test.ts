@@ -1,8 +1,9 @@
 import t from 'tap';
-import { WaitingRoom } from '../../engine/actor/waiting-room.js';
-import type { Handle } from '../../engine/kernel/brand.js';
+import { stampOf, WaitingRoom } from '../../engine/actor/waiting-room.js';
+import type { Handle, Sequence } from '../../engine/kernel/brand.js';
 import { Random } from '../wheel/random.js';
 
+const bodySeq = 1 as Sequence;
 const origins = ['https://a.test', 'https://b.test', 'local:c'];
 
 interface Entry {
@@ -25,7 +26,7 @@ function setup() {
     find,
     enter(origin: string, { actor = 0, handle, priority = 5 }: { actor?: number; handle: number; priority?: number }) {
       waiting.push({ origin, actor, handle, priority, order: order++ });
-      room.enter(origin, { actor, handle: handle as Handle, priority });
+      room.enter(origin, { actor, handle: handle as Handle, priority, bodySeq });
     },
     leave(entry: Entry) {
       waiting.splice(waiting.indexOf(entry), 1);
@@ -90,10 +91,10 @@ t.test('a queue of cancelled entries is swept: memory follows who waits, not who
     return standing.has(handle);
   });
   standing.add(1);
-  room.enter('o', { actor: 0, handle: 1 as Handle, priority: 5 });
+  room.enter('o', { actor: 0, handle: 1 as Handle, priority: 5, bodySeq });
   for (let handle = 2; handle < 20_000; handle++) {
     standing.add(handle);
-    room.enter('o', { actor: 0, handle: handle as Handle, priority: 5 });
+    room.enter('o', { actor: 0, handle: handle as Handle, priority: 5, bodySeq });
     standing.delete(handle);
     room.leave('o');
   }
@@ -150,4 +151,22 @@ t.test('a row that is used again while its old entry stands is handed out once',
   enter('o', { handle: 8 });
   t.equal(room.count('o'), 2);
   t.same([take('o')?.handle, take('o')?.handle, take('o')], [7, 8, null]);
+});
+
+t.test('an event that was changed while it waited has one turn only, in its new place', async (t) => {
+  const handle = 1 as Handle;
+  let stamp = stampOf(10 as Sequence);
+  let isWaiting = true;
+  const room = new WaitingRoom((hint) => hint.handle !== handle || (isWaiting && hint.stamp === stamp));
+  const origin = origins[0]!;
+  room.enter(origin, { actor: 0, handle, priority: 9, bodySeq: 10 as Sequence });
+  room.enter(origin, { actor: 0, handle: 2 as Handle, priority: 5, bodySeq: 11 as Sequence });
+  stamp = stampOf(12 as Sequence);
+  room.leave(origin);
+  room.enter(origin, { actor: 0, handle, priority: 1, bodySeq: 12 as Sequence });
+  t.match(room.take(origin), { handle: 2 });
+  t.match(room.take(origin), { handle: 1 });
+  isWaiting = false;
+  t.equal(room.take(origin), null);
+  t.equal(room.size, 0);
 });

@@ -187,7 +187,8 @@ t.test('an event that waits for its origin can be changed, and leaves as it is t
   const states = await Promise.all(events.map(({ body }) => client.event(body.id)));
   const waiting = states.find(({ body }) => body.waiting_for === 'concurrency')!.body;
   const changed = await client.change(waiting.id, { payload: 'new' });
-  t.match(changed.body, { status: 'SCHEDULED', version: 2, payload: 'new', next_attempt_at: waiting.next_attempt_at });
+  t.match(changed.body, { status: 'SCHEDULED', version: 2, payload: 'new' });
+  t.ok(Date.parse(changed.body.next_attempt_at!) <= Date.now(), 'it is still due');
   await until('it is delivered', async () => (await statusOf(waiting.id)) === 'DELIVERED');
   const mine = busy.at('/waits').filter(({ id }) => id === waiting.id);
   t.same(
@@ -489,7 +490,7 @@ t.test('what was answered still holds after a kill', async (t) => {
     after.map(({ waiting_for: _now, ...event }) => event),
     before.map(({ waiting_for: _then, ...event }) => event),
   );
-  await client.fire(patched);
+  t.equal((await client.fire(patched)).status, 200);
   await receiver.until('/kept', 1);
   await until('the time of what was cancelled has passed', () => Date.now() > Date.parse(cancelledFor) + 500);
   t.equal(receiver.at('/kept')[0]!.body.toString(), '"new"');
