@@ -17,6 +17,8 @@ t.test('new events are refused before memory runs out, and everything else goes 
   });
   await server.ready();
   const due = await server.client.schedule({ destination: `${receiver.url}/due`, delay: '8s' });
+  t.equal(due.status, 201);
+  server.signal('SIGUSR2');
   const accepted: string[] = [];
   const batch = Array.from({ length: 500 }, () => ({ destination: receiver.url, delay: '1h', payload }));
   const refused = await until(
@@ -36,11 +38,11 @@ t.test('new events are refused before memory runs out, and everything else goes 
   t.equal((await server.client.event(accepted[0]!)).status, 200);
   t.equal((await server.client.cancel(accepted[0]!)).status, 200);
   t.equal((await server.client.get('/health/ready')).status, 200);
-  await receiver.until('/due', 1, 15_000);
+  await receiver.until('/due', 1, 30_000);
   t.equal(receiver.at('/due')[0]!.id, due.body.id);
 
   server.signal('SIGUSR2');
-  await until('new events are taken again', async () => (await server.client.batch(batch)).status === 200);
+  await until('new events are taken again', async () => (await server.client.batch(batch)).status === 200, 30_000);
   await server.kill();
   await server.restart();
   await server.ready();
