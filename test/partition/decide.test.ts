@@ -387,3 +387,72 @@ t.test('deciding alone changes nothing', async (t) => {
   test.ask(schedule({}));
   t.same({ seq: test.state.lastSeq, status: test.state.columns.status(0 as Handle), pending: test.state.pending }, before);
 });
+
+/** What an operator may ask for, by the state that the event is in. */
+const changes: Readonly<Record<EventStatus, Readonly<Record<'patch' | 'fire' | 'retry' | 'stop', string>>>> = {
+  SCHEDULED: { patch: 'changed, event', fire: 'hastened, event', retry: 'nothing, not-finished', stop: 'cancelled, event' },
+  DISPATCHED: {
+    patch: 'nothing, in-flight',
+    fire: 'nothing, in-flight',
+    retry: 'nothing, not-finished',
+    stop: 'retriesStopped, event',
+  },
+  RETRYING: { patch: 'changed, event', fire: 'hastened, event', retry: 'nothing, not-finished', stop: 'cancelled, event' },
+  DELIVERED: finishedAnswers('nothing, already-finished', 'nothing, already-finished'),
+  DEAD: finishedAnswers('retried, event', 'nothing, already-finished'),
+  CANCELLED: finishedAnswers('retried, event', 'nothing, event'),
+  EXPIRED: finishedAnswers('retried, event', 'nothing, already-finished'),
+};
+
+function finishedAnswers(retry: string, stop: string) {
+  return { patch: 'nothing, already-finished', fire: 'nothing, already-finished', retry, stop };
+}
+
+for (const [status, expected] of Object.entries(changes) as [EventStatus, (typeof changes)[EventStatus]][]) {
+  t.test(`of an event that is ${status} an operator gets one of the answers that there are`, async (t) => {
+    const later = 1_000_000_000;
+    for (const [name, answer] of Object.entries(expected)) {
+      const test = new TestPartition();
+      const event = ways[status](test);
+      const handle = test.state.handleOf(event);
+      // What is due already needs no hastening.
+      if (handle !== null && status !== 'DISPATCHED') {
+        const scheduledAtMs = (test.now + later) as WallMs;
+        test.doWithFacts({ op: 'patch', event, patch: { time: { scheduledAtMs, delayMs: null } } });
+      }
+      const commands = {
+        patch: { op: 'patch', event, patch: { priority: 9 } },
+        fire: { op: 'fire', event },
+        retry: { op: 'retry', event, times: { scheduledAtMs: test.now as WallMs, delayMs: null } },
+        stop: { op: 'cancel', event, stopRetries: true },
+      } as const;
+      t.equal(worded(test.doWithFacts(commands[name as keyof typeof commands])), answer, name);
+    }
+  });
+}
+
+t.test('facts that were overtaken are asked for again, and nothing is written with them', async (t) => {
+  const test = new TestPartition();
+  const event = test.schedule();
+  const patch = (priority: number) => ({ op: 'patch', event, patch: { priority } }) as const;
+  const facts = test.factsFor(test.ask(patch(1)).needs!);
+  test.doWithFacts(patch(2));
+  const { records, needs } = test.ask(patch(1), facts);
+  t.same(records, []);
+  t.match(needs, { about: 'spec' });
+  test.do({ op: 'cancel', event });
+  t.match(test.ask(patch(1), facts), { records: [], needs: { about: 'id' } });
+  t.equal(worded(test.doWithFacts(patch(1))), 'nothing, already-finished');
+});
+
+t.test('a retried event has its whole budget again, and attempts go on counting', async (t) => {
+  const test = new TestPartition();
+  const event = test.schedule({ maxRetries: 0 });
+  for (const attempt of [1, 2, 3]) {
+    test.dispatch(event);
+    t.equal(worded(test.end(event, { ...failedOutcome, attempt })), 'dead');
+    test.doWithFacts({ op: 'retry', event, times: { scheduledAtMs: test.now as WallMs, delayMs: null } });
+    const handle = test.handleOf(event);
+    t.match([test.state.columns.attempts(handle), test.state.columns.attemptsInRun(handle)], [attempt, 0]);
+  }
+});
