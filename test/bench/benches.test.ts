@@ -2,6 +2,7 @@
 import t from 'tap';
 import { type Bench, sizeNames } from '../../bench/lib/bench.js';
 import { findBenches } from '../../bench/lib/find.js';
+import { bench as filterWalk } from '../../bench/load/filter-walk.load.js';
 import { bench as batch } from '../../bench/load/http-schedule-batch.load.js';
 import { bench as single } from '../../bench/load/http-schedule-single.load.js';
 import { bench as localFire } from '../../bench/load/local-fire.load.js';
@@ -40,4 +41,10 @@ t.test('start: every event is there again', { timeout: 120_000 }, async (t) => {
 
 t.test('retention-soak: it runs to its end', { timeout: 120_000 }, async (t) => {
   t.equal((await retentionSoak.measure(retentionSoak.sizes.small)).length, 10);
+});
+
+t.test('filter-walk: lists come to their end, everything is cancelled, some is put back', { timeout: 120_000 }, async (t) => {
+  const [, lists, cancel, retry] = await filterWalk.measure(filterWalk.sizes.small);
+  t.ok(Number(lists?.['done']) > 0);
+  t.ok(Number(cancel?.['done']) > 0 && Number(retry?.['done']) > 0);
 });

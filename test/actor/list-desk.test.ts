@@ -1,0 +1,82 @@
+import t from 'tap';
+import { everyEvent } from '../../engine/event/event-filter.js';
+import { type ListQuery, readEntries } from '../../engine/event/event-list.js';
+import { listWorkMs, turnBudgetMs } from '../../engine/kernel/limits.js';
+import type { MonoMs, PartitionId, WallMs } from '../../engine/kernel/brand.js';
+import { acceptedRecords, start, TestHost } from './host-fixture.js';
+
+const query: ListQuery = { filter: everyEvent, sort: 'scheduled_at', order: 'asc', after: null, limit: 10 };
+const pending = 20_000;
+
+/** Pending events, the first of them due in a second, and a clock that moves on a little whenever somebody looks at it. */
+function setup() {
+  const logs = new Map([
+    [0, acceptedRecords(pending, (index) => ({ scheduledAtMs: (start + 1_000 + index * 60_000) as WallMs }))],
+  ]);
+  const test = TestHost.ready({ logs });
+  const slowClock = (ms: number) => {
+    test.clock.monoMs = () => {
+      test.clock.now += ms;
+      return test.clock.now as MonoMs;
+    };
+  };
+  const list = (request: number, asked = query) =>
+    test.host.fromRouter([{ op: 'list', request, partition: 0 as PartitionId, query: asked }]);
+  return { test, slowClock, list };
+}
+
+t.test('a list is made in pieces of a turn, and what is due leaves between them', async (t) => {
+  const { test, slowClock, list } = setup();
+  test.clock.now = start + 999;
+  test.settle();
+  slowClock(turnBudgetMs);
+  list(1_000);
+  let turns = 0;
+  for (; test.replyTo(1_000) === undefined && turns < 1_000; turns++) {
+    test.turn();
+    test.read();
+    if (turns === 3)
+      t.ok(
+        [...test.wanted().values()].some((count) => count > 0),
+        'the event that is due asks for its slot',
+      );
+  }
+  t.ok(turns >= pending / 2_048, `${turns} turns`);
+  const reply = test.replyTo(1_000);
+  if (reply?.op !== 'listed') throw new Error(`expected a list, found ${reply?.op}`);
+  t.same(
+    readEntries(reply.entries)
+      .map(({ ms }) => ms)
+      .sort((one, other) => one - other),
+    Array.from({ length: 10 }, (_, index) => start + 1_000 + index * 60_000),
+  );
+});
+
+t.test('a list whose time is over says that nothing is certain, and the next call goes on where it was', async (t) => {
+  const { test, slowClock, list } = setup();
+  slowClock(listWorkMs / 4);
+  let calls = 0;
+  for (let request = 1_000; ; request++, calls++) {
+    if (calls === 50) throw new Error('it does not come to its end');
+    list(request);
+    for (let turn = 0; test.replyTo(request) === undefined && turn < 1_000; turn++) {
+      test.turn();
+      test.read();
+    }
+    const reply = test.replyTo(request);
+    if (reply?.op !== 'listed') throw new Error(`expected a list, found ${reply?.op}`);
+    if (reply.coverage === 'nothing') continue;
+    t.equal(readEntries(reply.entries).length, 10);
+    break;
+  }
+  t.ok(calls > 0, `${calls} calls before it`);
+});
+
+t.test('too many lists at once are refused, and the others are made', async (t) => {
+  const { test, list } = setup();
+  for (let request = 1_000; request < 1_040; request++) list(request);
+  test.settle();
+  const replies = Array.from({ length: 40 }, (_, index) => test.replyTo(1_000 + index));
+  t.equal(replies.filter((reply) => reply?.op === 'listed').length, 32);
+  t.match(replies[39], { op: 'refused', code: 'overloaded' });
+});
