@@ -18,6 +18,8 @@ export interface Entry {
   cancelAsked: boolean;
   /** When the 200 was in the producer's hands, and which process had sent it. */
   cancelled: { readonly atMs: number; readonly incarnation: number } | null;
+  /** When a change of its payload had been answered with 200. */
+  patchedAtMs: number | null;
 }
 
 export class Ledger {
@@ -33,6 +35,7 @@ export class Ledger {
       acceptedAtMs: null,
       cancelAsked: false,
       cancelled: null,
+      patchedAtMs: null,
     };
     this.entries[plan.n] = entry;
     return entry;

@@ -18,6 +18,8 @@ export interface Plan {
   readonly notBeforeMs: number;
   /** Milliseconds after the acceptance; null: never. */
   readonly cancelAfterMs: number | null;
+  /** Its payload is changed so long after the acceptance; null: never. */
+  readonly patchAfterMs: number | null;
   readonly expires: boolean;
   /** The event as it is posted. */
   readonly body: Readonly<Record<string, unknown>>;
@@ -62,6 +64,7 @@ export function planEvent({ n, random, urlOf, single, aheadMsMax }: PlanOptions)
     key,
     notBeforeMs: scheduledAtMs,
     cancelAfterMs: random() < 0.15 ? Math.floor(random() * (aheadMs + 100)) : null,
+    patchAfterMs: random() < 0.15 ? Math.floor(random() * (aheadMs + 100)) : null,
     expires,
     body: {
       ...(key === 'external' ? { external_job_id: `job-${n}`, source: 'torture' } : {}),

@@ -30,7 +30,7 @@ const retryPauseMs = 25;
 export class Producers {
   readonly #options: ProducersOptions;
   readonly #lanes: Promise<void>[] = [];
-  readonly #cancels = new Set<Promise<void>>();
+  readonly #changes = new Set<Promise<void>>();
   #next = 0;
   #stopping = false;
 
@@ -46,7 +46,7 @@ export class Producers {
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#lanes);
-    await Promise.all(this.#cancels);
+    await Promise.all(this.#changes);
   }
 
   async #produce(): Promise<void> {
@@ -147,12 +147,27 @@ export class Producers {
 
   #accepted(entry: Entry, id: string): void {
     this.#options.ledger.accepted(entry, id);
-    const { cancelAfterMs } = entry.plan;
+    const { cancelAfterMs, patchAfterMs } = entry.plan;
+    if (patchAfterMs !== null && entry.patchedAtMs === null) this.#later(patchAfterMs, () => this.#patch(entry, id));
     if (cancelAfterMs === null || entry.cancelAsked) return;
     entry.cancelAsked = true;
-    const cancel = pause(cancelAfterMs).then(() => this.#cancel(entry, id));
-    this.#cancels.add(cancel);
-    void cancel.finally(() => this.#cancels.delete(cancel));
+    this.#later(cancelAfterMs, () => this.#cancel(entry, id));
+  }
+
+  #later(afterMs: number, change: () => Promise<void>): void {
+    const changing = pause(afterMs).then(change);
+    this.#changes.add(changing);
+    void changing.finally(() => this.#changes.delete(changing));
+  }
+
+  async #patch(entry: Entry, id: string): Promise<void> {
+    const { client, ledger } = this.#options;
+    await this.#untilAnswered(true, async () => {
+      const { status, text } = await client.change(id, { payload: { n: entry.plan.n, isPatched: true } });
+      if (status === 200) entry.patchedAtMs = Date.now();
+      else if (status !== 409 && status !== 503) ledger.complain(`n ${entry.plan.n}: patch was answered ${status} ${text}`);
+      return true;
+    });
   }
 
   async #cancel(entry: Entry, id: string): Promise<void> {

@@ -31,6 +31,7 @@ function violationsOf({ plan, entry: change, arrivals = [{}], event, walk = deli
     key: null,
     notBeforeMs: due,
     cancelAfterMs: null,
+    patchAfterMs: null,
     expires: false,
     body: {},
     ...plan,
@@ -74,6 +75,12 @@ const cancelledAt =
     entry.cancelled = { atMs, incarnation };
   };
 
+const patchedAt =
+  (atMs: number) =>
+  (entry: Entry): void => {
+    entry.patchedAtMs = atMs;
+  };
+
 const lawful: Readonly<Record<string, Case>> = {
   'delivered once, on time': {},
   'made again across a kill, the first one unanswered': {
@@ -83,6 +90,11 @@ const lawful: Readonly<Record<string, Case>> = {
   'made again after a failure': {
     arrivals: [{ status: 429 }, { attempt: 2, atMs: due + retryAfterMs }],
     walk: ['SCHEDULED', 'DISPATCHED', 'RETRYING', 'DISPATCHED', 'DELIVERED'],
+  },
+  'changed, and sent as it is then': {
+    entry: patchedAt(due - 5),
+    arrivals: [{ body: Buffer.from('{"n":0,"isPatched":true}') }],
+    walk: ['SCHEDULED', 'SCHEDULED', 'DISPATCHED', 'DELIVERED'],
   },
   'cancelled and never sent': { entry: cancelledAt(due - 5), arrivals: [], walk: ['SCHEDULED', 'CANCELLED'] },
   'under way at a kill and cancelled after it': {
@@ -106,6 +118,7 @@ const broken: Readonly<Record<string, readonly [Case, RegExp]>> = {
     { entry: cancelledAt(due + 5), walk: ['SCHEDULED', 'CANCELLED'] },
     /cancelled by the process that had delivered it/,
   ],
+  'sent as it was before an answered change': [{ entry: patchedAt(due - 5) }, /5 ms after a change had been answered/],
   'its cancel forgotten': [{ entry: cancelledAt(due + 5), arrivals: [] }, /its cancel was answered 200, and it is DELIVERED/],
   'cancelled by nobody': [{ walk: ['SCHEDULED', 'CANCELLED'], arrivals: [] }, /nobody asked/],
   'expired without a reason': [{ walk: ['SCHEDULED', 'EXPIRED'], arrivals: [] }, /without an expires_at/],

@@ -59,9 +59,9 @@ export interface Verdict {
 const outcomeDurableWithinMs = 2_000;
 
 const nextStatuses: Readonly<Record<string, readonly string[]>> = {
-  SCHEDULED: ['DISPATCHED', 'CANCELLED', 'EXPIRED'],
+  SCHEDULED: ['SCHEDULED', 'DISPATCHED', 'CANCELLED', 'EXPIRED'],
   DISPATCHED: ['DELIVERED', 'RETRYING', 'DEAD'],
-  RETRYING: ['DISPATCHED', 'CANCELLED', 'EXPIRED'],
+  RETRYING: ['RETRYING', 'DISPATCHED', 'CANCELLED', 'EXPIRED'],
   DELIVERED: [],
   DEAD: [],
   CANCELLED: [],
@@ -116,8 +116,10 @@ class Court {
   }
 
   #hearArrival({ entry, arrival, accuse }: { entry: Entry; arrival: Arrival; accuse: (text: string) => void }): void {
-    const { plan, cancelled } = entry;
+    const { plan, cancelled, patchedAtMs } = entry;
     if (arrival.atMs < plan.notBeforeMs) accuse(`came ${plan.notBeforeMs - arrival.atMs} ms early`);
+    if (patchedAtMs !== null && arrival.atMs > patchedAtMs && !isPatched(arrival))
+      accuse(`came ${arrival.atMs - patchedAtMs} ms after a change had been answered, as it was before`);
     if (cancelled === null) return;
     if (arrival.atMs > cancelled.atMs) accuse(`came ${arrival.atMs - cancelled.atMs} ms after its cancel had been answered`);
     else if (isSuccess(arrival) && this.#lifeOf(arrival.atMs) === cancelled.incarnation)
@@ -246,6 +248,10 @@ class Court {
 
 function numberOf({ body }: Arrival): number {
   return (JSON.parse(body.toString()) as { readonly n: number }).n;
+}
+
+function isPatched({ body }: Arrival): boolean {
+  return 'isPatched' in (JSON.parse(body.toString()) as object);
 }
 
 function isSuccess({ status }: Arrival): boolean {
