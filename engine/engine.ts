@@ -200,6 +200,8 @@ export class NodeEngine implements Engine {
   start(): void {
     for (const group of this.#groups) group.start();
     this.#loopDelay.start();
+    // What happens in the first second counts from nothing.
+    this.#board.sampleRates(this.#clock.monoMs());
     this.#intervals.push(setInterval(() => this.#sample(), sampleEveryMs));
   }
 

@@ -61,8 +61,8 @@ t.test('200,000 overdue events drain at a bounded rate, in order, and what is du
   );
   const before = await probe({ server, receiver: quiet, path: '/before', probes: 40 });
 
-  await setPaused(false);
   const resumedAtMs = Date.now();
+  await setPaused(false);
   const during = await probe({ server, receiver: quiet, path: '/during', probes });
   const { overdue: left, done_at: doneAt } = await recovery();
   const elapsedS = (Date.now() - resumedAtMs) / 1_000;

@@ -3,8 +3,8 @@ import { temporaryDir } from '../support/server.js';
 import { torture } from './torture.js';
 
 /** Two or three seconds each with the restart. */
-const rounds = 20;
-const timeout = 110_000;
+const rounds = 12;
+const timeout = 150_000;
 
 t.setTimeout(timeout);
 
@@ -24,7 +24,7 @@ t.test(
     t.comment(JSON.stringify({ seed, ...figures }));
     t.same(violations.slice(0, 10), [], `no promise is broken (seed ${seed})`);
     t.ok(figures.kills >= rounds, 'every round had its kill');
-    t.ok(figures.accepted > 2_000, `the load was real: ${figures.accepted} events accepted`);
+    t.ok(figures.accepted > 1_200, `the load was real: ${figures.accepted} events accepted`);
     t.ok(figures.duplicates > 0, 'kills hit attempts in flight');
   },
 );
