@@ -82,8 +82,8 @@ export class ShortTasks {
     this.#pool.on('error', () => undefined);
   }
 
-  run<Data>(task: ThreadTask<Data>): Promise<void> {
-    return post(this.#pool, task);
+  run<Data>({ module, name, data, transfer }: ThreadTask<Data>): Promise<void> {
+    return post(this.#pool, { module: background, name: 'inBackground', data: { module: module.href, name, data }, transfer });
   }
 
   async close(): Promise<void> {
@@ -91,6 +91,7 @@ export class ShortTasks {
   }
 }
 
+const background = new URL('./background-thread.js', import.meta.url);
 const common = { atomics: 'disabled', concurrentTasksPerWorker: 1 } as const;
 
 function post<Data>(pool: Piscina, { module, name, data, transfer }: ThreadTask<Data>): Promise<void> {

@@ -1,0 +1,11 @@
+/** For `background-thread.test.ts`: what a task sees of its own thread. */
+import { readlinkSync } from 'node:fs';
+import { getPriority } from 'node:os';
+
+export async function tellPriority({ told }: { readonly told: Int32Array }): Promise<void> {
+  told[0] = getPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)));
+}
+
+export async function breakDown(): Promise<void> {
+  throw new Error('as told');
+}
