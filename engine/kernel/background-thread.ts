@@ -4,7 +4,6 @@
  * Snapshots, indexes and verifying compute for seconds. On a machine with few cores they took the time of threads that have a
  * tick every millisecond: an event that was due while snapshots of a million others were taken left 8-20 ms late instead of 4.
  */
-import { readlinkSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 
 export interface BackgroundTask<Data> {
@@ -22,12 +21,7 @@ export async function inBackground<Data>({ module, name, data }: BackgroundTask<
   await exported[name]!(data);
 }
 
-/** This thread, not its process: on Linux each thread has a priority of its own, and the link says which one asks. */
+/** Of this thread alone on Linux; elsewhere it would be of the process, which must not stand back. */
 function standBack(): void {
-  try {
-    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-    setPriority(thread, constants.priority.PRIORITY_LOW);
-  } catch {
-    // Another system, or one that hides this: the work is done all the same, only less politely.
-  }
+  if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_LOW);
 }

@@ -4,7 +4,6 @@
  *
  * It has time: the thread steps back behind all others, so that on a busy machine it works with what they leave.
  */
-import { setPriority } from 'node:os';
 import type { Sequence } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
 import { HandleCache } from '../log/handle-cache.js';
@@ -23,13 +22,9 @@ import { PartitionState } from './state.js';
 
 /** Segments open at once. */
 const readersMax = 4;
-/** Of 19, the last. */
-const background = 10;
 
 /** Rejects with what is wrong when the log is damaged or ends before `upTo`; then there is no snapshot, and nobody is the worse. */
 export async function takeSnapshot({ dataDir, partition, upTo }: SnapshotTask): Promise<void> {
-  // Of this thread alone, on Linux; elsewhere of the process, which must not step back.
-  if (process.platform === 'linux') setPriority(0, background);
   const readers = new HandleCache<SegmentReader>(readersMax);
   const indexes = new HandleCache<SegmentIndex>(1);
   try {
