@@ -2,7 +2,7 @@
  * Backups of a server under load: everything that was acknowledged before the backup began is there after a restore, also when
  * the server is killed in the middle; a backup or restore that is killed itself is refused.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { pause, until, within } from '../support/deadline.js';
@@ -146,7 +146,8 @@ t.test('a backup or restore that was killed is refused, and harms nobody', { tim
   t.same(await ended(command(t, ['backup', whole, '--data-dir', dataDir])), { code: 0, signal: null });
   const target = join(temporaryDir(t), 'data');
   const restore = command(t, ['restore', whole, '--data-dir', target]);
-  await until('the restore is under way', () => existsSync(target));
+  // An empty directory is nobody's: whoever finds one begins with it.
+  await until('the restore is under way', () => existsSync(target) && readdirSync(target).length > 0);
   await restore.kill();
   if (!existsSync(join(target, 'format.json'))) {
     const serve = command(t, ['--data-dir', target, '--port', '0', '--partitions', '2']);
