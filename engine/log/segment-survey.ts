@@ -100,11 +100,11 @@ class Walk {
     this.#settle(sum, chain);
     if (record === null || sum === null || (sum !== crc && !follows)) {
       this.#chain = chain;
-      this.#to.fault({ ...only(row.seq), kind: 'damaged', event, detail: 'the record fails its checksum' });
+      this.#to.fault({ ...spanOf(row.seq), kind: 'damaged', event, detail: 'the record fails its checksum' });
       return;
     }
     if (sum !== crc) {
-      this.#to.fault({ ...only(row.seq), kind: 'sum', event, detail: 'its checksum is damaged, the record itself is sound' });
+      this.#to.fault({ ...spanOf(row.seq), kind: 'sum', event, detail: 'its checksum is damaged, the record itself is sound' });
     }
     const expected = this.#chain === null ? chain : chainOf(this.#chain, sum);
     if (expected !== chain && expected !== null) this.#doubt = { seq: row.seq, event: record.event, expected, stored: chain };
@@ -137,14 +137,14 @@ class Walk {
     const { seq, event, expected, stored } = doubt;
     if (isConfirmed(expected)) {
       this.#chain = expected;
-      this.#to.fault({ ...only(seq), kind: 'sum', event, detail: 'its chain value is damaged, the record itself is sound' });
+      this.#to.fault({ ...spanOf(seq), kind: 'sum', event, detail: 'its chain value is damaged, the record itself is sound' });
     } else {
       const detail = `the chain breaks: expected ${expected}, found ${String(stored)}; it is not the record that was written here`;
-      this.#to.fault({ ...only(seq), kind: 'damaged', event, detail });
+      this.#to.fault({ ...spanOf(seq), kind: 'damaged', event, detail });
     }
   }
 }
 
-function only(seq: Sequence): { readonly first: Sequence; readonly last: Sequence } {
+function spanOf(seq: Sequence): { readonly first: Sequence; readonly last: Sequence } {
   return { first: seq, last: seq };
 }

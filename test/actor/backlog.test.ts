@@ -32,6 +32,7 @@ t.test('a heap gives entries by their due time, against a sorted list', async (t
     seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((seed / 2 ** 32) * below);
   };
+  const wrong: string[] = [];
   for (let step = 0; step < 20_000; step++) {
     if (random(5) < 3) {
       const dueAtMs = random(500);
@@ -39,12 +40,13 @@ t.test('a heap gives entries by their due time, against a sorted list', async (t
       model.push({ entry: step, dueAtMs });
     } else if (model.length > 0) {
       model.sort((one, other) => one.dueAtMs - other.dueAtMs || one.entry - other.entry);
-      if (heap.first() !== model.shift()!.entry) return t.fail(`step ${step}: ${heap.first()}`);
+      const expected = model.shift()!.entry;
+      if (heap.first() !== expected) wrong.push(`step ${step}: ${heap.first()}, expected ${expected}`);
       heap.shift();
     }
-    if (heap.size !== model.length) return t.fail(`step ${step}: ${heap.size} entries, expected ${model.length}`);
+    if (heap.size !== model.length) wrong.push(`step ${step}: ${heap.size} entries, expected ${model.length}`);
   }
-  return t.pass('20,000 steps');
+  t.same(wrong.slice(0, 3), []);
 });
 
 t.test('the highest priority goes first, then the earliest deadline', async (t) => {

@@ -34,6 +34,7 @@ t.test('a sweep looks at a bounded number of entries, and going round it finds a
 });
 
 t.test('it agrees with an array over random comings, goings and sweeps', async (t) => {
+  const wrong: string[] = [];
   for (let seed = 1; seed <= 20; seed++) {
     const random = new Random(seed);
     const queue = new Fifo();
@@ -53,10 +54,11 @@ t.test('it agrees with an array over random comings, goings and sweeps', async (
         model = model.filter((entry) => !fallen.has(entry));
       }
       if (queue.first() !== (model[0] ?? null) || queue.size !== model.length) {
-        t.fail(`seed ${seed}, step ${step}: found ${queue.first()} of ${queue.size}, expected ${model[0]} of ${model.length}`);
-        return;
+        wrong.push(
+          `seed ${seed}, step ${step}: found ${queue.first()} of ${queue.size}, expected ${model[0]} of ${model.length}`,
+        );
       }
     }
   }
-  t.pass('20 seeds of 5,000 steps');
+  t.same(wrong.slice(0, 3), []);
 });

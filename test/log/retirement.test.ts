@@ -192,13 +192,14 @@ t.test('where a log begins is believed only as it was written', async (t) => {
   writeBeginning(log.dir, next);
   t.equal(readBeginning(log.dir), next);
   const whole = readFileSync(beginningPath(log.dir));
+  const believed: number[] = [];
   for (let at = 0; at < whole.length; at++) {
     const flipped = Buffer.from(whole);
     flipped[at]! ^= 1;
     writeFileSync(beginningPath(log.dir), flipped);
-    if (readBack(log.options.dataDir).failure === null) t.fail(`byte ${at}`);
+    if (readBack(log.options.dataDir).failure === null) believed.push(at);
   }
-  t.pass();
+  t.same(believed, []);
 });
 
 /** What the actor does with a bundle. */

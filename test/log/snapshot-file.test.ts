@@ -56,6 +56,7 @@ t.test('a bit flipped anywhere is noticed before anything is believed', async (t
   writeSnapshot(dir, { header: header(9), sections });
   const path = snapshotPath(dir, seq(9));
   const whole = readFileSync(path);
+  const unnoticed: string[] = [];
   for (let at = 0; at < whole.length; at++) {
     for (const bit of at < 60 || at > whole.length - 40 ? [0, 1, 2, 3, 4, 5, 6, 7] : [at % 8]) {
       const flipped = Buffer.from(whole);
@@ -63,13 +64,13 @@ t.test('a bit flipped anywhere is noticed before anything is believed', async (t
       writeFileSync(path, flipped);
       try {
         new SnapshotReader(path).close();
-        t.fail(`byte ${at}, bit ${bit}`);
+        unnoticed.push(`byte ${at}, bit ${bit}`);
       } catch (error) {
         if (!(error instanceof DamageError)) throw error;
       }
     }
   }
-  t.pass(`${whole.length} bytes`);
+  t.same(unnoticed, []);
 });
 
 t.test('cut off at any byte, or with something behind it, it is noticed', async (t) => {

@@ -81,6 +81,7 @@ t.test('memory made from a snapshot is the memory that it was taken of', async (
 });
 
 t.test('the same records give the same bytes, wherever snapshots were taken on the way', async (t) => {
+  const other: string[] = [];
   for (let seed = 1; seed <= 8; seed++) {
     const { log, state } = history(seed, 600);
     const whole = bytesOf(state);
@@ -90,10 +91,10 @@ t.test('the same records give the same bytes, wherever snapshots were taken on t
         if (cuts.includes(place)) memory = restored([...sectionsOf(memory, first)]);
         memory.apply(record);
       }
-      if (!bytesOf(memory).equals(whole)) t.fail(`seed ${seed}, snapshots at ${cuts.join(', ')}`);
+      if (!bytesOf(memory).equals(whole)) other.push(`seed ${seed}, snapshots at ${cuts.join(', ')}`);
     }
   }
-  t.pass('8 histories');
+  t.same(other, []);
 });
 
 t.test('a page that has just been opened is nothing that the records tell', async (t) => {

@@ -96,9 +96,10 @@ for (const { by, survives, snapshotsFail } of [
   const how = snapshotsFail ? 'without a snapshot' : 'with what snapshots there are';
   t.test(`cut off by ${by} behind each of its steps, it goes on ${how} and keeps every promise`, async (t) => {
     const { steps } = await run({ step: Number.POSITIVE_INFINITY, by: null, survives: 1, snapshotsFail });
+    const broken: string[] = [];
     for (let step = 0; step <= steps; step++) {
-      await run({ step, by, survives, snapshotsFail }).catch((error: Error) => t.fail(`step ${step}: ${error.message}`));
+      await run({ step, by, survives, snapshotsFail }).catch((error: Error) => broken.push(`step ${step}: ${error.message}`));
     }
-    t.pass(`${steps + 1} places`);
+    t.same(broken, []);
   });
 }

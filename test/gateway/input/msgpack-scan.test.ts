@@ -33,11 +33,12 @@ t.test('random values become the JSON that JSON.stringify would make of them', a
     if (kind === 4) return Array.from({ length }, () => value(depth + 1));
     return Object.fromEntries(Array.from({ length }, (_, index) => [`${texts[random(6)]}${index}`, value(depth + 1)]));
   };
+  const wrong: string[] = [];
   for (let round = 0; round < 500; round++) {
     const given = value(0);
-    if (toJson(packr.pack(given)) !== JSON.stringify(given)) t.fail(JSON.stringify(given).slice(0, 200));
+    if (toJson(packr.pack(given)) !== JSON.stringify(given)) wrong.push(JSON.stringify(given).slice(0, 200));
   }
-  t.pass('500 values');
+  t.same(wrong, []);
 });
 
 t.test('integers of 64 bits keep their digits, keys their order and number', async (t) => {
