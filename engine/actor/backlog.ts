@@ -9,11 +9,9 @@
  * As in the waiting room (`waiting-room.ts`) entries are hints, and whoever takes one asks whether it still stands. Nothing is swept:
  * no more entries come in than were overdue.
  */
-import type { Handle } from '../kernel/brand.js';
 import { DueHeap } from './due-heap.js';
-import type { Waiting } from './waiting-room.js';
+import { packRow, unpackRow, type Waiting } from './host-row.js';
 
-const rowsPerActor = 2 ** 26;
 const priorities = 10;
 /** Entries that do not stand, passed over in one call: about a millisecond. */
 const passedOverMax = 1_000;
@@ -71,7 +69,7 @@ export class Backlog {
       this.#queues.set(origin, queue);
     }
     queue.byPriority[priority] ??= new DueHeap();
-    queue.byPriority[priority].push(actor * rowsPerActor + handle, dueAtMs);
+    queue.byPriority[priority].push(packRow({ actor, handle }), dueAtMs);
     queue.live++;
     this.#size++;
     this.#hasUnasked = true;
@@ -118,7 +116,7 @@ export class Backlog {
       if (heap === null) continue;
       for (let entry = heap.first(); entry !== null && left > 0; entry = heap.first(), left--) {
         heap.shift();
-        const waiting = unpack(entry);
+        const waiting = unpackRow(entry);
         if (!this.#stands(waiting, origin)) continue;
         this.#size--;
         if (--queue.live === 0) this.#queues.delete(origin);
@@ -135,14 +133,9 @@ export class Backlog {
       for (const heap of queue.byPriority) {
         const entry = heap?.first() ?? null;
         if (entry === null) continue;
-        const waiting = unpack(entry);
+        const waiting = unpackRow(entry);
         if (this.#stands(waiting, origin)) visit(waiting);
       }
     }
   }
-}
-
-function unpack(entry: number): Waiting {
-  const actor = Math.floor(entry / rowsPerActor);
-  return { actor, handle: (entry - actor * rowsPerActor) as Handle };
 }

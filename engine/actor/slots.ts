@@ -13,7 +13,8 @@ import { Backlog } from './backlog.js';
 import type { CourierDesk } from './courier-desk.js';
 import { guarded } from './guarded.js';
 import type { PartitionActor } from './partition-actor.js';
-import { type Waiting, WaitingRoom } from './waiting-room.js';
+import type { Waiting } from './host-row.js';
+import { WaitingRoom } from './waiting-room.js';
 
 /** How long slots for what is overdue wait for all of it to be taken in. */
 const gatheringMsMax = 1_000;

@@ -7,22 +7,16 @@
  * queue with more stale entries than live ones is swept, a piece each time somebody enters. One that was changed comes back with
  * another stamp, so that its earlier entry, perhaps of another priority, does not stand for it.
  */
-import type { Handle, Sequence } from '../kernel/brand.js';
+import type { Sequence } from '../kernel/brand.js';
 import { Fifo } from './fifo.js';
+import { packRow, unpackRow, type Waiting } from './host-row.js';
 
-/** A partition's number within its host, a row there, and the event's stamp, in one number: 10 + 26 + 16 bits of 53. */
+/** A row of the host and the event's stamp, in one number: 36 + 16 bits of 53. */
 type Entry = number;
-const rowsPerActor = 2 ** 26;
 const stamps = 2 ** 16;
 const priorities = 10;
 /** Below this, sweeping is not worth its while. */
 const sweptEntriesMin = 1_024;
-
-export interface Waiting {
-  /** Place of the actor in its host. */
-  readonly actor: number;
-  readonly handle: Handle;
-}
 
 class OriginQueue {
   readonly byPriority: readonly Fifo[] = Array.from({ length: priorities }, () => new Fifo());
@@ -72,7 +66,7 @@ export class WaitingRoom {
       queue = new OriginQueue();
       this.#queues.set(origin, queue);
     }
-    queue.byPriority[priority]!.push((actor * rowsPerActor + handle) * stamps + stampOf(bodySeq));
+    queue.byPriority[priority]!.push(packRow({ actor, handle }) * stamps + stampOf(bodySeq));
     queue.live++;
     this.#size++;
     if (queue.entries > sweptEntriesMin && queue.entries > 2 * queue.live) this.#sweep(queue, origin);
@@ -135,7 +129,6 @@ export function stampOf(bodySeq: Sequence): number {
 }
 
 function unpack(entry: Entry): Waiting & { readonly stamp: number } {
-  const place = Math.floor(entry / stamps);
-  const actor = Math.floor(place / rowsPerActor);
-  return { actor, handle: (place - actor * rowsPerActor) as Handle, stamp: entry - place * stamps };
+  const row = Math.floor(entry / stamps);
+  return { ...unpackRow(row), stamp: entry - row * stamps };
 }
