@@ -16,7 +16,7 @@ export interface Bench {
   measure(size: number): readonly Row[] | Promise<readonly Row[]>;
 }
 
-/** What a bench measured, as a table: fields that are neither texts nor numbers it has not. */
+/** What a bench measured, as its table: results whose fields are all texts or numbers. */
 export function rowsOf(results: readonly object[]): readonly Row[] {
   return results as readonly Row[];
 }
