@@ -137,7 +137,7 @@ export function localSpec(fields: Partial<EventSpec> = {}): EventSpec {
 export const inMs = (ms: number) => (Math.floor(Date.now()) + ms) as WallMs;
 
 /** Threads are real here, so waiting is looking again, up to a limit. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, withinMs = 15_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string, withinMs = 60_000): Promise<void> {
   const end = performance.now() + withinMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited ${withinMs} ms in vain: ${what}`);

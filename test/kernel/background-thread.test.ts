@@ -6,7 +6,7 @@ import { ShortTasks } from '../../engine/kernel/thread-pool.js';
 const module = new URL('./priority-task.js', import.meta.url);
 
 t.test(
-  'a task of the background stands back behind the threads that have ticks, which keep their priority',
+  'a task of the background stands back behind the threads that have ticks, which keep their priority, and is not starved',
   { skip: !existsSync('/proc/thread-self') && 'only Linux gives threads priorities of their own' },
   async (t) => {
     const before = getPriority();
@@ -14,7 +14,8 @@ t.test(
     t.teardown(() => tasks.close());
     const told = new Int32Array(new SharedArrayBuffer(4));
     await tasks.run({ module, name: 'tellPriority', data: { told }, transfer: [] });
-    t.ok(told[0]! > before, `${told[0]} behind ${before}`);
+    // At the lowest priority (19) it would get next to nothing while others compute.
+    t.ok(told[0]! > before && told[0]! <= before + 10, `${told[0]} behind ${before}`);
     t.equal(getPriority(), before);
   },
 );
