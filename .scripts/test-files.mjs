@@ -9,7 +9,7 @@
  * or leaves a process behind. Files named `*.alone.test.ts` measure time: they run last, one by one.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { root, seconds } from './step.mjs';
 
@@ -30,6 +30,11 @@ export function testFiles(patterns) {
     .filter((file) => file.endsWith('.test.js'))
     .filter((file) => words.length === 0 || words.some((word) => sourceOf(file).includes(word)))
     .sort();
+}
+
+/** It says so by what it imports. */
+export function needsNatsServer(file) {
+  return readFileSync(join(root, file), 'utf8').includes('support/nats-server.js');
 }
 
 function sourceOf(file) {

@@ -1,5 +1,5 @@
 /**
- * Node programs that tests start: their output line by line, signals, and the certainty that none is left behind. Each is
+ * Programs that tests start, Node's and others: their output line by line, signals, and the certainty that none is left behind. Each is
  * ended by its own process id, also when the test that started it fails or is interrupted.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { within } from './deadline.js';
 
 export interface ProgramOptions {
-  readonly script: URL;
+  /** For Node; or the path of a program that is not Node's. */
+  readonly script: URL | string;
   readonly args?: readonly string[];
   /** On top of this process's environment, less every variable of Escapement. */
   readonly env?: Readonly<Record<string, string>>;
@@ -50,7 +51,8 @@ export class Program {
   readonly #watchers = new Set<(line: string) => void>();
 
   constructor({ script, args = [], env = {}, nodeFlags = [], cwd, descriptors }: ProgramOptions) {
-    const line = [process.execPath, ...nodeFlags, fileURLToPath(script), ...args];
+    const program = typeof script === 'string' ? [script] : [process.execPath, ...nodeFlags, fileURLToPath(script)];
+    const line = [...program, ...args];
     // `exec`: it stays one process, with the id that we know.
     if (descriptors !== undefined) line.unshift('sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh');
     this.#child = spawn(line[0]!, line.slice(1), {
@@ -59,7 +61,7 @@ export class Program {
       ...(cwd === undefined ? {} : { cwd }),
     });
     const child = this.#child;
-    if (child.pid === undefined) throw new Error(`${script.href} could not be started`);
+    if (child.pid === undefined) throw new Error(`${String(script)} could not be started`);
     this.pid = child.pid;
     living.add(child);
     createInterface({ input: child.stdout! }).on('line', (line) => {

@@ -1,0 +1,194 @@
+/**
+ * nats-server processes of a test's own: one, or a cluster of three, on free ports with stores of their own.
+ *
+ * A test that starts one says so, so that it is skipped where there is no nats-server to be had (a failure with CI=true):
+ *
+ *     t.test('an event is published to its subject', needsNats, async (t) => {
+ *       const nats = await startNats(t);
+ *
+ * JetStream syncs each write, as it must where it is relied upon: its default is every two minutes.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { Test } from 'tap';
+import { until, within } from './deadline.js';
+import { type Exit, Program } from './process.js';
+import { temporaryDir } from './server.js';
+
+/** Options of a test that starts a nats-server. */
+export const needsNats: { readonly skip: string | false } = { skip: whySkipped() };
+
+function whySkipped(): string | false {
+  const { path, fault } = program();
+  if (path !== null) return false;
+  if (process.env.CI === 'true') throw new Error(fault);
+  return 'no nats-server: npm run nats-server fetches one, or says how to get it';
+}
+
+/** Where the scripts of the project look for it is known in one place only. */
+function program(): { readonly path: string | null; readonly fault: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['.scripts/nats-server.mjs'], { encoding: 'utf8' });
+  return { path: status === 0 ? stdout.trim() : null, fault: stderr };
+}
+
+export interface NatsOptions {
+  /** More lines of the configuration. */
+  readonly config?: string;
+}
+
+interface Seat {
+  readonly name: string;
+  readonly dir: string;
+  readonly port: number;
+  readonly config: string;
+}
+
+export class NatsServer {
+  readonly #seat: Seat;
+  readonly #file: string;
+  #program: Program;
+
+  constructor(seat: Seat) {
+    this.#seat = seat;
+    this.#file = join(seat.dir, 'nats.conf');
+    mkdirSync(seat.dir, { recursive: true });
+    writeFileSync(this.#file, configurationOf(seat));
+    this.#program = this.#spawn();
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.#seat.port}`;
+  }
+  get port(): number {
+    return this.#seat.port;
+  }
+  get pid(): number {
+    return this.#program.pid;
+  }
+  /** Where JetStream keeps its files. */
+  get storeDir(): string {
+    return join(this.#seat.dir, 'store');
+  }
+
+  /** JetStream answers; in a cluster that means that there is a leader. */
+  async ready(withinMs = 20_000): Promise<void> {
+    await until(
+      `JetStream answers at ${this.url}`,
+      async () => {
+        try {
+          await withConnection(this.url, (connection) => jetstreamManager(connection, { timeout: 500 }));
+          return true;
+        } catch (error) {
+          const exit = await Promise.race([this.#program.exited, null]);
+          if (exit !== null) throw new Error(`nats-server ended: ${this.#program.stderr.slice(-5).join('\n')}`, { cause: error });
+          return false;
+        }
+      },
+      withinMs,
+    );
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#program.signal(signal);
+  }
+
+  async kill(): Promise<void> {
+    await this.#program.kill();
+  }
+
+  /** SIGTERM. */
+  stop(): Promise<Exit> {
+    this.#program.signal('SIGTERM');
+    return within('nats-server ends after SIGTERM', this.#program.exited);
+  }
+
+  /** A fresh process on the same port and store; `kill` or `stop` comes before. */
+  async restart(): Promise<void> {
+    this.#program = this.#spawn();
+    await this.ready();
+  }
+
+  #spawn(): Program {
+    const { path, fault } = program();
+    if (path === null) throw new Error(fault);
+    return new Program({ script: path, args: ['--config', this.#file] });
+  }
+}
+
+/** Killed with the test. */
+export async function startNats(t: Test, { config = '' }: NatsOptions = {}): Promise<NatsServer> {
+  const server = new NatsServer({ name: 'n1', dir: temporaryDir(t), port: await freePort(), config });
+  t.teardown(() => server.kill());
+  await server.ready();
+  return server;
+}
+
+/** Three that form one cluster; killed with the test. */
+export async function startNatsCluster(t: Test, { config = '' }: NatsOptions = {}): Promise<readonly NatsServer[]> {
+  const dir = temporaryDir(t);
+  const names = ['n1', 'n2', 'n3'];
+  const routes: number[] = [];
+  for (const _ of names) routes.push(await freePort());
+  const servers: NatsServer[] = [];
+  t.teardown(() => Promise.all(servers.map((server) => server.kill())));
+  for (const [index, name] of names.entries()) {
+    const others = routes.map((port) => `nats://127.0.0.1:${port}`).join(', ');
+    const cluster = `cluster { name: test, listen: "127.0.0.1:${routes[index]}", routes: [${others}] }\n`;
+    servers.push(new NatsServer({ name, dir: join(dir, name), port: await freePort(), config: cluster + config }));
+  }
+  await Promise.all(servers.map((server) => server.ready()));
+  return servers;
+}
+
+/** A client that is closed with the test. */
+export async function connectNats(t: Test, url: string): Promise<NatsConnection> {
+  const connection = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50, waitOnFirstConnect: true });
+  t.teardown(() => connection.close());
+  return connection;
+}
+
+async function withConnection(url: string, use: (connection: NatsConnection) => Promise<unknown>): Promise<void> {
+  const connection = await connect({ servers: url, reconnect: false, timeout: 1_000 });
+  try {
+    await use(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+function configurationOf({ name, dir, port, config }: Seat): string {
+  const store = JSON.stringify(join(dir, 'store'));
+  return [
+    `server_name: ${name}`,
+    `listen: "127.0.0.1:${port}"`,
+    `jetstream { store_dir: ${store}, sync_interval: always, max_file_store: 4GB, max_memory_store: 256MB }`,
+    config,
+  ].join('\n');
+}
+
+/** Below the range from which the system gives ports to whoever asks for any: between a look and the start nobody else takes it. */
+const portsFrom = 12_000;
+const ports = 18_000;
+const given = new Set<number>();
+
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = portsFrom + Math.floor(Math.random() * ports);
+    if (!given.has(port) && (await canListen(port))) {
+      given.add(port);
+      return port;
+    }
+  }
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
