@@ -28,6 +28,7 @@ import type { Caller } from './access/gatekeeper.js';
 import { type Call, type Calls, noRoomForBody, tooLarge } from './calls.js';
 import type { Connections } from './connections.js';
 import { Exchange } from './exchange.js';
+import { isLarge, joinInSteps } from './http/joined-body.js';
 import { RequestHead } from './http/request-head.js';
 import { requestIdFor } from './http/request-id.js';
 import { bodyBytesInFlightMax, streamAnswersBytesMax, streamIdleSecondsMax, streamMessageBytesMax } from './limits.js';
@@ -186,7 +187,10 @@ export class Server {
       if (exchange.bodyBytes > call.route.bodyBytesMax) exchange.answer(tooLarge(call.route, path));
       else if (this.#bodyBytes > bodyBytesInFlightMax) exchange.answer(noRoomForBody(path));
       else chunks.push(Buffer.from(new Uint8Array(data)));
-      if (isLast && exchange.isOpen) perform(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+      if (!isLast || !exchange.isOpen) return;
+      if (chunks.length === 1) perform(chunks[0]!);
+      else if (isLarge(exchange.bodyBytes)) void joinInSteps(chunks, exchange.bodyBytes).then(perform);
+      else perform(Buffer.concat(chunks));
     });
   }
 

@@ -10,7 +10,8 @@ import { batchEventsMax, eventBodyBytesMax } from '../../engine/index.js';
 import { msgpackJsonBytesMax } from '../limits.js';
 import { encodingOf } from './body-text.js';
 import type { EventBytes } from './event-fields.js';
-import { type BatchSpans, locateBatch, locateEvent, TooManyEventsError } from './event-span.js';
+import { locateEvent } from './event-span.js';
+import { type BatchShape, type BatchWalk, TooManyEventsError, walkBatch } from './json-batch.js';
 import { JsonSyntaxError } from './json-scan.js';
 import { JsonTooLongError } from './json-bytes.js';
 import { MsgpackScan, MsgpackSyntaxError, NotJsonError } from './msgpack-scan.js';
@@ -34,12 +35,17 @@ export const eventsOf: Readonly<Record<BatchForm, (body: Buffer) => EventSequenc
 
 function* json(body: Buffer): EventSequence {
   const encoding = textEncodingOf(body);
-  for (const span of judge(spansOf(body))) yield { body, encoding, span };
+  const walk = walkBatch(body);
+  for (let step = next(walk); ; step = next(walk)) {
+    if (step.done === true) return judge(step.value);
+    if (step.value.length === 0) yield null;
+    for (const span of step.value) yield span === null ? overlong : { body, encoding, span };
+  }
 }
 
-function spansOf(body: Buffer): BatchSpans {
+function next(walk: BatchWalk): ReturnType<BatchWalk['next']> {
   try {
-    return locateBatch(body);
+    return walk.next();
   } catch (error) {
     if (error instanceof JsonSyntaxError) throw unreadable(refuse('malformed-json', `the body is not JSON: ${error.message}`));
     if (error instanceof TooManyEventsError) throw unreadable(refuse('too-large', error.message));
@@ -47,28 +53,35 @@ function spansOf(body: Buffer): BatchSpans {
   }
 }
 
-function judge(spans: BatchSpans): NonNullable<BatchSpans['events']> {
-  if (!spans.isObject) throw unreadable(notAnObject);
-  refuseMembers(spans.unknownMembers, spans.eventsTwice);
-  if (spans.events === null || spans.events.length === 0) throw unreadable(noEvents);
-  return spans.events;
+function judge({ isObject, events, eventsTwice, unknownMembers }: BatchShape): void {
+  if (!isObject) throw unreadable(notAnObject);
+  refuseMembers(unknownMembers, eventsTwice);
+  if (events === null || events === 0) throw unreadable(noEvents);
 }
 
 /** Empty lines are no events, so that a last line may end with a line break. A line that is no JSON is refused for itself. */
 function* ndjson(body: Buffer): EventSequence {
   const encoding = textEncodingOf(body);
   let events = 0;
-  for (let at = firstOfLine(body, 0); at < body.length; ) {
+  let refusedBytes = 0;
+  for (let at = yield* firstOfLine(body, 0); at < body.length; ) {
     const lineEnd = body.indexOf(0x0a, at);
     const end = lineEnd === -1 ? body.length : lineEnd;
     if (++events > batchEventsMax) throw unreadable(tooMany);
-    yield lineBytes(body.subarray(at, end), encoding);
-    at = firstOfLine(body, end);
+    const event = lineBytes(body.subarray(at, end), encoding);
+    if (isRefusal(event)) refusedBytes += end - at;
+    if (refusedBytes > pauseEveryBytes) {
+      refusedBytes = 0;
+      yield null;
+    }
+    yield event;
+    at = yield* firstOfLine(body, end);
   }
   if (events === 0) throw unreadable(refuseFields([{ pointer: '', detail: `must be 1 to ${eventsMax} lines, each an event` }]));
 }
 
 function lineBytes(line: Buffer, encoding: EventBytes['encoding']): EventBytes | Refusal {
+  if (line.length > eventBodyBytesMax) return overlong;
   try {
     return { body: line, encoding, span: locateEvent(line) };
   } catch (error) {
@@ -78,13 +91,12 @@ function lineBytes(line: Buffer, encoding: EventBytes['encoding']): EventBytes |
 }
 
 /** Where the next line begins that is not empty. Byte by byte: a body may be all line breaks. */
-function firstOfLine(body: Buffer, from: number): number {
-  let at = from;
-  for (; at < body.length; at++) {
+function* firstOfLine(body: Buffer, from: number): Generator<null, number> {
+  for (let at = from; ; at++) {
     const byte = body[at];
-    if (byte !== 0x0a && byte !== 0x0d && byte !== 0x20 && byte !== 0x09) break;
+    if (byte !== 0x0a && byte !== 0x0d && byte !== 0x20 && byte !== 0x09) return at;
+    if ((at - from) % pauseEveryBytes === pauseEveryBytes - 1) yield null;
   }
-  return at;
 }
 
 function* msgpack(body: Buffer): EventSequence {
@@ -172,7 +184,10 @@ function unreadable(refusal: Refusal): UnreadableError {
 
 /** Skipped between two pauses, a few milliseconds. */
 const skipHeads = 100_000;
+/** Walked over between two pauses where there is no event to pause behind. */
+const pauseEveryBytes = 256 * 1024;
 const eventsMax = batchEventsMax.toLocaleString('en');
 const notAnObject = refuseFields([{ pointer: '', detail: 'a batch must be an object with a member `events`' }]);
 const noEvents = refuseFields([{ pointer: '/events', detail: `must be an array of 1 to ${eventsMax} events` }]);
+const overlong = refuse('too-large', `an event may have at most ${eventBodyBytesMax} bytes, as if it came alone`);
 const tooMany = refuse('too-large', `a batch holds at most ${batchEventsMax} events`);

@@ -2,8 +2,7 @@
  * The body of `POST /events/batch`, in any of its forms (`batch-forms.ts`).
  *
  * What is wrong with the body as a whole refuses the batch; what is wrong with one event refuses that event. Events are read in
- * slices with a pause between, so that a batch of 10,000 delays other requests by a few milliseconds and not by fifty. (JSON
- * is walked in one go before that, 150 MB/s.)
+ * slices with a pause between, so that a batch of 10,000 delays other requests by a few milliseconds and not by fifty.
  */
 import { setImmediate as pause } from 'node:timers/promises';
 import type { NewEvent } from '../../engine/index.js';

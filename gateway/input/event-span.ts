@@ -1,9 +1,5 @@
-/**
- * Where an event and its payload are in a body of bytes: all that the walk over the bytes has to find out. Making fields
- * of it comes later, event by event, so that a batch of 10,000 does not hold the thread in one go.
- */
-import { batchEventsMax } from '../../engine/index.js';
-import { JsonScan } from './json-scan.js';
+/** Where an event and its payload are in a body of bytes: all that the walk over the bytes has to find out. */
+import { JsonScan, JsonSyntaxError } from './json-scan.js';
 
 export interface EventSpan {
   readonly at: number;
@@ -17,19 +13,6 @@ export interface EventSpan {
   readonly payloadTwice: boolean;
 }
 
-/** More events than a batch may hold: the rest of the body is not worth a look. */
-export class TooManyEventsError extends Error {
-  override readonly name = 'TooManyEventsError';
-}
-
-export interface BatchSpans {
-  /** Null when `events` is missing or no array. */
-  readonly events: readonly EventSpan[] | null;
-  readonly eventsTwice: boolean;
-  readonly unknownMembers: readonly string[];
-  readonly isObject: boolean;
-}
-
 /** The whole body is one value. Throws JsonSyntaxError. */
 export function locateEvent(body: Buffer): EventSpan {
   const scan = new JsonScan(body);
@@ -38,36 +21,21 @@ export function locateEvent(body: Buffer): EventSpan {
   return span;
 }
 
-/** `{"events":[…]}`. Throws JsonSyntaxError and TooManyEventsError. */
-export function locateBatch(body: Buffer): BatchSpans {
-  const scan = new JsonScan(body);
-  const unknownMembers: string[] = [];
-  let events: EventSpan[] | null = null;
-  let seen = 0;
-  const isObject = scan.peek() === 0x7b;
-  if (!isObject) scan.skipValue();
-  else {
-    scan.eachMember((keyAt, keyEnd) => {
-      if (!keyIs({ body, keyAt, keyEnd, name: eventsKey })) {
-        unknownMembers.push(keyText(body, keyAt, keyEnd));
-        scan.skipValue();
-        return;
-      }
-      seen++;
-      if (scan.peek() !== 0x5b) {
-        scan.skipValue();
-        return;
-      }
-      const spans: EventSpan[] = [];
-      scan.eachElement((index) => {
-        if (index === batchEventsMax) throw new TooManyEventsError(`a batch holds at most ${batchEventsMax} events`);
-        spans.push(locate(scan, body));
-      });
-      events = spans;
-    });
+/** The event at the place, if it has at most so many bytes; null, and nowhere gone, if it has more or is no JSON as far as that. */
+export function locateEventWithin(bytesMax: number, scan: JsonScan, body: Buffer): EventSpan | null {
+  const { at } = scan;
+  const isCut = scan.lookAhead(bytesMax + 1);
+  try {
+    const span = locate(scan, body);
+    if (!isCut || span.end - at <= bytesMax) return span;
+  } catch (error) {
+    // What is cut off need not be JSON.
+    if (!isCut || !(error instanceof JsonSyntaxError)) throw error;
+  } finally {
+    scan.lookAhead(Number.POSITIVE_INFINITY);
   }
-  scan.expectEnd();
-  return { events, eventsTwice: seen > 1, unknownMembers, isObject };
+  scan.moveTo(at);
+  return null;
 }
 
 /** Which key of the object at `span` is written twice; null when none is. Slow: for the message of a refusal. */
@@ -85,7 +53,6 @@ export function repeatedKey(body: Buffer, span: EventSpan): string | null {
 }
 
 const payloadKey = Buffer.from('payload');
-const eventsKey = Buffer.from('events');
 
 function locate(scan: JsonScan, body: Buffer): EventSpan {
   const isObject = scan.peek() === 0x7b;
@@ -114,7 +81,7 @@ function locate(scan: JsonScan, body: Buffer): EventSpan {
 }
 
 /** A key may be written with escapes (`"\u0070ayload"`) and is the same key. Up to its first escape it must agree. */
-function keyIs({ body, keyAt, keyEnd, name }: { body: Buffer; keyAt: number; keyEnd: number; name: Buffer }): boolean {
+export function keyIs({ body, keyAt, keyEnd, name }: { body: Buffer; keyAt: number; keyEnd: number; name: Buffer }): boolean {
   for (let at = keyAt; at < keyEnd; at++) {
     if (body[at] === 0x5c) return keyText(body, keyAt, keyEnd) === name.toString();
     if (body[at] !== name[at - keyAt]) return false;
@@ -122,6 +89,6 @@ function keyIs({ body, keyAt, keyEnd, name }: { body: Buffer; keyAt: number; key
   return keyEnd - keyAt === name.length;
 }
 
-function keyText(body: Buffer, keyAt: number, keyEnd: number): string {
+export function keyText(body: Buffer, keyAt: number, keyEnd: number): string {
   return JSON.parse(body.toString('utf8', keyAt - 1, keyEnd + 1)) as string;
 }

@@ -10,6 +10,9 @@
  * The grammar is exactly that of `JSON.parse` (RFC 8259, no byte-order mark, no trailing comma); a property test holds the
  * two against each other. Depth is counted, not recursed: a million brackets cost a million bytes of stack here.
  *
+ * A value that may be long (a batch has up to 32 MiB, half a second of work where it is all brackets and commas) can be skipped in
+ * pieces: `beginValue`, then `skipSome` until it says that the value is over.
+ *
  * Expects valid UTF-8: bytes from 0x80 are taken as they come, inside strings only.
  */
 
@@ -34,45 +37,77 @@ const openBracket = 0x5b;
 const closeBracket = 0x5d;
 
 /**
- * 1 for each open object, 0 for each open array, of the value being skipped. One for all scans: a value is skipped in one
- * go, and making 256 bytes anew for each event is measurable. It grows with the depth of a value, and what an absurd one
- * has made of it is given back at the next.
+ * 1 for each open object, 0 for each open array, of the value being skipped. One for all scans, as making 256 bytes anew for each
+ * event is measurable; a scan that pauses in the middle of a value takes it along. It grows with the depth of a value, and what an
+ * absurd one has made of it is given back at the next.
  */
-let open = new Uint8Array(256);
-const openKeptMax = 65_536;
+let spare = new Uint8Array(256);
+const spareBytesMax = 65_536;
 
-function growStack(): void {
-  const larger = new Uint8Array(open.length * 2);
-  larger.set(open);
-  open = larger;
-}
+/** What is expected next while a value is skipped. Numbers, as the walk asks for each token. */
+const atValue = 0;
+/** Behind an opening bracket. */
+const atFirst = 1;
+const atKey = 2;
+const inKey = 3;
+const atColon = 4;
+const inString = 5;
+const behindValue = 6;
 
-/** Walks one text. Holds the place; `depthReached` is that of the last `skipValue`. */
+/** Walks one text. Holds the place; `depthReached` is that of the last value that was skipped. */
 export class JsonScan {
   readonly #bytes: Buffer;
+  #end: number;
+  /** Not to be gone beyond: the end, or less while something is skipped in pieces. */
+  #stop: number;
   #at: number;
+  #open = spare;
+  #depth = 0;
+  #next = atValue;
   depthReached = 0;
 
   constructor(bytes: Buffer, at = 0) {
     this.#bytes = bytes;
     this.#at = at;
+    this.#end = bytes.length;
+    this.#stop = bytes.length;
   }
 
   get at(): number {
     return this.#at;
   }
 
+  moveTo(at: number): void {
+    this.#at = at;
+  }
+
+  /** From now on the text ends so many bytes behind the place, though a number or an escape is read to its end. True if that cuts it. */
+  lookAhead(bytesMax: number): boolean {
+    this.#end = Math.min(this.#bytes.length, this.#at + bytesMax);
+    this.#stop = this.#end;
+    return this.#end < this.#bytes.length;
+  }
+
   /** The byte at the place, after white space; -1 at the end. */
   peek(): number {
     const bytes = this.#bytes;
+    const stop = this.#stop;
     let at = this.#at;
-    while (at < bytes.length) {
+    while (at < stop) {
       const byte = bytes[at]!;
       if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
       at++;
     }
     this.#at = at;
-    return at < bytes.length ? bytes[at]! : -1;
+    return at < stop ? bytes[at]! : -1;
+  }
+
+  /** Over white space, of so many bytes at most; false when there is more of it. */
+  skipSpace(bytesMax: number): boolean {
+    this.#stop = Math.min(this.#end, this.#at + bytesMax);
+    const isOver = this.peek() !== -1 || this.#at === this.#end;
+    this.#stop = this.#end;
+    return isOver;
   }
 
   /** After the value that is the whole text. */
@@ -85,89 +120,162 @@ export class JsonScan {
    * the key without its quotes, as written, escapes and all.
    */
   eachMember(onMember: (keyAt: number, keyEnd: number) => void): void {
-    this.#expect(openBrace, '"{"');
-    if (this.peek() === closeBrace) {
-      this.#at++;
-      return;
-    }
-    for (;;) {
-      if (this.peek() !== quote) throw new JsonSyntaxError(this.#at, 'expected a key');
+    for (let more = this.enterObject(); more; more = this.nextMember()) {
       const keyAt = this.#at + 1;
-      this.#skipString();
-      const keyEnd = this.#at - 1;
-      this.#expect(colon, '":"');
-      this.peek();
-      onMember(keyAt, keyEnd);
-      const next = this.peek();
-      this.#at++;
-      if (next === closeBrace) return;
-      if (next !== comma) throw new JsonSyntaxError(this.#at - 1, 'expected "," or "}"');
+      onMember(keyAt, this.takeKey());
     }
   }
 
-  /** Calls `onElement` for each element of the array at the place; it must move over the element. */
-  eachElement(onElement: (index: number) => void): void {
+  /** Into the object at the place, to its first key. False if it has none: then it is behind it. */
+  enterObject(): boolean {
+    this.#expect(openBrace, '"{"');
+    return !this.#isLeft(closeBrace);
+  }
+
+  /** From a key to its value. Returns where the key ends. */
+  takeKey(): number {
+    if (this.peek() !== quote) throw new JsonSyntaxError(this.#at, 'expected a key');
+    this.#at++;
+    this.#skipString();
+    const keyEnd = this.#at - 1;
+    this.expectColon();
+    this.peek();
+    return keyEnd;
+  }
+
+  /** From the end of a key to its value. */
+  expectColon(): void {
+    this.#expect(colon, '":"');
+  }
+
+  /** Behind a member: to the next key. False where the object ends: then it is behind it. */
+  nextMember(): boolean {
+    if (this.#isLeft(closeBrace)) return false;
+    if (this.peek() !== comma) throw new JsonSyntaxError(this.#at, 'expected "," or "}"');
+    this.#at++;
+    this.peek();
+    return true;
+  }
+
+  /** Into the array at the place, to its first element. False if it has none: then it is behind it. */
+  enterArray(): boolean {
     this.#expect(openBracket, '"["');
-    if (this.peek() === closeBracket) {
-      this.#at++;
-      return;
-    }
-    for (let index = 0; ; index++) {
-      this.peek();
-      onElement(index);
-      const next = this.peek();
-      this.#at++;
-      if (next === closeBracket) return;
-      if (next !== comma) throw new JsonSyntaxError(this.#at - 1, 'expected "," or "]"');
-    }
+    return !this.#isLeft(closeBracket);
+  }
+
+  /** Behind an element: to the next one. False where the array ends: then it is behind it. */
+  nextElement(): boolean {
+    if (this.#isLeft(closeBracket)) return false;
+    if (this.peek() !== comma) throw new JsonSyntaxError(this.#at, 'expected "," or "]"');
+    this.#at++;
+    this.peek();
+    return true;
   }
 
   /** Moves over one value of any kind and any depth. */
   skipValue(): void {
-    if (open.length > openKeptMax) open = new Uint8Array(256);
-    let depth = 0;
-    let deepest = 0;
-    for (;;) {
-      const byte = this.peek();
-      if (byte === openBrace || byte === openBracket) {
-        this.#at++;
-        if (depth === open.length) growStack();
-        open[depth++] = byte === openBrace ? 1 : 0;
-        if (depth > deepest) deepest = depth;
-        const first = this.peek();
-        if (first !== (byte === openBrace ? closeBrace : closeBracket)) {
-          if (byte === openBrace) this.#skipKey();
-          continue;
-        }
-      } else if (byte === quote) {
-        this.#skipString();
-      } else {
-        this.#skipLiteral(byte);
-      }
-      // A value is complete: close what ends with it, then go on behind a comma.
-      for (;;) {
-        if (depth === 0) {
-          this.depthReached = deepest;
-          return;
-        }
-        const next = this.peek();
-        const inObject = open[depth - 1] === 1;
-        this.#at++;
-        if (next === (inObject ? closeBrace : closeBracket)) {
-          depth--;
-          continue;
-        }
-        if (next !== comma) throw new JsonSyntaxError(this.#at - 1, inObject ? 'expected "," or "}"' : 'expected "," or "]"');
-        if (inObject) this.#skipKey();
-        break;
-      }
+    const byte = this.peek();
+    if (byte === openBrace || byte === openBracket) {
+      this.beginValue();
+      this.#skip();
+      return;
+    }
+    this.depthReached = 0;
+    if (byte === quote) {
+      this.#at++;
+      this.#skipString();
+    } else {
+      this.#skipLiteral(byte);
     }
   }
 
-  #skipKey(): void {
-    if (this.peek() !== quote) throw new JsonSyntaxError(this.#at, 'expected a key');
-    this.#skipString();
-    this.#expect(colon, '":"');
+  /** Before the first `skipSome`. */
+  beginValue(): void {
+    if (spare.length > spareBytesMax) spare = new Uint8Array(256);
+    this.#open = spare;
+    this.#depth = 0;
+    this.depthReached = 0;
+    this.#next = atValue;
+  }
+
+  /** Moves on by so many bytes, and over what is left of a number or an escape then. True when the value is over. */
+  skipSome(bytesMax: number): boolean {
+    this.#stop = Math.min(this.#end, this.#at + bytesMax);
+    const isOver = this.#skip();
+    this.#stop = this.#end;
+    // Another scan may come before this one goes on.
+    if (!isOver && this.#open === spare) spare = new Uint8Array(256);
+    return isOver;
+  }
+
+  /** From token to token. False where it has come to `#stop` before the end of the value. */
+  #skip(): boolean {
+    let next = this.#next;
+    let depth = this.#depth;
+    for (;;) {
+      if (next === inString || next === inKey) {
+        if (!this.#skipString()) break;
+        next = next === inKey ? atColon : behindValue;
+        if (depth === 0) return true;
+      }
+      const byte = this.peek();
+      if (byte === -1 && this.#at < this.#end) break;
+      if (next === atValue) {
+        if (byte === openBrace || byte === openBracket) {
+          this.#at++;
+          this.#enter(depth++, byte === openBrace ? 1 : 0);
+          next = atFirst;
+        } else if (byte === quote) {
+          this.#at++;
+          next = inString;
+        } else {
+          this.#skipLiteral(byte);
+          if (depth === 0) return true;
+          next = behindValue;
+        }
+        continue;
+      }
+      const inObject = this.#open[depth - 1] === 1;
+      if (next === atKey) {
+        if (byte !== quote) throw new JsonSyntaxError(this.#at, 'expected a key');
+        this.#at++;
+        next = inKey;
+      } else if (next === atColon) {
+        if (byte !== colon) throw new JsonSyntaxError(this.#at, 'expected ":"');
+        this.#at++;
+        next = atValue;
+      } else if (byte === (inObject ? closeBrace : closeBracket)) {
+        this.#at++;
+        if (--depth === 0) return true;
+        next = behindValue;
+      } else if (next === atFirst) {
+        next = inObject ? atKey : atValue;
+      } else {
+        if (byte !== comma) throw new JsonSyntaxError(this.#at, inObject ? 'expected "," or "}"' : 'expected "," or "]"');
+        this.#at++;
+        next = inObject ? atKey : atValue;
+      }
+    }
+    this.#next = next;
+    this.#depth = depth;
+    return false;
+  }
+
+  #enter(depth: number, isObject: 0 | 1): void {
+    if (depth === this.#open.length) {
+      const larger = new Uint8Array(depth * 2);
+      larger.set(this.#open);
+      if (this.#open === spare) spare = larger;
+      this.#open = larger;
+    }
+    this.#open[depth] = isObject;
+    if (depth >= this.depthReached) this.depthReached = depth + 1;
+  }
+
+  #isLeft(close: number): boolean {
+    if (this.peek() !== close) return false;
+    this.#at++;
+    return true;
   }
 
   #expect(byte: number, what: string): void {
@@ -175,18 +283,24 @@ export class JsonScan {
     this.#at++;
   }
 
-  #skipString(): void {
+  /** From behind its first quote. False where it has come to `#stop` before its last one. */
+  #skipString(): boolean {
     const bytes = this.#bytes;
-    let at = this.#at + 1;
-    for (;;) {
-      if (at >= bytes.length) throw new JsonSyntaxError(at, 'unfinished string');
+    const stop = this.#stop;
+    let at = this.#at;
+    while (at < stop) {
       const byte = bytes[at]!;
-      if (byte === quote) break;
+      if (byte === quote) {
+        this.#at = at + 1;
+        return true;
+      }
       if (byte < 0x20) throw new JsonSyntaxError(at, 'control character in a string');
       if (byte === backslash) at = endOfEscape(bytes, at);
       else at++;
     }
-    this.#at = at + 1;
+    if (stop === this.#end) throw new JsonSyntaxError(at, 'unfinished string');
+    this.#at = at;
+    return false;
   }
 
   #skipLiteral(first: number): void {

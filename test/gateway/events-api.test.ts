@@ -1,6 +1,6 @@
 /** The calls on events as a client sees them, over HTTP. */
 import t from 'tap';
-import { EngineError, type WallMs } from '../../engine/index.js';
+import { EngineError, type NewEvent, type WallMs } from '../../engine/index.js';
 import { setupGateway } from '../support/gateway.js';
 
 const destination = 'https://example.org/hook';
@@ -202,6 +202,32 @@ t.test('an event is cancelled by either call, and once more without harm', async
   const kept = [...engine.events.values()][0]!;
   kept.view = { ...kept.view, status: 'DELIVERED', finishedAtMs: 0 as WallMs };
   t.match(await call('DELETE', path), { status: 409, json: { code: 'already-finished', event_status: 'DELIVERED' } });
+});
+
+t.test('a batch that is large goes to the engine in slices, and each event has its own answer', async (t) => {
+  const { call, engine } = await setupGateway(t);
+  const event = { destination };
+  const slices: number[] = [];
+  const { scheduleBatch } = engine;
+  engine.scheduleBatch = (given: readonly NewEvent[]) => {
+    slices.push(given.length);
+    return scheduleBatch.call(engine, given);
+  };
+  const large = { ...event, payload: 'x'.repeat(200_000) };
+  const batch = [...Array.from({ length: 4_500 }, () => event), ...Array.from({ length: 8 }, () => large), { nothing: 1 }];
+  const { status, json } = await call('POST', `${events}/batch`, { events: batch });
+  t.equal(status, 200);
+  t.match(json, { accepted: 4_508, duplicates: 0, rejected: 1 });
+  const { results } = json as { results: { index: number; id?: string }[] };
+  t.same(
+    results.map(({ index }) => index),
+    batch.map((_, index) => index),
+  );
+  t.equal(new Set(results.map(({ id }) => id)).size, 4_509, 'each its own id, and none for the one that was refused');
+  t.same(slices, [2_000, 2_000, 506, 2]);
+
+  engine.scheduleBatch = () => Promise.reject(new Error('a bug'));
+  t.match(await call('POST', `${events}/batch`, { events: batch }), { status: 500, json: { code: 'internal' } });
 });
 
 t.test('a batch answers for each event by its index', async (t) => {

@@ -2,7 +2,7 @@
 import { Packr } from 'msgpackr';
 import t from 'tap';
 import { batchEventsMax, eventBodyBytesMax } from '../../../engine/index.js';
-import type { BatchForm } from '../../../gateway/input/batch-forms.js';
+import { type BatchForm, eventsOf, UnreadableError } from '../../../gateway/input/batch-forms.js';
 import { readBatch } from '../../../gateway/input/batch-input.js';
 import { DestinationCheck } from '../../../gateway/input/destination.js';
 import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
@@ -176,4 +176,56 @@ t.test('an event that hides millions of values is skipped with pauses, and the n
   clearInterval(counting);
   t.match(result, [{ code: 'too-large' }, { spec: { destination } }]);
   t.ok(turns > 3, `${turns} turns of the event loop`);
+});
+
+t.test('whatever a body is made of, it is read in steps with room for others between them', async (t) => {
+  const MiB = 1024 * 1024;
+  const stepBytesMax = 512 * 1024;
+  const fill = (text: string, count = 2 * MiB): string => text.repeat(count / text.length);
+  const bodies: Readonly<Record<string, readonly [BatchForm, string]>> = {
+    'one event of commas and numbers': ['json', `{"events":[[${fill('1,')}1],${JSON.stringify(good)}]}`],
+    'one event that is a string': ['json', `{"events":[{"payload":"${fill('x')}"}]}`],
+    'one long key': ['json', `{"${fill('x')}":1}`],
+    'an unknown member': ['json', `{"x":[${fill('[],')}1]}`],
+    'many unknown members': ['json', `{${fill('"a":1,')}"a":1}`],
+    'a second list of events': ['json', `{"events":[{}],"events":[${fill('{},')}{}]}`],
+    'no object': ['json', `[${fill('{},')}{}]`],
+    'white space in front': ['json', `${fill(' ')}{}`],
+    'white space in an event': ['json', `{"events":[{${fill(' ')}}]}`],
+    'white space behind an event': ['json', `{"events":[{}${fill(' ')}]}`],
+    'white space at the end': ['json', `{"events":[{}]}${fill(' ')}`],
+    'empty lines': ['ndjson', fill('\n')],
+    'lines that are no JSON': ['ndjson', fill(`[${'1,'.repeat(200_000)}\n`)],
+    'a long line': ['ndjson', `{"payload":"${fill('x')}"}`],
+  };
+  const wrong: string[] = [];
+  for (const [name, [form, text]] of Object.entries(bodies)) {
+    const body = Buffer.from(text);
+    let steps = 1;
+    try {
+      for (const _ of eventsOf[form](body)) steps++;
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+    }
+    // A line is not looked at when it is too long.
+    if (name !== 'a long line' && steps < body.length / stepBytesMax)
+      wrong.push(`${name}: ${steps} steps for ${body.length} bytes`);
+  }
+  t.same(wrong, []);
+});
+
+t.test('an event that is too long is refused for itself, in lines and as JSON', async (t) => {
+  const long = (bytes: number): string => `{"destination":"${destination}"${' '.repeat(bytes - destination.length - 18)}}`;
+  for (const form of ['json', 'ndjson'] as const) {
+    const parts = [long(eventBodyBytesMax), long(eventBodyBytesMax + 1), '7', JSON.stringify(good)];
+    const events = await read(form, form === 'json' ? `{"events":[${parts.join(',')}]}` : parts.join('\n'));
+    if (isRefusal(events)) throw new Error(events.detail);
+    t.same(
+      events.map((event) => (isRefusal(event) ? event.code : 'ok')),
+      ['ok', 'too-large', 'invalid', 'ok'],
+      form,
+    );
+  }
+  t.match(await refused('json', `{"events":[${long(600_000)},{"a":}]}`), { code: 'malformed-json' });
+  t.match(await refused('json', `{"events":[${long(600_000).slice(0, -1)}`), { code: 'malformed-json' });
 });
