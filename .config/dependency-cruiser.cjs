@@ -2,7 +2,7 @@
  * Which file may import which. Run over the TypeScript sources by `npm test`; type imports count like any other, since a
  * type that crosses a border is a dependency of thought.
  *
- *   kernel <- event <- log <- partition <- actor <- router <- engine.ts <- gateway
+ *   kernel <- event <- log <- partition <- actor <- router <- engine.ts <- gateway;   kernel <- nats <- dispatch
  *
  * Two kinds of rule: *directions* between our own folders, and *doors*, the only place from which a package is imported,
  * so that replacing a package is the work of one folder.
@@ -13,7 +13,8 @@ const sees = {
   kernel: [],
   event: ['kernel'],
   wheel: ['kernel'],
-  dispatch: ['kernel', 'event'],
+  nats: ['kernel'],
+  dispatch: ['kernel', 'event', 'nats'],
   status: ['kernel', 'event'],
   observe: ['kernel', 'event'],
   log: ['kernel', 'event'],
@@ -34,6 +35,8 @@ const doors = {
   'prom-client': '^engine/observe/metrics[.]ts$',
   pino: '^engine/observe/logger[.]ts$',
   undici: '^engine/dispatch/',
+  '@nats-io/transport-node': '^engine/nats/',
+  '@nats-io/jetstream': '^engine/nats/',
   standardwebhooks: '^engine/dispatch/signer[.]ts$',
   cockatiel: '^engine/dispatch/breaker[.]ts$',
   'ipaddr.js': '^engine/dispatch/egress[.]ts$',

@@ -10,8 +10,10 @@ import type { Surroundings } from './command-line.js';
 import { StartError } from './kernel/errors.js';
 import { attemptsInFlightMax, partitionsMax, replayWindow } from './kernel/limits.js';
 import { version } from './kernel/version.js';
+import type { NatsAddress } from './nats/nats-address.js';
 import {
   list,
+  natsAddress,
   oneOf,
   readSettings,
   type Setting,
@@ -52,6 +54,8 @@ export interface Config {
   readonly recoveryRate: number;
   /** Log positions of each partition that a stream cursor may lie back. */
   readonly replayWindow: number;
+  /** Null: neither ingestion nor delivery through NATS. */
+  readonly nats: NatsAddress | null;
   readonly insecure: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
@@ -172,6 +176,13 @@ export const settings = {
     fallback: replayWindow,
     meaning: 'changes of each partition that a stream cursor may lie back; they are read from the log',
   }),
+  nats: setting<NatsAddress | null>({
+    name: 'NATS_URL',
+    form: natsAddress,
+    fallback: null,
+    fallbackText: 'none',
+    meaning: 'turns ingestion from NATS and delivery to NATS on; several servers of one cluster, separated by commas',
+  }),
   insecure: setting({
     name: 'INSECURE',
     form: yesOrNo(['true', 'false']),
@@ -193,7 +204,7 @@ export const settings = {
 };
 
 /** Of the contract, but without an effect in this version: ignoring them would be a promise that is not kept. */
-export const laterSettings = ['NATS_URL', 'CLUSTER', 'NODE_ID'];
+export const laterSettings = ['CLUSTER', 'NODE_ID'];
 
 /** Of this very process: the one place that reads its environment. */
 export function surroundingsOf(argv: readonly string[]): Surroundings {

@@ -6,11 +6,13 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { type CourierPorts, runCourierOn } from './dispatch/courier-ports.js';
-import type { CourierThreadData, CourierThreadOptions } from './dispatch/courier-thread.js';
+import type { CourierNats, CourierThreadData, CourierThreadOptions } from './dispatch/courier-thread.js';
 import { LocalDeliverer, type LocalHandler } from './dispatch/local-deliverer.js';
 import type { DestinationAnswer, DestinationQuestion } from './dispatch/destination.js';
 import type { CourierControl, CourierNotice } from './dispatch/protocol.js';
 import { SystemTiming } from './dispatch/timing.js';
+import { courierOf } from './event/courier-of.js';
+import { natsOrigin } from './event/origin.js';
 import { settlesWithin } from './kernel/deadline.js';
 import { EngineError } from './kernel/errors.js';
 import { localConcurrency } from './kernel/limits.js';
@@ -26,6 +28,8 @@ export interface CourierCrewParts {
   readonly threads: number;
   readonly tasks: LongTasks;
   readonly options: CourierThreadOptions;
+  /** Null: NATS is not configured. */
+  readonly nats: CourierNats | null;
   readonly handlers: Readonly<Record<string, LocalHandler>>;
   notice(courier: number, notice: CourierNotice): void;
   /** A fresh courier stands in the place of one that died; `connect` gives a host its port. */
@@ -40,13 +44,13 @@ class CourierThread {
   readonly #askers = new Map<number, Asker>();
   #lastAsked = 0;
 
-  constructor({ tasks, options }: CourierCrewParts) {
+  constructor({ tasks, options }: CourierCrewParts, nats: CourierNats | null) {
     const channel = new MessageChannel();
     this.control = channel.port1;
     this.ended = tasks.run<CourierThreadData>({
       module: new URL('./dispatch/courier-thread.js', import.meta.url),
       name: 'runCourierThread',
-      data: { options, workerPort: channel.port2 },
+      data: { options, nats, workerPort: channel.port2 },
       transfer: [channel.port2],
     });
   }
@@ -138,7 +142,8 @@ export class CourierCrew {
   }
 
   #start(index: number): void {
-    const thread = new CourierThread(this.#parts);
+    const hasNats = courierOf(natsOrigin, 1 + this.#parts.threads) === index + 1;
+    const thread = new CourierThread(this.#parts, hasNats ? this.#parts.nats : null);
     this.#threads[index] = thread;
     thread.control.on('message', (notice: CourierNotice) => {
       if (notice.op === 'drained') this.#drained();

@@ -47,6 +47,7 @@ import { type DataDir, openDataDir } from './log/data-dir.js';
 import type { LogOptions, PoolReply, PoolRequest } from './log/protocol.js';
 import { EventLoopDelay } from './observe/event-loop.js';
 import { FiguresBoard, type Statistics } from './observe/figures-board.js';
+import { NatsDesk } from './nats-desk.js';
 import type { Logger } from './observe/logger.js';
 import { MetricsHistory, type MetricsHistorySlice } from './observe/metrics-history.js';
 import { Metrics } from './observe/metrics.js';
@@ -76,6 +77,7 @@ export type EngineConfig = Pick<
   | 'breaker'
   | 'recoveryRate'
   | 'replayWindow'
+  | 'nats'
 >;
 
 export interface EngineOptions {
@@ -115,6 +117,8 @@ export class NodeEngine implements Engine {
   readonly #shortTasks = new ShortTasks({ threads: 1 });
   readonly #egress: EgressPolicy;
   readonly #crew: CourierCrew;
+  /** Null: not configured. */
+  readonly #nats: NatsDesk | null;
   readonly #groups: readonly HostGroup[];
   readonly #links: readonly HostLink[];
   readonly #router: Router;
@@ -145,6 +149,10 @@ export class NodeEngine implements Engine {
     const courierThreads = Math.max(1, Math.floor(actorThreads / hostsPerCourier));
     this.#health = new HealthBoard(partitions);
     this.#metrics = new Metrics({ board: this.#board, version });
+    this.#nats =
+      config.nats === null
+        ? null
+        : new NatsDesk({ address: config.nats, logger: this.#logger, changed: (fault) => this.#health.nats(fault) });
     this.#hub = new StatusHub({
       partitions,
       hosts: actorThreads,
@@ -160,6 +168,7 @@ export class NodeEngine implements Engine {
       threads: courierThreads,
       tasks: this.#longTasks,
       handlers: options.deliver ?? {},
+      nats: config.nats === null ? null : { address: config.nats, name: `escapement ${version} delivery` },
       options: {
         originConcurrency: config.originConcurrency,
         attemptsInFlightMax: Math.max(1, Math.floor(attempts / courierThreads)),
@@ -174,6 +183,7 @@ export class NodeEngine implements Engine {
       },
       notice: (courier, notice) => {
         if (notice.op === 'figures') this.#board.courier(courier, notice.figures);
+        else if (notice.op === 'nats') this.#nats?.courierSays(notice.state);
       },
       replaced: (courier, error) => this.#courierReplaced(courier, error),
       broken: (host, error) => this.#logger.error({ err: error, host }, 'an actor host broke the slot protocol'),
@@ -277,7 +287,7 @@ export class NodeEngine implements Engine {
       case 'LOCAL':
         return Object.hasOwn(this.#options.deliver ?? {}, destination) ? null : `no handler named "${destination}" is registered`;
       case 'NATS':
-        return 'NATS is not configured';
+        return this.#nats === null ? 'NATS is not configured' : null;
     }
   }
 

@@ -1,7 +1,7 @@
 /**
- * Is it working? One component for each partition, and the disk.
+ * Is it working? One component for each partition, the disk, and NATS if it is configured.
  *
- * recovering: some partition is still replaying; degraded: some partition has stopped or the disk is nearly full, the rest
+ * recovering: some partition is still replaying; degraded: some partition has stopped, the disk is nearly full, or NATS is away, the rest
  * works; stopping: shutting down. Ready means that events are taken: not while recovering or stopping, nor when no
  * partition works.
  */
@@ -27,6 +27,8 @@ interface PartitionHealth {
 export class HealthBoard {
   readonly #partitions: PartitionHealth[];
   readonly #space = new Map<number, SpaceLevel>();
+  /** Undefined: not configured; null: all is well. */
+  #natsFault: string | null | undefined;
   #isStopping = false;
 
   constructor(partitions: number) {
@@ -49,6 +51,11 @@ export class HealthBoard {
     return changed;
   }
 
+  /** Null: all is well. Until the first call NATS is no component. */
+  nats(fault: string | null): void {
+    this.#natsFault = fault;
+  }
+
   stopping(): void {
     this.#isStopping = true;
   }
@@ -61,6 +68,9 @@ export class HealthBoard {
     }));
     const worst = this.#worstSpace();
     components.push({ name: 'disk', status: worst === 'ok' ? 'ready' : 'degraded', detail: spaceDetail[worst] });
+    if (this.#natsFault !== undefined) {
+      components.push({ name: 'nats', status: this.#natsFault === null ? 'ready' : 'degraded', detail: this.#natsFault });
+    }
     const doneAt = doneAtMs === null ? null : new Date(doneAtMs).toISOString();
     return { status: this.#status(worst), components, recovery: { overdue, done_at: doneAt } };
   }
@@ -68,7 +78,8 @@ export class HealthBoard {
   #status(space: SpaceLevel): HealthStatus {
     if (this.#isStopping) return 'stopping';
     if (this.#partitions.some(({ phase }) => phase === 'recovering')) return 'recovering';
-    if (space !== 'ok' || this.#partitions.some(({ phase }) => phase === 'failed')) return 'degraded';
+    if (space !== 'ok' || typeof this.#natsFault === 'string' || this.#partitions.some(({ phase }) => phase === 'failed'))
+      return 'degraded';
     return 'ready';
   }
 

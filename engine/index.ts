@@ -40,6 +40,7 @@ export {
   retryStrategies,
 } from './event/spec.js';
 export { createLogger, type Logger } from './observe/logger.js';
+export { natsOrigin } from './event/origin.js';
 export { type EventStatus, eventStatuses, type WaitReason } from './event/status.js';
 export type { SpecPatch } from './event/spec-patch.js';
 export type { StatusChange } from './event/status-change.js';

@@ -10,6 +10,7 @@
  * Touches no process: arguments and environment come in as values.
  */
 import { StartError } from './kernel/errors.js';
+import { type NatsAddress, readNatsAddress } from './nats/nats-address.js';
 
 /** A form of value. `read` answers undefined for a text that has not that form. */
 export interface Form<Value> {
@@ -56,6 +57,14 @@ export const webhookSecrets: Form<readonly string[]> = {
   },
 };
 const whsec = /^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/;
+
+/** A login may be in it. */
+export const natsAddress: Form<NatsAddress> = {
+  expects: 'one or several addresses of the form nats://[user:password@]host[:port], or tls://, separated by commas',
+  placeholder: 'nats://host:4222',
+  secret: true,
+  read: readNatsAddress,
+};
 
 export function wholeNumber({ min, max }: { readonly min: number; readonly max: number }): Form<number> {
   return {

@@ -26,6 +26,7 @@ t.test('without flags and environment it serves on loopback with the documented 
     breaker: true,
     recoveryRate: 1_000,
     replayWindow: 100_000,
+    nats: null,
     insecure: false,
     logLevel: 'info',
     logFormat: 'json',

@@ -72,6 +72,7 @@ export class Attempts {
       partition: state.partition,
       event: state.columns.id(handle),
       attempt: state.columns.attempts(handle),
+      run: state.columns.attempts(handle) - state.columns.attemptsInRun(handle),
       origin: this.#memory.originOf(handle),
       spec: body,
       dueAtMs: state.columns.dueAtMs(handle),

@@ -1,13 +1,18 @@
 /**
- * The thread that does webhooks: a long-lived task of a worker pool that ends when it is told to close. Shell only: it
+ * The thread that does webhooks, and one of them NATS: a long-lived task of a worker pool that ends when it is told to close. Shell only: it
  * builds a courier, hands it ports, and reports a few figures.
  */
 import type { MessagePort } from 'node:worker_threads';
+import { natsOrigin } from '../event/origin.js';
+import type { NatsAddress } from '../nats/nats-address.js';
+import { NatsLink } from '../nats/nats-link.js';
 import type { CourierOptions } from './courier.js';
 import { type CourierPorts, runCourierOn } from './courier-ports.js';
 import { createEgressPolicy, type EgressMode, parseEgressAllow } from './egress.js';
 import { HttpDeliverer } from './http-deliverer.js';
 import { LoopDelay } from './loop-delay.js';
+import { NatsDeliverer } from './nats-deliverer.js';
+import { NetworkedDeliverer } from './networked-deliverer.js';
 import type { CourierControl, CourierNotice } from './protocol.js';
 import { rehearseCourier } from './rehearsal.js';
 import { Signer } from './signer.js';
@@ -25,33 +30,46 @@ export interface CourierThreadOptions extends CourierOptions {
   readonly version: string;
 }
 
+/** The courier that has the origin of NATS connects to it. */
+export interface CourierNats {
+  readonly address: NatsAddress;
+  readonly name: string;
+}
+
 /** What the pool's task is started with; `workerPort` is in its transfer list. */
 export interface CourierThreadData {
   readonly options: CourierThreadOptions;
+  /** Null: not configured, or another courier's. */
+  readonly nats: CourierNats | null;
   readonly workerPort: MessagePort;
 }
 
 /** The pool's task. Resolves after `close`; rejects when an invariant does not hold, and the pool brings a fresh thread. */
-export async function runCourierThread({ options, workerPort }: CourierThreadData): Promise<void> {
+export async function runCourierThread({ options, nats, workerPort }: CourierThreadData): Promise<void> {
   const timing = new SystemTiming();
   await rehearseCourier(options, timing);
-  const deliverer = new HttpDeliverer({
+  const http = new HttpDeliverer({
     policy: createEgressPolicy({ mode: options.egress, allow: parseEgressAllow(options.egressAllow) }),
     signer: new Signer(options.webhookSecrets),
     userAgent: `escapement/${options.version}`,
     attemptsInFlightMax: options.attemptsInFlightMax,
   });
+  const link = nats === null ? null : new NatsLink(nats);
+  const deliverer = new NetworkedDeliverer({ http, nats: link === null ? null : new NatsDeliverer(link) });
   let fail: (error: unknown) => void = () => undefined;
   const broken = new Promise<never>((_, reject) => {
     fail = reject;
   });
   const ports = runCourierOn({ options, deliverer, timing, failed: (_host, error) => fail(error) });
+  if (link === null) ports.courier.reach(natsOrigin, false);
+  else followLink(link, { ports, workerPort });
   const stopFigures = sendFigures({ ports, timing, workerPort });
   try {
     await Promise.race([untilClosed(workerPort, ports), broken]);
   } finally {
     stopFigures();
     await ports.close();
+    await link?.close();
     workerPort.close();
   }
 }
@@ -77,6 +95,17 @@ function untilClosed(workerPort: MessagePort, ports: CourierPorts): Promise<void
           return resolve();
       }
     });
+  });
+}
+
+/** What waits for NATS waits without an attempt, and the main thread says so. */
+function followLink(
+  link: NatsLink,
+  { ports, workerPort }: { readonly ports: CourierPorts; readonly workerPort: MessagePort },
+): void {
+  link.watch((state) => {
+    ports.courier.reach(natsOrigin, state.isConnected);
+    notify(workerPort, { op: 'nats', state });
   });
 }
 

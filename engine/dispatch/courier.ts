@@ -94,6 +94,11 @@ export class Courier {
     for (const request of requests) this.#handle(host, request);
   }
 
+  /** There is a way to this origin, or none for now: then nothing is started there. */
+  reach(origin: string, isReachable: boolean): void {
+    this.#origins.reach(origin, isReachable);
+  }
+
   /** Its thread has ended. Its attempts run on; who takes its partitions over asks for them with `running?`. */
   hostGone(host: HostNumber): void {
     this.#outbox.delete(host);

@@ -12,14 +12,15 @@ const namesPerTurn = 2_000;
 export function destinationOf(origin: Origin, timing: Timing): Destination | null {
   const { settings, breaker } = origin;
   if (settings === null) return null;
-  const state = breaker?.state ?? 'closed';
+  const state = origin.isReachable ? (breaker?.state ?? 'closed') : 'open';
   const { success, failure } = origin.endedLately(timing.monoMs());
   return {
     origin: origin.name,
     inFlight: origin.running,
     waiting: origin.wants,
     breaker: shownState[state],
-    opensUntilMs: state === 'open' ? (Math.ceil(timing.wallMs() + breaker!.opensForMs) as WallMs) : null,
+    // Nobody knows when there will be a way to it again.
+    opensUntilMs: state === 'open' && origin.isReachable ? (Math.ceil(timing.wallMs() + breaker!.opensForMs) as WallMs) : null,
     paused: settings.paused,
     concurrency: origin.concurrency,
     ratePerSecond: settings.ratePerSecond,

@@ -10,7 +10,8 @@
  * There are two lanes. What is due now goes first; what was overdue when the engine started (or when the clock jumped) follows
  * at the pace of recovery, and leaves a quarter of the slots alone, so that a backlog does not keep what is on time waiting.
  *
- * Nobody is let through while what is set for the origin is not known, while it is paused, and while its circuit is open.
+ * Nobody is let through while what is set for the origin is not known, while it is paused, while its circuit is open, and while
+ * there is no way to it at all (NATS, when it is not connected).
  *
  * Invariants: granted + running never exceeds the concurrency, unless that was lowered meanwhile; a host never starts or releases more
  * than it was granted; while the circuit is not closed, at most one slot is granted that has not started (the probe).
@@ -65,6 +66,8 @@ export class Origin {
   /** Null: no rate is set. */
   #rate: TokenBucket | null = null;
   readonly #recovery: TokenBucket;
+  /** False: there is no way to it, so that an attempt would only be spent. */
+  isReachable = true;
   /** Of the last minute; made when the first attempt ends. */
   #ended: AttemptWindow | null = null;
 
@@ -230,6 +233,7 @@ export class Origin {
   get #held(): WaitReason | null {
     if (this.#settings === null) return 'recovery';
     if (this.#settings.paused) return 'paused';
+    if (!this.isReachable) return 'breaker';
     if (this.#breaker === null) return null;
     const { state } = this.#breaker;
     return state === 'closed' || (state === 'probe' && this.#granted === 0) ? null : 'breaker';

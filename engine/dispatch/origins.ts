@@ -60,6 +60,8 @@ export class Origins {
   readonly #paced = new Map<Origin, CancelTimer>();
   /** Those whose circuit is not closed. */
   readonly #broken = new Set<Origin>();
+  /** Those to which there is no way. */
+  readonly #unreachable = new Set<string>();
   /** How often a circuit has opened. */
   #openings = 0;
   #taken = 0;
@@ -145,6 +147,16 @@ export class Origins {
     if (origin === undefined || origin.breaker === null) return;
     origin.replaceBreaker(this.#newBreaker(() => origin));
     this.#broken.delete(origin);
+    this.#touch(origin);
+  }
+
+  /** There is a way to it, or none for now: then its events wait as if its circuit were open. */
+  reach(name: string, isReachable: boolean): void {
+    if (isReachable) this.#unreachable.delete(name);
+    else this.#unreachable.add(name);
+    const origin = this.#byName.get(name);
+    if (origin === undefined) return;
+    origin.isReachable = isReachable;
     this.#touch(origin);
   }
 
@@ -265,6 +277,7 @@ export class Origins {
     const { originConcurrency: concurrency, breaker: breaks, recoveryRate } = this.#options;
     const breaker = breaks ? this.#newBreaker(() => origin) : null;
     const origin: Origin = new Origin({ name, concurrency, recoveryRate, breaker, settings: this.#book.of(name) });
+    origin.isReachable = !this.#unreachable.has(name);
     return origin;
   }
 

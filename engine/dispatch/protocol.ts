@@ -11,6 +11,7 @@ import type { SettingsRow } from '../event/origin-settings.js';
 import type { WaitReason } from '../event/status.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
+import type { LinkState } from '../nats/nats-link.js';
 import type { DestinationAnswer, DestinationQuestion } from './destination.js';
 
 /** `overdue`: due while the engine was down, or passed over by a jump of the clock. Goes behind `regular`, at a bounded pace. */
@@ -69,6 +70,8 @@ export type CourierNotice =
   /** About four times a second. */
   | { readonly op: 'figures'; readonly figures: CourierFigures }
   | { readonly op: 'answer'; readonly number: number; readonly answer: DestinationAnswer }
+  /** Of the courier that has the connection to NATS, with every change. */
+  | { readonly op: 'nats'; readonly state: LinkState }
   /** `left`: attempts that still run. */
   | { readonly op: 'drained'; readonly left: number };
 

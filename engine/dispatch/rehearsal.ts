@@ -46,7 +46,7 @@ export async function rehearseCourier(options: CourierOptions, timing: Timing): 
 function madeUpAttempt(now: WallMs): Attempt {
   const spec = encodeSpec(madeUpSpec(now, now), null);
   const event = mintEventId(0 as Slot, now);
-  return { partition: 0 as PartitionId, event, attempt: 1, origin: madeUpOrigin, spec, dueAtMs: now, overdue: false };
+  return { partition: 0 as PartitionId, event, attempt: 1, run: 0, origin: madeUpOrigin, spec, dueAtMs: now, overdue: false };
 }
 
 /** As it comes out at the other end of a port. */

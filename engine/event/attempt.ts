@@ -10,6 +10,8 @@ export interface Attempt {
   readonly event: EventId;
   /** From 1. */
   readonly attempt: number;
+  /** Attempts that were made before an operator's retry began this run: the same for all of a run, and never again. */
+  readonly run: number;
   readonly origin: string;
   /** As `spec-codec.ts` lays it out: the courier decodes it, not the actor. */
   readonly spec: Uint8Array;

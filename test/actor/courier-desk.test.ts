@@ -22,6 +22,7 @@ const attempt = (origin: string) => ({
   origin,
   spec: new Uint8Array(1),
   dueAtMs: 0 as WallMs,
+  run: 0,
   overdue: false,
 });
 

@@ -450,3 +450,15 @@ async function history(seed: number): Promise<string | null> {
     ? null
     : `host ${left} has ${hosts[left]!.attempts} attempts without an outcome and ${hosts[left]!.wishes} wishes`;
 }
+
+t.test('an origin to which there is no way gets no slot and says why; when there is one its events leave', async (t) => {
+  const { courier, ask, heard } = setup(t);
+  courier.reach(origin, false);
+  t.same(await ask(0, want(1)), [`0: waiting for breaker at ${origin}`]);
+  t.match(await courier.ask({ about: 'one', origin, row: null, closeBreaker: true }), [
+    { breaker: 'open', opensUntilMs: null, waiting: 1, inFlight: 0 },
+  ]);
+  t.same(await ask(0, want(1, quiet)), [`0: grant 1 at ${quiet}`]);
+  courier.reach(origin, true);
+  t.same(await heard(), [`0: grant 1 at ${origin}`, `0: waiting for null at ${origin}`]);
+});

@@ -50,6 +50,7 @@ export function attemptOf({ spec: fields, dueAtMs = noon, attempt = 1, partition
     partition: partition as PartitionId,
     event: mintEventId(0 as Slot, noon),
     attempt,
+    run: 0,
     origin: originOf(spec.deliveryType, spec.destination),
     spec: encodeSpec(spec, null),
     dueAtMs: dueAtMs as WallMs,

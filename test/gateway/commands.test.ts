@@ -18,7 +18,7 @@ t.test('serve is the default, the halves need NATS, others are unknown', async (
 });
 
 t.test('settings of a later version are refused rather than ignored', async (t) => {
-  t.throws(() => read([], { ESCAPEMENT_NATS_URL: 'nats://localhost' }), /does not support it yet/);
+  t.throws(() => read([], { ESCAPEMENT_CLUSTER: 'true' }), /does not support it yet/);
 });
 
 t.test('the help explains every setting, and every command by itself', async (t) => {

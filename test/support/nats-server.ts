@@ -38,6 +38,10 @@ function program(): { readonly path: string | null; readonly fault: string } {
 export interface NatsOptions {
   /** More lines of the configuration. */
   readonly config?: string;
+  /** `user:password@`, for a configuration that asks for one. */
+  readonly login?: string;
+  /** Any free one unless given. */
+  readonly port?: number;
 }
 
 interface Seat {
@@ -45,6 +49,7 @@ interface Seat {
   readonly dir: string;
   readonly port: number;
   readonly config: string;
+  readonly login: string;
 }
 
 export class NatsServer {
@@ -61,7 +66,7 @@ export class NatsServer {
   }
 
   get url(): string {
-    return `nats://127.0.0.1:${this.#seat.port}`;
+    return `nats://${this.#seat.login}127.0.0.1:${this.#seat.port}`;
   }
   get port(): number {
     return this.#seat.port;
@@ -120,8 +125,8 @@ export class NatsServer {
 }
 
 /** Killed with the test. */
-export async function startNats(t: Test, { config = '' }: NatsOptions = {}): Promise<NatsServer> {
-  const server = new NatsServer({ name: 'n1', dir: temporaryDir(t), port: await freePort(), config });
+export async function startNats(t: Test, { config = '', login = '', port }: NatsOptions = {}): Promise<NatsServer> {
+  const server = new NatsServer({ name: 'n1', dir: temporaryDir(t), port: port ?? (await freePort()), config, login });
   t.teardown(() => server.kill());
   await server.ready();
   return server;
@@ -138,7 +143,7 @@ export async function startNatsCluster(t: Test, { config = '' }: NatsOptions = {
   for (const [index, name] of names.entries()) {
     const others = routes.map((port) => `nats://127.0.0.1:${port}`).join(', ');
     const cluster = `cluster { name: test, listen: "127.0.0.1:${routes[index]}", routes: [${others}] }\n`;
-    servers.push(new NatsServer({ name, dir: join(dir, name), port: await freePort(), config: cluster + config }));
+    servers.push(new NatsServer({ name, dir: join(dir, name), port: await freePort(), config: cluster + config, login: '' }));
   }
   await Promise.all(servers.map((server) => server.ready()));
   return servers;
@@ -146,18 +151,24 @@ export async function startNatsCluster(t: Test, { config = '' }: NatsOptions = {
 
 /** A client that is closed with the test. */
 export async function connectNats(t: Test, url: string): Promise<NatsConnection> {
-  const connection = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50, waitOnFirstConnect: true });
+  const connection = await connect({ ...target(url), maxReconnectAttempts: -1, reconnectTimeWait: 50, waitOnFirstConnect: true });
   t.teardown(() => connection.close());
   return connection;
 }
 
 async function withConnection(url: string, use: (connection: NatsConnection) => Promise<unknown>): Promise<void> {
-  const connection = await connect({ servers: url, reconnect: false, timeout: 1_000 });
+  const connection = await connect({ ...target(url), reconnect: false, timeout: 1_000 });
   try {
     await use(connection);
   } finally {
     await connection.close();
   }
+}
+
+/** The client reads no login out of an address. */
+function target(url: string): { readonly servers: string; readonly user?: string; readonly pass?: string } {
+  const { host, username, password } = new URL(url);
+  return username === '' ? { servers: host } : { servers: host, user: username, pass: password };
 }
 
 function configurationOf({ name, dir, port, config }: Seat): string {
