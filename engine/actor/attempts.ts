@@ -38,14 +38,15 @@ export class Attempts {
     this.#memory = parts.memory;
   }
 
-  /** A slot at its origin was granted to this event, which waited for it. */
-  granted(handle: Handle): void {
+  /** A slot at its origin was granted to this event, which waited for it. False: its payload has to be read first. */
+  granted(handle: Handle): boolean {
     const { payloads } = this.#parts;
     this.#memory.wheel.remove(handle);
     this.#memory.places.put(handle, 'loading');
     const body = payloads.take(handle);
     if (body === null) payloads.read(handle);
     else this.#start(handle, body);
+    return body !== null;
   }
 
   /** The payload was read. Meanwhile starting may have come to an end: then the slot goes back and the event waits. */

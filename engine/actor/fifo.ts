@@ -42,6 +42,16 @@ export class Fifo {
     return head === undefined ? null : head.entries[head.start]!;
   }
 
+  /** The first ones, at most so many. Returns how many there were. */
+  forEachFirst(count: number, visit: (entry: number) => void): number {
+    let left = count;
+    for (const { entries, start, end } of this.#chunks) {
+      for (let at = start; at < end && left > 0; at++, left--) visit(entries[at]!);
+      if (left === 0) break;
+    }
+    return count - left;
+  }
+
   /** The first one goes. */
   shift(): void {
     const head = this.#chunks[0]!;

@@ -29,6 +29,8 @@ export interface HostShared {
   watchFrom(partition: PartitionId, position: Sequence): void;
   /** False while draining and while the disk is full. */
   mayStart(): boolean;
+  /** More events are due than a turn takes. */
+  isFlooded(): boolean;
   /** Free space as the log writer last saw it. */
   space(): SpaceLevel;
 }

@@ -95,6 +95,7 @@ export class ActorHost {
       isWatched: () => this.#watch.isOn,
       watchFrom: (partition, position) => this.#watch.from([[partition, position]]),
       mayStart,
+      isFlooded: () => this.#firing.moreIsDue,
       space: () => this.#space,
     };
     for (const [number, partition] of options.partitions.entries()) {
@@ -218,7 +219,7 @@ export class ActorHost {
       guarded(actor, () => actor.stepRecovery(this.#ports.clock.monoMs(), isOver));
     }
     this.#stepWalks(this.#budget.begin());
-    for (const actor of this.#actors) guarded(actor, () => actor.keepRetention());
+    for (const actor of this.#actors) guarded(actor, () => actor.keepHouse());
     for (const actor of this.#actors) actor.flush();
     this.#desk.flush();
     this.#noticeDrained();
@@ -274,6 +275,7 @@ export class ActorHost {
     for (const actor of this.#actors) {
       if (actor.hasRecoveryWork || actor.hasWalks) return 0;
       if (actor.reloadAtMs !== null) earliest = Math.min(earliest, now + actor.reloadAtMs - this.#ports.clock.monoMs());
+      earliest = Math.min(earliest, now + (actor.snapshotInMs ?? Number.POSITIVE_INFINITY));
     }
     return earliest === Number.POSITIVE_INFINITY ? null : Math.max(0, earliest - now);
   }

@@ -124,9 +124,16 @@ export class PartitionActor {
     return this.#phase !== 'ready' || this.#life === null || this.#life.isIdle;
   }
 
-  /** What has outlived the retention goes, a little in each turn. */
-  keepRetention(): void {
-    if (this.#phase === 'ready') this.#life?.retention.turn();
+  /** In each turn: what has outlived the retention goes, a little at a time, and a snapshot is taken when one is due. */
+  keepHouse(): void {
+    if (this.#phase !== 'ready') return;
+    this.#life?.retention.turn();
+    this.#life?.snapshots.turn(this.#life.ledger.durable);
+  }
+
+  /** When the next snapshot is due; null: not before more is durable. */
+  get snapshotInMs(): number | null {
+    return this.#phase !== 'ready' || this.#life === null ? null : this.#life.snapshots.dueInMs(this.#life.ledger.durable);
   }
 
   /** Before an orderly stop, when it is idle: the next start has little to replay. */
@@ -347,8 +354,14 @@ export class PartitionActor {
     return this.#life?.timekeeper.isWaitingFor(handle, queue) ?? false;
   }
 
-  granted(handle: Handle): void {
-    this.#life?.attempts.granted(handle);
+  /** False: its payload has to be read first. */
+  granted(handle: Handle): boolean {
+    return this.#life?.attempts.granted(handle) ?? true;
+  }
+
+  /** Its turn in its queue comes soon. */
+  readNext(handle: Handle): void {
+    this.#life?.timekeeper.readNext(handle);
   }
 
   courierLost(courier: number, isLost: (origin: string) => boolean): void {
@@ -361,7 +374,6 @@ export class PartitionActor {
     if (this.#life === null || seq <= this.#life.ledger.durable) return;
     this.#failedCommits = 0;
     this.#life.ledger.durableUpTo(seq);
-    this.#life?.snapshots.durableUpTo(seq);
   }
 
   /** Calls `then` with the position of what is decided now, when it is durable; never if that does not come true. */

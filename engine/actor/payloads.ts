@@ -9,12 +9,13 @@
  * partition has one read ahead under way at a time; what waits behind it waits here. With 300,000 events due in one
  * millisecond, and all that is wanted handed to the reader at once, other events started seconds late.
  *
- * Of one origin only so many are read ahead: those behind them wait for their slots longer than a read takes. Without that,
- * 900,000 events due at once for one origin were all read before the first few had left, and the collector of garbage
- * stood in everybody's way for 10-20 ms at a time.
+ * Of one origin only so many are read ahead, and fewer of those that are due together: those behind them wait for their slots
+ * longer than a read takes, and are read as the queue goes on (`slots.ts`). Without that, 900,000 events due at once for one
+ * origin were all read before the first few had left, and the collector of garbage stood in everybody's way for 10-20 ms at a
+ * time.
  */
-import type { Handle, PartitionId, Sequence } from '../kernel/brand.js';
-import { readAheadBodiesMax, readAheadPerOriginMax } from '../kernel/limits.js';
+import type { Handle, PartitionId, Sequence, WallMs } from '../kernel/brand.js';
+import { readAheadBodiesMax, readAheadPerMomentMax, readAheadPerOriginMax } from '../kernel/limits.js';
 import type { Reads } from './reads.js';
 
 /** Bytes held by all partitions of a host. */
@@ -62,6 +63,15 @@ export interface PayloadOwner {
 /** Bodies in one read: about a millisecond of the reader. */
 const bodiesPerRead = 128;
 
+/** Of one origin. */
+interface Crowd {
+  /** Bodies that are here, wanted ahead, or on their way. */
+  bodies: number;
+  /** When those are due that were wanted last, and how many of them. */
+  dueAtMs: WallMs | null;
+  dueTogether: number;
+}
+
 interface Ahead {
   readonly handle: Handle;
   readonly origin: number;
@@ -80,8 +90,7 @@ export class Payloads {
   #wanted: Handle[] = [];
   /** To be read ahead when the last read ahead has come. */
   #ahead: Ahead[] = [];
-  /** By origin: bodies that are here, wanted ahead, or on their way. */
-  readonly #perOrigin = new Map<number, number>();
+  readonly #perOrigin = new Map<number, Crowd>();
   #isReadingAhead = false;
   /** Grows with `clear`: what was asked for before is not wanted any more. */
   #incarnation = 0;
@@ -114,11 +123,25 @@ export class Payloads {
     return kept.body;
   }
 
-  /** Read it when there is room, if it is not here and its origin has not enough of them. */
-  readAhead(handle: Handle): void {
+  /** Read it when there is room, if it is not here and its origin has not enough of them. Called in the order in which they are due. */
+  readAhead(handle: Handle, dueAtMs: WallMs): void {
+    const origin = this.#owner.originOf(handle);
+    const crowd = this.#perOrigin.get(origin);
+    if (crowd !== undefined) {
+      if (crowd.bodies >= readAheadPerOriginMax) return;
+      if (crowd.dueAtMs !== dueAtMs) {
+        crowd.dueAtMs = dueAtMs;
+        crowd.dueTogether = 0;
+      }
+      if (++crowd.dueTogether > readAheadPerMomentMax) return;
+    }
+    this.readNext(handle);
+  }
+
+  /** Read it when there is room, if it is not here: it is one of the next to leave. */
+  readNext(handle: Handle): void {
     if (this.#bodies.has(handle)) return;
     const origin = this.#owner.originOf(handle);
-    if ((this.#perOrigin.get(origin) ?? 0) >= readAheadPerOriginMax) return;
     this.#ahead.push({ handle, origin });
     this.#count(origin, 1);
   }
@@ -170,9 +193,10 @@ export class Payloads {
   }
 
   #count(origin: number, by: 1 | -1): void {
-    const count = (this.#perOrigin.get(origin) ?? 0) + by;
-    if (count === 0) this.#perOrigin.delete(origin);
-    else this.#perOrigin.set(origin, count);
+    const crowd = this.#perOrigin.get(origin) ?? { bodies: 0, dueAtMs: null, dueTogether: 0 };
+    crowd.bodies += by;
+    if (crowd.bodies === 0) this.#perOrigin.delete(origin);
+    else this.#perOrigin.set(origin, crowd);
   }
 
   /** False: there is nothing to read. */

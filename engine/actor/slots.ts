@@ -4,6 +4,8 @@
  *     due -> waiting room --want--> courier --grant--> the first of its queue (attempts.ts)
  *     overdue -> backlog, and `want` when all of it has been taken in
  *
+ * A long queue has not been read ahead to its end. Where a payload is missing, those of the next in line are read with it.
+ *
  * While nothing may start (draining, a full disk) a slot goes back at once and is asked for again later.
  */
 import type { Lane } from '../dispatch/protocol.js';
@@ -15,6 +17,9 @@ import { guarded } from './guarded.js';
 import type { PartitionActor } from './partition-actor.js';
 import type { Waiting } from './host-row.js';
 import { WaitingRoom } from './waiting-room.js';
+
+/** So many of a queue are read at once; again when half of them have left. */
+const readNextCount = 256;
 
 /** How long slots for what is overdue wait for all of it to be taken in. */
 const gatheringMsMax = 1_000;
@@ -32,6 +37,8 @@ export class Slots {
   readonly #parts: SlotsParts;
   /** Granted while nothing may start. */
   readonly #unserved = new Map<string, number>();
+  /** By origin: slots to be granted there before the next in line are read again. */
+  readonly #readAfter = new Map<string, number>();
   /** Since when slots for the backlog have not been asked for; null: they have. */
   #gatheringSince: MonoMs | null = null;
 
@@ -54,15 +61,31 @@ export class Slots {
       return;
     }
     const queue = lane === 'overdue' ? this.backlog : this.waitingRoom;
+    let isMissing = false;
     for (let left = count; left > 0; left--) {
       const waiting = queue.take(origin);
       if (waiting === null) {
         desk.release(origin, lane, left);
         if (lane === 'overdue') this.backlog.unask(origin, left - 1);
-        return;
+        break;
       }
-      guarded(actors[waiting.actor]!, (actor) => actor.granted(waiting.handle));
+      guarded(actors[waiting.actor]!, (actor) => {
+        if (!actor.granted(waiting.handle)) isMissing = true;
+      });
     }
+    if (lane === 'regular') this.#readNext(origin, { count, isMissing });
+  }
+
+  /** `isMissing`: a payload was. */
+  #readNext(origin: string, { count, isMissing }: { readonly count: number; readonly isMissing: boolean }): void {
+    const after = (this.#readAfter.get(origin) ?? 0) - count;
+    if (after > 0 && this.waitingRoom.count(origin) > 0) this.#readAfter.set(origin, after);
+    else this.#readAfter.delete(origin);
+    if (!isMissing || after > 0 || this.waitingRoom.count(origin) === 0) return;
+    this.#readAfter.set(origin, readNextCount / 2);
+    this.waitingRoom.forEachNext(origin, readNextCount, ({ actor, handle }) =>
+      guarded(this.#parts.actors[actor]!, (owner) => owner.readNext(handle)),
+    );
   }
 
   /** Something may start again. */

@@ -13,6 +13,8 @@ import type { PartitionMemory } from './partition-memory.js';
 const pendingShare = 1 / 4;
 /** The pause after a snapshot, in times of what it took. */
 const pauseTimes = 2;
+/** So long one that is due waits while there is a flood. */
+const heldMsMax = 60_000;
 /** Before a stop this part of the usual number of records is worth a snapshot. */
 const stopShare = 1 / 8;
 
@@ -28,6 +30,8 @@ export class SnapshotClerk {
   #newest: Sequence;
   #isUnderWay = false;
   #notBeforeMs = 0 as MonoMs;
+  /** Since when it is held back; null: it is not. */
+  #heldSince: MonoMs | null = null;
   #isLastTaken = false;
 
   constructor(parts: SnapshotClerkParts) {
@@ -35,11 +39,24 @@ export class SnapshotClerk {
     this.#newest = parts.begunAt;
   }
 
-  durableUpTo(seq: Sequence): void {
+  /** In each turn: is one due? While more events are due than a turn takes it would stand in their way, and is held back. */
+  turn(durable: Sequence): void {
+    if (this.dueInMs(durable) !== 0) return;
+    const { clock } = this.#parts.shared.ports;
+    if (this.#parts.shared.isFlooded()) {
+      this.#heldSince ??= clock.monoMs();
+      if (clock.monoMs() - this.#heldSince < heldMsMax) return;
+    }
+    this.#heldSince = null;
+    this.#take(durable);
+  }
+
+  /** When `turn` wants to be called though no message comes. Null: not before more is durable. */
+  dueInMs(durable: Sequence): number | null {
     const { memory, shared } = this.#parts;
     const every = Math.max(shared.snapshotRecords, memory.state.pending * pendingShare);
-    if (this.#isUnderWay || seq - this.#newest < every || shared.ports.clock.monoMs() < this.#notBeforeMs) return;
-    this.#take(seq);
+    if (this.#isUnderWay || durable - this.#newest < every) return null;
+    return Math.max(0, this.#notBeforeMs - shared.ports.clock.monoMs());
   }
 
   /** Called while nothing is decided any more: true when the last snapshot is there, or not worth its while. */

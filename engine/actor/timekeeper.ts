@@ -76,7 +76,7 @@ export class Timekeeper {
     if (expiresAtMs !== 0 && (tick > expiresAtMs || (tick >= expiresAtMs && startsTooLate))) {
       this.#expire(handle);
     } else if (dueAtMs > tick) {
-      this.#payloads.readAhead(handle);
+      this.#payloads.readAhead(handle, dueAtMs);
       this.arm(handle);
     } else {
       this.comesDue(handle);
@@ -127,7 +127,12 @@ export class Timekeeper {
       bodySeq: columns.bodySeq(handle),
     });
     desk.want(origin, 'regular');
-    if (waitingRoom.count(origin) <= readAheadWaitingMax) this.#payloads.readAhead(handle);
+    if (waitingRoom.count(origin) <= readAheadWaitingMax) this.#payloads.readNext(handle);
+  }
+
+  /** An entry of the waiting room is among the next ones. It may not stand any more; reading it then costs little. */
+  readNext(handle: Handle): void {
+    if (this.#memory.places.of(handle) === 'waiting') this.#payloads.readNext(handle);
   }
 
   /** Whether an entry of the waiting room, or of the backlog, still stands. */

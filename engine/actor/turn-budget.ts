@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.js';
 import { turnBudgetMs } from '../kernel/limits.js';
 
-/** About a millisecond of each turn for each piece of it. */
+/** So much of each turn for each piece of it. */
 export class TurnBudget {
   readonly #clock: Clock;
 
@@ -10,8 +10,8 @@ export class TurnBudget {
   }
 
   /** Says from now on whether the piece that begins has had its time. */
-  begin(): () => boolean {
+  begin(budgetMs = turnBudgetMs): () => boolean {
     const startedAt = this.#clock.monoMs();
-    return () => this.#clock.monoMs() - startedAt >= turnBudgetMs;
+    return () => this.#clock.monoMs() - startedAt >= budgetMs;
   }
 }

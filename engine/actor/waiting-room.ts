@@ -95,6 +95,16 @@ export class WaitingRoom {
     return null;
   }
 
+  /** Those whose turn comes next, at most so many. Some may not stand any more. */
+  forEachNext(origin: string, count: number, visit: (waiting: Waiting) => void): void {
+    const queue = this.#queues.get(origin);
+    if (queue === undefined) return;
+    let left = count;
+    for (let priority = priorities - 1; priority >= 0 && left > 0; priority--) {
+      left -= queue.byPriority[priority]!.forEachFirst(left, (entry) => visit(unpack(entry)));
+    }
+  }
+
   /** The first of each queue and priority that still waits: where the oldest is among. */
   forEachHead(visit: (waiting: Waiting) => void): void {
     for (const [origin, queue] of this.#queues) {

@@ -35,8 +35,10 @@ export const mailboxBytesMax = 64 * MiB;
 export const unsyncedRecordsMax = 200_000;
 /** Bytes of those records. */
 export const unsyncedBytesMax = 128 * MiB;
-/** How long a host works on each of what couriers say, what is due, its mailbox, and a replay, before the next has its turn. */
+/** How long a host works on each of what couriers say, its mailbox, a replay, and walks, before the next has its turn. */
 export const turnBudgetMs = 1;
+/** The same for what is due, and for distributing coarse slots: an event on time waits for two or three turns until it leaves. */
+export const firingBudgetMs = 0.5;
 /** Due events taken from the wheels in one turn, ... */
 export const dueMax = 2_000;
 /** ... so many between two looks at the clock: 0.1 ms of work, 1 ms when memory is cold. */
@@ -51,8 +53,10 @@ export const readAheadMs = 1_000;
 export const readAheadBytesMax = 64 * MiB;
 /** The same in bodies: each also costs a hundred bytes of heap, which the collector of garbage walks. */
 export const readAheadBodiesMax = 131_072;
-/** Those of one origin in one partition: what one origin takes in a second, with room to spare. */
+/** Those of one origin in one partition: what one origin takes in a second, with room to spare; ... */
 export const readAheadPerOriginMax = 8_192;
+/** ... and of those so many that are due in the same millisecond: while they leave, there is time to read those behind them. */
+export const readAheadPerMomentMax = 256;
 /** An event that is due within this time of its acceptance keeps its payload in memory. */
 export const keepPayloadMs = 2_000;
 

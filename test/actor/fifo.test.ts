@@ -16,6 +16,26 @@ t.test('what comes first leaves first, whatever the length of the queue', async 
   t.equal(queue.size, 0);
 });
 
+t.test('the first ones can be looked at without taking them, over the bounds of chunks', async (t) => {
+  const queue = new Fifo();
+  for (let entry = 0; entry < 3_000; entry++) queue.push(entry);
+  for (let taken = 0; taken < 5; taken++) queue.shift();
+  const seen: number[] = [];
+  t.equal(
+    queue.forEachFirst(100, (entry) => seen.push(entry)),
+    100,
+  );
+  t.same(
+    seen,
+    Array.from({ length: 100 }, (_, at) => at + 5),
+  );
+  t.equal(
+    queue.forEachFirst(5_000, () => undefined),
+    2_995,
+  );
+  t.equal(queue.size, 2_995);
+});
+
 t.test('a sweep looks at a bounded number of entries, and going round it finds all that does not stand', async (t) => {
   const queue = new Fifo();
   for (let entry = 0; entry < 50_000; entry++) queue.push(entry);

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { PayloadBudget, Payloads } from '../../engine/actor/payloads.js';
 import { Reads } from '../../engine/actor/reads.js';
-import type { Handle, PartitionId, Sequence } from '../../engine/kernel/brand.js';
-import { readAheadPerOriginMax } from '../../engine/kernel/limits.js';
+import type { Handle, PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
+import { readAheadPerMomentMax, readAheadPerOriginMax } from '../../engine/kernel/limits.js';
 import type { ReaderRequest } from '../../engine/log/protocol.js';
 
 type Bodies = Extract<ReaderRequest, { op: 'bodies' }>;
@@ -35,6 +35,8 @@ function setup({ bytesMax = 1_000 } = {}) {
 }
 
 const row = (value: number) => value as Handle;
+/** Each at its own time. */
+const dueAt = (value: number) => (1_000 + value) as WallMs;
 const bytes = (length: number) => new Uint8Array(length).fill(1);
 
 t.test('what is kept does not hold on to the batch that it came in, and is given out once', async (t) => {
@@ -64,7 +66,7 @@ t.test(
     t.ok(budget.isSpent);
     payloads.keep(row(2), bytes(1));
     t.notOk(payloads.has(row(2)));
-    payloads.readAhead(row(3));
+    payloads.readAhead(row(3), dueAt(3));
     payloads.flush();
     t.same(asked, []);
     payloads.read(row(4));
@@ -90,7 +92,7 @@ t.test('what is waited for is asked for at the end of the turn, in reads of boun
 
 t.test('one read ahead is under way at a time, the newest first, and what is waited for overtakes the rest', async (t) => {
   const { payloads, asked, reads } = setup();
-  for (let handle = 0; handle < 300; handle++) payloads.readAhead(row(handle));
+  for (let handle = 0; handle < 300; handle++) payloads.readAhead(row(handle), dueAt(handle));
   payloads.flush();
   payloads.read(row(7));
   payloads.flush();
@@ -102,7 +104,7 @@ t.test('one read ahead is under way at a time, the newest first, and what is wai
     ],
   );
   reads.answered({ op: 'bodies', tag: asked[0]!.tag, bodies: asked[0]!.seqs.map(() => bytes(1)), damaged: [] });
-  payloads.readAhead(row(400));
+  payloads.readAhead(row(400), dueAt(400));
   payloads.flush();
   t.equal(asked.length, 3);
   t.equal(asked[2]!.seqs.at(-1), 401);
@@ -111,7 +113,7 @@ t.test('one read ahead is under way at a time, the newest first, and what is wai
 t.test('what found no room ahead is read ahead when there is room again', async (t) => {
   const { payloads, asked } = setup({ bytesMax: 15 });
   payloads.keep(row(1), bytes(20));
-  payloads.readAhead(row(2));
+  payloads.readAhead(row(2), dueAt(2));
   payloads.flush();
   t.same(asked, []);
   payloads.take(row(1));
@@ -124,7 +126,7 @@ t.test('what found no room ahead is read ahead when there is room again', async 
 
 t.test('what has finished or come meanwhile is not read ahead', async (t) => {
   const { payloads, asked, seqs } = setup();
-  for (const handle of [1, 2, 3]) payloads.readAhead(row(handle));
+  for (const handle of [1, 2, 3]) payloads.readAhead(row(handle), dueAt(handle));
   seqs.set(1, 0);
   payloads.keep(row(2), bytes(1));
   payloads.flush();
@@ -200,9 +202,9 @@ t.test('a read that fails, or a damaged body, is reported', async (t) => {
 t.test('of one origin only so many are read ahead, and the others go on; what has left makes room', async (t) => {
   const { payloads, asked, origins, reads } = setup({ bytesMax: 1_000_000 });
   const crowd = readAheadPerOriginMax + 100;
-  for (let handle = 0; handle < crowd; handle++) payloads.readAhead(row(handle));
+  for (let handle = 0; handle < crowd; handle++) payloads.readAhead(row(handle), dueAt(handle));
   origins.set(crowd, 1);
-  payloads.readAhead(row(crowd));
+  payloads.readAhead(row(crowd), dueAt(crowd));
   const seen = new Set<number>();
   for (let next = 0; ; next++) {
     payloads.flush();
@@ -216,11 +218,33 @@ t.test('of one origin only so many are read ahead, and the others go on; what ha
   }
   t.equal(seen.size, readAheadPerOriginMax + 1);
   t.ok(seen.has(crowd), 'the one of the other origin is there');
-  payloads.readAhead(row(crowd - 1));
+  payloads.readAhead(row(crowd - 1), dueAt(crowd - 1));
   payloads.flush();
   t.notOk(asked.at(-1)!.seqs.includes(crowd as Sequence), 'no room');
   payloads.take(row(0));
-  payloads.readAhead(row(crowd - 1));
+  payloads.readAhead(row(crowd - 1), dueAt(crowd - 1));
   payloads.flush();
   t.same(asked.at(-1)!.seqs, [crowd]);
+});
+
+t.test('of those that are due together only the first are read ahead, until somebody says that others are next', async (t) => {
+  const { payloads, asked, origins, reads } = setup({ bytesMax: 1_000_000 });
+  const crowd = readAheadPerMomentMax + 100;
+  for (let handle = 0; handle < crowd; handle++) payloads.readAhead(row(handle), dueAt(0));
+  payloads.readAhead(row(crowd), dueAt(1));
+  origins.set(crowd + 1, 1);
+  payloads.readAhead(row(crowd + 1), dueAt(0));
+  payloads.readNext(row(crowd - 1));
+  const seen: number[] = [];
+  for (let next = 0; ; next++) {
+    payloads.flush();
+    const request = asked[next];
+    if (request === undefined) break;
+    seen.push(...request.seqs.map((seq) => seq - 1));
+    reads.answered({ op: 'bodies', tag: request.tag, bodies: request.seqs.map(() => bytes(1)), damaged: [] });
+  }
+  const others = seen.filter((handle) => handle >= crowd - 1).sort((a, b) => a - b);
+  t.same(others, [crowd - 1, crowd, crowd + 1]);
+  // The first of an origin is not counted with those that are due with it.
+  t.equal(seen.length - others.length, readAheadPerMomentMax + 1);
 });

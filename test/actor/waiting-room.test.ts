@@ -170,3 +170,13 @@ t.test('an event that was changed while it waited has one turn only, in its new 
   t.equal(room.take(origin), null);
   t.equal(room.size, 0);
 });
+
+t.test('who is next can be asked, in order of priority, without taking anybody', async (t) => {
+  const { room, enter } = setup();
+  for (let handle = 0; handle < 40; handle++) enter(origins[0]!, { handle, priority: handle % 2 === 0 ? 3 : 7 });
+  const next: number[] = [];
+  room.forEachNext(origins[0]!, 25, ({ handle }) => next.push(handle));
+  t.same(next, [...Array.from({ length: 20 }, (_, at) => 2 * at + 1), 0, 2, 4, 6, 8]);
+  t.equal(room.count(origins[0]!), 40);
+  room.forEachNext(origins[1]!, 5, () => t.fail('nobody waits there'));
+});

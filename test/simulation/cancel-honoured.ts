@@ -24,7 +24,8 @@ export class CancelHonoured implements Checker {
     if (happening.what !== 'started') return;
     const { event, partition, attempt } = happening.attempt;
     const version = this.#cancelled.get(event);
-    if (version === undefined) return;
+    // What follows the cancel in a damaged log cannot be read.
+    if (version === undefined || this.#scene.world.disk.log(partition).isDamaged) return;
     const since = this.#scene.stored.syncedOf(partition, event).slice(version);
     if (!since.some(({ kind }) => kind === recordKinds.retried)) {
       throw new BrokenPromise(this.name, `attempt ${attempt} of ${event} starts although its cancel was answered`);

@@ -8,6 +8,8 @@ import { Client } from './http.js';
 import { type Exit, Program } from './process.js';
 
 const shipped = new URL('../../gateway/main.js', import.meta.url);
+/** As in `npm start` and in the image. */
+const shippedFlags = ['--v8-pool-size=0'];
 
 export interface ServerOptions {
   readonly dataDir: string;
@@ -92,7 +94,7 @@ export class Server {
   }
 
   #spawn(): Program {
-    const { dataDir, flags = [], env = {}, nodeFlags = [], descriptors, script = shipped } = this.#options;
+    const { dataDir, flags = [], env = {}, nodeFlags = shippedFlags, descriptors, script = shipped } = this.#options;
     const limits = descriptors === undefined ? {} : { descriptors };
     return new Program({ script, args: ['--data-dir', dataDir, '--port', '0', ...flags], env, nodeFlags, ...limits });
   }

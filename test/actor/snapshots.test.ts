@@ -1,0 +1,73 @@
+/** When snapshots are asked for. How they are made is in `test/partition/snapshot-task.test.ts` and `test/engine/retention.test.ts`. */
+import t from 'tap';
+import type { WallMs } from '../../engine/kernel/brand.js';
+import { acceptedRecords, start, TestHost } from './host-fixture.js';
+
+const snapshotRecords = 100;
+const later = { scheduledAtMs: (start + 86_400_000) as WallMs };
+
+/** Asked for and not answered. */
+function asked(test: TestHost): number {
+  return test.questions.filter(({ op }) => op === 'snapshot').length;
+}
+
+/** Its reader takes so long. */
+function take(test: TestHost, tookMs: number): void {
+  test.clock.now += tookMs;
+  test.read();
+}
+
+function accept(test: TestHost, count: number): void {
+  for (let left = count; left > 0; left--) test.schedule(later);
+  test.turn();
+  test.commit();
+}
+
+t.test('a snapshot is taken when enough is durable', async (t) => {
+  const test = TestHost.ready({ snapshotRecords });
+  accept(test, snapshotRecords - 1);
+  test.turn();
+  t.equal(asked(test), 0);
+  accept(test, 1);
+  test.turn();
+  t.equal(asked(test), 1);
+});
+
+t.test('the next one comes when its pause is over, though nothing else happens', async (t) => {
+  const test = TestHost.ready({ snapshotRecords });
+  accept(test, snapshotRecords);
+  test.turn();
+  accept(test, snapshotRecords);
+  take(test, 1_000);
+  const waitMs = test.turn();
+  t.equal(asked(test), 0);
+  t.equal(waitMs, 2_000, 'it asks for a turn then');
+  test.clock.now += 2_000;
+  test.turn();
+  t.equal(asked(test), 1);
+});
+
+for (const { what, passesMs, turns } of [
+  { what: 'until it is over', passesMs: 1, turns: 30 },
+  { what: 'but not for ever', passesMs: 61_000, turns: 1 },
+]) {
+  t.test(`while more is due than a turn takes it is held back, ${what}`, async (t) => {
+    const count = 20_000;
+    const due = (start + 10_000) as WallMs;
+    const logs = new Map([[0, acceptedRecords(count, () => ({ scheduledAtMs: due }))]]);
+    const test = TestHost.ready({ snapshotRecords, logs });
+    test.advance(9_999);
+    test.clock.now = due;
+    test.turn();
+    accept(test, count / 2);
+    test.turn();
+    test.commit();
+    test.questions = [];
+    test.turn();
+    t.ok(test.host.actors[0]!.wheel!.hasDue, 'a flood');
+    t.equal(asked(test), 0);
+    test.clock.now += passesMs;
+    for (let turn = 0; turn < turns; turn++) test.turn();
+    t.equal(asked(test), 1);
+  });
+}
