@@ -1,4 +1,9 @@
-/** POSTs as fast as the answers come, over so many kept connections. The only user of autocannon. */
+/**
+ * POSTs as fast as the answers come, over so many kept connections. The only user of autocannon.
+ *
+ * For throughput. Its latencies are those of a client that waits for its answer before it sends again: `open-loop-http.ts` is for how
+ * long a client with a rate of its own waits.
+ */
 import autocannon from 'autocannon';
 
 export interface LoopFigures {
@@ -11,20 +16,35 @@ export interface LoopFigures {
 
 export interface Loop {
   readonly url: string;
-  /** JSON text. */
-  readonly body: string;
+  readonly contentType?: string;
+  readonly body: string | Buffer;
   readonly connections: number;
   readonly seconds: number;
 }
 
-export async function closedLoop({ url, body, connections, seconds }: Loop): Promise<LoopFigures> {
-  const { requests, latency, non2xx, errors } = await autocannon({
+export async function closedLoop({
+  url,
+  contentType = 'application/json',
+  body,
+  connections,
+  seconds,
+}: Loop): Promise<LoopFigures> {
+  const result = await autocannon({
     url,
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': contentType },
     body,
     connections,
     duration: seconds,
+    // It ends with a sample.
+    sampleInt: Math.min(1, seconds) * 1_000,
   });
-  return { requestsPerSecond: Math.round(requests.average), p50Ms: latency.p50, p99Ms: latency.p99, refused: non2xx + errors };
+  // Over the time that it really took: of a short run autocannon's own average is of whole seconds.
+  const { requests, latency, non2xx, errors, duration } = result;
+  return {
+    requestsPerSecond: Math.round(requests.total / duration),
+    p50Ms: latency.p50,
+    p99Ms: latency.p99,
+    refused: non2xx + errors,
+  };
 }

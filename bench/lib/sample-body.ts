@@ -3,6 +3,7 @@ export interface SampleFields {
   readonly destination?: string;
   readonly scheduled_at?: string;
   readonly delay_ms?: number;
+  readonly external_job_id?: string;
 }
 
 export function sampleEvent(fields: SampleFields): object {

@@ -2,12 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server } from '../../test/support/server.js';
+import type { Client } from '../../test/support/http.js';
+import { Server, type ServerOptions } from '../../test/support/server.js';
 
 export interface Target {
   readonly name: string;
   readonly url: string;
   readonly pid: number;
+  readonly client: Client;
   stop(): Promise<void>;
 }
 
@@ -15,29 +17,38 @@ export function startBare(): Promise<Target> {
   return start('bare', { script: new URL('../load/bare-server.js', import.meta.url) });
 }
 
-/** As shipped, on a fresh data directory: fsync before each answer. */
-export async function startEscapement(env: Readonly<Record<string, string>> = {}): Promise<Target> {
-  return start('escapement', { env: { ESCAPEMENT_LOG_LEVEL: 'warn', ...env }, ready: true });
+/** Where webhooks go, as fast as the machine lets it. */
+export function startReceiver(): Promise<Target> {
+  return start('receiver', { script: new URL('../load/webhook-receiver.js', import.meta.url) });
 }
 
-interface Start {
-  readonly script?: URL;
+export interface EscapementOptions {
+  /** A fresh one unless one is given. */
+  readonly dataDir?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly ready?: boolean;
 }
 
-async function start(name: string, { script, env = {}, ready = false }: Start): Promise<Target> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'escapement-bench-'));
-  const server = await Server.start({ dataDir, env, ...(script === undefined ? {} : { script }) });
-  if (ready) await server.ready();
+/** As shipped: fsync before each answer. Ready when this resolves. */
+export function startEscapement({ dataDir, env = {} }: EscapementOptions = {}): Promise<Target> {
+  const all = { env: { ESCAPEMENT_LOG_LEVEL: 'warn', ...env } };
+  return start('escapement', dataDir === undefined ? all : { ...all, dataDir });
+}
+
+const readyMsMax = 60_000;
+
+async function start(name: string, options: Partial<ServerOptions>): Promise<Target> {
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'escapement-bench-'));
+  const server = await Server.start({ ...options, dataDir });
+  if (options.script === undefined) await server.ready(readyMsMax);
   return {
     name,
     url: server.url,
     pid: server.pid,
+    client: server.client,
     stop: async () => {
       await server.client.close();
       await server.kill();
-      rmSync(dataDir, { recursive: true, force: true });
+      if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
   };
 }

@@ -9,171 +9,68 @@
  *
  *   npm run bench -- filter-walk
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { build } from 'hdr-histogram-js';
-import {
-  createEngine,
-  createLogger,
-  defaultConfig,
-  defaultRetry,
-  type Engine,
-  type EventSpec,
-  everyEvent,
-  type WallMs,
-} from '../../engine/index.js';
-import { type Bench, type Row, rowsOf } from '../lib/bench.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Engine, everyEvent, type WallMs } from '../../engine/index.js';
+import { type Bench, measured, type Row } from '../lib/bench.js';
+import { fillDataDir } from '../lib/filled-data-dir.js';
+import { lagDuring } from '../lib/lag-during.js';
+import { listToEnd } from '../lib/list-to-end.js';
+import { withEngine } from '../lib/local-engine.js';
+import { LocalSink } from '../lib/local-sink.js';
+import { localSpec } from '../lib/sample-spec.js';
+import { inTempDir } from '../lib/temp-dir.js';
 
 const sizes = { small: 20_000, full: 1_000_000 } as const;
+const partitions = 4;
 const callers = 4;
-const everyMs = 2;
-const aheadMs = 1_000;
-const unitsPerMs = 100;
-const batchEvents = 1_000;
-const quietMs = 3_000;
+const onTimePerSecond = 500;
+const dayMs = 86_400_000;
 
 /** Pending events. */
 export const bench: Bench = {
   name: 'filter-walk',
   question: 'Do lists and bulk changes over very many pending events make others late?',
   sizes,
-  measure: async (pending) => rowsOf(await measure(pending)),
+  measure: (pending) =>
+    inTempDir(async (dataDir) => {
+      const far = localSpec({ scheduledAtMs: (Date.now() + dayMs) as WallMs, source: 'many', destination: 'ignored' });
+      await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: () => far });
+      const sink = new LocalSink();
+      const deliver = { sink: sink.handler, ignored: () => undefined };
+      return withEngine({ dataDir, config: { partitions }, deliver }, async (engine) =>
+        measured(await walk({ engine, sink, pending })),
+      );
+    }),
 };
 
-async function measure(pending: number): Promise<Row[]> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'escapement-bench-'));
-  const punctual = new Punctual();
-  const engine = await createEngine({
-    config: defaultConfig({ dataDir }),
-    logger: createLogger({ level: 'error', format: 'json' }),
-    deliver: {
-      sink: (batch) => {
-        for (const { scheduledAt } of batch) punctual.arrived(scheduledAt.getTime());
-      },
-      ignored: () => undefined,
-    },
-  });
-  try {
-    while (engine.health().status !== 'ready') await pause(10);
-    for (let done = 0; done < pending; done += batchEvents) {
-      const specs = Array.from({ length: Math.min(batchEvents, pending - done) }, () => eventAt(Date.now() + 86_400_000, 'many'));
-      await engine.scheduleBatch(specs.map((spec) => ({ spec, timeGiven: true })));
-    }
-    const many = { ...everyEvent, source: ['many'] };
-    const during = async (what: string, work: () => Promise<number>): Promise<Row> => {
-      const stop = punctual.begin(engine);
-      await pause(aheadMs);
-      punctual.reset();
-      const began = performance.now();
-      const done = await work();
-      const seconds = (performance.now() - began) / 1_000;
-      const figures = punctual.figures();
-      await stop();
-      return { during: what, pending, ...figures, done, perSecond: Math.round(done / seconds) };
-    };
-    return [
-      await during('nothing', () => pause(quietMs).then(() => 0)),
-      await during('lists', () => listFor(engine, quietMs)),
-      await during('cancel all', async () => (await engine.cancelMatching({ filter: many, limit: pending })).changed),
-      await during('retry 10,000', async () => (await engine.retryMatching({ filter: many, limit: 10_000 })).changed),
-    ];
-  } finally {
-    await engine.stop();
-    rmSync(dataDir, { recursive: true, force: true });
-  }
+interface Walk {
+  readonly engine: Engine;
+  readonly sink: LocalSink;
+  readonly pending: number;
+}
+
+async function walk({ engine, sink, pending }: Walk): Promise<Row[]> {
+  const [aheadMs, quietMs] = pending === sizes.small ? [100, 100] : [1_000, 3_000];
+  const many = { ...everyEvent, source: ['many'] };
+  const during = async (what: string, work: () => Promise<number>): Promise<Row> => {
+    const { tookSeconds, ...figures } = await lagDuring({ engine, sink, perSecond: onTimePerSecond, aheadMs }, work);
+    return { during: what, pending, ...figures, perSecond: Math.round(figures.done / tookSeconds) };
+  };
+  return [
+    await during('nothing', () => pause(quietMs).then(() => 0)),
+    await during('lists', () => listFor(engine, quietMs)),
+    await during('cancel all', async () => (await engine.cancelMatching({ filter: many, limit: pending })).changed),
+    await during('retry 10,000', async () => (await engine.retryMatching({ filter: many, limit: 10_000 })).changed),
+  ];
 }
 
 /** How many lists were made to their end. */
 async function listFor(engine: Engine, ms: number): Promise<number> {
   const end = performance.now() + ms;
   let lists = 0;
-  const filter = { ...everyEvent, destination: ['nowhere'] };
   const call = async () => {
-    while (performance.now() < end) {
-      let after = null;
-      for (let hasMore = true; hasMore; ) {
-        const page = await engine.list({ filter, sort: 'scheduled_at', order: 'asc', after, skip: 0, limit: 100 });
-        after = page.next;
-        hasMore = page.hasMore;
-      }
-      lists++;
-    }
+    for (; performance.now() < end; lists++) await listToEnd(engine, { ...everyEvent, destination: ['nowhere'] });
   };
   await Promise.all(Array.from({ length: callers }, call));
   return lists;
-}
-
-/** Events on time, one every few milliseconds, and how late they are. */
-class Punctual {
-  readonly #lag = build({
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: 60_000 * unitsPerMs,
-    numberOfSignificantValueDigits: 3,
-  });
-  #from = Number.POSITIVE_INFINITY;
-
-  begin(engine: Engine): () => Promise<void> {
-    let isOn = true;
-    const run = async () => {
-      for (let next = Date.now() + aheadMs; isOn; await pause(10)) {
-        const specs: EventSpec[] = [];
-        for (; next < Date.now() + aheadMs; next += everyMs) specs.push(eventAt(next, 'punctual'));
-        if (specs.length > 0) await engine.scheduleBatch(specs.map((spec) => ({ spec, timeGiven: true })));
-      }
-    };
-    const running = run();
-    return async () => {
-      isOn = false;
-      await running;
-    };
-  }
-
-  /** Those that were due before do not count. */
-  reset(): void {
-    this.#lag.reset();
-    this.#from = Date.now();
-  }
-
-  arrived(dueAtMs: number): void {
-    const lagMs = performance.timeOrigin + performance.now() - dueAtMs;
-    if (dueAtMs >= this.#from && dueAtMs < Date.now() + aheadMs)
-      this.#lag.recordValue(Math.max(0, Math.round(lagMs * unitsPerMs)));
-  }
-
-  figures(): { readonly onTime: number; readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number } {
-    const at = (percent: number): number => this.#lag.getValueAtPercentile(percent) / unitsPerMs;
-    return { onTime: this.#lag.totalCount, p50Ms: at(50), p99Ms: at(99), maxMs: at(100) };
-  }
-}
-
-const payload = Buffer.from('{"n":1}');
-
-function eventAt(ms: number, source: string): EventSpec {
-  return {
-    externalJobId: null,
-    source,
-    type: null,
-    description: null,
-    scheduledAtMs: Math.floor(ms) as WallMs,
-    delayMs: null,
-    deliveryType: 'LOCAL',
-    destination: source === 'punctual' ? 'sink' : 'ignored',
-    method: null,
-    headers: [],
-    payload,
-    priority: 5,
-    maxRetries: 3,
-    retry: defaultRetry,
-    timeoutMs: 30_000,
-    expiresAtMs: null,
-    tags: [],
-    idempotencyKey: null,
-    traceparent: null,
-    createdAtMs: Date.now() as WallMs,
-  };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

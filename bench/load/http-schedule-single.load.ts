@@ -8,7 +8,7 @@
  *
  *   npm run bench -- http-schedule-single
  */
-import { type Bench, type Row, rowsOf } from '../lib/bench.js';
+import { type Bench, type Row, measured } from '../lib/bench.js';
 import { closedLoop, type LoopFigures } from '../lib/closed-loop.js';
 import { sampleEvent } from '../lib/sample-body.js';
 import { startBare, startEscapement, type Target } from '../lib/targets.js';
@@ -21,7 +21,7 @@ interface Result extends LoopFigures {
   readonly connections: number;
 }
 
-const sizes = { small: 1, full: 10 } as const;
+const sizes = { small: 0.3, full: 10 } as const;
 
 /** Seconds for each server and number of connections. */
 export const bench: Bench = {
@@ -33,13 +33,13 @@ export const bench: Bench = {
     for (const start of [startBare, () => startEscapement()]) {
       const target = await start();
       try {
-        await load(target, { connections: 64, seconds: 1 });
+        await load(target, { connections: 64, seconds: Math.min(1, seconds) });
         for (const count of connections) results.push(await load(target, { connections: count, seconds }));
       } finally {
         await target.stop();
       }
     }
-    return rowsOf(results.map((result) => ({ ...result, ofBare: shareOfBare(result, results) })));
+    return measured(results.map((result) => ({ ...result, ofBare: shareOfBare(result, results) })));
   },
 };
 

@@ -10,8 +10,11 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createEngine, createLogger, defaultConfig, type Engine, type EventSpec, type WallMs } from '../../engine/index.js';
-import { type Bench, type Row, rowsOf } from '../lib/bench.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Engine, EventSpec, WallMs } from '../../engine/index.js';
+import { type Bench, type Row, measured } from '../lib/bench.js';
+import { scheduleAll, withEngine } from '../lib/local-engine.js';
+import { localSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
 const retentionMs = 6_000;
@@ -25,25 +28,20 @@ const farMs = 3_600_000;
 export const bench: Bench = {
   name: 'retention-soak',
   question: 'Do memory and disk stay bounded while events come, finish and outlive their retention?',
-  sizes: { small: 4, full: 120 },
-  measure: (seconds) => inTempDir(async (dataDir) => rowsOf(await soak(dataDir, seconds))),
+  sizes: { small: 2, full: 120 },
+  measure: (seconds) => inTempDir(async (dataDir) => measured(await soak(dataDir, seconds))),
 };
 
-async function soak(dataDir: string, seconds: number): Promise<Row[]> {
-  const engine = await createEngine({
-    config: defaultConfig({ dataDir, partitions: 2, actorThreads: 1 }),
-    logger: createLogger({ level: 'error', format: 'json', sink: process.stderr }),
+function soak(dataDir: string, seconds: number): Promise<Row[]> {
+  const options = {
+    dataDir,
+    config: { partitions: 2, actorThreads: 1 },
     deliver: { sink: () => undefined },
     retentionMs,
     snapshotRecords: 5_000,
     log: { segmentBytesMax: 256 * 1024 },
-  });
-  try {
-    while (engine.health().status !== 'ready') await pause(10);
-    return await run(engine, { dataDir, seconds });
-  } finally {
-    await engine.stop();
-  }
+  };
+  return withEngine(options, (engine) => run(engine, { dataDir, seconds }));
 }
 
 async function run(engine: Engine, { dataDir, seconds }: { readonly dataDir: string; readonly seconds: number }): Promise<Row[]> {
@@ -53,8 +51,7 @@ async function run(engine: Engine, { dataDir, seconds }: { readonly dataDir: str
   for (let tenth = 1; tenth <= rowsPerRun; tenth++) {
     while (performance.now() - began < (tenth * seconds * 1_000) / rowsPerRun) {
       const events = Array.from({ length: (eventsPerSecond * everyMs) / 1_000 }, (_, place) => specOf(accepted + place));
-      const results = await engine.scheduleBatch(events.map((spec) => ({ spec, timeGiven: true })));
-      for (const result of results) if (result instanceof Error) throw result;
+      await scheduleAll(engine, events);
       accepted += events.length;
       await pause(everyMs);
     }
@@ -76,30 +73,9 @@ async function run(engine: Engine, { dataDir, seconds }: { readonly dataDir: str
 
 function specOf(number: number): EventSpec {
   const now = Date.now();
-  return {
-    externalJobId: `soak-${number}`,
-    source: 'bench',
-    type: null,
-    description: null,
-    scheduledAtMs: (number % pendingEvery === 0 ? now + farMs : now) as WallMs,
-    delayMs: null,
-    deliveryType: 'LOCAL',
-    destination: 'sink',
-    method: null,
-    headers: [],
-    payload,
-    priority: 5,
-    maxRetries: 3,
-    retry: { strategy: 'fixed', initialMs: 1_000, maxMs: 1_000, multiplier: 1, jitter: 'none' },
-    timeoutMs: 30_000,
-    expiresAtMs: null,
-    tags: [],
-    idempotencyKey: null,
-    traceparent: null,
-    createdAtMs: now as WallMs,
-  };
+  const scheduledAtMs = (number % pendingEvery === 0 ? now + farMs : now) as WallMs;
+  return localSpec({ externalJobId: `soak-${number}`, scheduledAtMs });
 }
-const payload = Buffer.from(JSON.stringify({ order_id: 'order-1234567', note: 'x'.repeat(60) }));
 
 /** The ballast is not the events'. */
 function bytesBelow(dataDir: string): number {
@@ -120,8 +96,4 @@ function filesBelow(dataDir: string): string[] {
 
 function mebibytes(bytes: number): number {
   return Math.round((bytes / 2 ** 20) * 10) / 10;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

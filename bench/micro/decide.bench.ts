@@ -10,15 +10,16 @@
  */
 import { fingerprintOf, keyOf } from '../../engine/event/content.js';
 import type { LogRecord } from '../../engine/event/record.js';
-import { defaultRetry, type EventSpec } from '../../engine/event/spec.js';
+import { defaultRetry } from '../../engine/event/spec.js';
 import { encodeSpec } from '../../engine/event/spec-codec.js';
 import type { PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
 import type { Command } from '../../engine/partition/command.js';
 import { decide } from '../../engine/partition/decide.js';
 import { PartitionState } from '../../engine/partition/state.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 import { rate } from '../lib/rate.js';
+import { sampleSpec } from '../lib/sample-spec.js';
 
 const now = 1_763_632_800_000 as WallMs;
 const partition = 0 as PartitionId;
@@ -86,28 +87,7 @@ function delivered(event: EventId): Command {
 }
 
 function bodyOf(externalJobId: string | null): Uint8Array {
-  const spec: EventSpec = {
-    externalJobId,
-    source: 'order-service',
-    type: null,
-    description: null,
-    scheduledAtMs: now,
-    delayMs: null,
-    deliveryType: 'HTTP',
-    destination: 'https://example.org/hook',
-    method: 'POST',
-    headers: [],
-    payload: Buffer.from('{"orderId":"12345"}'),
-    priority: 5,
-    maxRetries: 3,
-    retry: defaultRetry,
-    timeoutMs: 30_000,
-    expiresAtMs: null,
-    tags: [],
-    idempotencyKey: null,
-    traceparent: null,
-    createdAtMs: now,
-  };
+  const spec = sampleSpec({ externalJobId, scheduledAtMs: now });
   return encodeSpec(spec, keyOf(spec) === null ? null : fingerprintOf(spec, true));
 }
 
@@ -120,6 +100,6 @@ export const bench: Bench = {
   sizes,
   measure: (size) => {
     run({ size: sizes.small });
-    return rowsOf(run({ size }));
+    return measured(run({ size }));
   },
 };

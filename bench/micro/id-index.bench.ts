@@ -13,7 +13,7 @@ import type { Handle, Sequence, Slot, WallMs } from '../../engine/kernel/brand.j
 import { type EventId, eventIdBytes, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
 import { EventColumns, hashOfId, type NewRow } from '../../engine/partition/columns.js';
 import { HandleTable } from '../../engine/partition/handle-table.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 import { perSecond, rate } from '../lib/rate.js';
 
 const now = 1_763_632_800_000 as WallMs;
@@ -145,6 +145,6 @@ export const bench: Bench = {
   sizes,
   measure: (size) => {
     run({ size: sizes.small });
-    return rowsOf(run({ size }));
+    return measured(run({ size }));
   },
 };

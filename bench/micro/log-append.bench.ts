@@ -18,7 +18,7 @@ import { SystemClock } from '../../engine/kernel/clock.js';
 import { LogWriter } from '../../engine/log/log-writer.js';
 import type { LogOptions } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 
 const partition = 0 as PartitionId;
 const bodyBytes = 250;
@@ -117,6 +117,6 @@ export const bench: Bench = {
   sizes,
   measure: (size) => {
     run({ size: sizes.small });
-    return rowsOf(run({ size }));
+    return measured(run({ size }));
   },
 };

@@ -12,7 +12,7 @@ import type { PartitionId } from '../../engine/kernel/brand.js';
 import { LogReader } from '../../engine/log/log-reader.js';
 import type { ReaderReply } from '../../engine/log/protocol.js';
 import { batchSpan } from '../../engine/log/record-batch.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 import { appendAll, inTempDir, openWriter } from './log-append.bench.js';
 
 const partition = 0 as PartitionId;
@@ -58,5 +58,5 @@ export const bench: Bench = {
   name: 'log-replay',
   question: 'How many records per second does a replay verify and hand out?',
   sizes,
-  measure: (size) => rowsOf(run({ size })),
+  measure: (size) => measured(run({ size })),
 };

@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { type EventKey, slotOfKey, tagOfKey } from '../../engine/event/content.js';
 import { partitionOf } from '../../engine/kernel/event-id.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 import { rate } from '../lib/rate.js';
 
 const textOf: Readonly<Record<string, (index: number) => string>> = {
@@ -34,11 +34,11 @@ export function run({ size }: { readonly size: number }): HashResult[] {
       { length: size },
       (_, index): EventKey => ({ kind: 'external', source: 'order-service', text: text(index) }),
     );
-    return [4, 64, 1_000].map((partitions) => ({ keys, partitions, ...measured(all, partitions) }));
+    return [4, 64, 1_000].map((partitions) => ({ keys, partitions, ...spreadOf(all, partitions) }));
   });
 }
 
-function measured(keys: readonly EventKey[], partitions: number): Omit<HashResult, 'keys' | 'partitions'> {
+function spreadOf(keys: readonly EventKey[], partitions: number): Omit<HashResult, 'keys' | 'partitions'> {
   const counts = new Uint32Array(partitions);
   const began = performance.now();
   for (let at = 0; at < keys.length; at++) counts[partitionOf(slotOfKey(keys[at]!), partitions)]!++;
@@ -64,6 +64,6 @@ export const bench: Bench = {
   sizes,
   measure: (size) => {
     run({ size: sizes.small });
-    return rowsOf(run({ size }));
+    return measured(run({ size }));
   },
 };

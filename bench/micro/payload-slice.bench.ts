@@ -8,12 +8,13 @@
  *
  *   npm run bench -- payload-slice
  */
-import { defaultRetry, type EventSpec } from '../../engine/event/spec.js';
 import { encodeSpec, SpecHead } from '../../engine/event/spec-codec.js';
 import type { WallMs } from '../../engine/kernel/brand.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 import { perSecond } from '../lib/rate.js';
+import { sampleSpec } from '../lib/sample-spec.js';
 
+const now = 1_763_632_800_000 as WallMs;
 const payloadSizes = { '200 B': 200, '4 KiB': 4_096, '64 KiB': 65_536 } as const;
 
 export interface PayloadResult {
@@ -25,7 +26,7 @@ export interface PayloadResult {
 
 export function run({ size }: { readonly size: number }): PayloadResult[] {
   return Object.entries(payloadSizes).map(([payload, bytes]) => {
-    const body = encodeSpec(specWith(jsonOf(bytes)), null);
+    const body = encodeSpec(sampleSpec({ payload: jsonOf(bytes), scheduledAtMs: now }), null);
     const payloadAt = body.length - jsonOf(bytes).length;
     const head = new SpecHead();
     let sum = 0;
@@ -57,32 +58,6 @@ function jsonOf(bytes: number): Buffer {
   return Buffer.from(JSON.stringify(Array.from({ length: Math.ceil(bytes / lineBytes) }, () => line)));
 }
 
-function specWith(payload: Buffer): EventSpec {
-  const now = 1_763_632_800_000 as WallMs;
-  return {
-    externalJobId: null,
-    source: 'default',
-    type: null,
-    description: null,
-    scheduledAtMs: now,
-    delayMs: null,
-    deliveryType: 'HTTP',
-    destination: 'https://example.org/hook',
-    method: 'POST',
-    headers: [],
-    payload,
-    priority: 5,
-    maxRetries: 3,
-    retry: defaultRetry,
-    timeoutMs: 30_000,
-    expiresAtMs: null,
-    tags: [],
-    idempotencyKey: null,
-    traceparent: null,
-    createdAtMs: now,
-  };
-}
-
 const sizes = { small: 10_000, full: 200_000 } as const;
 
 /** The first, small run is for the compiler. */
@@ -92,6 +67,6 @@ export const bench: Bench = {
   sizes,
   measure: (size) => {
     run({ size: sizes.small });
-    return rowsOf(run({ size }));
+    return measured(run({ size }));
   },
 };

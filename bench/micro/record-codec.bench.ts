@@ -9,37 +9,24 @@
  */
 import { fingerprintOf } from '../../engine/event/content.js';
 import { decodeOutcome, encodeOutcome, type OutcomeBody } from '../../engine/event/outcome-codec.js';
-import { defaultRetry, type EventSpec } from '../../engine/event/spec.js';
 import { decodeSpec, encodeSpec, SpecHead } from '../../engine/event/spec-codec.js';
 import type { WallMs } from '../../engine/kernel/brand.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 import { perSecond } from '../lib/rate.js';
+import { sampleSpec } from '../lib/sample-spec.js';
 
 const now = 1_763_632_800_000 as WallMs;
-const spec: EventSpec = {
+const spec = sampleSpec({
   externalJobId: 'order-12345',
-  source: 'order-service',
   type: 'invoice.due',
-  description: null,
   scheduledAtMs: now,
-  delayMs: null,
-  deliveryType: 'HTTP',
   destination: 'https://example.org/hooks/invoices',
-  method: 'POST',
   headers: [['x-team', 'billing']],
   payload: Buffer.from(
     JSON.stringify({ orderId: '12345', lines: Array.from({ length: 10 }, (_, line) => ({ line, amount: 9.5 })) }),
   ),
-  priority: 5,
-  maxRetries: 3,
-  retry: defaultRetry,
-  timeoutMs: 30_000,
-  expiresAtMs: null,
   tags: [['region', 'eu']],
-  idempotencyKey: null,
-  traceparent: null,
-  createdAtMs: now,
-};
+});
 const outcome: OutcomeBody = {
   attempt: 1,
   statusCode: 204,
@@ -89,6 +76,6 @@ export const bench: Bench = {
   sizes,
   measure: (size) => {
     run({ size: sizes.small });
-    return rowsOf(run({ size }));
+    return measured(run({ size }));
   },
 };

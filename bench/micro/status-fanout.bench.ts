@@ -19,7 +19,7 @@ import { replayWindow } from '../../engine/kernel/limits.js';
 import type { StatusFilter } from '../../engine/status/filter.js';
 import { StatusHub } from '../../engine/status/status-hub.js';
 import type { StatusBatch } from '../../engine/status/subscriber.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 
 const partitions = 4;
 const sources = 100;
@@ -124,6 +124,6 @@ export const bench: Bench = {
   sizes,
   measure: async (size) => {
     await statusFanout({ changes: sizes.small });
-    return rowsOf(await statusFanout({ changes: size }));
+    return measured(await statusFanout({ changes: size }));
   },
 };

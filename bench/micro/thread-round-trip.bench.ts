@@ -10,7 +10,7 @@
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 import { rate } from '../lib/rate.js';
 
 /** As a request to a host is: a few numbers, an id and a body. */
@@ -96,7 +96,7 @@ export const bench: Bench = {
   name: 'thread-round-trip',
   question: 'What does a message to another thread and back cost, one by one and in batches, as objects and as bytes?',
   sizes,
-  measure: async (size) => rowsOf(await run({ size })),
+  measure: async (size) => measured(await run({ size })),
 };
 
 if (!isMainThread) answer();

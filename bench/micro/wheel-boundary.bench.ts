@@ -11,7 +11,7 @@ import type { Handle, Tick } from '../../engine/kernel/brand.js';
 import { dueMax } from '../../engine/kernel/limits.js';
 import { DueSlice } from '../../engine/wheel/due-slice.js';
 import { Wheel } from '../../engine/wheel/wheel.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 
 const start = 1_760_000_000_000 as Tick;
 const aheadMs = 86_400_000;
@@ -85,6 +85,6 @@ export const bench: Bench = {
   sizes,
   measure: (size) => {
     run({ size: sizes.small });
-    return rowsOf(run({ size }));
+    return measured(run({ size }));
   },
 };

@@ -14,7 +14,7 @@ import type { Handle, Tick } from '../../engine/kernel/brand.js';
 import { distributeMax, dueMax } from '../../engine/kernel/limits.js';
 import { DueSlice } from '../../engine/wheel/due-slice.js';
 import { Wheel } from '../../engine/wheel/wheel.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
 
 const start = 1_760_000_000_000 as Tick;
 const horizonsMs = {
@@ -85,6 +85,6 @@ export const bench: Bench = {
   measure: (size) => {
     run({ size: sizes.small });
     const { fired, idleTurnNs } = run({ size });
-    return rowsOf(fired.map((row) => ({ ...row, idleTurnNs: Math.round(idleTurnNs) })));
+    return measured(fired.map((row) => ({ ...row, idleTurnNs: Math.round(idleTurnNs) })));
   },
 };

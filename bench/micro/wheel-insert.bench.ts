@@ -10,7 +10,8 @@
  */
 import type { Handle, Tick } from '../../engine/kernel/brand.js';
 import { Wheel } from '../../engine/wheel/wheel.js';
-import { type Bench, rowsOf } from '../lib/bench.js';
+import { type Bench, measured } from '../lib/bench.js';
+import { perSecond } from '../lib/rate.js';
 
 const start = 1_760_000_000_000 as Tick;
 const horizonsMs = { 'ten seconds': 10_000, 'an hour': 3_600_000, 'a year': 366 * 86_400_000 } as const;
@@ -44,12 +45,6 @@ function cancelAll(wheel: Wheel, handles: Int32Array): void {
   for (let at = 0; at < handles.length; at++) wheel.remove(handles[at] as Handle);
 }
 
-function perSecond(count: number, work: () => void): number {
-  const began = performance.now();
-  work();
-  return Math.round((count / (performance.now() - began)) * 1_000);
-}
-
 function shuffle(handles: Int32Array): Int32Array {
   for (let at = handles.length - 1; at > 0; at--) {
     const other = Math.floor(Math.random() * (at + 1));
@@ -69,6 +64,6 @@ export const bench: Bench = {
   sizes,
   measure: (size) => {
     run({ size: sizes.small });
-    return rowsOf(run({ size }));
+    return measured(run({ size }));
   },
 };

@@ -44,6 +44,14 @@ t.test('it builds what has changed, and nothing otherwise', async (t) => {
   t.match(readFileSync(join(dir, 'build/engine/one.js'), 'utf8'), /one = 10/);
 });
 
+t.test('packages inside of a folder of sources are none of its sources', async (t) => {
+  const { write, run, built } = setup(t);
+  write('bench/peers/node_modules/peer/index.ts', "export const peer: number = 'not ours';\n");
+  t.match(run('build.mjs'), { code: 0, output: /building/ });
+  t.notOk(built('bench/peers/node_modules/peer/index.js'));
+  t.same(run('build.mjs'), { code: 0, output: '' }, 'nothing is missed the next time');
+});
+
 t.test('an output whose source is gone is removed, one that was removed is made again', async (t) => {
   const { write, run, built, dir } = setup(t);
   write('test/old.test.ts', 'export {};\n');

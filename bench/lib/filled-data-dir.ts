@@ -1,0 +1,142 @@
+/**
+ * A data directory as a long life leaves it, without the life: records are written through the log's own writer, sealed segments are
+ * indexed and snapshots taken by the tasks of the engine. A million events take seconds, not a quarter of an hour.
+ *
+ * Pending events are spread over all of the log. `os` durability: what is measured is what finds the directory, not who made it.
+ */
+import { fingerprintOf, keyOf, slotOfKey } from '../../engine/event/content.js';
+import { emptyBody, encodeDispatched, encodeOutcome } from '../../engine/event/outcome-codec.js';
+import { type RecordKind, recordKinds } from '../../engine/event/record.js';
+import type { EventSpec } from '../../engine/event/spec.js';
+import { encodeSpec } from '../../engine/event/spec-codec.js';
+import type { PartitionId, Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
+import { SystemClock } from '../../engine/kernel/clock.js';
+import { mintEventId, partitionOf } from '../../engine/kernel/event-id.js';
+import { segmentBytesMax, walBytesMax } from '../../engine/kernel/limits.js';
+import { openDataDir } from '../../engine/log/data-dir.js';
+import { indexSegment } from '../../engine/log/index-task.js';
+import { LogWriter } from '../../engine/log/log-writer.js';
+import type { LogOptions } from '../../engine/log/protocol.js';
+import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
+import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
+import { takeSnapshot } from '../../engine/partition/snapshot-task.js';
+
+const slots = 4_096;
+const recordsPerCommit = 2_000;
+const commitsPerTick = 16;
+const now = Date.now() as WallMs;
+
+export interface Filling {
+  readonly partitions: number;
+  readonly pending: number;
+  readonly finished: number;
+  /** Of each partition, behind its newest snapshot. */
+  readonly recordsBehind: number;
+  /** Without an external id the first one stands for all, so that a million are quick. */
+  readonly spec: (number: number) => EventSpec;
+}
+
+export async function fillDataDir(dataDir: string, filling: Filling): Promise<void> {
+  openDataDir({ dataDir, partitions: filling.partitions }).close();
+  for (const { partition, seq } of write(dataDir, filling)) {
+    if (seq === 0) continue;
+    const names = listSegments(partitionDir(dataDir, partition));
+    for (const [place, { first }] of names.slice(0, -1).entries()) {
+      await indexSegment({ dataDir, partition, first, next: names[place + 1]!.first });
+    }
+    await takeSnapshot({ dataDir, partition, upTo: Math.max(1, seq - filling.recordsBehind) as Sequence });
+  }
+}
+
+/** Returns the last sequence of each partition. */
+function write(dataDir: string, { partitions, pending, finished, spec }: Filling): readonly PartitionTail[] {
+  const tails = Array.from({ length: partitions }, (_, partition) => new PartitionTail(partition as PartitionId));
+  const writer = openWriter(dataDir, partitions);
+  const events = pending + finished;
+  const first = spec(0);
+  const same = keyOf(first) === null ? encodeSpec(first, null) : null;
+  for (let number = 0; number < events; number++) {
+    const own = same === null ? spec(number) : null;
+    const slot = own === null ? ((number % slots) as Slot) : slotOfKey(keyOf(own)!);
+    const tail = tails[partitionOf(slot, partitions)]!;
+    const event = mintEventId(slot, now);
+    const accepted = tail.append(recordKinds.accepted, {
+      event,
+      prev: 0,
+      body: same ?? encodeSpec(own!, fingerprintOf(own!, true)),
+    });
+    if (!isPending(number, { pending, events })) {
+      const started = tail.append(recordKinds.dispatched, { event, prev: accepted, body: dispatched });
+      tail.append(recordKinds.delivered, { event, prev: started, body: delivered });
+    }
+    if (tail.count >= recordsPerCommit) tail.commit(writer);
+  }
+  for (const tail of tails) if (tail.count > 0) tail.commit(writer);
+  writer.close();
+  return tails;
+}
+
+/** The end of one log, and what is about to be appended to it. */
+class PartitionTail {
+  readonly partition: PartitionId;
+  readonly #batch = new RecordBatchBuilder();
+  #commits = 0;
+  #seq = 0;
+
+  constructor(partition: PartitionId) {
+    this.partition = partition;
+  }
+
+  get seq(): Sequence {
+    return this.#seq as Sequence;
+  }
+  get count(): number {
+    return this.#batch.count;
+  }
+
+  append(kind: RecordKind, fields: { readonly event: Uint8Array; readonly prev: number; readonly body: Uint8Array }): Sequence {
+    const { event, prev, body } = fields;
+    this.#batch.append({ seq: ++this.#seq as Sequence, kind, event, prev: prev as Sequence, at: now, body });
+    return this.seq;
+  }
+
+  commit(writer: LogWriter): void {
+    writer.submit({ op: 'append', partition: this.partition, batch: this.#batch.take() });
+    writer.commitNext();
+    if (++this.#commits % commitsPerTick === 0) writer.tick();
+  }
+}
+
+/** So many of all, evenly. */
+function isPending(number: number, { pending, events }: { readonly pending: number; readonly events: number }): boolean {
+  return Math.floor(((number + 1) * pending) / events) > Math.floor((number * pending) / events);
+}
+
+const dispatched = encodeDispatched({ attempt: 1 });
+const delivered = encodeOutcome({
+  attempt: 1,
+  statusCode: 204,
+  durationMs: 3,
+  lagMs: 0.5,
+  error: null,
+  responseBody: emptyBody,
+  nextAttemptAtMs: null,
+});
+
+function openWriter(dataDir: string, partitions: number): LogWriter {
+  const options: LogOptions = {
+    dataDir,
+    partitions: Array.from({ length: partitions }, (_, partition) => partition as PartitionId),
+    durability: 'os',
+    segmentBytesMax,
+    segmentAgeMsMax: Number.MAX_SAFE_INTEGER,
+    freeBytesMin: 0,
+    ballastBytes: 0,
+    walBytesMax,
+    pagesMax: null,
+  };
+  const reply = ({ op, ...more }: { readonly op: string }): void => {
+    if (op === 'failed') throw new Error(`the log writer failed: ${JSON.stringify(more)}`);
+  };
+  return new LogWriter({ options, clock: new SystemClock(), reply, notice: () => undefined });
+}
