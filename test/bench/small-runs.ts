@@ -1,0 +1,37 @@
+/** Load benches at their smallest size, so that none rots: what they promise is checked, figures are not judged. */
+import type { Test } from 'tap';
+import { type Found, findBenches } from '../../bench/lib/find.js';
+
+/** Columns that count what must not happen. */
+const faults = ['refused', 'early', 'repeated', 'missing'];
+
+/** Those that start servers are for one test file, the others for another: two files run side by side. */
+export async function loadBenches(ofServers: boolean): Promise<Found[]> {
+  const found = await findBenches([]);
+  return found.filter(({ bench, file }) => file.pathname.includes('/load/') && startsServers.has(bench.name) === ofServers);
+}
+
+const startsServers = new Set([
+  'http-schedule-batch',
+  'http-schedule-latency',
+  'http-schedule-single',
+  'memory-pending',
+  'mixed-day',
+  'webhook-delivery',
+  'ws-fanout',
+]);
+
+export async function runSmall(t: Test, { bench }: Found): Promise<void> {
+  const { rows } = await bench.measure(bench.sizes.small);
+  t.ok(rows.length > 0);
+  const values = rows.flatMap((row) => Object.values(row));
+  t.ok(
+    values.every((value) => typeof value === 'string' || Number.isFinite(value)),
+    'every figure is one',
+  );
+  for (const column of faults)
+    t.notOk(
+      rows.some((row) => Number(row[column]) > 0),
+      `nothing is ${column}`,
+    );
+}
