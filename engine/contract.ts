@@ -7,6 +7,7 @@ import type { DestinationChange, DestinationPage } from './destination-desk.js';
 import type { Destination } from './dispatch/destination.js';
 import type { DeliveryType } from './event/spec.js';
 import type { LabelFilter } from './event/label-filter.js';
+import type { SpecSheet } from './event/spec-sheet.js';
 import type { EventView, HistoryEntry } from './event/view.js';
 import type { Health } from './health-board.js';
 import type { EngineError } from './kernel/errors.js';
@@ -15,6 +16,7 @@ import type { Statistics } from './observe/figures-board.js';
 import type { MetricsHistorySlice } from './observe/metrics-history.js';
 import type { Change, Condition } from './partition/command.js';
 import type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';
+import type { ScheduledEvents } from './router/scheduled-events.js';
 import type { BulkRequest, BulkResult } from './router/bulk-changes.js';
 import type { EventPage, ListRequest } from './router/event-lists.js';
 import type { StatusFilter } from './status/filter.js';
@@ -25,6 +27,8 @@ export interface Engine {
   schedule(event: NewEvent): Promise<ScheduleResult>;
   /** Aligned with `events`; one bad event never fails the others. */
   scheduleBatch(events: readonly NewEvent[]): Promise<readonly (ScheduleResult | EngineError)[]>;
+  /** The same for a front door that has encoded its events. The sheet may be cleared when this returns; `settled` is called once, perhaps before that. */
+  scheduleSheet(sheet: SpecSheet, settled: (events: ScheduledEvents) => void): ScheduledEvents;
   /** `not-found` also for a text that is no id. */
   get(name: EventName): Promise<EventView>;
   /** Oldest first. */

@@ -18,6 +18,7 @@ import type { Destination } from './dispatch/destination.js';
 import { createEgressPolicy, type EgressPolicy, parseEgressAllow } from './dispatch/egress.js';
 import type { LocalHandler } from './dispatch/local-deliverer.js';
 import type { DeliveryType } from './event/spec.js';
+import type { SpecSheet } from './event/spec-sheet.js';
 import type { EventView, HistoryEntry } from './event/view.js';
 import type { LabelFilter } from './event/label-filter.js';
 import type { StatusChange } from './event/status-change.js';
@@ -55,6 +56,7 @@ import { RecoveryProgress } from './observe/recovery-progress.js';
 import type { Change, Condition } from './partition/command.js';
 import { HostLink } from './router/host-link.js';
 import { type EventName, type ExternalId, type NewEvent, type PutResult, Router, type ScheduleResult } from './router/router.js';
+import type { ScheduledEvents } from './router/scheduled-events.js';
 import type { BulkRequest, BulkResult } from './router/bulk-changes.js';
 import type { EventPage, ListRequest } from './router/event-lists.js';
 import type { StatusFilter } from './status/filter.js';
@@ -220,6 +222,9 @@ export class NodeEngine implements Engine {
   }
   scheduleBatch(events: readonly NewEvent[]): Promise<readonly (ScheduleResult | EngineError)[]> {
     return this.#router.scheduleBatch(events);
+  }
+  scheduleSheet(sheet: SpecSheet, settled: (events: ScheduledEvents) => void): ScheduledEvents {
+    return this.#router.scheduleSheet(sheet, settled);
   }
   get(name: EventName): Promise<EventView> {
     return this.#router.get(name);

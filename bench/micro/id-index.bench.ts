@@ -18,6 +18,7 @@ import { perSecond, rate } from '../lib/rate.js';
 
 const now = 1_763_632_800_000 as WallMs;
 const row: Omit<NewRow, 'id'> = {
+  idAt: 0,
   tagHigh: 0,
   tagLow: 0,
   seq: 1 as Sequence,

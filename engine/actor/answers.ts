@@ -19,8 +19,9 @@ export class Answers {
     this.#reply = reply;
   }
 
-  accepted(request: number): void {
-    this.#reply({ op: 'accepted', request });
+  /** `count` requests, numbered from `request` on. */
+  accepted(request: number, count = 1): void {
+    this.#reply({ op: 'accepted', request, count });
   }
 
   /** To be called when the position at which `answer` was decided is durable: the reader sees no more than that. */
@@ -49,6 +50,11 @@ export class Answers {
         });
       }
     }
+  }
+
+  /** All of a run. */
+  refuseRun(request: number, count: number, { code, detail }: { readonly code: ErrorCode; readonly detail: string }): void {
+    for (let number = request; number < request + count; number++) this.refuse(number, code, detail);
   }
 
   refuse(request: number, code: ErrorCode, detail: string): void {

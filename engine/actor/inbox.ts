@@ -1,12 +1,14 @@
 /** What has come and waits for its turn, in order. Read in steps, so that whoever reads can look at the clock between them. */
 export class Inbox<Item> {
   readonly #step: number;
+  readonly #weightOf: (item: Item) => number;
   #items: Item[] = [];
   #head = 0;
 
-  /** `step`: items taken between two looks at the clock. */
-  constructor(step: number) {
+  /** `step`: items taken between two looks at the clock; an item may weigh as much as several. */
+  constructor(step: number, weightOf: (item: Item) => number = () => 1) {
     this.#step = step;
+    this.#weightOf = weightOf;
   }
 
   get isEmpty(): boolean {
@@ -20,8 +22,11 @@ export class Inbox<Item> {
   /** Takes one step, and more until `isOver`. */
   read(take: (item: Item) => void, isOver: () => boolean): void {
     while (!this.isEmpty) {
-      const end = Math.min(this.#head + this.#step, this.#items.length);
-      while (this.#head < end) take(this.#items[this.#head++]!);
+      for (let weight = 0; weight < this.#step && !this.isEmpty; ) {
+        const item = this.#items[this.#head++]!;
+        weight += this.#weightOf(item);
+        take(item);
+      }
       if (isOver()) break;
     }
     this.#forgetTaken();

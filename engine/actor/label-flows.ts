@@ -91,6 +91,8 @@ export class LabelFlows {
   /** By source, then by type. */
   readonly #flows = new Map<number, Map<number, Flow>>();
   #size = 0;
+  /** The one asked for last: producers send many events of one kind. */
+  #last: { readonly source: number; readonly type: number; readonly flow: Flow } | null = null;
   #lookAgainAtMs = 0;
 
   recorded(kind: RecordKind, labels: PairHashes, now: MonoMs): void {
@@ -115,9 +117,13 @@ export class LabelFlows {
 
   /** Null: it is not followed. */
   #flowOf({ source, type }: PairHashes, now: MonoMs): Flow | null {
-    const types = this.#flows.get(source);
-    const known = types?.get(type);
-    if (known !== undefined) return known;
+    const last = this.#last;
+    if (last !== null && last.source === source && last.type === type) return last.flow;
+    const known = this.#flows.get(source)?.get(type);
+    if (known !== undefined) {
+      this.#last = { source, type, flow: known };
+      return known;
+    }
     if (this.#size >= labelFlowsMax && !this.#makeRoom(now)) return null;
     const flow = new Flow(now);
     this.#size++;
@@ -131,6 +137,7 @@ export class LabelFlows {
   #makeRoom(now: MonoMs): boolean {
     if (now < this.#lookAgainAtMs) return false;
     this.#lookAgainAtMs = now + spanMs;
+    this.#last = null;
     for (const [source, types] of this.#flows) {
       for (const [type, flow] of types) {
         if (now - flow.idleSinceMs < spans * spanMs) continue;

@@ -7,12 +7,12 @@
  * One that needs no record of its own (a GET, a 409) still waits for everything decided before it, because that is what it
  * tells of. Consequences happen in the order in which they were decided, or are voided when the log did not take them.
  */
-import { type CarriedRecord, isOutcome, type LogRecord, type SettingsRecord } from '../event/record.js';
+import { type CarriedRecord, isOutcome, type LogRecord, recordKinds, type SettingsRecord } from '../event/record.js';
 import { specIn } from '../event/renewal-codec.js';
 import { isFinished } from '../event/status.js';
-import type { Handle, Sequence } from '../kernel/brand.js';
+import type { Handle, MonoMs, Sequence } from '../kernel/brand.js';
 import type { ErrorCode } from '../kernel/errors.js';
-import { RecordBatchBuilder } from '../log/record-batch.js';
+import { RecordBatchBuilder, type RecordCursor, type RecordSpan } from '../log/record-batch.js';
 import type { Command, Request } from '../partition/command.js';
 import { decide } from '../partition/decide.js';
 import { labelsOf } from '../event/status-change.js';
@@ -98,6 +98,26 @@ export class Ledger {
     // What is kept is the body of before, if any.
     if (isFinished(status) || bodySeq === record.seq) this.#payloads.take(handle);
     return handle;
+  }
+
+  /** The same for the new event under the cursor; its bytes follow with `append`. */
+  enter(cursor: RecordCursor, now: MonoMs): Handle {
+    const { state, places } = this.#memory;
+    const { handle, status, version, attempts } = state.applyAt(cursor);
+    this.#shared.flows.recorded(recordKinds.accepted, state.columns.labels(handle), now);
+    if (this.#shared.isWatched()) {
+      const labels = labelsOf(cursor.body);
+      this.#feed.add(cursor.toRecord() as LogRecord, { status, version, attempts, labels, bodySeq: cursor.seq });
+    }
+    places.put(handle, 'decided');
+    return handle;
+  }
+
+  /** Records that were entered one behind the other, in the bytes in which they lie. */
+  append(bytes: Uint8Array, span: RecordSpan): void {
+    this.#batch.appendSpan(bytes, span);
+    this.#shared.counters.accepted += span.count;
+    this.#shared.counters.records += span.count;
   }
 
   /** The same for a record that is no change of an event. */

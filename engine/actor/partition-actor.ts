@@ -35,7 +35,7 @@ import { PartitionState } from '../partition/state.js';
 import type { Wheel } from '../wheel/wheel.js';
 import { Answers } from './answers.js';
 import type { HostShared } from './host-shared.js';
-import type { Enquiry } from './requests.js';
+import type { Enquiry, NumberedRun } from './requests.js';
 import type { Loss } from './ledger.js';
 import { PartitionLife } from './partition-life.js';
 import { Recovery, type RecoveryResult, type RunningAttempt } from './recovery.js';
@@ -336,6 +336,18 @@ export class PartitionActor {
     } else {
       this.#life?.requests.receive({ request, command });
     }
+  }
+
+  /** New events. */
+  receiveRun(run: NumberedRun): void {
+    const { request, count } = run;
+    if (this.#phase === 'failed') {
+      const detail = `partition ${this.partition} has stopped: ${this.#detail}`;
+      this.#answers.refuseRun(request, count, { code: 'partition-unavailable', detail });
+    } else if (this.#shared.space() !== 'ok') {
+      this.#answers.refuseRun(request, count, { code: 'disk-full', detail: 'the disk is nearly full' });
+    } else if (this.#phase === 'recovering') this.#postponed.push(() => this.receiveRun(run));
+    else this.#life?.requests.receiveRun(run);
   }
 
   /** A courier reports how an attempt ended. */

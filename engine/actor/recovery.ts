@@ -7,7 +7,6 @@
  * that the other partitions of the host keep their ticks. Couriers are asked which attempts still run: those must not be
  * started a second time by a partition that only lost its memory.
  */
-import type { StoredRecord } from '../event/record.js';
 import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
@@ -148,8 +147,7 @@ export class Recovery {
         this.#cursor = null;
         return;
       }
-      const { seq, kind, event, prev, at, body } = cursor;
-      this.state.apply({ seq, kind, event, prev, at, body } as StoredRecord);
+      this.state.applyAt(cursor);
     }
   }
 

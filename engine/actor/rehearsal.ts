@@ -12,12 +12,13 @@ import type { CourierReply, CourierRequest } from '../dispatch/protocol.js';
 import type { Outcome } from '../event/attempt.js';
 import { madeUpSpec } from '../event/made-up-spec.js';
 import { recordKinds } from '../event/record.js';
-import { encodeSpec } from '../event/spec-codec.js';
+import { SpecSheet } from '../event/spec-sheet.js';
 import type { MonoMs, PartitionId, Sequence, Slot, WallMs } from '../kernel/brand.js';
 import { mintEventId } from '../kernel/event-id.js';
 import { keepPayloadMs, readAheadBytesMax, snapshotRecords } from '../kernel/limits.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import type { ReaderReply, ReaderRequest, WriterRequest } from '../log/protocol.js';
+import { EventRunBuilder } from '../log/event-run.js';
 import { readBatch } from '../log/record-batch.js';
 import { ActorHost } from './host.js';
 import type { HostReply } from './replies.js';
@@ -42,6 +43,8 @@ class Rehearsal {
   delivered = 0;
   #nowMs = openingMs;
   #lastRequest = 0;
+  readonly #sheet = new SpecSheet();
+  readonly #run = new EventRunBuilder();
   readonly #bodies = new Map<Sequence, Uint8Array>();
   readonly #toCourier: CourierRequest[] = [];
   readonly #toWriter: WriterRequest[] = [];
@@ -83,8 +86,11 @@ class Rehearsal {
 
   #schedule(scheduledAtMs: WallMs): HostRequest {
     const now = this.#nowMs as WallMs;
-    const body = encodeSpec(madeUpSpec(scheduledAtMs, now), null);
-    return { op: 'schedule', request: ++this.#lastRequest, partition, event: mintEventId(0 as Slot, now), body };
+    this.#sheet.clear();
+    this.#sheet.add(madeUpSpec(scheduledAtMs, now), true);
+    const ids = mintEventId(0 as Slot, now);
+    this.#run.append({ ids, idAt: 0, room: this.#sheet, bodyAt: 0, bodyEnd: this.#sheet.end, createdAtMs: now });
+    return { op: 'schedule-run', request: ++this.#lastRequest, partition, count: 1, events: this.#run.take() };
   }
 
   /** Turns, until nobody has anything to say. */

@@ -1,4 +1,4 @@
-/** From an actor host to the router: one for each numbered request, sent when what it says is durable. */
+/** From an actor host to the router: an answer to each numbered request, sent when what it says is durable. */
 import type { ErrorCode, FieldError } from '../kernel/errors.js';
 import type { Tally } from '../event/label-filter.js';
 import type { Sequence, WallMs } from '../kernel/brand.js';
@@ -9,8 +9,8 @@ import type { SettingsRow } from '../event/origin-settings.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
 
 export type HostReply =
-  /** A new event, SCHEDULED, version 1: the asker has everything else of it. */
-  | { readonly op: 'accepted'; readonly request: number }
+  /** A new event, SCHEDULED, version 1: the asker has everything else of it. With it the requests that follow it by number, `count` in all. */
+  | { readonly op: 'accepted'; readonly request: number; readonly count: number }
   /** The same request was accepted before, as `view`. */
   | { readonly op: 'replayed'; readonly request: number; readonly view: EventView }
   | { readonly op: 'event'; readonly request: number; readonly view: EventView }

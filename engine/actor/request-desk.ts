@@ -14,14 +14,18 @@ import { InvariantError } from '../kernel/errors.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { keepPayloadMs } from '../kernel/limits.js';
 import type { Answer, Decision, Facts, Needs, Request } from '../partition/command.js';
+import { RecordCursor } from '../log/record-batch.js';
 import { decide } from '../partition/decide.js';
+import { decideInPlace } from '../partition/decide-keyed.js';
 import type { Answers } from './answers.js';
 import { fetchFacts, isFailure, questionOf, type ReadFailure } from './facts.js';
 import type { HostShared } from './host-shared.js';
 import type { Ledger } from './ledger.js';
 import { type NumberedRequest, Parking, type ParkingKey } from './parking.js';
+import { NewStretch } from './new-stretch.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { Payloads } from './payloads.js';
+import type { NumberedRun } from './requests.js';
 import type { Timekeeper } from './timekeeper.js';
 
 export interface RequestDeskParts {
@@ -57,6 +61,35 @@ export class RequestDesk {
     const key = this.#parking.size === 0 ? null : this.#parkingKey(command);
     if (key !== null && this.#parking.isTaken(key)) this.#parking.park(key, { request, command });
     else this.#decide({ request, command, facts: null });
+  }
+
+  /**
+   * New events. Those that are certainly new, as nearly all are, are decided where they lie, and what is decided together is written,
+   * held and answered together; the others go the way of every request.
+   */
+  receiveRun({ request, events }: Pick<NumberedRun, 'request' | 'events'>): void {
+    const { state } = this.#memory;
+    const cursor = new RecordCursor(events);
+    let stretch: NewStretch | null = null;
+    for (let number = request; cursor.next(); number++) {
+      if (this.#mayNotPass(cursor) || !decideInPlace(state, cursor)) {
+        stretch?.close();
+        stretch = null;
+        const command = { op: 'schedule', event: cursor.event.slice(), body: cursor.body.slice() } as const;
+        this.receive({ request: number, command });
+        continue;
+      }
+      stretch ??= new NewStretch(this.#parts, { cursor, request: number });
+      stretch.add(cursor);
+    }
+    stretch?.close();
+  }
+
+  /** Another request under the same key waits for facts. */
+  #mayNotPass(cursor: RecordCursor): boolean {
+    if (this.#parking.size === 0) return false;
+    const key = this.#parkingKey({ op: 'schedule', event: cursor.event, body: cursor.body });
+    return key !== null && this.#parking.isTaken(key);
   }
 
   /** Those that wait for facts; nothing has been decided about them. */

@@ -8,7 +8,8 @@ import type { SettingsRequest } from '../partition/decide-settings.js';
 
 /** What is meant for a partition and answered under the number. */
 export type NumberedHostRequest = { readonly request: number; readonly partition: PartitionId } & (
-  | Request
+  | Exclude<Request, { readonly op: 'schedule' }>
+  | ScheduleRun
   /** Status changes of the log behind `after` up to `upTo`, or as far as it is durable: a slice. Refused while the partition does not work. */
   | { readonly op: 'changes'; readonly after: Sequence; readonly upTo: Sequence }
   /** To the home partition of an origin: merge this into what is set for it. */
@@ -17,6 +18,13 @@ export type NumberedHostRequest = { readonly request: number; readonly partition
   | Extract<SettingsRequest, { op: 'keep-copy' }>
   | AboutMany
 );
+
+/** New events as `log/event-run.ts` lays them out, numbered from `request` on; each is answered for itself, or with its neighbours. */
+export interface ScheduleRun {
+  readonly op: 'schedule-run';
+  readonly count: number;
+  readonly events: Uint8Array;
+}
 
 export type HostRequest =
   | NumberedHostRequest
@@ -41,6 +49,8 @@ type AboutMany =
       readonly limit: number;
       readonly workMs: number;
     };
+
+export type NumberedRun = Extract<NumberedHostRequest, { readonly op: 'schedule-run' }>;
 
 export type BulkChange = { readonly op: 'cancel' } | { readonly op: 'retry'; readonly times: RetryTimes };
 

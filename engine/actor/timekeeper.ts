@@ -52,11 +52,11 @@ export class Timekeeper {
   }
 
   /** In the wheel for what comes first: its expiry, its due time, or a second before that when its payload is on disk. */
-  arm(handle: Handle): void {
+  arm(handle: Handle, now = this.#shared.ports.clock.wallMs()): void {
     const { columns } = this.#memory.state;
     const dueAtMs = columns.dueAtMs(handle);
     const expiresAtMs = this.#expiryOf(handle);
-    const isSoon = dueAtMs - this.#shared.ports.clock.wallMs() <= readAheadMs || this.#payloads.has(handle);
+    const isSoon = dueAtMs - now <= readAheadMs || this.#payloads.has(handle);
     const callAtMs = isSoon ? dueAtMs : dueAtMs - readAheadMs;
     this.#memory.places.put(handle, 'armed');
     this.#wheelIn(handle, expiresAtMs === 0 ? callAtMs : Math.min(callAtMs, expiresAtMs));

@@ -59,8 +59,22 @@ type Rest = [
   fingerprint: Uint8Array | null,
 ];
 
+/** Memory that specs are laid out in, one behind the other. */
+export interface SpecRoom {
+  readonly bytes: Buffer;
+  /** Of the same memory. */
+  readonly view: DataView;
+  end: number;
+}
+
 /** `fingerprint` is kept only with a key: nothing else is ever compared. */
 export function encodeSpec(spec: EventSpec, fingerprint: Uint8Array | null): Uint8Array {
+  const at = writeSpec(spec, fingerprint, roomInBlock);
+  return new Uint8Array(block.bytes.buffer as ArrayBuffer, at, block.end - at);
+}
+
+/** The same into memory of somebody else's. `roomFor`: room for so many more bytes. Returns where the body begins. */
+export function writeSpec(spec: EventSpec, fingerprint: Uint8Array | null, roomFor: (bytes: number) => SpecRoom): number {
   const key = keyOf(spec);
   const tag = key === null ? { high: 0, low: 0 } : tagOfKey(key);
   // biome-ignore format: in the order of the type, which is long
@@ -72,8 +86,8 @@ export function encodeSpec(spec: EventSpec, fingerprint: Uint8Array | null): Uin
   const packed = packr.pack(rest);
   const origin = originOf(spec.deliveryType, spec.destination);
   const payloadLength = spec.payload === null ? 0 : spec.payload.length;
-  const at = roomFor(originAt + origin.length * utf8BytesMax + packed.length + payloadLength);
-  const { bytes, view } = block;
+  const room = roomFor(originAt + origin.length * utf8BytesMax + packed.length + payloadLength);
+  const { bytes, view, end: at } = room;
   bytes[at] = formatVersion;
   bytes[at + 1] = spec.priority;
   bytes[at + 2] = spec.maxRetries;
@@ -100,9 +114,8 @@ export function encodeSpec(spec: EventSpec, fingerprint: Uint8Array | null): Uin
   const packedAt = at + originAt + originLength;
   bytes.set(packed, packedAt);
   if (spec.payload !== null) bytes.set(spec.payload, packedAt + packed.length);
-  const end = packedAt + packed.length + payloadLength;
-  block.end = end;
-  return new Uint8Array(bytes.buffer, at, end - at);
+  room.end = packedAt + packed.length + payloadLength;
+  return at;
 }
 
 /**
@@ -113,29 +126,34 @@ const blockBytes = 64 * 1024;
 const utf8BytesMax = 3;
 let block = newBlock(blockBytes);
 
-function newBlock(bytes: number): { readonly bytes: Buffer; readonly view: DataView; end: number } {
+function newBlock(bytes: number): SpecRoom {
   const buffer = new ArrayBuffer(bytes);
   return { bytes: Buffer.from(buffer), view: new DataView(buffer), end: 0 };
 }
 
-/** Where in `block` there is room for so many bytes. */
-function roomFor(bytes: number): number {
+function roomInBlock(bytes: number): SpecRoom {
   if (block.end + bytes > block.bytes.length) block = newBlock(Math.max(blockBytes, bytes));
-  return block.end;
+  return block;
 }
 
 const nothing = new Uint8Array(0);
 
 /** What an actor keeps of an event. Reads of one head each; holds no state. */
 export class SpecHead {
-  #bytes: Uint8Array = nothing;
-  /** Of the whole buffer that `#bytes` is a view into: bodies that came together share one, and so one view. */
+  /** Of the memory that the body lies in, where it begins at `#start`. */
   #view: DataView = new DataView(nothing.buffer);
   #start = 0;
+  /** Of the whole buffer that `at` was last pointed into: bodies that came together share one, and so one view. */
+  #whole = this.#view;
 
   /** Whether `at` will take it: for bodies that come from outside this thread and must not stop it. */
   static isReadable(bytes: Uint8Array): boolean {
     return bytes.length >= originAt && bytes[0] === formatVersion;
+  }
+
+  /** The same for a body of `length` bytes at `start` in `view`. */
+  static isReadableIn(view: DataView, { start, length }: { readonly start: number; readonly length: number }): boolean {
+    return length >= originAt && view.getUint8(start) === formatVersion;
   }
 
   /** Point at another body. One instance serves many and allocates nothing for a body from the buffer of the last one. */
@@ -145,20 +163,25 @@ export class SpecHead {
         `body of an accepted record: expected format ${formatVersion}, found ${bytes[0]} in ${bytes.length} bytes`,
       );
     }
-    this.#bytes = bytes;
-    this.#start = bytes.byteOffset;
-    if (bytes.buffer !== this.#view.buffer) this.#view = new DataView(bytes.buffer);
+    if (bytes.buffer !== this.#whole.buffer) this.#whole = new DataView(bytes.buffer);
+    return this.inside(this.#whole, bytes.byteOffset);
+  }
+
+  /** Point at a body that begins at `start` in `view` and is readable. Allocates nothing. */
+  inside(view: DataView, start: number): this {
+    this.#view = view;
+    this.#start = start;
     return this;
   }
 
   get priority(): number {
-    return this.#bytes[1]!;
+    return this.#view.getUint8(this.#start + 1);
   }
   get maxRetries(): number {
-    return this.#bytes[2]!;
+    return this.#view.getUint8(this.#start + 2);
   }
   get deliveryType(): DeliveryType {
-    return deliveryTypes[this.#bytes[3]!]!;
+    return deliveryTypes[this.#view.getUint8(this.#start + 3)]!;
   }
   get tagHigh(): number {
     return this.#view.getUint32(this.#start + 4);
@@ -178,11 +201,11 @@ export class SpecHead {
   }
   get retry(): RetryPolicy {
     return {
-      strategy: retryStrategies[this.#bytes[64]!]!,
+      strategy: retryStrategies[this.#view.getUint8(this.#start + 64)]!,
       initialMs: this.#view.getFloat64(this.#start + 40),
       maxMs: this.#view.getFloat64(this.#start + 48),
       multiplier: this.#view.getFloat64(this.#start + 56),
-      jitter: this.#bytes[65] === 1 ? 'full' : 'none',
+      jitter: this.#view.getUint8(this.#start + 65) === 1 ? 'full' : 'none',
     };
   }
   get labels(): Labels {
@@ -195,7 +218,15 @@ export class SpecHead {
     };
   }
   get origin(): string {
-    return Buffer.from(this.#bytes.buffer, this.#start + originAt, this.#originLength).toString('utf8');
+    const { buffer, byteOffset } = this.#view;
+    return Buffer.from(buffer, byteOffset + this.#start + originAt, this.#originLength).toString('utf8');
+  }
+  /** Whether the origin is this text, byte by byte. */
+  hasOrigin(bytes: Uint8Array): boolean {
+    if (bytes.length !== this.#originLength) return false;
+    const from = this.#start + originAt;
+    for (let at = 0; at < bytes.length; at++) if (this.#view.getUint8(from + at) !== bytes[at]) return false;
+    return true;
   }
   /** Where the msgpack part begins, and where the payload does. */
   get restAt(): number {

@@ -16,33 +16,51 @@ export type EventId = Uint8Array;
 export const eventIdBytes = 16;
 
 /** Random bytes are fetched in blocks: a call for each id costs a microsecond, a block almost nothing. */
-const pool = Buffer.allocUnsafe(8 * 1024);
+/** Of the slot and of the tail. */
+const randomBytesOfId = 10;
+const pool = Buffer.allocUnsafe(1_000 * randomBytesOfId);
 let poolAt = pool.length;
 
 /** Mint an id. The randomness comes from the system's generator. */
 export function mintEventId(slot: Slot, now: WallMs): EventId {
-  if (poolAt === pool.length) {
-    randomFillSync(pool);
-    poolAt = 0;
-  }
   const id = new Uint8Array(eventIdBytes);
-  const ms = Math.floor(now);
-  const high = Math.floor(ms / 65_536);
-  id[0] = high >>> 24;
-  id[1] = high >>> 16;
-  id[2] = high >>> 8;
-  id[3] = high;
-  id[4] = ms >>> 8;
-  id[5] = ms;
-  id[6] = 0x70 | (slot >>> 8);
-  id[7] = slot;
-  for (let at = 8; at < eventIdBytes; at++) id[at] = pool[poolAt++]!;
-  id[8] = 0x80 | (id[8]! & 0x3f);
+  mintEventIdIn(id, 0, { slot, now });
   return id;
 }
 
+/** The same into `bytes` from `start` on. `slot` null: any. */
+export function mintEventIdIn(
+  bytes: Uint8Array,
+  start: number,
+  { slot, now }: { readonly slot: Slot | null; readonly now: WallMs },
+): void {
+  if (poolAt + randomBytesOfId > pool.length) {
+    randomFillSync(pool);
+    poolAt = 0;
+  }
+  const ms = Math.floor(now);
+  const high = Math.floor(ms / 65_536);
+  const ownSlot = slot ?? ((pool[poolAt]! << 8) | pool[poolAt + 1]!) & 0xfff;
+  bytes[start] = high >>> 24;
+  bytes[start + 1] = high >>> 16;
+  bytes[start + 2] = high >>> 8;
+  bytes[start + 3] = high;
+  bytes[start + 4] = ms >>> 8;
+  bytes[start + 5] = ms;
+  bytes[start + 6] = 0x70 | (ownSlot >>> 8);
+  bytes[start + 7] = ownSlot;
+  for (let at = 8; at < eventIdBytes; at++) bytes[start + at] = pool[poolAt + at - 6]!;
+  bytes[start + 8] = 0x80 | (bytes[start + 8]! & 0x3f);
+  poolAt += randomBytesOfId;
+}
+
 export function slotOf(id: EventId): Slot {
-  return (((id[6]! & 0x0f) << 8) | id[7]!) as Slot;
+  return slotOfIdIn(id, 0);
+}
+
+/** Of an id that begins at `start` in `bytes`. */
+export function slotOfIdIn(bytes: Uint8Array, start: number): Slot {
+  return (((bytes[start + 6]! & 0x0f) << 8) | bytes[start + 7]!) as Slot;
 }
 
 export function partitionOf(slot: Slot, partitions: number): PartitionId {
@@ -53,11 +71,16 @@ const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 
 /** The canonical text: lower case, with hyphens. */
 export function formatEventId(id: EventId): string {
+  return formatEventIdIn(id, 0);
+}
+
+/** Of an id that begins at `start` in `bytes`. */
+export function formatEventIdIn(bytes: Uint8Array, start: number): string {
+  const two = (at: number) => hex[bytes[start + at]!]!;
   // biome-ignore format: the five groups of the text
   return (
-    hex[id[0]!]! + hex[id[1]!]! + hex[id[2]!]! + hex[id[3]!]! + '-' + hex[id[4]!]! + hex[id[5]!]! + '-' +
-    hex[id[6]!]! + hex[id[7]!]! + '-' + hex[id[8]!]! + hex[id[9]!]! + '-' +
-    hex[id[10]!]! + hex[id[11]!]! + hex[id[12]!]! + hex[id[13]!]! + hex[id[14]!]! + hex[id[15]!]!
+    two(0) + two(1) + two(2) + two(3) + '-' + two(4) + two(5) + '-' + two(6) + two(7) + '-' + two(8) + two(9) + '-' +
+    two(10) + two(11) + two(12) + two(13) + two(14) + two(15)
   );
 }
 

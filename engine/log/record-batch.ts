@@ -20,7 +20,8 @@ import { eventIdBytes } from '../kernel/event-id.js';
 import { invariant } from '../kernel/errors.js';
 import type { StoredRecord } from '../event/record.js';
 
-const headerBytes = 12;
+/** Where the first record of a batch is. */
+export const startOfRecords = 12;
 const kindAt = 4;
 const seqAt = 5;
 const prevAt = 13;
@@ -34,12 +35,34 @@ const startBytes = 64 * 1024;
 /** A batch larger than this is handed over with its buffer instead of as a copy, so that a grown buffer does not stay. */
 const keepBytesMax = 256 * 1024;
 
+/** What stands before the id of the event. */
+export function layOutHead(
+  view: DataView,
+  start: number,
+  { bodyLength, kind, seq, prev, at }: Pick<StoredRecord, 'kind' | 'seq' | 'prev' | 'at'> & { readonly bodyLength: number },
+): void {
+  view.setUint32(start, bodyLength, true);
+  view.setUint8(start + kindAt, kind);
+  view.setFloat64(start + seqAt, seq, true);
+  view.setFloat64(start + prevAt, prev, true);
+  view.setFloat64(start + atAt, at, true);
+}
+
+/** Records that lie behind each other in a batch. */
+export interface RecordSpan {
+  readonly from: number;
+  readonly to: number;
+  /** Sequence of the first. */
+  readonly first: Sequence;
+  readonly count: number;
+}
+
 /** Collects records until `take`. Owned by one thread; `append` allocates nothing but for growth (`log-append.bench.ts`). */
 export class RecordBatchBuilder {
   #bytes = new Uint8Array(startBytes);
   #view = new DataView(this.#bytes.buffer);
-  #end = headerBytes;
-  #lastAt = headerBytes;
+  #end = startOfRecords;
+  #lastAt = startOfRecords;
   #count = 0;
   #next = 0;
 
@@ -65,13 +88,8 @@ export class RecordBatchBuilder {
     const at = this.#end;
     const end = at + recordHeadBytes + body.length;
     if (end > this.#bytes.length) this.#grow(end);
-    const view = this.#view;
     const bytes = this.#bytes;
-    view.setUint32(at, body.length, true);
-    bytes[at + kindAt] = record.kind;
-    view.setFloat64(at + seqAt, seq, true);
-    view.setFloat64(at + prevAt, record.prev, true);
-    view.setFloat64(at + atAt, record.at, true);
+    layOutHead(this.#view, at, { bodyLength: body.length, kind: record.kind, seq, prev: record.prev, at: record.at });
     for (let place = 0; place < eventIdBytes; place++) bytes[at + eventAt + place] = event[place]!;
     if (body.length > 0) bytes.set(body, at + recordHeadBytes);
     this.#lastAt = at;
@@ -80,8 +98,26 @@ export class RecordBatchBuilder {
     this.#next = seq + 1;
   }
 
+  /** `count` records of another batch that lie in its bytes from `from` to `to`; their sequences follow the last one. */
+  appendSpan(bytes: Uint8Array, { from, to, first, count }: RecordSpan): void {
+    if (this.#count === 0) this.#view.setFloat64(4, first, true);
+    else
+      invariant(
+        first === this.#next,
+        () => `records of a batch are consecutive: expected sequence ${this.#next}, found ${first}`,
+      );
+    const end = this.#end + to - from;
+    if (end > this.#bytes.length) this.#grow(end);
+    this.#bytes.set(bytes.subarray(from, to), this.#end);
+    // Which of them is the last is not looked for: whoever sums records one by one appends them one by one.
+    this.#lastAt = end;
+    this.#end = end;
+    this.#count += count;
+    this.#next = first + count;
+  }
+
   clear(): void {
-    this.#end = headerBytes;
+    this.#end = startOfRecords;
     this.#count = 0;
   }
 
@@ -112,56 +148,80 @@ export class RecordBatchBuilder {
 export class RecordCursor {
   readonly count: number;
   readonly first: Sequence;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = headerBytes;
-  #end = headerBytes;
+  readonly bytes: Uint8Array;
+  /** Of the same bytes, with the same offsets. */
+  readonly view: DataView;
+  #at = startOfRecords;
+  #end = startOfRecords;
 
   constructor(batch: Uint8Array) {
-    this.#bytes = batch;
-    this.#view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
-    this.count = this.#view.getUint32(0, true);
-    this.first = this.#view.getFloat64(4, true) as Sequence;
+    this.bytes = batch;
+    this.view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
+    this.count = this.view.getUint32(0, true);
+    this.first = this.view.getFloat64(4, true) as Sequence;
   }
 
   next(): boolean {
-    if (this.#end >= this.#bytes.length) return false;
+    if (this.#end >= this.bytes.length) return false;
     this.#at = this.#end;
-    this.#end += recordHeadBytes + this.#view.getUint32(this.#at, true);
+    this.#end += recordHeadBytes + this.view.getUint32(this.#at, true);
     return true;
   }
 
+  /** Where the record is in `bytes`, ... */
+  get startAt(): number {
+    return this.#at;
+  }
+  get endAt(): number {
+    return this.#end;
+  }
+  /** ... the id of its event, ... */
+  get eventAt(): number {
+    return this.#at + eventAt;
+  }
+  /** ... and its body. */
+  get bodyAt(): number {
+    return this.#at + recordHeadBytes;
+  }
+
   get seq(): Sequence {
-    return this.#view.getFloat64(this.#at + seqAt, true) as Sequence;
+    return this.view.getFloat64(this.#at + seqAt, true) as Sequence;
+  }
+  /** It has found its place in the log. */
+  set seq(seq: Sequence) {
+    this.view.setFloat64(this.#at + seqAt, seq, true);
   }
   get kind(): StoredRecord['kind'] {
-    return this.#bytes[this.#at + kindAt] as StoredRecord['kind'];
+    return this.bytes[this.#at + kindAt] as StoredRecord['kind'];
   }
   get prev(): Sequence {
-    return this.#view.getFloat64(this.#at + prevAt, true) as Sequence;
+    return this.view.getFloat64(this.#at + prevAt, true) as Sequence;
   }
   get at(): WallMs {
-    return this.#view.getFloat64(this.#at + atAt, true) as WallMs;
+    return this.view.getFloat64(this.#at + atAt, true) as WallMs;
   }
   get event(): Uint8Array {
-    return this.#bytes.subarray(this.#at + eventAt, this.#at + recordHeadBytes);
+    return this.bytes.subarray(this.#at + eventAt, this.#at + recordHeadBytes);
   }
   get body(): Uint8Array {
-    return this.#bytes.subarray(this.#at + recordHeadBytes, this.#end);
+    return this.bytes.subarray(this.#at + recordHeadBytes, this.#end);
   }
   /** All bytes of the record: what its checksum covers. */
   get record(): Uint8Array {
-    return this.#bytes.subarray(this.#at, this.#end);
+    return this.bytes.subarray(this.#at, this.#end);
+  }
+
+  /** As an object, whose `event` and `body` are views. */
+  toRecord(): StoredRecord {
+    const { seq, kind, event, prev, at, body } = this;
+    return { seq, kind, event, prev, at, body } as StoredRecord;
   }
 }
 
 /** The records of a batch as objects, whose `event` and `body` are views into it. For hot loops there is the cursor. */
 export function* readBatch(batch: Uint8Array): Generator<StoredRecord, void, undefined> {
   const cursor = new RecordCursor(batch);
-  while (cursor.next()) {
-    const { seq, kind, event, prev, at, body } = cursor;
-    yield { seq, kind, event, prev, at, body } as StoredRecord;
-  }
+  while (cursor.next()) yield cursor.toRecord();
 }
 
 /** Number of records and the sequence of the first, without a walk. */

@@ -67,7 +67,9 @@ const bytesPerRow = columnForms.reduce((sum, form) => sum + form.bytesPerRow, 0)
 
 /** A row as it is first written. */
 export interface NewRow {
-  readonly id: EventId;
+  /** The id is in these bytes, from `idAt` on. */
+  readonly id: Uint8Array;
+  readonly idAt: number;
   readonly tagHigh: number;
   readonly tagLow: number;
   readonly seq: Sequence;
@@ -85,7 +87,9 @@ export interface NewRow {
 }
 
 /** What a new spec changes in a row. */
-export type ChangedRow = Omit<NewRow, 'id' | 'tagHigh' | 'tagLow' | 'seq' | 'version' | 'attempts'>;
+export type ChangedRow = Omit<NewRow, 'id' | 'idAt' | 'tagHigh' | 'tagLow' | 'version' | 'attempts'>;
+
+const scheduled = eventStatuses.indexOf('SCHEDULED');
 
 export class EventColumns {
   readonly #chunks: Chunk[] = [];
@@ -116,23 +120,24 @@ export class EventColumns {
     const handle = this.#allocate();
     const chunk = this.#chunks[handle >>> chunkShift]!;
     const at = handle & chunkMask;
-    chunk.id.set(row.id, at * eventIdBytes);
+    const { id, idAt } = row;
+    for (let byte = 0; byte < eventIdBytes; byte++) chunk.id[at * eventIdBytes + byte] = id[idAt + byte]!;
     chunk.tagHigh[at] = row.tagHigh;
     chunk.tagLow[at] = row.tagLow;
     chunk.newestSeq[at] = row.seq;
     chunk.version[at] = row.version;
     chunk.attempts[at] = row.attempts;
     chunk.attemptsInRun[at] = 0;
-    chunk.status[at] = eventStatuses.indexOf('SCHEDULED');
-    this.setBody(handle, { ...row, bodySeq: row.seq });
+    chunk.status[at] = scheduled;
+    this.setBody(handle, row);
     return handle;
   }
 
-  /** The event has another spec from now on, to be read at `bodySeq`. */
-  setBody(handle: Handle, row: ChangedRow & { readonly bodySeq: Sequence }): void {
+  /** The event has another spec from now on, to be read at `seq`. */
+  setBody(handle: Handle, row: ChangedRow): void {
     const chunk = this.#chunks[handle >>> chunkShift]!;
     const at = handle & chunkMask;
-    chunk.bodySeq[at] = row.bodySeq;
+    chunk.bodySeq[at] = row.seq;
     chunk.scheduledAt[at] = row.scheduledAtMs;
     chunk.dueAt[at] = row.dueAtMs;
     chunk.expiresAt[at] = row.expiresAtMs;
@@ -362,7 +367,8 @@ export function hashOfId(id: EventId): number {
   return hashAt(id, 0);
 }
 
-function hashAt(bytes: Uint8Array, start: number): number {
+/** The same of an id that begins at `start` in `bytes`. */
+export function hashAt(bytes: Uint8Array, start: number): number {
   const first = (bytes[start + 9]! << 24) | (bytes[start + 10]! << 16) | (bytes[start + 11]! << 8) | bytes[start + 12]!;
   return (first ^ (bytes[start + 13]! << 20) ^ (bytes[start + 14]! << 10) ^ bytes[start + 15]!) >>> 0;
 }

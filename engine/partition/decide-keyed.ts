@@ -14,6 +14,7 @@ import { idempotencyKeyMs } from '../kernel/limits.js';
 import type { Decision, Facts, KnownEvent, Needs, Put, Request } from './command.js';
 import { alreadyFinished, inFlight, versionMismatch } from './refusals.js';
 import { answered, changed, needing, nothing, refused, wholeMs } from './decision.js';
+import type { RecordCursor } from '../log/record-batch.js';
 import type { PartitionState } from './state.js';
 
 type Schedule = Extract<Request, { op: 'schedule' }>;
@@ -46,6 +47,19 @@ export function decideSchedule(state: PartitionState, command: Schedule, { now, 
     event: known.event,
     status: current.status,
   });
+}
+
+/**
+ * Decides about the new event under the cursor without an object for it. True: it is new, and its record has its place in the log
+ * now; it is to be written next. False: facts are needed, or it cannot be read, and `decideSchedule` is to be asked.
+ */
+export function decideInPlace(state: PartitionState, cursor: RecordCursor): boolean {
+  const { view, bodyAt } = cursor;
+  if (!SpecHead.isReadableIn(view, { start: bodyAt, length: cursor.endAt - bodyAt })) return false;
+  const { tagHigh, tagLow } = head.inside(view, bodyAt);
+  if ((tagHigh !== 0 || tagLow !== 0) && askAboutKey(state, { tagHigh, tagLow }) !== null) return false;
+  cursor.seq = (state.lastSeq + 1) as Sequence;
+  return true;
 }
 
 /** Created, or the pending one has this spec from now on; what it was first accepted with stays what a repeat is compared with. */

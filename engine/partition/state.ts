@@ -27,8 +27,9 @@ import { type Handle, noSequence, type PartitionId, type Sequence, type WallMs }
 import { invariant } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { SegmentOutline } from '../log/protocol.js';
+import type { RecordCursor } from '../log/record-batch.js';
 import { SegmentFilter } from '../log/segment-filter.js';
-import { EventColumns, hashOfId } from './columns.js';
+import { EventColumns, hashAt, hashOfId } from './columns.js';
 import { FinishedEvents, type FinishedRow, type PageOutline } from './finished.js';
 import { HandleTable } from './handle-table.js';
 import { KeyTable } from './key-table.js';
@@ -42,6 +43,13 @@ export interface Applied {
   readonly status: EventStatus;
   readonly version: number;
   readonly attempts: number;
+}
+
+/** A record and the event that it is about: its id is in `id`, from `idAt` on. */
+interface NamedRecord {
+  readonly seq: Sequence;
+  readonly id: Uint8Array;
+  readonly idAt: number;
 }
 
 export class PartitionState {
@@ -129,6 +137,18 @@ export class PartitionState {
     return applied;
   }
 
+  /** As `apply` for the record under the cursor. Of a new event no object is made: they come by the thousand, also in a replay. */
+  applyAt(cursor: RecordCursor): Applied {
+    const { kind, prev, seq } = cursor;
+    if (kind !== recordKinds.accepted || prev !== noSequence || seq !== this.#lastSeq + 1) return this.apply(cursor.toRecord());
+    const { view, bodyAt } = cursor;
+    if (!SpecHead.isReadableIn(view, { start: bodyAt, length: cursor.endAt - bodyAt })) return this.apply(cursor.toRecord());
+    this.#head.inside(view, bodyAt);
+    this.#enterNew({ seq, id: cursor.bytes, idAt: cursor.eventAt }, cursor.at);
+    this.#lastSeq = seq;
+    return this.#applied;
+  }
+
   /**
    * All records of an event so far, in the place of the record: an event that is known merely moves there. One that is not has
    * finished, or its first records were removed; then what the record stands for is applied.
@@ -187,8 +207,14 @@ export class PartitionState {
 
   #accept(record: LogRecord): void {
     invariant(record.prev === noSequence, () => `partition ${this.partition}: accepted record ${record.seq} has a predecessor`);
-    const { scheduledAtMs, deliveryType } = this.#head.at(record.body);
-    this.#enter(record, { version: 1, attempts: 0, dueAtMs: Math.max(scheduledAtMs, record.at) as WallMs });
+    this.#head.at(record.body);
+    this.#enterNew({ seq: record.seq, id: record.event, idAt: 0 }, record.at);
+  }
+
+  /** Its spec is under the head. */
+  #enterNew(named: NamedRecord, at: WallMs): void {
+    const { scheduledAtMs, deliveryType } = this.#head;
+    this.#enter(named, { version: 1, attempts: 0, dueAtMs: Math.max(scheduledAtMs, at) as WallMs });
     this.byDeliveryType[deliveryType]++;
   }
 
@@ -213,24 +239,28 @@ export class PartitionState {
     const { from, version, attempts, dueAtMs, spec } = decodeRenewal(record.body);
     move(from, 'SCHEDULED');
     const { deliveryType } = this.#head.at(spec);
-    this.#enter(record, { version, attempts, dueAtMs });
+    this.#enter({ seq: record.seq, id: record.event, idAt: 0 }, { version, attempts, dueAtMs });
     this.byDeliveryType[deliveryType]++;
     return { from, deliveryType };
   }
 
   /** A row for an event that is pending from now on. Its spec is under the head. */
-  #enter(record: LogRecord, { version, attempts, dueAtMs }: { version: number; attempts: number; dueAtMs: WallMs }): void {
+  #enter(
+    { seq, id, idAt }: NamedRecord,
+    { version, attempts, dueAtMs }: { version: number; attempts: number; dueAtMs: WallMs },
+  ): void {
     const head = this.#head;
     const { tagHigh, tagLow } = head;
     const handle = this.columns.add({
-      id: record.event,
+      id,
+      idAt,
       tagHigh,
       tagLow,
-      seq: record.seq,
+      seq,
       scheduledAtMs: head.scheduledAtMs,
       dueAtMs,
       expiresAtMs: head.expiresAtMs,
-      origin: this.origins.enter(head.origin),
+      origin: this.origins.enterFrom(head),
       labels: head.labels,
       maxRetries: head.maxRetries,
       priority: head.priority,
@@ -238,7 +268,7 @@ export class PartitionState {
       version,
       attempts,
     });
-    this.#ids.add(hashOfId(record.event), handle);
+    this.#ids.add(hashAt(id, idAt), handle);
     if (tagHigh !== 0 || tagLow !== 0) this.#keys.add(handle);
     this.byStatus.SCHEDULED++;
     this.#applied.handle = handle;
@@ -308,7 +338,7 @@ export class PartitionState {
     const before = columns.origin(handle);
     byDeliveryType[columns.deliveryType(handle)]--;
     columns.setBody(handle, {
-      bodySeq: record.seq,
+      seq: record.seq,
       scheduledAtMs: head.scheduledAtMs,
       dueAtMs,
       expiresAtMs: head.expiresAtMs,

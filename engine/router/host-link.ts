@@ -1,6 +1,6 @@
 /**
  * The main thread's end of one actor host: numbers requests, sends what came in one pass of the event loop as one batch,
- * and matches the replies.
+ * and matches the replies. New events travel in runs (`log/event-run.ts`): those of one partition that came in one pass.
  *
  * Bounded: beyond `mailboxItemsMax` requests or `mailboxBytesMax` bytes without an answer a request is refused as
  * `overloaded`, and nothing of it was written. When the host dies every open request is settled: a read may be repeated, of
@@ -10,23 +10,39 @@
 import type { HostReply } from '../actor/replies.js';
 import type { HostRequest, NumberedHostRequest } from '../actor/requests.js';
 import type { PartitionId } from '../kernel/brand.js';
-import { EngineError } from '../kernel/errors.js';
+import { EngineError, InvariantError } from '../kernel/errors.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
-import { mailboxBytesMax, mailboxItemsMax } from '../kernel/limits.js';
+import { mailboxBytesMax, mailboxItemsMax, runEventsMax } from '../kernel/limits.js';
 import { encodeMessages } from '../kernel/message-codec.js';
+import { type EncodedEvent, EventRunBuilder } from '../log/event-run.js';
+import { type NewEventsAsker, OpenRun } from './open-run.js';
 
-/** A request before it has its number. */
-export type Unnumbered = NumberedHostRequest extends infer Request
-  ? Request extends NumberedHostRequest
-    ? Omit<Request, 'request'>
-    : never
-  : never;
+/** A request before it has its number; new events have a way of their own. */
+export type Unnumbered =
+  Exclude<NumberedHostRequest, { readonly op: 'schedule-run' }> extends infer Request
+    ? Request extends NumberedHostRequest
+      ? Omit<Request, 'request'>
+      : never
+    : never;
 export type Accepted = Exclude<HostReply, { readonly op: 'refused' }>;
 
 /** Who waits for an answer. Exactly one of the two is called, once; neither may throw. */
 export interface Asker {
   answered(reply: Accepted): void;
   refused(error: EngineError): void;
+}
+
+/** A new event, and who is to hear of it, under which place. */
+export interface NewEventAsked extends EncodedEvent {
+  readonly partition: PartitionId;
+  readonly asker: NewEventsAsker;
+  readonly place: number;
+}
+
+/** New events of one partition that have not left yet. */
+interface Gathering {
+  readonly builder: EventRunBuilder;
+  run: OpenRun;
 }
 
 /** What is needed of a request while it has no answer. Not its body: a batch of them is bytes by then. */
@@ -42,6 +58,11 @@ interface Open {
 export class HostLink {
   readonly #post: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly #open = new Map<number, Open>();
+  /** By the number of their first event. */
+  readonly #runs = new Map<number, OpenRun>();
+  readonly #gathering = new Map<PartitionId, Gathering>();
+  /** Without an answer, events of runs each for itself. */
+  #openItems = 0;
   #openBytes = 0;
   #outgoing: HostRequest[] = [];
   #flushIsDue = false;
@@ -59,25 +80,47 @@ export class HostLink {
     return new Promise((resolve, reject) => this.askFor({ answered: resolve, refused: reject }, request));
   }
 
-  /** The same without a promise, for many at once (`schedule-batch.ts`). */
+  /** The same without a promise. */
   askFor(asker: Asker, request: Unnumbered): void {
-    if (this.#closedBecause !== null) {
-      asker.refused(this.#closedBecause);
-    } else if (this.#open.size >= mailboxItemsMax || this.#openBytes >= mailboxBytesMax) {
-      asker.refused(new EngineError('overloaded', `${this.#open.size} requests wait for partition ${request.partition}`));
+    const { partition } = request;
+    const refusal = this.#refusal(partition);
+    if (refusal !== null) {
+      asker.refused(refusal);
     } else {
-      const { partition } = request;
       const bytes = bytesOf(request);
       const number = ++this.#lastRequest;
       this.#open.set(number, { isRepeatable: isRepeatable(request), event: eventOf(request), partition, bytes, asker });
+      this.#openItems++;
       this.#openBytes += bytes;
       this.send({ ...request, request: number } satisfies NumberedHostRequest);
     }
   }
 
+  /** A new event. Copies it. */
+  schedule(event: NewEventAsked): void {
+    const { partition, asker, place } = event;
+    const refusal = this.#refusal(partition);
+    if (refusal !== null) {
+      asker.refused(place, refusal);
+      return;
+    }
+    const bytes = event.bodyEnd - event.bodyAt;
+    const gathering = this.#gatheringOf(partition);
+    gathering.builder.append(event);
+    gathering.run.add(asker, place, bytes);
+    this.#openItems++;
+    this.#openBytes += bytes;
+    if (gathering.builder.isFull) this.#closeRun(gathering);
+    this.#flushSoon();
+  }
+
   /** Without an answer to wait for. */
   send(request: HostRequest): void {
     this.#outgoing.push(request);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
     setImmediate(() => this.#flush());
@@ -86,12 +129,32 @@ export class HostLink {
   answered(replies: readonly HostReply[]): void {
     for (const reply of replies) {
       const open = this.#open.get(reply.request);
-      if (open === undefined) continue;
+      if (open === undefined) {
+        this.#answeredInRun(reply);
+        continue;
+      }
       this.#open.delete(reply.request);
+      this.#openItems--;
       this.#openBytes -= open.bytes;
       if (reply.op === 'refused') open.asker.refused(refusalOf(reply));
       else open.asker.answered(reply);
     }
+  }
+
+  #answeredInRun(reply: HostReply): void {
+    const place = reply.request % runEventsMax;
+    const first = reply.request - place;
+    const run = this.#runs.get(first);
+    if (run === undefined) return;
+    const before = run.left;
+    if (reply.op === 'accepted') run.accepted(place, reply.count);
+    else if (reply.op === 'replayed') run.replayed(place, reply.view);
+    else if (reply.op === 'refused') run.refused(place, refusalOf(reply));
+    else run.refused(place, new InvariantError(`a new event was answered with ${reply.op}`));
+    this.#openItems -= before - run.left;
+    if (run.left > 0) return;
+    this.#runs.delete(first);
+    this.#openBytes -= run.bytes;
   }
 
   /** Refuses what comes from now on; what is open is still answered. */
@@ -102,11 +165,16 @@ export class HostLink {
   /** The host is gone with everything that it had not answered. Until `restored` there is none. */
   lost(detail: string): void {
     this.#isDown = true;
+    for (const gathering of this.#gathering.values()) this.#closeRun(gathering);
     const open = [...this.#open.values()];
+    const runs = [...this.#runs.values()];
     this.#open.clear();
+    this.#runs.clear();
+    this.#openItems = 0;
     this.#openBytes = 0;
     this.#outgoing = [];
     for (const each of open) each.asker.refused(lossOf(each, detail));
+    for (const run of runs) run.lost((event) => lossOf({ isRepeatable: false, event, partition: run.partition }, detail));
   }
 
   /** A fresh host is there and takes what has come meanwhile. */
@@ -121,10 +189,39 @@ export class HostLink {
 
   #flush(): void {
     this.#flushIsDue = false;
-    if (this.#isDown || this.#outgoing.length === 0) return;
+    if (this.#isDown) return;
+    for (const gathering of this.#gathering.values()) this.#closeRun(gathering);
+    if (this.#outgoing.length === 0) return;
     const bytes = encodeMessages(this.#outgoing);
     this.#outgoing = [];
     this.#post(bytes);
+  }
+
+  /** Why nothing more is taken; null: it is. */
+  #refusal(partition: PartitionId): EngineError | null {
+    if (this.#closedBecause !== null) return this.#closedBecause;
+    if (this.#openItems < mailboxItemsMax && this.#openBytes < mailboxBytesMax) return null;
+    return new EngineError('overloaded', `${this.#openItems} requests wait for partition ${partition}`);
+  }
+
+  #gatheringOf(partition: PartitionId): Gathering {
+    const known = this.#gathering.get(partition);
+    if (known !== undefined) return known;
+    const gathering = { builder: new EventRunBuilder(), run: new OpenRun(partition) };
+    this.#gathering.set(partition, gathering);
+    return gathering;
+  }
+
+  /** What has been gathered leaves with the next flush. */
+  #closeRun(gathering: Gathering): void {
+    const { builder, run } = gathering;
+    if (run.count === 0) return;
+    const events = builder.take();
+    const first = (Math.floor(this.#lastRequest / runEventsMax) + 1) * runEventsMax;
+    this.#lastRequest = first + runEventsMax - 1;
+    this.#runs.set(first, run);
+    this.#outgoing.push({ op: 'schedule-run', request: first, partition: run.partition, count: run.count, events });
+    gathering.run = new OpenRun(run.partition);
   }
 }
 
@@ -135,7 +232,7 @@ function refusalOf({ code, detail, event, status, errors = [] }: Extract<HostRep
   return new EngineError(code, detail, { members, errors });
 }
 
-function lossOf({ isRepeatable, event, partition }: Open, detail: string): EngineError {
+function lossOf({ isRepeatable, event, partition }: Omit<Open, 'bytes' | 'asker'>, detail: string): EngineError {
   if (isRepeatable) return new EngineError('partition-unavailable', `partition ${partition}: ${detail}`);
   const members = event === null ? {} : { event_id: formatEventId(event) };
   return new EngineError('outcome-unknown', `partition ${partition}: ${detail}`, { members });
@@ -155,6 +252,6 @@ function eventOf(request: Unnumbered): EventId | null {
 /** Of what is long in it. */
 function bytesOf(request: Unnumbered): number {
   const asked = request.op === 'find' ? request.about : request;
-  if (asked.op === 'schedule' || asked.op === 'put') return asked.body.length;
+  if (asked.op === 'put') return asked.body.length;
   return asked.op === 'patch' ? (asked.patch.payload?.length ?? 0) : 0;
 }

@@ -7,6 +7,7 @@
 import { type EventKey, fingerprintOf, keyOf, randomSlot, slotOfKey } from '../event/content.js';
 import type { EventSpec } from '../event/spec.js';
 import { encodeSpec } from '../event/spec-codec.js';
+import { SpecSheet } from '../event/spec-sheet.js';
 import { everyEvent } from '../event/event-filter.js';
 import type { LabelFilter } from '../event/label-filter.js';
 import type { Statistics } from '../observe/figures-board.js';
@@ -14,14 +15,24 @@ import type { EventView, HistoryEntry } from '../event/view.js';
 import type { ChangeSlice, StatusChange } from '../event/status-change.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { EngineError, InvariantError } from '../kernel/errors.js';
-import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, slotOf } from '../kernel/event-id.js';
+import {
+  type EventId,
+  eventIdBytes,
+  formatEventId,
+  mintEventId,
+  mintEventIdIn,
+  parseEventId,
+  partitionOf,
+  slotOf,
+  slotOfIdIn,
+} from '../kernel/event-id.js';
 import { decodeMessages } from '../kernel/message-codec.js';
 import type { Change, Condition, Question } from '../partition/command.js';
 import type { Accepted, HostLink } from './host-link.js';
 import { labelStatistics } from './label-statistics.js';
 import { BulkChanges, type BulkRequest, type BulkResult } from './bulk-changes.js';
 import { EventLists, type EventPage, type ListRequest } from './event-lists.js';
-import { ScheduleAsker, ScheduleBatch, type ScheduleResult } from './schedule-batch.js';
+import { ScheduledEvents, type ScheduleResult } from './scheduled-events.js';
 
 export type { ScheduleResult };
 
@@ -56,6 +67,7 @@ export class Router {
   readonly #linkOf: (partition: PartitionId) => HostLink;
   readonly #lists: EventLists;
   readonly #bulk: BulkChanges;
+  readonly #sheet = new SpecSheet();
 
   constructor({ partitions, linkOf }: { partitions: number; linkOf: (partition: PartitionId) => HostLink }) {
     this.#partitions = partitions;
@@ -65,18 +77,48 @@ export class Router {
     this.#bulk = new BulkChanges({ partitions, linkOf, now, wallMs: () => Date.now() });
   }
 
-  async schedule(event: NewEvent): Promise<ScheduleResult> {
-    const [result] = await this.scheduleBatch([event]);
-    if (result instanceof EngineError) throw result;
-    return result!;
+  schedule(event: NewEvent): Promise<ScheduleResult> {
+    return new Promise((resolve, reject) => {
+      this.#scheduleAll([event], (events) => {
+        const result = resultOf(events, 0);
+        if (result instanceof Error) reject(result);
+        else resolve(result);
+      });
+    });
   }
 
   /** Aligned with `events`; one that is refused does not fail the others. */
   scheduleBatch(events: readonly NewEvent[]): Promise<(ScheduleResult | EngineError)[]> {
     return new Promise((resolve, reject) => {
-      const batch = new ScheduleBatch({ size: events.length, resolve, reject });
-      for (let index = 0; index < events.length; index++) this.#send(events[index]!, { batch, index });
+      this.#scheduleAll(events, (settled) => {
+        const results: (ScheduleResult | EngineError)[] = [];
+        for (let place = 0; place < settled.count; place++) {
+          const result = resultOf(settled, place);
+          // No result would be true.
+          if (result instanceof InvariantError) reject(result);
+          else results.push(result);
+        }
+        resolve(results);
+      });
     });
+  }
+
+  /** The same for a sheet, which may be cleared when this returns. `settled` may be called before that. */
+  scheduleSheet(sheet: SpecSheet, settled: (events: ScheduledEvents) => void): ScheduledEvents {
+    const { count } = sheet;
+    const events = new ScheduledEvents({ count, partitions: this.#partitions, settled });
+    if (count === 0) settled(events);
+    const { ids } = events;
+    for (let place = 0; place < count; place++) {
+      const createdAtMs = sheet.createdAtMs(place);
+      const idAt = place * eventIdBytes;
+      mintEventIdIn(ids, idAt, { slot: sheet.slotOf(place), now: createdAtMs });
+      const partition = partitionOf(slotOfIdIn(ids, idAt), this.#partitions);
+      const bodyAt = sheet.startOf(place);
+      const bodyEnd = sheet.endOf(place);
+      this.#linkOf(partition).schedule({ asker: events, place, partition, ids, idAt, room: sheet, bodyAt, bodyEnd, createdAtMs });
+    }
+    return events;
   }
 
   list(request: ListRequest): Promise<EventPage> {
@@ -141,14 +183,11 @@ export class Router {
     );
   }
 
-  #send(asked: NewEvent, { batch, index }: { batch: ScheduleBatch; index: number }): void {
-    const { event, body, partition } = this.#encode(asked);
-    this.#linkOf(partition).askFor(new ScheduleAsker({ batch, index, event, partition }), {
-      op: 'schedule',
-      partition,
-      event,
-      body,
-    });
+  #scheduleAll(events: readonly NewEvent[], settled: (events: ScheduledEvents) => void): void {
+    const sheet = this.#sheet;
+    sheet.clear();
+    for (const { spec, timeGiven } of events) sheet.add(spec, timeGiven);
+    this.scheduleSheet(sheet, settled);
   }
 
   #encode({ spec, timeGiven }: NewEvent): { event: EventId; body: Uint8Array; partition: PartitionId } {
@@ -174,6 +213,13 @@ export class Router {
     const partition = partitionOf(slotOfKey(key), this.#partitions);
     return this.#linkOf(partition).ask({ op: 'find', partition, key, about });
   }
+}
+
+function resultOf(events: ScheduledEvents, place: number): ScheduleResult | EngineError | InvariantError {
+  const other = events.otherAt(place);
+  if (other instanceof Error) return other;
+  if (other !== null) return { replayed: true, view: other };
+  return { replayed: false, id: events.idAt(place), partition: events.partitionAt(place) };
 }
 
 /** A text that cannot be one of our ids names no event. */

@@ -28,6 +28,7 @@ import { ChangeSlices } from '../../engine/log/change-slices.js';
 import type { ReaderReply, ReaderRequest, StoredFacts, WriterRequest } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
 import { now as start, specOf } from '../event/specs.js';
+import { type NewEventBytes, runOf } from './runs.js';
 
 export { start };
 
@@ -216,7 +217,7 @@ export class TestHost {
     { partition = 0, event = newId(partition) }: { partition?: number; event?: EventId } = {},
   ) {
     const request = ++this.#lastRequest;
-    this.host.fromRouter([{ op: 'schedule', request, partition: partition as PartitionId, event, body: bodyOf(fields) }]);
+    this.host.fromRouter([runOf(request, partition as PartitionId, [{ event, body: bodyOf(fields) }])]);
     return { request, event };
   }
 
@@ -232,8 +233,19 @@ export class TestHost {
     return request;
   }
 
+  /** Several new events in one run. Returns the number of the first. */
+  scheduleRun(events: readonly NewEventBytes[], partition = 0): number {
+    const request = this.#lastRequest + 1;
+    this.#lastRequest += events.length;
+    this.host.fromRouter([runOf(request, partition as PartitionId, events)]);
+    return request;
+  }
+
+  /** Of those that are answered together, the number of the request. */
   replyTo(request: number): HostReply | undefined {
-    return this.replies.find((reply) => reply.request === request);
+    const isAmong = (reply: HostReply) =>
+      reply.op === 'accepted' && request > reply.request && request < reply.request + reply.count;
+    return this.replies.find((reply) => reply.request === request || isAmong(reply));
   }
 
   /** An event that is accepted and durable. */

@@ -8,6 +8,8 @@ import { dueMax, turnBudgetMs, unsyncedRecordsMax } from '../../engine/kernel/li
 import { type FilterWords, SegmentFilter } from '../../engine/log/segment-filter.js';
 import { noLatency } from '../../engine/observe/latency.js';
 import { acceptedRecords, batchesOf, bodyOf, failedOutcome, newId, outcomeOf, start, TestHost } from './host-fixture.js';
+import { noSequence } from '../../engine/kernel/brand.js';
+import { runOf } from './runs.js';
 
 const soon = { scheduledAtMs: (start + 100) as WallMs };
 const later = { scheduledAtMs: (start + 3_600_000) as WallMs };
@@ -22,7 +24,7 @@ t.test('an event is answered as accepted only when its record is durable', async
   t.equal(test.appended, 1);
   t.equal(test.replyTo(request), undefined);
   test.commit();
-  t.same(test.replyTo(request), { op: 'accepted', request });
+  t.same(test.replyTo(request), { op: 'accepted', request, count: 1 });
 });
 
 t.test('a look at an event waits for what was decided before it, though it writes nothing', async (t) => {
@@ -383,11 +385,61 @@ t.test('a read that fails fails its own request only', async (t) => {
   t.equal(test.host.actors[0]!.phase, 'ready');
 });
 
+t.test('new events of one run are answered together; those whose key is taken are answered by themselves', async (t) => {
+  const test = TestHost.ready();
+  const keyed = { ...later, externalJobId: 'a' };
+  const events = [later, keyed, later, keyed, { ...keyed, description: 'other' }, later, later].map((fields) => ({
+    event: newId(),
+    body: bodyOf(fields),
+  }));
+  const first = test.scheduleRun(events);
+  test.settle();
+  t.same(
+    events.map((_, place) => test.replyTo(first + place)?.op),
+    ['accepted', 'accepted', 'accepted', 'replayed', 'refused', 'accepted', 'accepted'],
+  );
+  t.match(test.replyTo(first + 3), { view: { id: events[1]!.event } });
+  t.equal(test.replies.filter(({ op }) => op === 'accepted').length, 2, 'before and behind those with the key');
+  t.equal(test.durableOf(0).length, 5);
+  t.equal(test.host.actors[0]!.wheel!.size, 5, 'all of them are armed');
+});
+
+t.test('nobody hears of a run before it is durable, and when its commit fails all of it is undone', async (t) => {
+  const test = TestHost.ready();
+  const events = [later, later].map((fields) => ({ event: newId(), body: bodyOf(fields) }));
+  const first = test.scheduleRun(events);
+  test.turn();
+  t.equal(test.appended, 2);
+  t.equal(test.replies.length, 0);
+  t.equal(test.host.actors[0]!.wheel!.size, 0);
+  test.host.fromWriter({
+    op: 'failed',
+    partition: 0 as PartitionId,
+    durable: noSequence,
+    failure: 'io',
+    detail: 'the disk is gone',
+  });
+  for (const [place, { event }] of events.entries()) {
+    t.match(test.replyTo(first + place), { op: 'refused', code: 'outcome-unknown', event });
+  }
+});
+
+t.test('an event that was cancelled while its run was on its way to the disk is not armed', async (t) => {
+  const test = TestHost.ready();
+  const events = [later, later, later].map((fields) => ({ event: newId(), body: bodyOf(fields) }));
+  const first = test.scheduleRun(events);
+  const cancel = test.about('cancel', events[1]!.event);
+  test.settle();
+  t.match(test.replyTo(cancel), { op: 'event', view: { status: 'CANCELLED' } });
+  t.equal(test.replyTo(first + 1)?.op, 'accepted');
+  t.equal(test.host.actors[0]!.wheel!.size, 2);
+});
+
 t.test('a body of an unknown format is refused by itself and harms nobody', async (t) => {
   const test = TestHost.ready();
   const body = bodyOf(later);
   body[0] = 9;
-  test.host.fromRouter([{ op: 'schedule', request: 77, partition: 0 as PartitionId, event: newId(), body }]);
+  test.host.fromRouter([runOf(77, 0 as PartitionId, [{ event: newId(), body }])]);
   const good = test.schedule(later).request;
   test.settle();
   t.match(test.replyTo(77), { op: 'refused', code: 'internal' });
@@ -403,7 +455,7 @@ t.test('when the disk is behind, requests stay in the mailbox until it has caugh
   const requests = Array.from({ length: unsyncedRecordsMax + 500 }, (_, index) => {
     const own = event.slice();
     new DataView(own.buffer).setUint32(12, index);
-    return { op: 'schedule', request: index, partition: 0 as PartitionId, event: own, body } as const;
+    return runOf(index, 0 as PartitionId, [{ event: own, body }]);
   });
   test.host.fromRouter(requests);
   for (let turn = 0; turn < 10_000 && test.turn() === 0; turn++);

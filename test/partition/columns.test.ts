@@ -11,6 +11,7 @@ const now = 1_763_632_800_000 as WallMs;
 function rowOf(fields: Partial<NewRow> = {}): NewRow {
   return {
     id: mintEventId(1 as Slot, now),
+    idAt: 0,
     tagHigh: 0,
     tagLow: 0,
     seq: 1 as Sequence,

@@ -1,18 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
-import type { HostRequest } from '../../engine/actor/requests.js';
-import type { PartitionId } from '../../engine/kernel/brand.js';
-import { EngineError } from '../../engine/kernel/errors.js';
+import type { HostRequest, NumberedRun } from '../../engine/actor/requests.js';
+import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
+import { EngineError, InvariantError } from '../../engine/kernel/errors.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
-import { mailboxBytesMax, mailboxItemsMax } from '../../engine/kernel/limits.js';
+import { mailboxBytesMax, mailboxItemsMax, runEventsMax } from '../../engine/kernel/limits.js';
 import { decodeMessages } from '../../engine/kernel/message-codec.js';
 import { HostLink, type Unnumbered } from '../../engine/router/host-link.js';
+import type { NewEventsAsker } from '../../engine/router/open-run.js';
 import { newId } from '../actor/host-fixture.js';
+import { eventsIn } from '../actor/runs.js';
 
 const partition = 1 as PartitionId;
 const event = newId();
 const get: Unnumbered = { op: 'get', partition, event };
-const scheduleOf = (bytes: number): Unnumbered => ({ op: 'schedule', partition, event, body: new Uint8Array(bytes) });
+const putOf = (bytes: number): Unnumbered => ({ op: 'put', partition, event, body: new Uint8Array(bytes) });
 
 type Numbered = Extract<HostRequest, { request: number }>;
 
@@ -20,6 +22,21 @@ function setup() {
   const batches: Numbered[][] = [];
   const link = new HostLink((bytes) => batches.push(decodeMessages<Numbered>(bytes)));
   return { link, batches };
+}
+
+/** A new event of so many bytes, as a promise. */
+function scheduled(link: HostLink, bytes: number): Promise<'accepted'> {
+  return new Promise((resolve, reject) => {
+    const asker: NewEventsAsker = {
+      accepted: () => resolve('accepted'),
+      replayed: () => reject(new Error('replayed')),
+      refused: (_, error) => reject(error),
+      eventAt: () => event,
+    };
+    const room = { bytes: Buffer.alloc(bytes) };
+    const createdAtMs = 0 as WallMs;
+    link.schedule({ partition, asker, place: 0, ids: event, idAt: 0, room, bodyAt: 0, bodyEnd: bytes, createdAtMs });
+  });
 }
 
 /** What a call comes to, without leaving a rejection unheard. */
@@ -49,11 +66,11 @@ t.test('what is asked in one pass of the event loop travels as one batch, number
 t.test('each answer reaches the one who asked, in whatever order it comes', async (t) => {
   const { link, batches } = setup();
   const one = link.ask(get);
-  const other = link.ask(scheduleOf(3));
+  const other = link.ask(putOf(3));
   await nextTurn();
   const [first, second] = batches[0]!;
   link.answered([
-    { op: 'accepted', request: second!.request },
+    { op: 'accepted', request: second!.request, count: 1 },
     { op: 'history', request: first!.request, entries: [] },
   ]);
   t.match(await one, { op: 'history' });
@@ -62,7 +79,7 @@ t.test('each answer reaches the one who asked, in whatever order it comes', asyn
 
 t.test('an answer that nobody waits for is dropped', async (t) => {
   const { link } = setup();
-  t.doesNotThrow(() => link.answered([{ op: 'accepted', request: 12_345 }]));
+  t.doesNotThrow(() => link.answered([{ op: 'accepted', request: 12_345, count: 1 }]));
 });
 
 t.test('a refusal becomes an error with its code and what it is about', async (t) => {
@@ -99,13 +116,13 @@ t.test(
 t.test('beyond the limit of bytes likewise, and bytes are given back with each answer', async (t) => {
   const { link, batches } = setup();
   const body = 4 * 1024 * 1024;
-  const open = Array.from({ length: mailboxBytesMax / body }, () => settled(link.ask(scheduleOf(body))));
-  t.equal(await settled(link.ask(scheduleOf(1))), 'overloaded');
+  const open = Array.from({ length: mailboxBytesMax / body }, () => settled(scheduled(link, body)));
+  t.equal(await settled(scheduled(link, 1)), 'overloaded');
   await nextTurn();
-  link.answered([{ op: 'accepted', request: batches[0]![0]!.request }]);
-  const next = settled(link.ask(scheduleOf(1)));
+  link.answered([{ op: 'accepted', request: batches[0]![0]!.request, count: 1 }]);
+  const next = settled(scheduled(link, 1));
   await nextTurn();
-  link.answered(batches.flat().map(({ request }) => ({ op: 'accepted', request })));
+  link.answered(batches.flat().map(({ request }) => ({ op: 'accepted', request, count: 1 })));
   t.equal(await next, 'answered');
   await Promise.all(open);
 });
@@ -114,7 +131,7 @@ t.test('when its host dies, a read may be repeated, and of a write nobody knows 
   const { link } = setup();
   const read = link.ask(get);
   const history = link.ask({ ...get, op: 'history' });
-  const write = link.ask(scheduleOf(1));
+  const write = scheduled(link, 1);
   const cancel = link.ask({ ...get, op: 'cancel' });
   await nextTurn();
   link.lost('its actor host died');
@@ -139,7 +156,7 @@ t.test('what is asked while the host is down goes to the next one', async (t) =>
 
 t.test('what had not left when the host died is settled, and not sent to the next one', async (t) => {
   const { link, batches } = setup();
-  const asked = settled(link.ask(scheduleOf(1)));
+  const asked = settled(scheduled(link, 1));
   link.lost('its actor host died');
   t.equal(await asked, 'outcome-unknown');
   link.restored();
@@ -155,4 +172,41 @@ t.test('once closed it refuses what comes and still answers what is open', async
   await nextTurn();
   link.answered([{ op: 'history', request: batches[0]![0]!.request, entries: [] }]);
   t.match(await open, { op: 'history' });
+});
+
+t.test('new events of one partition travel as runs, and hear of their answers in whatever pieces these come', async (t) => {
+  const { link, batches } = setup();
+  const events = Array.from({ length: runEventsMax + 2 }, () => scheduled(link, 5));
+  const read = link.ask(get);
+  await nextTurn();
+  const runs = batches.flat().filter((request) => request.op === 'schedule-run');
+  t.same(
+    runs.map(({ count }) => count),
+    [runEventsMax, 2],
+  );
+  const [run, rest] = runs as [NumberedRun & Numbered, NumberedRun & Numbered];
+  t.equal(eventsIn(run).length, runEventsMax);
+  link.answered([
+    { op: 'accepted', request: run.request + 3, count: runEventsMax - 3 },
+    { op: 'refused', request: run.request + 1, code: 'disk-full', detail: 'full', event: null, status: null },
+    { op: 'accepted', request: rest.request, count: 2 },
+    { op: 'history', request: batches[0]!.find(({ op }) => op === 'get')!.request, entries: [] },
+    { op: 'accepted', request: run.request, count: 1 },
+    { op: 'history', request: run.request + 2, entries: [] },
+  ]);
+  const outcomes = await Promise.allSettled(events);
+  t.match(outcomes[1], { status: 'rejected', reason: { code: 'disk-full' } });
+  t.match(outcomes[2], { status: 'rejected', reason: InvariantError }, 'an answer that no new event can get is a bug');
+  t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, runEventsMax);
+  t.match(await read, { op: 'history' });
+  t.doesNotThrow(() => link.answered([{ op: 'accepted', request: run.request, count: runEventsMax }]));
+});
+
+t.test('of a run that was answered in part when its host died, the rest is settled', async (t) => {
+  const { link, batches } = setup();
+  const events = Array.from({ length: 3 }, () => settled(scheduled(link, 5)));
+  await nextTurn();
+  link.answered([{ op: 'accepted', request: batches[0]![0]!.request + 1, count: 1 }]);
+  link.lost('its actor host died');
+  t.same(await Promise.all(events), ['outcome-unknown', 'answered', 'outcome-unknown']);
 });

@@ -3,27 +3,42 @@ import { fingerprintOf, slotOfKey } from '../../engine/event/content.js';
 import { decodeSpec } from '../../engine/event/spec-codec.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { EngineError, InvariantError } from '../../engine/kernel/errors.js';
-import { type EventId, formatEventId, parseEventId, partitionOf, slotOf } from '../../engine/kernel/event-id.js';
-import { type Accepted, type Asker, HostLink, type Unnumbered } from '../../engine/router/host-link.js';
+import { type EventId, eventIdBytes, formatEventId, parseEventId, partitionOf, slotOf } from '../../engine/kernel/event-id.js';
+import { type Accepted, type Asker, HostLink, type NewEventAsked, type Unnumbered } from '../../engine/router/host-link.js';
 import { Router } from '../../engine/router/router.js';
+import type { EventView } from '../../engine/event/view.js';
 import { newId } from '../actor/host-fixture.js';
+import type { NewEventBytes } from '../actor/runs.js';
 import { specOf } from '../event/specs.js';
 
 const partitions = 8;
 
+type Question = Unnumbered | ({ readonly op: 'schedule'; readonly partition: PartitionId } & NewEventBytes);
+
 /** Links that note what they are asked and answer at once. */
-function setup(answer: (request: Unnumbered) => object | EngineError = () => ({ op: 'accepted' })) {
-  const asked: { partition: PartitionId; request: Unnumbered }[] = [];
+function setup(answer: (request: Question) => object | EngineError | InvariantError = () => ({ op: 'accepted' })) {
+  const asked: { partition: PartitionId; request: Question }[] = [];
   class NotingLink extends HostLink {
     readonly #partition: PartitionId;
     constructor(partition: PartitionId) {
       super(() => undefined);
       this.#partition = partition;
     }
+    override schedule({ asker, place, ids, idAt, room, bodyAt, bodyEnd }: NewEventAsked): void {
+      const event = ids.slice(idAt, idAt + eventIdBytes);
+      const body = new Uint8Array(room.bytes.subarray(bodyAt, bodyEnd));
+      const request = { op: 'schedule', partition: this.#partition, event, body } as const;
+      asked.push({ partition: this.#partition, request });
+      const reply = answer(request);
+      if (reply instanceof Error) asker.refused(place, reply);
+      else if ('view' in reply) asker.replayed(place, reply.view as EventView);
+      else asker.accepted(place);
+    }
     override askFor(asker: Asker, request: Unnumbered): void {
       asked.push({ partition: this.#partition, request });
       const reply = answer(request);
       if (reply instanceof EngineError) asker.refused(reply);
+      else if (reply instanceof InvariantError) throw reply;
       else asker.answered({ request: 1, ...reply } as Accepted);
     }
   }
@@ -31,7 +46,7 @@ function setup(answer: (request: Unnumbered) => object | EngineError = () => ({ 
   return { router, asked };
 }
 
-const eventOf = (request: Unnumbered) => (request as { event: EventId }).event;
+const eventOf = (request: Question) => (request as { event: EventId }).event;
 
 t.test('an event with a key goes where its key says, one without goes anywhere', async (t) => {
   const { router, asked } = setup();
@@ -88,7 +103,7 @@ t.test('one bad event of a batch does not fail the others, and results keep thei
 });
 
 t.test('a bug is not taken for a refusal of one event', async (t) => {
-  const { router } = setup(() => ({ op: 'history', entries: [] }));
+  const { router } = setup(() => new InvariantError('a new event was answered with history'));
   await t.rejects(router.scheduleBatch([{ spec: specOf(), timeGiven: true }]), InvariantError);
 });
 

@@ -27,6 +27,7 @@ import {
   parseEventId,
   type ScheduleResult,
   type Statistics,
+  type SpecSheet,
   type StatusBatch,
   type StatusChange,
   type StatusFilter,
@@ -34,10 +35,16 @@ import {
   type Subscription,
   type WallMs,
 } from '../../engine/index.js';
-import { fingerprintOf, keyOf, randomSlot, slotOfKey } from '../../engine/event/content.js';
+import { fingerprintOf, keyOf } from '../../engine/event/content.js';
 import { originOf } from '../../engine/event/origin.js';
-import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
-import { mintEventId } from '../../engine/kernel/event-id.js';
+import { decodeSpec, type StoredSpec } from '../../engine/event/spec-codec.js';
+import type { PartitionId, Sequence, Slot } from '../../engine/kernel/brand.js';
+import { type EventId, eventIdBytes, mintEventId, mintEventIdIn } from '../../engine/kernel/event-id.js';
+import { slots } from '../../engine/kernel/limits.js';
+import { ScheduledEvents } from '../../engine/router/scheduled-events.js';
+
+/** Of every event, and the slot of its id. */
+const partition = 3 as PartitionId;
 
 interface FakeSubscription {
   readonly filter: StatusFilter;
@@ -259,9 +266,44 @@ export class FakeEngine implements Engine {
     return destination.includes('169.254.') ? '169.254.169.254 is link-local' : null;
   }
 
+  /** Settled later, as by an engine. */
+  scheduleSheet(sheet: SpecSheet, settled: (events: ScheduledEvents) => void): ScheduledEvents {
+    const specs = Array.from({ length: sheet.count }, (_, place) =>
+      decodeSpec(new Uint8Array(sheet.bytes.subarray(sheet.startOf(place), sheet.endOf(place)))),
+    );
+    const events = new ScheduledEvents({ count: sheet.count, partitions: slots, settled });
+    for (const [place, { createdAtMs: now }] of specs.entries()) {
+      mintEventIdIn(events.ids, place * eventIdBytes, { slot: partition as number as Slot, now });
+    }
+    void this.#enter().then(
+      () => {
+        for (const [place, spec] of specs.entries()) this.#settle(events, place, spec);
+      },
+      (error: EngineError) => {
+        for (const place of specs.keys()) events.refused(place, error);
+      },
+    );
+    return events;
+  }
+
+  #settle(events: ScheduledEvents, place: number, spec: StoredSpec): void {
+    try {
+      const fingerprint = Buffer.from(spec.fingerprint ?? []).toString('hex');
+      const result = this.#keep(spec, { fingerprint, id: events.eventAt(place) });
+      if (result.replayed) events.replayed(place, result.view);
+      else events.accepted();
+    } catch (error) {
+      events.refused(place, error as EngineError);
+    }
+  }
+
   #scheduleNow({ spec, timeGiven }: NewEvent): ScheduleResult {
-    const key = keyOf(spec);
     const fingerprint = Buffer.from(fingerprintOf(spec, timeGiven)).toString('hex');
+    return this.#keep(spec, { fingerprint, id: mintEventId(partition as number as Slot, spec.createdAtMs) });
+  }
+
+  #keep(spec: EventSpec, { fingerprint, id: idBytes }: { fingerprint: string; id: EventId }): ScheduleResult {
+    const key = keyOf(spec);
     const known = key === null ? undefined : this.events.get(this.#byKey.get(`${key.kind} ${key.source} ${key.text}`) ?? '');
     if (known !== undefined) {
       if (known.fingerprint === fingerprint) return { replayed: true, view: known.view };
@@ -269,11 +311,10 @@ export class FakeEngine implements Engine {
       const members = { event_id: formatEventId(known.view.id), event_status: known.view.status };
       throw new EngineError('external-job-id-conflict', 'other content', { members });
     }
-    const idBytes = mintEventId(key === null ? randomSlot() : slotOfKey(key), spec.createdAtMs);
     const id = formatEventId(idBytes);
     if (key !== null) this.#byKey.set(`${key.kind} ${key.source} ${key.text}`, id);
     this.events.set(id, { view: freshView(idBytes, spec), fingerprint });
-    return { replayed: false, id, partition: 3 };
+    return { replayed: false, id, partition };
   }
 
   #idOf(name: EventName): string {
@@ -313,7 +354,7 @@ export function destinationOf(origin: string): Destination {
 function freshView(id: Uint8Array, spec: EventSpec): EventView {
   return {
     id,
-    partition: 3 as PartitionId,
+    partition,
     spec: { ...spec, origin: originOf(spec.deliveryType, spec.destination), tag: null, fingerprint: null },
     status: 'SCHEDULED',
     version: 1,
@@ -335,7 +376,7 @@ function finishedNow(status: EventStatus): Pick<EventView, 'status' | 'finishedA
 /** A change as the engine would send it. */
 export function changeOf(id: Uint8Array, fields: Partial<StatusChange> = {}): StatusChange {
   return {
-    partition: 3 as PartitionId,
+    partition,
     seq: 1 as Sequence,
     event: id,
     externalJobId: null,

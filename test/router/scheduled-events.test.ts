@@ -7,6 +7,7 @@ import { EngineError, InvariantError } from '../../engine/kernel/errors.js';
 import { decodeMessages } from '../../engine/kernel/message-codec.js';
 import { HostLink } from '../../engine/router/host-link.js';
 import { type NewEvent, Router } from '../../engine/router/router.js';
+import { newEventsOf } from '../actor/runs.js';
 import { specOf } from '../event/specs.js';
 
 /** A router whose one host is played by the test. */
@@ -20,10 +21,15 @@ function setup() {
     async requests() {
       await new Promise(setImmediate);
       const [batch = []] = sent.splice(0);
-      return batch.filter((request) => 'request' in request);
+      return newEventsOf(batch).sort((one, other) => placeOf(one) - placeOf(other));
     },
     answer: (...replies: HostReply[]) => link.answered(replies),
   };
+}
+
+/** As they were asked for: `a` before `b`. */
+function placeOf({ body }: { readonly body: Uint8Array }): number {
+  return decodeSpec(body).description?.charCodeAt(0) ?? 0;
 }
 
 function newEvent(spec: Partial<EventSpec> = {}): NewEvent {
@@ -34,12 +40,12 @@ t.test('events that are scheduled together travel together and are answered each
   const { router, requests, answer } = setup();
   const results = router.scheduleBatch(['a', 'b', 'c'].map((description) => newEvent({ description })));
   const asked = await requests();
-  const bodies = asked.map((request) => decodeSpec((request as { body: Uint8Array }).body).description);
+  const bodies = asked.map(({ body }) => decodeSpec(body).description);
   t.same(bodies, ['a', 'b', 'c']);
   const [first, second, third] = asked.map(({ request }) => request) as [number, number, number];
-  answer({ op: 'accepted', request: third });
+  answer({ op: 'accepted', request: third, count: 1 });
   answer({ op: 'refused', request: second, code: 'disk-full', detail: 'full', event: null, status: null });
-  answer({ op: 'accepted', request: first });
+  answer({ op: 'accepted', request: first, count: 1 });
   const [one, two, three] = await results;
   t.match(one, { replayed: false, id: String });
   t.match(two, { code: 'disk-full' });
@@ -64,6 +70,6 @@ t.test('an answer that no new event can get is a bug and not a result', async (t
   const { router, requests, answer } = setup();
   const scheduled = router.scheduleBatch([newEvent(), newEvent()]);
   const [asked, other] = await requests();
-  answer({ op: 'history', request: asked!.request, entries: [] }, { op: 'accepted', request: other!.request });
+  answer({ op: 'history', request: asked!.request, entries: [] }, { op: 'accepted', request: other!.request, count: 1 });
   await t.rejects(scheduled, InvariantError);
 });

@@ -1,0 +1,79 @@
+/**
+ * New events that have left for their actor together and are not all answered: who waits for each of them.
+ *
+ * Their numbers follow each other, beginning with a multiple of `runEventsMax`, so that the run of a number needs no look-up of
+ * its own. Belongs to a `HostLink`.
+ */
+import type { EventView } from '../event/view.js';
+import type { PartitionId } from '../kernel/brand.js';
+import type { EngineError, InvariantError } from '../kernel/errors.js';
+import type { EventId } from '../kernel/event-id.js';
+
+/** Who waits for new events, each by its place. Of each exactly one of the three is called, once; none may throw. */
+export interface NewEventsAsker {
+  accepted(place: number): void;
+  /** The same event was accepted before, as `view`. */
+  replayed(place: number, view: EventView): void;
+  /** InvariantError: a bug of ours, and what has become of the event is not known. */
+  refused(place: number, error: EngineError | InvariantError): void;
+  eventAt(place: number): EventId;
+}
+
+export class OpenRun {
+  readonly partition: PartitionId;
+  /** Bytes of all of them. */
+  bytes = 0;
+  readonly #askers: (NewEventsAsker | null)[] = [];
+  readonly #places: number[] = [];
+  #left = 0;
+
+  constructor(partition: PartitionId) {
+    this.partition = partition;
+  }
+
+  /** Without an answer. */
+  get left(): number {
+    return this.#left;
+  }
+
+  get count(): number {
+    return this.#askers.length;
+  }
+
+  add(asker: NewEventsAsker, place: number, bytes: number): void {
+    this.#askers.push(asker);
+    this.#places.push(place);
+    this.bytes += bytes;
+    this.#left++;
+  }
+
+  /** `count` events from `from` on. */
+  accepted(from: number, count: number): void {
+    for (let at = from; at < from + count; at++) this.#take(at)?.accepted(this.#places[at]!);
+  }
+
+  replayed(at: number, view: EventView): void {
+    this.#take(at)?.replayed(this.#places[at]!, view);
+  }
+
+  refused(at: number, error: EngineError | InvariantError): void {
+    this.#take(at)?.refused(this.#places[at]!, error);
+  }
+
+  /** All that have no answer. `errorOf`: why. */
+  lost(errorOf: (event: EventId) => EngineError): void {
+    for (let at = 0; at < this.count; at++) {
+      const asker = this.#askers[at]!;
+      if (asker !== null) this.refused(at, errorOf(asker.eventAt(this.#places[at]!)));
+    }
+  }
+
+  /** Null: it has its answer. */
+  #take(at: number): NewEventsAsker | null {
+    const asker = this.#askers[at] ?? null;
+    if (asker === null) return null;
+    this.#askers[at] = null;
+    this.#left--;
+    return asker;
+  }
+}

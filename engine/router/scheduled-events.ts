@@ -1,0 +1,85 @@
+/**
+ * New events that were asked for together, on their way to their actors and back.
+ *
+ * A batch of a thousand spreads over all partitions and is answered in pieces. It has one callback, and of an event that was
+ * accepted, as nearly all are, only its id: a promise, a result and a text for each cost half of what the main thread did.
+ */
+import type { EventView } from '../event/view.js';
+import type { PartitionId } from '../kernel/brand.js';
+import type { EngineError, InvariantError } from '../kernel/errors.js';
+import { type EventId, eventIdBytes, formatEventIdIn, partitionOf, slotOfIdIn } from '../kernel/event-id.js';
+import type { NewEventsAsker } from './open-run.js';
+
+/** What has become of one event: a new one, one that was there before, or none. */
+export type ScheduleResult =
+  | { readonly replayed: false; readonly id: string; readonly partition: number }
+  | { readonly replayed: true; readonly view: EventView };
+
+export class ScheduledEvents implements NewEventsAsker {
+  readonly count: number;
+  /** One behind the other, of all events. */
+  readonly ids: Uint8Array;
+  readonly #partitions: number;
+  readonly #settled: (events: ScheduledEvents) => void;
+  /** By place: those that were not simply accepted. */
+  #others: Map<number, EventView | EngineError | InvariantError> | null = null;
+  #missing: number;
+
+  /** `settled` is told when nothing is missing any more; never from in here. */
+  constructor({
+    count,
+    partitions,
+    settled,
+  }: {
+    readonly count: number;
+    readonly partitions: number;
+    readonly settled: (events: ScheduledEvents) => void;
+  }) {
+    this.count = count;
+    this.ids = new Uint8Array(count * eventIdBytes);
+    this.#partitions = partitions;
+    this.#settled = settled;
+    this.#missing = count;
+  }
+
+  accepted(): void {
+    if (--this.#missing === 0) this.#settled(this);
+  }
+
+  replayed(place: number, view: EventView): void {
+    this.#setApart(place, view);
+  }
+
+  refused(place: number, error: EngineError | InvariantError): void {
+    this.#setApart(place, error);
+  }
+
+  /** A copy. */
+  eventAt(place: number): EventId {
+    return this.ids.slice(place * eventIdBytes, (place + 1) * eventIdBytes);
+  }
+
+  idAt(place: number): string {
+    return formatEventIdIn(this.ids, place * eventIdBytes);
+  }
+
+  partitionAt(place: number): PartitionId {
+    return partitionOf(slotOfIdIn(this.ids, place * eventIdBytes), this.#partitions);
+  }
+
+  /** Every event was accepted and is new. */
+  get isPlain(): boolean {
+    return this.#others === null;
+  }
+
+  /** Null: accepted, and new. */
+  otherAt(place: number): EventView | EngineError | InvariantError | null {
+    return this.#others?.get(place) ?? null;
+  }
+
+  #setApart(place: number, outcome: EventView | EngineError | InvariantError): void {
+    this.#others ??= new Map();
+    this.#others.set(place, outcome);
+    this.accepted();
+  }
+}
