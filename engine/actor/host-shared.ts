@@ -29,6 +29,8 @@ export interface HostShared {
   watchFrom(partition: PartitionId, position: Sequence): void;
   /** False while draining and while the disk is full. */
   mayStart(): boolean;
+  /** Whether there was a slot at hand, which is the caller's now: given in advance, and nobody waits there. */
+  takeAdvance(origin: string): boolean;
   /** More events are due than a turn takes. */
   isFlooded(): boolean;
   /** Free space as the log writer last saw it. */

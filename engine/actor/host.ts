@@ -97,6 +97,7 @@ export class ActorHost {
       isWatched: () => this.#watch.isOn,
       watchFrom: (partition, position) => this.#watch.from([[partition, position]]),
       mayStart,
+      takeAdvance: (origin) => this.#slots.takeAdvance(origin),
       isFlooded: () => this.#firing.moreIsDue,
       space: () => this.#space,
     };
@@ -179,6 +180,12 @@ export class ActorHost {
     switch (reply.op) {
       case 'grant':
         this.#slots.granted(reply);
+        break;
+      case 'advance':
+        this.#slots.advanced(reply.origin);
+        break;
+      case 'recall':
+        this.#slots.recalled(reply.origin);
         break;
       case 'outcome':
         guarded(this.#actorOf(reply.outcome.partition), (actor) => actor.ended(reply.outcome));

@@ -71,7 +71,14 @@ export class PartitionLife {
       shared.payloadBudget,
     );
     const ledger = new Ledger({ memory, shared, payloads });
-    const timekeeper = new Timekeeper({ number, memory, shared, ledger, payloads });
+    const timekeeper = new Timekeeper({
+      number,
+      memory,
+      shared,
+      ledger,
+      payloads,
+      granted: (handle) => this.attempts.granted(handle),
+    });
     this.memory = memory;
     this.ledger = ledger;
     this.timekeeper = timekeeper;

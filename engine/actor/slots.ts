@@ -4,6 +4,8 @@
  *     due -> waiting room --want--> courier --grant--> the first of its queue (attempts.ts)
  *     overdue -> backlog, and `want` when all of it has been taken in
  *
+ *     due --a slot in advance--> at once, if nobody waits there
+ *
  * A long queue has not been read ahead to its end. Where a payload is missing, those of the next in line are read with it.
  *
  * While nothing may start (draining, a full disk) a slot goes back at once and is asked for again later.
@@ -37,6 +39,8 @@ export class Slots {
   readonly #parts: SlotsParts;
   /** Granted while nothing may start. */
   readonly #unserved = new Map<string, number>();
+  /** By origin: slots that were given in advance and are at hand. */
+  readonly #advance = new Map<string, number>();
   /** By origin: slots to be granted there before the next in line are read again. */
   readonly #readAfter = new Map<string, number>();
   /** Since when slots for the backlog have not been asked for; null: they have. */
@@ -88,6 +92,26 @@ export class Slots {
     );
   }
 
+  /** One that nobody asked for. Whoever waits there has asked, and is answered by a grant. */
+  advanced(origin: string): void {
+    this.#advance.set(origin, (this.#advance.get(origin) ?? 0) + 1);
+  }
+
+  takeAdvance(origin: string): boolean {
+    const left = this.#advance.get(origin);
+    if (left === undefined || this.waitingRoom.count(origin) > 0 || !this.#parts.mayStart()) return false;
+    if (left === 1) this.#advance.delete(origin);
+    else this.#advance.set(origin, left - 1);
+    return true;
+  }
+
+  recalled(origin: string): void {
+    const left = this.#advance.get(origin);
+    if (left === undefined) return;
+    this.#advance.delete(origin);
+    this.#parts.desk.release(origin, 'regular', left);
+  }
+
   /** Something may start again. */
   askAgain(): void {
     for (const [origin, count] of this.#unserved) this.#parts.desk.want(origin, 'regular', count);
@@ -116,6 +140,7 @@ export class Slots {
     for (const origin of waitingRoom.origins()) {
       if (isLost(origin)) this.#parts.desk.want(origin, 'regular', waitingRoom.count(origin));
     }
+    for (const origin of this.#advance.keys()) if (isLost(origin)) this.#advance.delete(origin);
     for (const origin of backlog.origins()) if (isLost(origin)) backlog.unask(origin, backlog.count(origin));
   }
 }

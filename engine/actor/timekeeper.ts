@@ -29,6 +29,8 @@ export interface TimekeeperParts {
   readonly shared: HostShared;
   readonly ledger: Ledger;
   readonly payloads: Payloads;
+  /** It has its slot. */
+  granted(handle: Handle): void;
 }
 
 /** Where an entry stands for an event. `stamp` null: whatever it is. */
@@ -99,7 +101,10 @@ export class Timekeeper {
   /** Until a slot is granted it is in a queue of its origin; in the wheel as well if it can expire there. */
   comesDue(handle: Handle): void {
     if (this.#memory.wasOverdue(handle)) this.#fallBehind(handle);
-    else this.#wait(handle);
+    else if (this.#shared.takeAdvance(this.#memory.originOf(handle))) {
+      this.#parts.granted(handle);
+      return;
+    } else this.#wait(handle);
     this.#armExpiry(handle);
   }
 

@@ -285,6 +285,8 @@ export class Courier {
 
   readonly #news: OriginsNews = {
     granted: (host, grant) => this.#post(host, { op: 'grant', ...grant }),
+    advanced: (host, origin) => this.#post(host, { op: 'advance', origin }),
+    recalled: (host, origin) => this.#post(host, { op: 'recall', origin }),
     waiting: (host, origin, reason) => this.#post(host, { op: 'waiting', origin, reason }),
   };
 }

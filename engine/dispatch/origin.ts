@@ -7,6 +7,9 @@
  *               |
  *               +-> released (the event was cancelled meanwhile)
  *
+ * A host that has started something gets the slot for what comes next in advance, so that an event on time need not ask; not where
+ * half of the slots are in use or somebody waits, and only while there is no pace to keep. It is called back when that changes.
+ *
  * There are two lanes. What is due now goes first; what was overdue when the engine started (or when the clock jumped) follows
  * at the pace of recovery, and leaves a quarter of the slots alone, so that a backlog does not keep what is on time waiting.
  *
@@ -38,6 +41,10 @@ interface Claim {
   granted: number;
   /** What it was last told about its open wishes. */
   told: WaitReason | null;
+  /** It has started something since it was last given a slot in advance. */
+  isActive: boolean;
+  /** Whether one of `granted` was given in advance. */
+  advance: 'none' | 'given' | 'recalled';
 }
 
 export interface OriginParts {
@@ -183,8 +190,39 @@ export class Origin {
     const claim = this.#claim(host);
     invariant(claim.granted > 0, () => `host ${host} started an attempt at ${this.name} without a slot`);
     claim.granted -= 1;
+    claim.isActive = true;
+    if (claim.granted === 0) claim.advance = 'none';
     this.#granted -= 1;
     this.#running += 1;
+  }
+
+  /** Gives one slot in advance, if there is a host to which it may be given; null: there is none. */
+  advance(): HostNumber | null {
+    if (this.wantsAdvancesBack || 2 * (this.taken + 1) > this.concurrency) return null;
+    const claim = this.#claims.find(({ isActive, granted }) => isActive && granted === 0);
+    if (claim === undefined) return null;
+    claim.isActive = false;
+    claim.advance = 'given';
+    claim.granted += 1;
+    this.#granted += 1;
+    return claim.host;
+  }
+
+  /** Hosts that have to give back what they hold in advance and have not been told yet. */
+  recall(): HostNumber[] {
+    const holders = this.#claims.filter(({ advance }) => advance === 'given');
+    for (const claim of holders) claim.advance = 'recalled';
+    return holders.map(({ host }) => host);
+  }
+
+  /** Somebody holds a slot in advance. */
+  get hasAdvanced(): boolean {
+    return this.#claims.some(({ advance }) => advance !== 'none');
+  }
+
+  /** What is held in advance is needed, or should not be used. */
+  get wantsAdvancesBack(): boolean {
+    return this.#held !== null || this.#rate !== null || this.wants > 0;
   }
 
   end(): void {
@@ -247,6 +285,7 @@ export class Origin {
 
   #giveBack(claim: Claim, count: number): void {
     claim.granted -= count;
+    if (claim.granted === 0) claim.advance = 'none';
     this.#granted -= count;
     if (this.#rate !== null) for (let left = count; left > 0; left--) this.#rate.giveBack();
   }
@@ -255,7 +294,7 @@ export class Origin {
     // A node has a handful of hosts: a scan beats a map.
     const known = this.#claims.find((claim) => claim.host === host);
     if (known !== undefined) return known;
-    const claim: Claim = { host, wants: { regular: 0, overdue: 0 }, granted: 0, told: null };
+    const claim: Claim = { host, wants: { regular: 0, overdue: 0 }, granted: 0, told: null, isActive: false, advance: 'none' };
     this.#claims.push(claim);
     return claim;
   }

@@ -9,6 +9,7 @@
 import type { SettingsRow } from '../event/origin-settings.js';
 import type { WaitReason } from '../event/status.js';
 import type { MonoMs, PartitionId, Sequence } from '../kernel/brand.js';
+import { type AdvanceNews, Advances } from './advances.js';
 import { Breaker } from './breaker.js';
 import { type HostNumber, Origin } from './origin.js';
 import { OriginBook } from './origin-book.js';
@@ -30,7 +31,7 @@ export interface OriginsOptions {
 }
 
 /** What a turn's end brings. */
-export interface OriginsNews {
+export interface OriginsNews extends AdvanceNews {
   readonly granted: (host: HostNumber, grant: { readonly origin: string; readonly lane: Lane; readonly count: number }) => void;
   readonly waiting: (host: HostNumber, origin: string, reason: WaitReason | null) => void;
 }
@@ -54,6 +55,7 @@ export class Origins {
   /** To be looked at again at the end of this turn. */
   readonly #touched = new Set<Origin>();
   readonly #book: OriginBook;
+  readonly #advances: Advances;
   /** Those of which it is not known what is set for them. */
   readonly #unknown = new Set<Origin>();
   /** Those that wait for their pace. */
@@ -72,6 +74,7 @@ export class Origins {
     this.#timing = parts.timing;
     this.#changed = parts.changed;
     this.#book = new OriginBook(parts.options.partitions);
+    this.#advances = new Advances(parts.options.attemptsInFlightMax);
   }
 
   get count(): number {
@@ -192,12 +195,19 @@ export class Origins {
     for (const origin of this.#touched) this.#lineUp(origin, now);
     if (grant) this.#grantSlots(news, now);
     for (const origin of this.#touched) {
+      this.#taken += this.#advances.settle(origin, { news, room: grant ? this.#roomForAdvances : 0 });
       this.#pace(origin, now);
       origin.tellWaiting((host, reason) => news.waiting(host, origin.name, reason));
       if (origin.idle) this.#idle.add(origin);
     }
+    if (this.#line.size > 0 && this.#taken >= this.#options.attemptsInFlightMax) this.#advances.recallOldest(news);
     this.#touched.clear();
     this.#forgetIdle();
+  }
+
+  /** While half of all slots are in use none is given in advance. */
+  get #roomForAdvances(): number {
+    return Math.floor(this.#options.attemptsInFlightMax / 2) - this.#taken;
   }
 
   close(): void {

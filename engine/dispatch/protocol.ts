@@ -3,6 +3,9 @@
  * asks for slots (`want`), gets them (`grant`) as the origin allows, and answers each with an attempt (`start`) or gives
  * it back (`release`) because the event was cancelled meanwhile. An attempt frees its slot when its outcome leaves.
  *
+ * Where an origin is far from its limit, a host that has started something there holds one slot in advance: its next event
+ * starts without asking. It keeps it until it is used or called back (`recall`).
+ *
  * Messages travel in batches as bytes (`kernel/message-codec.ts`).
  */
 import type { MessagePort } from 'node:worker_threads';
@@ -45,6 +48,10 @@ export type CourierRequest =
 
 export type CourierReply =
   | ({ readonly op: 'grant' } & Slots)
+  /** One slot of the lane `regular` that nobody asked for. */
+  | { readonly op: 'advance'; readonly origin: string }
+  /** A slot given in advance comes back with `release`, unless it has been used by now. */
+  | { readonly op: 'recall'; readonly origin: string }
   | { readonly op: 'outcome'; readonly outcome: Outcome }
   /** Why this host's open wants at `origin` are not granted; null: they are. Sent on a change only. */
   | { readonly op: 'waiting'; readonly origin: string; readonly reason: WaitReason | null }

@@ -1,4 +1,4 @@
-/** Which payloads are read with the one that a granted slot waits for. */
+/** Slots in advance, and which payloads are read with the one that a granted slot waits for. */
 import t from 'tap';
 import type { WallMs } from '../../engine/kernel/brand.js';
 import { readAheadPerMomentMax } from '../../engine/kernel/limits.js';
@@ -35,4 +35,64 @@ t.test('of a flood only the head is read ahead; where a payload is missing those
   }
   t.equal(test.starts().length, head + 101, 'they start without a read');
   t.same(readsOf(test), []);
+});
+
+t.test('with a slot in advance an event starts at its time, without asking', async (t) => {
+  const test = TestHost.ready();
+  test.host.fromCourier(0, [{ op: 'advance', origin }]);
+  test.accepted({ scheduledAtMs: start });
+  test.accepted({ scheduledAtMs: start });
+  t.equal(test.starts().length, 1);
+  t.equal(test.count('want'), 1, 'the second one asks');
+  t.equal(test.count('release'), 0);
+});
+
+t.test('a slot in advance is given back when it is recalled; one that has been used is not', async (t) => {
+  const test = TestHost.ready();
+  test.host.fromCourier(0, [{ op: 'advance', origin }]);
+  test.host.fromCourier(0, [{ op: 'recall', origin }]);
+  test.turn();
+  t.equal(test.count('release'), 1);
+  test.host.fromCourier(0, [{ op: 'advance', origin }]);
+  test.accepted({ scheduledAtMs: start });
+  test.host.fromCourier(0, [{ op: 'recall', origin }]);
+  test.turn();
+  t.equal(test.starts().length, 1);
+  t.equal(test.count('release'), 1);
+});
+
+t.test('nobody overtakes those who wait', async (t) => {
+  const test = TestHost.ready();
+  const first = test.accepted({ scheduledAtMs: start });
+  test.host.fromCourier(0, [{ op: 'advance', origin }]);
+  const second = test.accepted({ scheduledAtMs: start });
+  t.same(test.starts(), []);
+  test.grantAll();
+  test.settle();
+  t.same(
+    test.starts().map(({ event }) => event),
+    [first, second],
+  );
+});
+
+t.test('while nothing may start a slot in advance is of no use', async (t) => {
+  const test = TestHost.ready({ readAheadBytesMax: 0 });
+  test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.turn();
+  test.host.fromRouter([{ op: 'drain' }]);
+  test.host.fromCourier(0, [{ op: 'advance', origin }]);
+  test.settle();
+  t.same(test.starts(), []);
+  t.equal(test.count('release'), 1, 'the one that it had');
+});
+
+t.test('what a courier gave in advance is gone with it', async (t) => {
+  const test = TestHost.ready();
+  test.host.fromCourier(0, [{ op: 'advance', origin }]);
+  test.turn();
+  test.host.courierLost(0);
+  test.accepted({ scheduledAtMs: start });
+  t.same(test.starts(), []);
+  t.equal(test.count('want'), 1);
 });
