@@ -1,5 +1,6 @@
 /** Load benches at their smallest size, so that none rots: what they promise is checked, figures are not judged. */
 import type { Test } from 'tap';
+import type { Row } from '../../bench/lib/bench.js';
 import { type Found, findBenches } from '../../bench/lib/find.js';
 
 /** Columns that count what must not happen. */
@@ -21,7 +22,8 @@ const startsServers = new Set([
   'ws-fanout',
 ]);
 
-export async function runSmall(t: Test, { bench }: Found): Promise<void> {
+/** Returns its rows. */
+export async function runSmall(t: Test, { bench }: Found): Promise<readonly Row[]> {
   const { rows } = await bench.measure(bench.sizes.small);
   t.ok(rows.length > 0);
   const values = rows.flatMap((row) => Object.values(row));
@@ -34,4 +36,5 @@ export async function runSmall(t: Test, { bench }: Found): Promise<void> {
       rows.some((row) => Number(row[column]) > 0),
       `nothing is ${column}`,
     );
+  return rows;
 }
