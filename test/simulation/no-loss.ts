@@ -64,7 +64,10 @@ export class NoLoss implements Checker {
         const { attempt, error } = decodeOutcome(newest.body);
         const isGone = attempts.some((started) => started.attempt === attempt && started.ended?.kind === 'gone');
         if (error === null) this.#complain(asked, 'is dead without a reason');
-        if (!isGone && !areRetriesStopped && attemptsInRun !== spec.maxRetries + 1) {
+        // A change may have left it fewer than it had used.
+        const wasChanged = records.some(({ kind }) => kind === recordKinds.changed);
+        const isSpent = wasChanged ? attemptsInRun > spec.maxRetries : attemptsInRun === spec.maxRetries + 1;
+        if (!isGone && !areRetriesStopped && !isSpent) {
           this.#complain(asked, `is dead after attempt ${attempt}, number ${attemptsInRun} of ${spec.maxRetries + 1} in its run`);
         }
         return;
