@@ -12,6 +12,7 @@ import type { EventView, HistoryEntry } from './event/view.js';
 import type { Health } from './health-board.js';
 import type { EngineError } from './kernel/errors.js';
 import type { WallMs } from './kernel/brand.js';
+import type { NatsDoor } from './nats-desk.js';
 import type { Statistics } from './observe/figures-board.js';
 import type { MetricsHistorySlice } from './observe/metrics-history.js';
 import type { Change, Condition } from './partition/command.js';
@@ -24,6 +25,8 @@ import type { Subscription } from './status/status-hub.js';
 import type { StatusListener } from './status/subscriber.js';
 
 export interface Engine {
+  /** The connection to NATS, for what comes in and is told by it. Null: not configured. */
+  readonly nats: NatsDoor | null;
   schedule(event: NewEvent): Promise<ScheduleResult>;
   /** Aligned with `events`; one bad event never fails the others. */
   scheduleBatch(events: readonly NewEvent[]): Promise<readonly (ScheduleResult | EngineError)[]>;

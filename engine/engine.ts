@@ -120,7 +120,7 @@ export class NodeEngine implements Engine {
   readonly #egress: EgressPolicy;
   readonly #crew: CourierCrew;
   /** Null: not configured. */
-  readonly #nats: NatsDesk | null;
+  readonly nats: NatsDesk | null;
   readonly #groups: readonly HostGroup[];
   readonly #links: readonly HostLink[];
   readonly #router: Router;
@@ -150,11 +150,11 @@ export class NodeEngine implements Engine {
     this.#dataDir = openDataDir({ dataDir: config.dataDir, partitions });
     const courierThreads = Math.max(1, Math.floor(actorThreads / hostsPerCourier));
     this.#health = new HealthBoard(partitions);
-    this.#metrics = new Metrics({ board: this.#board, version });
-    this.#nats =
+    this.nats =
       config.nats === null
         ? null
-        : new NatsDesk({ address: config.nats, logger: this.#logger, changed: (fault) => this.#health.nats(fault) });
+        : new NatsDesk({ address: config.nats, version, logger: this.#logger, changed: (fault) => this.#health.nats(fault) });
+    this.#metrics = new Metrics({ board: this.#board, version, nats: this.nats });
     this.#hub = new StatusHub({
       partitions,
       hosts: actorThreads,
@@ -185,7 +185,7 @@ export class NodeEngine implements Engine {
       },
       notice: (courier, notice) => {
         if (notice.op === 'figures') this.#board.courier(courier, notice.figures);
-        else if (notice.op === 'nats') this.#nats?.courierSays(notice.state);
+        else if (notice.op === 'nats') this.nats?.courierSays(notice.state);
       },
       replaced: (courier, error) => this.#courierReplaced(courier, error),
       broken: (host, error) => this.#logger.error({ err: error, host }, 'an actor host broke the slot protocol'),
@@ -292,7 +292,7 @@ export class NodeEngine implements Engine {
       case 'LOCAL':
         return Object.hasOwn(this.#options.deliver ?? {}, destination) ? null : `no handler named "${destination}" is registered`;
       case 'NATS':
-        return this.#nats === null ? 'NATS is not configured' : null;
+        return this.nats === null ? 'NATS is not configured' : null;
     }
   }
 
@@ -311,6 +311,7 @@ export class NodeEngine implements Engine {
     for (const interval of this.#intervals) clearInterval(interval);
     this.#loopDelay.stop();
     await Promise.all([this.#longTasks.close(), this.#shortTasks.close()]);
+    await this.nats?.close();
     this.#dataDir.close();
   }
 

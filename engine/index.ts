@@ -17,10 +17,16 @@ export {
   eventBodyBytesMax,
   bulkLimitMax,
   externalIdMatchesMax,
+  ingestAgainMs,
+  ingestAgainMsMax,
+  ingestEventsHeldMax,
+  ingestEventsMax,
   listLimitMax,
   listPagedRowsMax,
   payloadBytesMax,
   payloadDepthMax,
+  rejectedBytesMax,
+  rejectMsMax,
   streamBacklogBytesMax,
   tagsMax,
 } from './kernel/limits.js';
@@ -40,6 +46,10 @@ export {
   retryStrategies,
 } from './event/spec.js';
 export { createLogger, type Logger } from './observe/logger.js';
+export { Inlet, type InletMessage } from './nats/inlet.js';
+export type { Publisher, PublishResult } from './nats/publisher.js';
+export { ingestStream, ingestSubject, rejectedSubject } from './nats/streams.js';
+export type { NatsDoor } from './nats-desk.js';
 export { natsOrigin } from './event/origin.js';
 export { type EventStatus, eventStatuses, type WaitReason } from './event/status.js';
 export type { SpecPatch } from './event/spec-patch.js';

@@ -157,3 +157,28 @@ export const bulkUnsyncedMax = 20_000;
 
 /** Pairs of source and type whose rates and latencies a host follows, 45 KB each. */
 export const labelFlowsMax = 256;
+
+/** The contract: events in one message of ingestion. */
+export const ingestEventsMax = 1_000;
+/** Messages of ingestion that one pull asks for, ... */
+export const ingestPullMessages = 256;
+/** ... and their bytes: more than one message of a server that is set up for large ones. */
+export const ingestPullBytes = 8 * MiB;
+/** Messages pulled and not yet durable. A message of one event waits for an fsync or two, so this carries 100,000 of them a second. */
+export const ingestMessagesHeldMax = 2_048;
+/** Their bytes. */
+export const ingestBytesHeldMax = 32 * MiB;
+/** Their events, as far as they are known: a fifth of one host's mailbox, so that HTTP always finds room. */
+export const ingestEventsHeldMax = 20_000;
+/** After this long without a word the server hands a message out again; a killed engine's messages come back after it. */
+export const ingestAckWaitMs = 5_000;
+/** Messages handed out and not acknowledged, those that wait to be handed out again among them; beyond it none is handed out. */
+export const ingestAcksMax = 20_000;
+/** A message that cannot be taken at the moment comes back after this long, twice as long each time, ... */
+export const ingestAgainMs = 250;
+/** ... but no longer than this. */
+export const ingestAgainMsMax = 30_000;
+/** What is said about messages that are rejected waits for its stream this long. */
+export const rejectMsMax = 10_000;
+/** Of one message about rejected events: below the usual `max_payload` of 1 MiB, headers included. */
+export const rejectedBytesMax = 768 * KiB;

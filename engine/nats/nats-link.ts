@@ -11,7 +11,7 @@
  *   away        The client tries again by itself, a second and a bit after each try -> connected. What is published now would be lost.
  *   closed      By us.
  *
- * One of three files that know the client's packages. Owned by one thread.
+ * One of the files that know the client's packages. Owned by one thread.
  */
 import { connect, type ConnectionOptions, type NatsConnection, type Status } from '@nats-io/transport-node';
 import type { NatsAddress } from './nats-address.js';

@@ -12,7 +12,7 @@
  * "Nobody answers at this subject" means that no stream takes it, or that the stream has no leader for a moment; which of the two, the server is asked.
  * A PubAck that says "duplicate" without a sequence means that the first copy is still being written: it is no proof, and tried again.
  *
- * One of three files that know the client's packages. Owned by one thread.
+ * One of the files that know the client's packages. Owned by one thread.
  */
 import { JetStreamApiError, JetStreamError, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { errors, headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';

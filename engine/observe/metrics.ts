@@ -11,6 +11,7 @@
  */
 import { type Metric, Registry } from 'prom-client';
 import type { FiguresBoard } from './figures-board.js';
+import type { NatsFigures } from './nats-counts.js';
 import { type LatencyFigures, latencyBucketsMs, partitionPhases } from './figures.js';
 
 type Labels = Readonly<Record<string, string>>;
@@ -29,11 +30,19 @@ interface Family {
   samples(board: FiguresBoard): readonly Sample[];
 }
 
+export interface MetricsParts {
+  readonly board: FiguresBoard;
+  readonly version: string;
+  /** Null: not configured, and then there are no families about it. */
+  readonly nats: NatsFigures | null;
+}
+
 export class Metrics {
   readonly #registry = new Registry();
 
-  constructor({ board, version }: { readonly board: FiguresBoard; readonly version: string }) {
-    for (const family of [...families, buildInfo(version)]) this.#register(family, board);
+  constructor({ board, version, nats }: MetricsParts) {
+    const all = [...families, buildInfo(version), ...(nats === null ? [] : natsFamilies(nats))];
+    for (const family of all) this.#register(family, board);
   }
 
   get contentType(): string {
@@ -118,6 +127,29 @@ const families: readonly Family[] = [
     one(performance.timeOrigin / 1_000),
   ),
 ];
+
+function natsFamilies({ counts, states }: NatsFigures): Family[] {
+  return [
+    gauge('escapement_nats_connected', 'Whether there is a connection to NATS, by what it is for.', () =>
+      Object.entries(states).map(([use, { isConnected }]) => ({ value: isConnected ? 1 : 0, labels: { use } })),
+    ),
+    counter('escapement_nats_reconnects_total', 'How often a connection to NATS has come back.', () =>
+      Object.entries(states).map(([use, { reconnects }]) => ({ value: reconnects, labels: { use } })),
+    ),
+    counter('escapement_ingest_messages_total', 'Messages of ingestion that were taken, repeats among them.', () =>
+      one(counts.messages),
+    ),
+    counter('escapement_ingest_redelivered_total', 'Messages of ingestion that had been handed out before.', () =>
+      one(counts.redelivered),
+    ),
+    counter('escapement_ingest_put_back_total', 'Messages of ingestion that could not be taken at the moment.', () =>
+      one(counts.putBack),
+    ),
+    counter('escapement_ingest_events_total', 'Events of ingestion by what became of them.', () =>
+      each('result', { accepted: counts.accepted, duplicate: counts.duplicates, rejected: counts.rejected }),
+    ),
+  ];
+}
 
 function counter(name: string, help: string, samples: Family['samples']): Family {
   return { name, help, type: 'counter', samples };

@@ -5,15 +5,15 @@
  * the refused ones are listed, which for a good batch of 10,000 saves a megabyte.
  */
 import { setImmediate as pause } from 'node:timers/promises';
-import { EngineError, formatEventId, type NewEvent, type ScheduleResult } from '../../engine/index.js';
+import type { EngineError, NewEvent, ScheduleResult } from '../../engine/index.js';
 import { batchFormOf } from '../http/media-type.js';
-import { isRetryable, refusalOf } from '../http/problem.js';
 import { readQuery, refuseQuery } from '../http/query.js';
 import { replyJson } from '../http/reply.js';
 import type { Request } from '../http/request.js';
 import { readBatch } from '../input/batch-input.js';
 import { readContext } from '../input/event-context.js';
-import { isRefusal, type Refusal } from '../input/refusal.js';
+import { isRefusal } from '../input/refusal.js';
+import { renderResults } from './batch-results.js';
 import type { Answer, Services } from './services.js';
 
 export async function scheduleBatch(request: Request, services: Services): Promise<Answer> {
@@ -59,43 +59,4 @@ function endOfSlice(events: readonly NewEvent[], from: number): number {
   while (to < events.length && to - from < sliceEvents && bytes < slicePayloadBytes)
     bytes += events[to++]!.spec.payload?.length ?? 0;
   return to;
-}
-
-interface BatchOutcome {
-  readonly events: readonly (NewEvent | Refusal)[];
-  /** Of the valid ones among `events`, in their order. */
-  readonly scheduled: readonly (ScheduleResult | EngineError)[];
-  readonly onlyErrors: boolean;
-}
-
-function renderResults({ events, scheduled, onlyErrors }: BatchOutcome): string {
-  const results: string[] = [];
-  let accepted = 0;
-  let duplicates = 0;
-  let rejected = 0;
-  let next = 0;
-  for (const [index, event] of events.entries()) {
-    const result = isRefusal(event) ? event : scheduled[next++]!;
-    if (result instanceof EngineError || isRefusal(result)) {
-      rejected++;
-      results.push(renderRefusal(index, result instanceof EngineError ? refusalOf(result) : result));
-    } else if (result.replayed) {
-      duplicates++;
-      if (!onlyErrors)
-        results.push(renderEntry(index, { id: formatEventId(result.view.id), status: result.view.status, duplicate: true }));
-    } else {
-      accepted++;
-      if (!onlyErrors) results.push(renderEntry(index, { id: result.id, status: 'SCHEDULED', duplicate: false }));
-    }
-  }
-  return `{"accepted":${accepted},"duplicates":${duplicates},"rejected":${rejected},"results":[${results.join(',')}]}`;
-}
-
-function renderEntry(index: number, { id, status, duplicate }: { id: string; status: string; duplicate: boolean }): string {
-  return `{"index":${index},"id":"${id}","status":"${status}","duplicate":${duplicate}}`;
-}
-
-/** `errors` points into the event, not into the batch: `/destination`. */
-function renderRefusal(index: number, { code, detail, errors, members }: Refusal): string {
-  return JSON.stringify({ index, code, detail, retryable: isRetryable(code), ...members, errors });
 }

@@ -131,7 +131,7 @@ function* msgpackArray(scan: MsgpackScan): EventSequence {
   let jsonBytes = 0;
   for (let index = 0; index < events; index++) {
     const from = scan.copy();
-    const event = takeEvent(scan);
+    const event = takeMsgpackEvent(scan);
     if (isRefusal(event)) {
       scan.moveTo(from);
       yield* skipEvent(scan);
@@ -149,8 +149,8 @@ function* skipEvent(scan: MsgpackScan): EventSequence {
   }
 }
 
-/** Where it is refused the place is anywhere in the event. */
-function takeEvent(scan: MsgpackScan): EventBytes | Refusal {
+/** Where it is refused the place is anywhere in the event. Throws MsgpackSyntaxError. */
+export function takeMsgpackEvent(scan: MsgpackScan): EventBytes | Refusal {
   try {
     const body = scan.takeAsJson(eventBodyBytesMax);
     return { body, encoding: textEncodingOf(body), span: locateEvent(body) };

@@ -35,6 +35,10 @@ export interface EventContext {
   readonly nowMs: number;
   readonly idempotencyKey: string | null;
   readonly traceparent: string | null;
+  /** What a delay counts from, if that is not `nowMs`: a message may have waited before it was read. */
+  readonly askedAtMs?: number;
+  /** Of the subject that the event came by: that of an event that names none, and no other may be named. */
+  readonly source?: string;
   readonly destinations: DestinationCheck;
 }
 
@@ -53,8 +57,11 @@ function assemble(
   const errors: FieldError[] = [];
   refuseDeepPayload(payloadDepth, errors);
   refuseHalfPairs(fields, errors);
-  const time = readTime(fields, context.nowMs, errors);
+  const time = readTime(fields, context.askedAtMs ?? context.nowMs, errors);
   const expiresAtMs = readExpiry(fields.expires_at, errors);
+  if (context.source !== undefined && (fields.source ?? context.source) !== context.source) {
+    errors.push({ pointer: '/source', detail: `must be ${context.source}, as the subject says, or left out` });
+  }
   const deliveryType = fields.delivery_type ?? 'HTTP';
   const isHttp = deliveryType === 'HTTP';
   if (!isHttp && fields.method !== undefined) errors.push({ pointer: '/method', detail: 'is for delivery_type HTTP only' });
@@ -64,7 +71,7 @@ function assemble(
   const retry = fields.retry === undefined ? defaultRetry : readRetry(fields.retry, errors);
   const spec: EventSpec = {
     externalJobId: fields.external_job_id ?? null,
-    source: fields.source ?? defaultSource,
+    source: fields.source ?? context.source ?? defaultSource,
     type: fields.type ?? null,
     description: fields.description ?? null,
     scheduledAtMs: time.scheduledAtMs as WallMs,

@@ -6,10 +6,13 @@ import { type Found, findBenches } from '../../bench/lib/find.js';
 /** Columns that count what must not happen. */
 const faults = ['refused', 'early', 'repeated', 'missing'];
 
-/** Those that start servers are for one test file, the others for another: two files run side by side. */
+/** Those that start servers are for one test file, the others for another: two files run side by side. Those of NATS have one of their own. */
 export async function loadBenches(ofServers: boolean): Promise<Found[]> {
   const found = await findBenches([]);
-  return found.filter(({ bench, file }) => file.pathname.includes('/load/') && startsServers.has(bench.name) === ofServers);
+  const isOfNats = ({ bench }: Found): boolean => bench.name.startsWith('nats-');
+  return found.filter(
+    (one) => one.file.pathname.includes('/load/') && !isOfNats(one) && startsServers.has(one.bench.name) === ofServers,
+  );
 }
 
 const startsServers = new Set([

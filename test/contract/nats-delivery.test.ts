@@ -76,7 +76,7 @@ t.test('deliveries to subjects', needsNats, async (t) => {
     t.match(await health(), { status: 'degraded', nats: { detail: /^events for NATS wait: / } });
     await nats.restart();
     t.match(await ended(body.id, 'DELIVERED'), { attempts: 1 });
-    t.equal((await health()).status, 'ready');
+    await until('all is well again', async () => (await health()).status === 'ready');
     const last = () =>
       jetstream(connection)
         .streams.get('ORDERS')

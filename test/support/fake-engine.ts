@@ -63,6 +63,7 @@ interface Kept {
 }
 
 export class FakeEngine implements Engine {
+  readonly nats = null;
   readonly events = new Map<string, Kept>();
   readonly #byKey = new Map<string, string>();
   readonly subscriptions = new Set<FakeSubscription>();

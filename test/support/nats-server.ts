@@ -44,7 +44,7 @@ export interface NatsOptions {
   readonly port?: number;
 }
 
-interface Seat {
+export interface Seat {
   readonly name: string;
   readonly dir: string;
   readonly port: number;

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import t from 'tap';
 import { FiguresBoard } from '../../engine/observe/figures-board.js';
 import { Metrics } from '../../engine/observe/metrics.js';
+import { noNatsCounts } from '../../engine/observe/nats-counts.js';
 import { commandSet } from '../../gateway/commands.js';
 
 const pages = [
@@ -41,7 +42,12 @@ t.test('files that pages name are there', async (t) => {
 
 t.test('every metric is explained to operators', async (t) => {
   const operations = readFileSync('docs/operations.md', 'utf8');
-  const text = await new Metrics({ board: new FiguresBoard(), version: '0.0.0' }).text();
+  const ingestion = { isConnected: true, reconnects: 0 };
+  const text = await new Metrics({
+    board: new FiguresBoard(),
+    version: '0.0.0',
+    nats: { counts: noNatsCounts, states: { ingestion } },
+  }).text();
   const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!);
   t.ok(names.length > 20);
   for (const name of names) t.ok(operations.includes(`\`${name}\``), name);

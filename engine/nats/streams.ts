@@ -1,0 +1,106 @@
+/**
+ * The streams that Escapement keeps on NATS, and how it makes sure of them: made when they are not there, left as they are when they are.
+ *
+ * An operator may have set limits, replicas or placement, so of a stream that exists only what the promises rest on is looked at. A new one has three
+ * replicas where the servers are a cluster that can hold them, else one. A stream that is full refuses what comes (`discard: new`): a producer
+ * hears of it, while dropping the oldest would lose what it was told is safe.
+ *
+ * One of the files that know the client's packages.
+ */
+import {
+  AckPolicy,
+  DiscardPolicy,
+  JetStreamApiCodes,
+  JetStreamApiError,
+  type JetStreamManager,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { type NatsConnection, nanos } from '@nats-io/transport-node';
+import { ingestAckWaitMs, ingestAcksMax } from '../kernel/limits.js';
+
+/** A stream that is there but cannot be used as it is; the message says what to do. */
+export class StreamUnfit extends Error {
+  override readonly name = 'StreamUnfit';
+}
+
+export const ingestStream = 'ESCAPEMENT_INGEST';
+export const ingestSubject = 'escapement.ingest';
+export const ingestConsumer = 'escapement';
+export const rejectedSubject = 'escapement.rejected';
+
+const dayMs = 86_400_000;
+const apiMsMax = 5_000;
+
+type StreamNeeds = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard'> & Partial<StreamConfig>;
+
+const ingest: StreamNeeds = {
+  name: ingestStream,
+  subjects: [ingestSubject, `${ingestSubject}.>`],
+  retention: RetentionPolicy.Workqueue,
+  discard: DiscardPolicy.New,
+  duplicate_window: nanos(300_000),
+};
+
+const rejected: StreamNeeds = {
+  name: 'ESCAPEMENT_REJECTED',
+  subjects: [rejectedSubject],
+  retention: RetentionPolicy.Limits,
+  discard: DiscardPolicy.Old,
+  max_age: nanos(dayMs),
+};
+
+/** What ingestion needs. Throws StreamUnfit, and what the server or the connection has against it. */
+export async function ensureIngest(connection: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: apiMsMax });
+  await ensure(manager, ingest);
+  await ensure(manager, rejected);
+  await manager.consumers.add(ingestStream, {
+    durable_name: ingestConsumer,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(ingestAckWaitMs),
+    max_ack_pending: ingestAcksMax,
+    max_deliver: -1,
+  });
+}
+
+async function ensure(manager: JetStreamManager, needs: StreamNeeds): Promise<void> {
+  const there = await find(manager, needs.name);
+  if (there === null) await make(manager, needs);
+  else checkFits(there, needs);
+}
+
+async function find(manager: JetStreamManager, name: string): Promise<StreamConfig | null> {
+  try {
+    return (await manager.streams.info(name)).config;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound) return null;
+    throw error;
+  }
+}
+
+/** "Replicas need a cluster", "no suitable peers": what the server says where it cannot hold three. */
+const cannotReplicate: readonly number[] = [10_074, 10_005];
+
+async function make(manager: JetStreamManager, needs: StreamNeeds): Promise<void> {
+  const config = { storage: StorageType.File, ...needs };
+  try {
+    await manager.streams.add({ ...config, num_replicas: 3 });
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || !cannotReplicate.includes(error.code)) throw error;
+    await manager.streams.add({ ...config, num_replicas: 1 });
+  }
+}
+
+function checkFits(there: StreamConfig, { name, subjects, retention, discard }: StreamNeeds): void {
+  const missing = subjects.filter((subject) => !there.subjects.includes(subject));
+  const wrong = [
+    ...missing.map((subject) => `it does not take ${subject}`),
+    ...(there.retention === retention ? [] : [`its retention is ${there.retention}, not ${retention}`]),
+    ...(there.discard === discard ? [] : [`it discards ${there.discard} messages, not ${discard} ones`]),
+  ];
+  if (wrong.length > 0)
+    throw new StreamUnfit(`the stream ${name} cannot be used: ${wrong.join('; ')}. Correct it, or remove it and it is made anew`);
+}
