@@ -7,6 +7,7 @@ export { type Clock, SystemClock } from './kernel/clock.js';
 export { descriptorLimit, shareDescriptors } from './kernel/descriptors.js';
 export { EngineError, type ErrorCode, errorKinds, type FieldError, InvariantError, StartError } from './kernel/errors.js';
 export { formatEventId, parseEventId } from './kernel/event-id.js';
+export { fnv1a32Of as hashOf } from './kernel/fnv1a.js';
 export { version } from './kernel/version.js';
 export {
   aheadMsMax,
@@ -53,6 +54,7 @@ export type { NatsDoor } from './nats-desk.js';
 export { natsOrigin } from './event/origin.js';
 export { type EventStatus, eventStatuses, type WaitReason } from './event/status.js';
 export type { SpecPatch } from './event/spec-patch.js';
+export { type PlainDestination, PlainSpec, plainDestination } from './event/plain-spec.js';
 export { SpecSheet } from './event/spec-sheet.js';
 export type { StatusChange } from './event/status-change.js';
 export type { LabelFilter } from './event/label-filter.js';

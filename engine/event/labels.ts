@@ -47,7 +47,11 @@ export function hashOfLabel(text: string): number {
 
 /** The bits of one pair. */
 export function signatureOf(name: string, value: string): { readonly high: number; readonly low: number } {
-  const hash = hashOfLabel(`${name}\u0000${value}`);
+  return signatureOfHash(hashOfLabel(`${name}\u0000${value}`));
+}
+
+/** `hash`: of name, NUL and value. */
+export function signatureOfHash(hash: number): { readonly high: number; readonly low: number } {
   // The upper bits of FNV-1a depend on all of the text, the lower ones on its end most.
   const first = (hash >>> 26) & 63;
   const second = ((hash ^ (hash >>> 16)) >>> 4) & 63;

@@ -88,34 +88,72 @@ export function writeSpec(spec: EventSpec, fingerprint: Uint8Array | null, roomF
   const payloadLength = spec.payload === null ? 0 : spec.payload.length;
   const room = roomFor(originAt + origin.length * utf8BytesMax + packed.length + payloadLength);
   const { bytes, view, end: at } = room;
-  bytes[at] = formatVersion;
-  bytes[at + 1] = spec.priority;
-  bytes[at + 2] = spec.maxRetries;
-  bytes[at + 3] = deliveryTypes.indexOf(spec.deliveryType);
-  view.setUint32(at + 4, tag.high);
-  view.setUint32(at + 8, tag.low);
-  view.setUint32(at + 12, packed.length);
-  view.setFloat64(at + 16, spec.scheduledAtMs);
-  view.setFloat64(at + 24, spec.expiresAtMs ?? 0);
-  view.setFloat64(at + 32, spec.createdAtMs);
-  view.setFloat64(at + 40, spec.retry.initialMs);
-  view.setFloat64(at + 48, spec.retry.maxMs);
-  view.setFloat64(at + 56, spec.retry.multiplier);
-  bytes[at + 64] = retryStrategies.indexOf(spec.retry.strategy);
-  bytes[at + 65] = spec.retry.jitter === 'full' ? 1 : 0;
-  const originLength = bytes.write(origin, at + originAt, 'utf8');
-  view.setUint16(at + 66, originLength);
-  const labels = labelsOf(spec);
-  view.setUint32(at + 68, labels.source);
-  view.setUint32(at + 72, labels.type);
-  view.setUint32(at + 76, labels.destination);
-  view.setUint32(at + 80, labels.signatureHigh);
-  view.setUint32(at + 84, labels.signatureLow);
-  const packedAt = at + originAt + originLength;
+  const originBytes = bytes.write(origin, at + originAt, 'utf8');
+  layOutSpecHead(view, at, {
+    priority: spec.priority,
+    maxRetries: spec.maxRetries,
+    deliveryType: spec.deliveryType,
+    tagHigh: tag.high,
+    tagLow: tag.low,
+    restBytes: packed.length,
+    scheduledAtMs: spec.scheduledAtMs,
+    expiresAtMs: spec.expiresAtMs ?? 0,
+    createdAtMs: spec.createdAtMs,
+    retry: spec.retry,
+    originBytes,
+    ...labelsOf(spec),
+  });
+  const packedAt = at + originAt + originBytes;
   bytes.set(packed, packedAt);
   if (spec.payload !== null) bytes.set(spec.payload, packedAt + packed.length);
   room.end = packedAt + packed.length + payloadLength;
   return at;
+}
+
+/** What the head of a body holds. */
+export interface SpecHeadFields extends Labels {
+  readonly priority: number;
+  readonly maxRetries: number;
+  readonly deliveryType: DeliveryType;
+  /** 0, 0: no key. */
+  readonly tagHigh: number;
+  readonly tagLow: number;
+  /** Of the msgpack part. */
+  readonly restBytes: number;
+  readonly scheduledAtMs: number;
+  /** 0 when none. */
+  readonly expiresAtMs: number;
+  readonly createdAtMs: number;
+  readonly retry: RetryPolicy;
+  readonly originBytes: number;
+}
+
+/** Of the head; the origin follows. */
+export const specHeadBytes = originAt;
+
+export function layOutSpecHead(view: DataView, at: number, head: SpecHeadFields): void {
+  const { retry } = head;
+  view.setUint8(at, formatVersion);
+  view.setUint8(at + 1, head.priority);
+  view.setUint8(at + 2, head.maxRetries);
+  view.setUint8(at + 3, deliveryTypes.indexOf(head.deliveryType));
+  view.setUint32(at + 4, head.tagHigh);
+  view.setUint32(at + 8, head.tagLow);
+  view.setUint32(at + 12, head.restBytes);
+  view.setFloat64(at + 16, head.scheduledAtMs);
+  view.setFloat64(at + 24, head.expiresAtMs);
+  view.setFloat64(at + 32, head.createdAtMs);
+  view.setFloat64(at + 40, retry.initialMs);
+  view.setFloat64(at + 48, retry.maxMs);
+  view.setFloat64(at + 56, retry.multiplier);
+  view.setUint8(at + 64, retryStrategies.indexOf(retry.strategy));
+  view.setUint8(at + 65, retry.jitter === 'full' ? 1 : 0);
+  view.setUint16(at + 66, head.originBytes);
+  view.setUint32(at + 68, head.source);
+  view.setUint32(at + 72, head.type);
+  view.setUint32(at + 76, head.destination);
+  view.setUint32(at + 80, head.signatureHigh);
+  view.setUint32(at + 84, head.signatureLow);
 }
 
 /**

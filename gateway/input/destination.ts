@@ -2,7 +2,7 @@
  * Where an event goes: an http(s) URL, a NATS subject or the name of a handler. Here its form is judged; whether a literal
  * address may be reached, and whether a handler exists, the engine knows.
  */
-import type { DeliveryType } from '../../engine/index.js';
+import { type DeliveryType, hashOf, type PlainDestination, plainDestination } from '../../engine/index.js';
 
 /** The reason why `text` is no destination of this type, to follow the word "must"; null when it is one. */
 export function destinationFault(type: DeliveryType, text: string): string | null {
@@ -23,10 +23,25 @@ const verdictsMax = 1_024;
 export class DestinationCheck {
   readonly #reasonAgainst: (type: DeliveryType, destination: string) => string | null;
   readonly #allowedUrls = new Set<string>();
+  /** Some of these by the hash of their bytes, for whoever has made no text of them. */
+  readonly #plain = new Map<number, PlainDestination>();
 
   /** `reasonAgainst`: what the engine has against a destination of the right form; null when nothing. */
   constructor(reasonAgainst: (type: DeliveryType, destination: string) => string | null) {
     this.#reasonAgainst = reasonAgainst;
+  }
+
+  /** An URL that may be reached, from ASCII bytes; null when it is to be judged by `faultOf`. */
+  plain(bytes: Buffer, from: number, to: number): PlainDestination | null {
+    const hash = hashOf(bytes, from, to);
+    const known = this.#plain.get(hash);
+    if (known !== undefined && known.bytes.length === to - from && hasBytes(bytes, from, known.bytes)) return known;
+    const text = bytes.toString('latin1', from, to);
+    if (this.faultOf('HTTP', text) !== null) return null;
+    if (this.#plain.size === verdictsMax) this.#plain.clear();
+    const plain = plainDestination(text);
+    this.#plain.set(hash, plain);
+    return plain;
   }
 
   /** Null: may go there. */
@@ -42,6 +57,11 @@ export class DestinationCheck {
     }
     return null;
   }
+}
+
+function hasBytes(bytes: Uint8Array, from: number, text: Uint8Array): boolean {
+  for (let at = 0; at < text.length; at++) if (bytes[from + at] !== text[at]) return false;
+  return true;
 }
 
 export interface DestinationFault {

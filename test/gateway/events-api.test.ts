@@ -1,6 +1,6 @@
 /** The calls on events as a client sees them, over HTTP. */
 import t from 'tap';
-import { EngineError, type NewEvent, type WallMs } from '../../engine/index.js';
+import { EngineError, type WallMs } from '../../engine/index.js';
 import { setupGateway } from '../support/gateway.js';
 
 const destination = 'https://example.org/hook';
@@ -208,10 +208,10 @@ t.test('a batch that is large goes to the engine in slices, and each event has i
   const { call, engine } = await setupGateway(t);
   const event = { destination };
   const slices: number[] = [];
-  const { scheduleBatch } = engine;
-  engine.scheduleBatch = (given: readonly NewEvent[]) => {
-    slices.push(given.length);
-    return scheduleBatch.call(engine, given);
+  const { scheduleSheet } = engine;
+  engine.scheduleSheet = (sheet, settled) => {
+    slices.push(sheet.count);
+    return scheduleSheet.call(engine, sheet, settled);
   };
   const large = { ...event, payload: 'x'.repeat(200_000) };
   const batch = [...Array.from({ length: 4_500 }, () => event), ...Array.from({ length: 8 }, () => large), { nothing: 1 }];
@@ -224,9 +224,11 @@ t.test('a batch that is large goes to the engine in slices, and each event has i
     batch.map((_, index) => index),
   );
   t.equal(new Set(results.map(({ id }) => id)).size, 4_509, 'each its own id, and none for the one that was refused');
-  t.same(slices, [2_000, 2_000, 506, 2]);
+  t.same(slices, [2_000, 2_000, 505, 3]);
 
-  engine.scheduleBatch = () => Promise.reject(new Error('a bug'));
+  engine.scheduleSheet = () => {
+    throw new Error('a bug');
+  };
   t.match(await call('POST', `${events}/batch`, { events: batch }), { status: 500, json: { code: 'internal' } });
 });
 

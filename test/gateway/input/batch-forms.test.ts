@@ -4,6 +4,7 @@ import t from 'tap';
 import { batchEventsMax, eventBodyBytesMax } from '../../../engine/index.js';
 import { type BatchForm, eventsOf, UnreadableError } from '../../../gateway/input/batch-forms.js';
 import { readBatch } from '../../../gateway/input/batch-input.js';
+import { eventsRead } from './read-events.js';
 import { DestinationCheck } from '../../../gateway/input/destination.js';
 import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
 
@@ -18,9 +19,10 @@ const written: Readonly<Record<BatchForm, (events: readonly unknown[]) => Buffer
 };
 const forms = Object.keys(written) as BatchForm[];
 
-function read(form: BatchForm, body: Buffer | string, idempotencyKey: string | null = null) {
+async function read(form: BatchForm, body: Buffer | string, idempotencyKey: string | null = null) {
   const context = { nowMs: 1_795_000_000_000, idempotencyKey, traceparent: null, destinations: new DestinationCheck(() => null) };
-  return readBatch({ body: Buffer.from(body), form }, context);
+  const result = await readBatch({ body: Buffer.from(body), form }, context);
+  return isRefusal(result) ? result : eventsRead(result);
 }
 
 async function refused(form: BatchForm, body: Buffer | string): Promise<Refusal> {

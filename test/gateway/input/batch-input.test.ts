@@ -1,15 +1,17 @@
 import t from 'tap';
 import { batchEventsMax } from '../../../engine/index.js';
 import { readBatch } from '../../../gateway/input/batch-input.js';
+import { eventsRead } from './read-events.js';
 import { DestinationCheck } from '../../../gateway/input/destination.js';
 import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
 
 const destination = 'https://example.org/hook';
 const good = `{"destination":"${destination}"}`;
 
-function read(body: string, idempotencyKey: string | null = null) {
+async function read(body: string, idempotencyKey: string | null = null) {
   const context = { nowMs: 1_795_000_000_000, idempotencyKey, traceparent: null, destinations: new DestinationCheck(() => null) };
-  return readBatch({ body: Buffer.from(body), form: 'json' }, context);
+  const result = await readBatch({ body: Buffer.from(body), form: 'json' }, context);
+  return isRefusal(result) ? result : eventsRead(result);
 }
 
 async function accepted(body: string, key: string | null = null) {
