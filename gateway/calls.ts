@@ -6,6 +6,7 @@
 import { EngineError } from '../engine/index.js';
 import { type Caller, type Gatekeeper, notKnown, withHeaders } from './access/gatekeeper.js';
 import { queryToken } from './access/query-token.js';
+import { AnswerToCome } from './handler/answer-to-come.js';
 import type { Answer, Services } from './handler/services.js';
 import { problemReply, refusalOf } from './http/problem.js';
 import type { Reply } from './http/reply.js';
@@ -106,23 +107,35 @@ export class Calls {
     return this.#gatekeeper.admit({ scope, path, credentials: { authorization: head.authorization, token }, from: head });
   }
 
-  /** Never rejects. */
-  async perform({ route, headers, caller }: Call, request: Request): Promise<Reply> {
-    const reply = await this.#answer(route, request);
+  /** `done` is called once, later as a rule. */
+  perform(call: Call, request: Request, done: (reply: Reply) => void): void {
+    const settle = (answer: Answer | Error) => done(this.#replyOf(answer, call, request));
+    const answer = this.#begin(call.route, request);
+    if (answer instanceof AnswerToCome) answer.whenSettled(settle);
+    else answer.then(settle, (error: unknown) => settle(error instanceof Error ? error : new Error(String(error))));
+  }
+
+  #begin(route: Route, request: Request): Promise<Answer> | AnswerToCome {
+    try {
+      const answer = route.handler(request, this.#services);
+      return answer instanceof AnswerToCome ? answer : Promise.resolve(answer);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #replyOf(answer: Answer | Error, { headers, caller }: Call, request: Request): Reply {
+    const reply = answer instanceof Error ? this.#excuse(answer, request) : asReply(answer, request.path);
     // What is about to go on without an end would not be looked at again before the keys change once more.
     const isLate = reply.sequel !== undefined && !this.mayStay(caller);
     if (isLate) reply.sequel?.abandon();
     return withHeaders(isLate ? notKnown(request.path) : reply, headers);
   }
 
-  async #answer(route: Route, request: Request): Promise<Reply> {
-    try {
-      return asReply(await route.handler(request, this.#services), request.path);
-    } catch (error) {
-      if (error instanceof EngineError) return problemReply(refusalOf(error), request.path);
-      this.#report(error, request.requestId);
-      return problemReply(refuse('internal', `please report this with the request id ${request.requestId}`), request.path);
-    }
+  #excuse(error: Error, { path, requestId }: Request): Reply {
+    if (error instanceof EngineError) return problemReply(refusalOf(error), path);
+    this.#report(error, requestId);
+    return problemReply(refuse('internal', `please report this with the request id ${requestId}`), path);
   }
 }
 

@@ -168,7 +168,7 @@ export class Server {
         parameter,
         body,
       };
-      void this.#options.calls.perform(call, request).then((reply) => {
+      this.#options.calls.perform(call, request, (reply) => {
         if (reply.sequel !== undefined && exchange.isOpen) this.#following.set(exchange, call.caller);
         exchange.answer(reply);
       });

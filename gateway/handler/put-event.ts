@@ -9,7 +9,7 @@ import type { Request } from '../http/request.js';
 import { readContext } from '../input/event-context.js';
 import { type NewName, readNewName } from '../input/new-name.js';
 import { isRefusal, refuseFields } from '../input/refusal.js';
-import { readSingle } from '../input/single-input.js';
+import { readWhole } from '../input/single-input.js';
 import { readAsked, replyChanged } from './change-event.js';
 import { renderAccepted } from './event-json.js';
 import type { Answer, Services } from './services.js';
@@ -22,7 +22,7 @@ export async function putEvent(request: Request, services: Services): Promise<An
   // The path gives the event a key, so one in a header has no use here.
   const context = readContext({ idempotencyKey: null, traceparent: request.traceparent }, services);
   if (isRefusal(context)) return context;
-  const event = readSingle(request.body, context);
+  const event = readWhole(request.body, context);
   if (isRefusal(event)) return event;
   const name = readNewName(request.parameter, asked.query.get('source') ?? event.spec.source);
   if (isRefusal(name)) return name;

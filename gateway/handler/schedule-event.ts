@@ -1,33 +1,51 @@
-/** `POST /events`: one event. */
-import { replyJson } from '../http/reply.js';
+/**
+ * `POST /events`: one event.
+ *
+ * The body is read, the event encoded and handed on, and the answer written before this returns; it leaves when the event is durable.
+ * So nothing of the request but these bytes has to outlive it, and the collector of garbage finds nearly all of it dead.
+ */
+import { SpecSheet } from '../../engine/index.js';
 import { refuseOtherThanJson } from '../http/media-type.js';
 import { readQuery } from '../http/query.js';
+import { type Reply, replyJson } from '../http/reply.js';
 import type { Request } from '../http/request.js';
 import { readContext } from '../input/event-context.js';
 import { isRefusal } from '../input/refusal.js';
 import { readSingle } from '../input/single-input.js';
+import { AnswerToCome } from './answer-to-come.js';
 import { renderAccepted, renderView } from './event-json.js';
 import type { Answer, Services } from './services.js';
 
-export async function scheduleEvent(request: Request, services: Services): Promise<Answer> {
+const sheet = new SpecSheet();
+const created = ['ETag', '"1"'] as const;
+
+export function scheduleEvent(request: Request, { engine, clock, destinations }: Services): Answer | AnswerToCome {
   const refusal = refuseOtherThanJson(request.contentType);
   if (refusal !== null) return refusal;
   const query = readQuery(request.query, []);
   if (isRefusal(query)) return query;
-  const context = readContext(request, services);
+  const context = readContext(request, { clock, destinations });
   if (isRefusal(context)) return context;
-  const event = readSingle(request.body, context);
-  if (isRefusal(event)) return event;
-  const result = await services.engine.schedule(event);
-  if (result.replayed) {
-    const { view } = result;
-    return replyJson(200, renderView(view), [
-      ['ETag', `"${view.version}"`],
-      ['Idempotent-Replayed', 'true'],
-    ]);
-  }
-  return replyJson(201, renderAccepted(event.spec, result), [
-    ['Location', `/api/v1/events/${result.id}`],
-    ['ETag', '"1"'],
-  ]);
+  sheet.clear();
+  const spec = readSingle(request.body, { context, sheet });
+  if (isRefusal(spec)) return spec;
+  const answer = new AnswerToCome();
+  let reply: Reply | null = null;
+  const events = engine.scheduleSheet(sheet, (settled) => {
+    const other = settled.otherAt(0);
+    if (other === null) answer.settle(reply!);
+    else if (other instanceof Error) answer.settle(other);
+    else {
+      answer.settle(
+        replyJson(200, renderView(other), [
+          ['ETag', `"${other.version}"`],
+          ['Idempotent-Replayed', 'true'],
+        ]),
+      );
+    }
+  });
+  const id = events.idAt(0);
+  const body = renderAccepted(spec, { id, partition: events.partitionAt(0) });
+  reply = replyJson(201, body, [['Location', `/api/v1/events/${id}`], created]);
+  return answer;
 }

@@ -5,6 +5,7 @@ import type { Request } from '../http/request.js';
 import type { DestinationCheck } from '../input/destination.js';
 import type { Refusal } from '../input/refusal.js';
 import type { EventDesk } from '../stream/event-session.js';
+import type { AnswerToCome } from './answer-to-come.js';
 
 export interface Services {
   readonly engine: Engine;
@@ -17,4 +18,4 @@ export interface Services {
 
 /** A refusal becomes a problem document; a rejection with EngineError too; any other is a defect and answers 500. */
 export type Answer = Reply | Refusal;
-export type Handler = (request: Request, services: Services) => Answer | Promise<Answer>;
+export type Handler = (request: Request, services: Services) => Answer | Promise<Answer> | AnswerToCome;

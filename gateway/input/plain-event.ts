@@ -7,7 +7,15 @@
  *
  * The span has been walked over, so its grammar is known to be right: a value ends where the next comma or brace stands.
  */
-import { aheadMsMax, payloadBytesMax, payloadDepthMax, PlainSpec, type SpecSheet, tagsMax } from '../../engine/index.js';
+import {
+  aheadMsMax,
+  type EventSpec,
+  payloadBytesMax,
+  payloadDepthMax,
+  PlainSpec,
+  type SpecSheet,
+  tagsMax,
+} from '../../engine/index.js';
 import { destinationCharsMax, tagNameCharsMax, tagValueCharsMax } from '../limits.js';
 import type { DestinationCheck } from './destination.js';
 import type { EventContext } from './event-input.js';
@@ -50,8 +58,7 @@ const isLabelByte = new Uint8Array(256);
 for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-') isLabelByte[char.charCodeAt(0)] = 1;
 
 export class PlainEventReader {
-  /** Of the event that was read last. */
-  readonly spec = new PlainSpec();
+  readonly #spec = new PlainSpec();
   #destinations: DestinationCheck | null = null;
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
@@ -60,17 +67,25 @@ export class PlainEventReader {
   /** True: the event is right, and on the sheet. */
   add(bytes: EventBytes, context: EventContext, sheet: SpecSheet): boolean {
     if (!this.read(bytes, context)) return false;
-    this.spec.addTo(sheet);
+    this.#spec.addTo(sheet);
     return true;
   }
 
-  /** True: the event is right, and `spec` is its spec. */
+  /** The event that was read last, on the sheet and as everybody else knows it. */
+  addTo(sheet: SpecSheet): EventSpec {
+    const spec = this.#spec.toSpec();
+    if (this.#spec.hasKey) sheet.add(spec, this.#spec.timeGiven);
+    else this.#spec.addTo(sheet);
+    return spec;
+  }
+
+  /** True: the event is right; `addTo` may follow. */
   read({ body, span }: EventBytes, context: EventContext): boolean {
     if (span.members <= 0 || span.payloadTwice || span.payloadDepth > payloadDepthMax) return false;
     if (span.payloadEnd - span.payloadAt > payloadBytesMax) return false;
     // Of a message: it may say what an event does not.
     if (context.source !== undefined || context.askedAtMs !== undefined) return false;
-    const { spec } = this;
+    const spec = this.#spec;
     this.#bytes = body;
     this.#destinations = context.destinations;
     this.#seen = 0;
@@ -93,7 +108,7 @@ export class PlainEventReader {
     const field = fieldAt(this.#bytes, keyAt, this.#at - 1);
     if (field === 0 || (this.#seen & field) !== 0) return false;
     this.#seen |= field;
-    const { spec } = this;
+    const spec = this.#spec;
     this.#skipTo(0x3a);
     switch (field) {
       case fields.external_job_id:
@@ -149,7 +164,7 @@ export class PlainEventReader {
   }
 
   #takeTime(scheduledAtMs: number, delayMs: number | null): boolean {
-    const { spec } = this;
+    const spec = this.#spec;
     // Two times contradict each other.
     if (spec.timeGiven || scheduledAtMs === absent || delayMs === absent) return false;
     spec.timeGiven = true;
@@ -231,13 +246,13 @@ export class PlainEventReader {
   #destination(): boolean {
     const from = this.#text(destinationCharsMax);
     if (from === absent) return false;
-    this.spec.destination = this.#destinations!.plain(this.#bytes, from, this.#at - 1);
-    return this.spec.destination !== null;
+    this.#spec.destination = this.#destinations!.plain(this.#bytes, from, this.#at - 1);
+    return this.#spec.destination !== null;
   }
 
   /** Sorted by name as they come; most have two or three. */
   #tags(): boolean {
-    const { tags } = this.spec;
+    const { tags } = this.#spec;
     const bytes = this.#bytes;
     if (this.#peek() !== openBrace) return false;
     this.#at++;

@@ -1,9 +1,27 @@
-/** The body of `POST /events`: one event. */
-import type { NewEvent } from '../../engine/index.js';
+/** A body that is one event. */
+import type { EventSpec, NewEvent, SpecSheet } from '../../engine/index.js';
 import { type EventContext, readEvent } from './event-input.js';
 import { readJson } from './json-body.js';
-import type { Refusal } from './refusal.js';
+import { PlainEventReader } from './plain-event.js';
+import { isRefusal, type Refusal } from './refusal.js';
 
-export function readSingle(body: Buffer, context: EventContext): NewEvent | Refusal {
+const plainEvents = new PlainEventReader();
+
+/** Of `POST /events`. The event is on the sheet if it is not refused. */
+export function readSingle(
+  body: Buffer,
+  { context, sheet }: { readonly context: EventContext; readonly sheet: SpecSheet },
+): EventSpec | Refusal {
+  return readJson(body, (bytes) => {
+    if (plainEvents.read(bytes, context)) return plainEvents.addTo(sheet);
+    const event = readEvent(bytes, context);
+    if (isRefusal(event)) return event;
+    sheet.add(event.spec, event.timeGiven);
+    return event.spec;
+  });
+}
+
+/** Of `PUT /events/external/{external_job_id}`. */
+export function readWhole(body: Buffer, context: EventContext): NewEvent | Refusal {
   return readJson(body, (bytes) => readEvent(bytes, context));
 }

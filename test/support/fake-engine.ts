@@ -269,6 +269,9 @@ export class FakeEngine implements Engine {
 
   /** Settled later, as by an engine. */
   scheduleSheet(sheet: SpecSheet, settled: (events: ScheduledEvents) => void): ScheduledEvents {
+    const { next } = this;
+    this.next = null;
+    if (next !== null) throw next;
     const specs = Array.from({ length: sheet.count }, (_, place) =>
       decodeSpec(new Uint8Array(sheet.bytes.subarray(sheet.startOf(place), sheet.endOf(place)))),
     );

@@ -3,7 +3,7 @@ import { aheadMsMax, type EventSpec, payloadBytesMax } from '../../../engine/ind
 import { DestinationCheck } from '../../../gateway/input/destination.js';
 import type { EventContext } from '../../../gateway/input/event-input.js';
 import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
-import { readSingle } from '../../../gateway/input/single-input.js';
+import { readWhole } from '../../../gateway/input/single-input.js';
 
 const nowMs = Date.UTC(2026, 10, 20, 10);
 const destination = 'https://example.org/hook';
@@ -16,7 +16,7 @@ function setup(overrides: Partial<EventContext> = {}) {
   });
   const context: EventContext = { nowMs, idempotencyKey: null, traceparent: null, destinations, ...overrides };
   const read = (body: object | string | Buffer) =>
-    readSingle(Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), context);
+    readWhole(Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), context);
   return {
     accept(body: object | string | Buffer): EventSpec & { timeGiven: boolean } {
       const result = read(body);
