@@ -15,7 +15,7 @@ import { startBare, startEscapement } from '../lib/targets.js';
 
 const connections = 64;
 const request = { method: 'POST', path: '/api/v1/events', body: JSON.stringify(sampleEvent({ delay_ms: 3_600_000 })) } as const;
-const sizes = { small: 0.5, full: 8 } as const;
+const sizes = { small: 0.5, full: 5 } as const;
 
 /** Seconds for each server and rate. */
 export const bench: Bench = {

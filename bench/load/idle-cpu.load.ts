@@ -26,7 +26,7 @@ export const bench: Bench = {
   sizes,
   measure: async (many) => {
     // What a start leaves to do in the background (verifying what a snapshot passed over) is work, and not what is asked here.
-    const [settleSeconds, seconds] = many === sizes.small ? [0.2, 0.5] : [15, 20];
+    const [settleSeconds, seconds] = many === sizes.small ? [0.2, 0.5] : [10, 15];
     const rows: Row[] = [];
     for (const pending of [0, many]) {
       await inTempDir(async (dataDir) => {

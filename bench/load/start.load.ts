@@ -31,7 +31,7 @@ export interface StartResult {
   readonly stateMiB: number;
 }
 
-const sizes = { small: 1_000, full: 5_000_000 } as const;
+const sizes = { small: 1_000, full: 2_000_000 } as const;
 
 /** Events pending, at most. */
 export const bench: Bench = {

@@ -3,7 +3,7 @@
  *
  * Producer and handler are one Node process, whatever the system needs is on the same machine. Events are handed over in bulk, a second
  * ahead of their intended moments, which a producer that falls behind does not move. A system that cannot keep up is late by as
- * much as it lags behind at the end: it is given up after ten seconds more, and what has not come by then counts as late by that.
+ * much as it lags behind at the end: it is given up after five seconds more, and what has not come by then counts as late by that.
  */
 import { type Bench, measured, type Row } from '../lib/bench.js';
 import { type Curve, LagHistogram } from '../lib/lag-histogram.js';
@@ -13,8 +13,8 @@ import { consumers } from './contestants.js';
 import type { Contestant } from './peer.js';
 
 const aheadMs = 1_000;
-const patienceMs = 10_000;
-const sizes = { small: 0.5, full: 5 } as const;
+const patienceMs = 5_000;
+const sizes = { small: 0.5, full: 4 } as const;
 
 /** The bench of one rate; its size is seconds. */
 export function peersFireAt(name: string, perSecond: number): Bench {
