@@ -7,6 +7,7 @@
  *
  * The main thread's part. Requests go through the router, status changes through the hub, figures to the board.
  */
+import { BackgroundTasks } from './background-tasks.js';
 import type { Config } from './config.js';
 import type { Engine } from './contract.js';
 import type { HostMail } from './actor/mail.js';
@@ -42,10 +43,10 @@ import { SystemClock } from './kernel/clock.js';
 import { descriptorLimit, shareDescriptors } from './kernel/descriptors.js';
 import { settlesWithin } from './kernel/deadline.js';
 import { decodeMessages } from './kernel/message-codec.js';
-import { LongTasks, ShortTasks } from './kernel/thread-pool.js';
+import { LongTasks } from './kernel/thread-pool.js';
 import { version } from './kernel/version.js';
 import { type DataDir, openDataDir } from './log/data-dir.js';
-import type { LogOptions, PoolReply, PoolRequest } from './log/protocol.js';
+import type { LogOptions } from './log/protocol.js';
 import { EventLoopDelay } from './observe/event-loop.js';
 import { FiguresBoard, type Statistics } from './observe/figures-board.js';
 import { NatsDesk } from './nats-desk.js';
@@ -96,12 +97,6 @@ export interface EngineOptions {
   >;
 }
 
-const shortTasks = {
-  index: { module: new URL('./log/index-task.js', import.meta.url), name: 'indexSegment' },
-  verify: { module: new URL('./log/verify-task.js', import.meta.url), name: 'verifySegment' },
-  snapshot: { module: new URL('./partition/snapshot-task.js', import.meta.url), name: 'takeSnapshot' },
-} as const satisfies Record<PoolRequest['op'], unknown>;
-
 /** Several hosts deserve several couriers; on a small machine one thread does the webhooks of all. */
 const hostsPerCourier = 4;
 const sampleEveryMs = 1_000;
@@ -116,7 +111,7 @@ export class NodeEngine implements Engine {
   readonly #logger: Logger;
   readonly #dataDir: DataDir;
   readonly #longTasks = new LongTasks((thread) => this.#hung(thread));
-  readonly #shortTasks = new ShortTasks({ threads: 1 });
+  readonly #backgroundTasks: BackgroundTasks;
   readonly #egress: EgressPolicy;
   readonly #crew: CourierCrew;
   /** Null: not configured. */
@@ -145,6 +140,7 @@ export class NodeEngine implements Engine {
     const { partitions, actorThreads } = config;
     this.#options = options;
     this.#logger = logger.child({ component: 'engine' });
+    this.#backgroundTasks = new BackgroundTasks(this.#logger);
     const { attempts } = shareDescriptors({ limit: descriptorLimit(), partitions, actorThreads });
     this.#egress = createEgressPolicy({ mode: config.egress, allow: parseEgressAllow(config.egressAllow.join(',')) });
     this.#dataDir = openDataDir({ dataDir: config.dataDir, partitions });
@@ -310,7 +306,7 @@ export class NodeEngine implements Engine {
     if (!(await settlesWithin(closeMsMax, closed))) this.#logger.error({ closeMsMax }, 'a thread does not end and is terminated');
     for (const interval of this.#intervals) clearInterval(interval);
     this.#loopDelay.stop();
-    await Promise.all([this.#longTasks.close(), this.#shortTasks.close()]);
+    await Promise.all([this.#longTasks.close(), this.#backgroundTasks.close()]);
     await this.nats?.close();
     this.#dataDir.close();
   }
@@ -371,7 +367,7 @@ export class NodeEngine implements Engine {
       },
       connectCouriers: () => Array.from({ length: this.#crew.size }, (_, courier) => this.#crew.connect(courier, host)),
       mail: (mail) => this.#take(host, mail),
-      pool: (request) => this.#runShort(request),
+      pool: (request) => this.#backgroundTasks.run(request),
       died: (error) => this.#groupDied(host, error),
     });
   }
@@ -474,18 +470,6 @@ export class NodeEngine implements Engine {
     for (const group of this.#groups) {
       const port = this.#crew.connect(courier, group.number);
       group.post({ op: 'courier', courier, port }, [port]);
-    }
-  }
-
-  async #runShort(request: PoolRequest): Promise<PoolReply> {
-    const { op, task } = request;
-    try {
-      await this.#shortTasks.run({ ...shortTasks[op], data: task, transfer: [] });
-      return { ...request, detail: null };
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      this.#logger.error({ task: op, ...task, detail }, 'a task in the background failed');
-      return { ...request, detail };
     }
   }
 
