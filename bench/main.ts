@@ -50,9 +50,8 @@ async function runAll(
   const folder = new ResultFolder();
   for (const { bench, file } of found) {
     console.log(`\n${bench.name}: ${bench.question}`);
-    const machine = describeMachine();
-    if (machine.loadBefore > 0.5)
-      console.log(`This machine is not idle (load ${machine.loadBefore}): do not quote these figures.`);
+    const machine = await describeMachine();
+    if (machine.busyBefore > 0.1) console.log(`Others keep ${machine.busyBefore} cores busy: do not quote these figures.`);
     const done: Measured[] = [];
     for (let run = 0; run < runs; run++) {
       const measured = await runOne(file, size);

@@ -2,8 +2,10 @@
  * A data directory as a long life leaves it, without the life: records are written through the log's own writer, sealed segments are
  * indexed and snapshots taken by the tasks of the engine. A million events take seconds, not a quarter of an hour.
  *
- * Pending events are spread over all of the log. `os` durability: what is measured is what finds the directory, not who made it.
+ * One thread for each core fills its share of the partitions. Pending events are spread over all of the log. `os` durability: what is measured is what finds the directory, not who made it.
  */
+import { availableParallelism } from 'node:os';
+import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { fingerprintOf, keyOf, slotOfKey } from '../../engine/event/content.js';
 import { emptyBody, encodeDispatched, encodeOutcome } from '../../engine/event/outcome-codec.js';
 import { type RecordKind, recordKinds } from '../../engine/event/record.js';
@@ -32,48 +34,71 @@ export interface Filling {
   readonly finished: number;
   /** Of each partition, behind its newest snapshot. */
   readonly recordsBehind: number;
-  /** Without an external id the first one stands for all, so that a million are quick. */
-  readonly spec: (number: number) => EventSpec;
+  /** Of each event, but for its external id: `job-0` and so on when they are to have one. */
+  readonly spec: EventSpec;
+  readonly externalIds: boolean;
+}
+
+interface Share extends Filling {
+  readonly dataDir: string;
+  readonly own: readonly PartitionId[];
 }
 
 export async function fillDataDir(dataDir: string, filling: Filling): Promise<void> {
-  openDataDir({ dataDir, partitions: filling.partitions }).close();
-  for (const { partition, seq } of write(dataDir, filling)) {
+  const { partitions } = filling;
+  openDataDir({ dataDir, partitions }).close();
+  const threads = Math.min(partitions, availableParallelism());
+  const shares = Array.from({ length: threads }, (_, thread): Share => {
+    const all = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);
+    return { ...filling, dataDir, own: all.filter((partition) => partition % threads === thread) };
+  });
+  await Promise.all(shares.map(fillOnThread));
+}
+
+function fillOnThread(share: Share): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: share });
+    worker.once('error', reject);
+    worker.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a thread that fills ended with ${code}`))));
+  });
+}
+
+async function fillShare(share: Share): Promise<void> {
+  const { dataDir, recordsBehind } = share;
+  for (const { partition, seq } of write(share)) {
     if (seq === 0) continue;
     const names = listSegments(partitionDir(dataDir, partition));
     for (const [place, { first }] of names.slice(0, -1).entries()) {
       await indexSegment({ dataDir, partition, first, next: names[place + 1]!.first });
     }
-    await takeSnapshot({ dataDir, partition, upTo: Math.max(1, seq - filling.recordsBehind) as Sequence });
+    await takeSnapshot({ dataDir, partition, upTo: Math.max(1, seq - recordsBehind) as Sequence });
   }
 }
 
 /** Returns the last sequence of each partition. */
-function write(dataDir: string, { partitions, pending, finished, spec }: Filling): readonly PartitionTail[] {
-  const tails = Array.from({ length: partitions }, (_, partition) => new PartitionTail(partition as PartitionId));
-  const writer = openWriter(dataDir, partitions);
+function write({ dataDir, partitions, own, pending, finished, spec, externalIds }: Share): readonly PartitionTail[] {
+  const tails = new Map(own.map((partition) => [partition, new PartitionTail(partition)]));
+  const writer = openWriter(dataDir, own);
   const events = pending + finished;
-  const first = spec(0);
-  const same = keyOf(first) === null ? encodeSpec(first, null) : null;
+  // Without an id of its own every body is the same.
+  const same = externalIds ? null : encodeSpec(spec, null);
   for (let number = 0; number < events; number++) {
-    const own = same === null ? spec(number) : null;
-    const slot = own === null ? ((number % slots) as Slot) : slotOfKey(keyOf(own)!);
-    const tail = tails[partitionOf(slot, partitions)]!;
+    const each = externalIds ? { ...spec, externalJobId: `job-${number}` } : spec;
+    const slot = externalIds ? slotOfKey(keyOf(each)!) : ((number % slots) as Slot);
+    const tail = tails.get(partitionOf(slot, partitions));
+    if (tail === undefined) continue;
     const event = mintEventId(slot, now);
-    const accepted = tail.append(recordKinds.accepted, {
-      event,
-      prev: 0,
-      body: same ?? encodeSpec(own!, fingerprintOf(own!, true)),
-    });
+    const body = same ?? encodeSpec(each, fingerprintOf(each, true));
+    const accepted = tail.append(recordKinds.accepted, { event, prev: 0, body });
     if (!isPending(number, { pending, events })) {
       const started = tail.append(recordKinds.dispatched, { event, prev: accepted, body: dispatched });
       tail.append(recordKinds.delivered, { event, prev: started, body: delivered });
     }
     if (tail.count >= recordsPerCommit) tail.commit(writer);
   }
-  for (const tail of tails) if (tail.count > 0) tail.commit(writer);
+  for (const tail of tails.values()) if (tail.count > 0) tail.commit(writer);
   writer.close();
-  return tails;
+  return [...tails.values()];
 }
 
 /** The end of one log, and what is about to be appended to it. */
@@ -123,10 +148,10 @@ const delivered = encodeOutcome({
   nextAttemptAtMs: null,
 });
 
-function openWriter(dataDir: string, partitions: number): LogWriter {
+function openWriter(dataDir: string, partitions: readonly PartitionId[]): LogWriter {
   const options: LogOptions = {
     dataDir,
-    partitions: Array.from({ length: partitions }, (_, partition) => partition as PartitionId),
+    partitions,
     durability: 'os',
     segmentBytesMax,
     segmentAgeMsMax: Number.MAX_SAFE_INTEGER,
@@ -140,3 +165,5 @@ function openWriter(dataDir: string, partitions: number): LogWriter {
   };
   return new LogWriter({ options, clock: new SystemClock(), reply, notice: () => undefined });
 }
+
+if (!isMainThread) await fillShare(workerData as Share);

@@ -41,7 +41,7 @@ export function fireAtRate(load: FireLoad, label: string): Promise<{ readonly fi
   const events = perSecond * load.seconds;
   return inTempDir(async (dataDir) => {
     const far = sampleSpec({ scheduledAtMs: (Date.now() + monthMs) as WallMs });
-    await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: () => far });
+    await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: far, externalIds: false });
     const sink = new LocalSink();
     return withEngine({ dataDir, config: { partitions }, deliver: { sink: sink.handler } }, async (engine) => {
       const beganMs = Date.now() + aheadMs;

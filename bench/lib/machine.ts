@@ -1,6 +1,7 @@
 /** Where a figure comes from: without it a figure says nothing. */
 import { execFileSync } from 'node:child_process';
-import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 
 export interface Machine {
   readonly cpu: string;
@@ -10,11 +11,11 @@ export interface Machine {
   readonly node: string;
   /** With `+` when the work tree differs from it; null outside of a checkout. */
   readonly commit: string | null;
-  /** How many threads wanted a core in the last minute, before the run: above 0.5 the machine was not idle. */
-  readonly loadBefore: number;
+  /** How many cores others kept busy just before: above 0.1 the machine was not idle. */
+  readonly busyBefore: number;
 }
 
-export function describeMachine(): Machine {
+export async function describeMachine(): Promise<Machine> {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
@@ -22,8 +23,24 @@ export function describeMachine(): Machine {
     system: `${process.platform} ${process.arch}`,
     node: process.version,
     commit: commitHere(),
-    loadBefore: Math.round(loadavg()[0]! * 100) / 100,
+    busyBefore: await busyCores(),
   };
+}
+
+/** Over half a second. The load that systems tell is that of the last minute, and most of it is what was measured before. */
+async function busyCores(): Promise<number> {
+  const before = cpus();
+  await pause(500);
+  const shares = cpus().map(({ times }, core) => {
+    const past = before[core]!.times;
+    const total = sum(times) - sum(past);
+    return total === 0 ? 0 : 1 - (times.idle - past.idle) / total;
+  });
+  return Math.round(shares.reduce((all, share) => all + share, 0) * 100) / 100;
+}
+
+function sum({ user, nice, sys, idle, irq }: { user: number; nice: number; sys: number; idle: number; irq: number }): number {
+  return user + nice + sys + idle + irq;
 }
 
 function commitHere(): string | null {

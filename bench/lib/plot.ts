@@ -31,9 +31,9 @@ export function picturesOf(bench: Bench, result: Result): Picture[] {
 
 /** What a figure is worth nothing without. */
 export function captionOf({ at, size, runs, machine }: Result): string {
-  const { cpu, cores, node, commit, loadBefore } = machine;
+  const { cpu, cores, node, commit, busyBefore } = machine;
   const times = runs.length === 1 ? 'one run' : `medians of ${runs.length} runs`;
-  return `${cores} cores ${cpu}, Node ${node}, commit ${commit ?? 'unknown'}, ${at.slice(0, 10)}, ${times}, ${size}, load before ${loadBefore}`;
+  return `${cores} cores ${cpu}, Node ${node}, commit ${commit ?? 'unknown'}, ${at.slice(0, 10)}, ${times}, ${size}, ${busyBefore} cores busy before`;
 }
 
 function percentilesOf(title: string, caption: string, { curves }: Measured): string {

@@ -34,7 +34,7 @@ export const bench: Bench = {
   measure: (pending) =>
     inTempDir(async (dataDir) => {
       const far = localSpec({ scheduledAtMs: (Date.now() + dayMs) as WallMs, source: 'many', destination: 'ignored' });
-      await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: () => far });
+      await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: far, externalIds: false });
       const sink = new LocalSink();
       const deliver = { sink: sink.handler, ignored: () => undefined };
       return withEngine({ dataDir, config: { partitions }, deliver }, async (engine) =>

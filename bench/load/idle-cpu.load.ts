@@ -31,7 +31,7 @@ export const bench: Bench = {
     for (const pending of [0, many]) {
       await inTempDir(async (dataDir) => {
         const far = sampleSpec({ scheduledAtMs: (Date.now() + monthMs) as WallMs });
-        await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: () => far });
+        await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: far, externalIds: false });
         const server = await startEscapement({ dataDir });
         try {
           await pause(settleSeconds * 1_000);

@@ -31,7 +31,7 @@ export const bench: Bench = {
   measure: (pending) =>
     inTempDir(async (dataDir) => {
       const far = sampleSpec({ scheduledAtMs: (Date.now() + dayMs) as WallMs });
-      await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: () => far });
+      await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: far, externalIds: false });
       const sink = new LocalSink();
       const [perSecond, aheadMs, forMs] = pending === sizes.small ? [500, 100, 200] : [10_000, 1_000, 6_000];
       return withEngine({ dataDir, config: { partitions }, deliver: { sink: sink.handler } }, async (engine) => {

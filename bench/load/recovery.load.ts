@@ -31,7 +31,7 @@ export const bench: Bench = {
   measure: (overdue) =>
     inTempDir(async (dataDir) => {
       const late = localSpec({ scheduledAtMs: (Date.now() - outageMs) as WallMs, source: 'overdue', destination: 'late' });
-      await fillDataDir(dataDir, { partitions, pending: overdue, finished: 0, recordsBehind: 0, spec: () => late });
+      await fillDataDir(dataDir, { partitions, pending: overdue, finished: 0, recordsBehind: 0, spec: late, externalIds: false });
       const sink = new LocalSink();
       let left = 0;
       const deliver = {

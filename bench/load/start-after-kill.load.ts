@@ -29,7 +29,7 @@ export const bench: Bench = {
   measure: (pending) =>
     inTempDir(async (dataDir) => {
       const far = sampleSpec({ scheduledAtMs: (Date.now() + monthMs) as WallMs });
-      await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: () => far });
+      await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: far, externalIds: false });
       const server = await Server.start({ dataDir, env: { ESCAPEMENT_LOG_LEVEL: 'warn' } });
       try {
         await server.ready(readyMsMax);

@@ -52,7 +52,7 @@ function start({ pending, finishedEach }: StartSize): Promise<StartResult> {
   return inTempDir(async (dataDir) => {
     const finished = pending * finishedEach;
     const recordsBehind = Math.min(recordsBehindMax, Math.ceil(pending / partitions / 10));
-    await fillDataDir(dataDir, { partitions, pending, finished, recordsBehind, spec: specOf });
+    await fillDataDir(dataDir, { partitions, pending, finished, recordsBehind, spec, externalIds: true });
     const before = process.memoryUsage.rss();
     const began = performance.now();
     return withEngine({ dataDir, config: { partitions, actorThreads: 1 } }, async () => {
@@ -63,8 +63,4 @@ function start({ pending, finishedEach }: StartSize): Promise<StartResult> {
   });
 }
 
-const at = Date.now();
-
-function specOf(number: number) {
-  return sampleSpec({ externalJobId: `order-${number}`, scheduledAtMs: (at + monthMs) as WallMs, createdAtMs: at as WallMs });
-}
+const spec = sampleSpec({ scheduledAtMs: (Date.now() + monthMs) as WallMs });

@@ -53,7 +53,7 @@ t.test('a median is the middle one of what was measured', async (t) => {
   t.same(medianOf([run(3, 5)]), run(3, 5));
 });
 
-const machine = { cpu: 'a <cpu>', cores: 2, memoryGiB: 8, system: 'linux x64', node: 'v20', commit: 'abc', loadBefore: 0.1 };
+const machine = { cpu: 'a <cpu>', cores: 2, memoryGiB: 8, system: 'linux x64', node: 'v20', commit: 'abc', busyBefore: 0.02 };
 
 function resultOf(name: string, median: Measured): Result {
   return { name, question: '?', at: '2026-11-20T10:00:00.000Z', size: 'full', machine, runs: [median.rows], median };
