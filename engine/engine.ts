@@ -149,7 +149,15 @@ export class NodeEngine implements Engine {
     this.nats =
       config.nats === null
         ? null
-        : new NatsDesk({ address: config.nats, version, logger: this.#logger, changed: (fault) => this.#health.nats(fault) });
+        : new NatsDesk({
+            address: config.nats,
+            version,
+            streamId: this.#dataDir.streamId,
+            partitions,
+            deaths: () => this.#board.counter('dead'),
+            logger: this.#logger,
+            changed: (fault) => this.#health.nats(fault),
+          });
     this.#metrics = new Metrics({ board: this.#board, version, nats: this.nats });
     this.#hub = new StatusHub({
       partitions,

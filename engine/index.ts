@@ -22,6 +22,8 @@ export {
   ingestAgainMsMax,
   ingestEventsHeldMax,
   ingestEventsMax,
+  announcedBytesMax,
+  deadLettersMax,
   listLimitMax,
   listPagedRowsMax,
   payloadBytesMax,
@@ -49,7 +51,9 @@ export {
 export { createLogger, type Logger } from './observe/logger.js';
 export { Inlet, type InletMessage } from './nats/inlet.js';
 export type { Publisher, PublishResult } from './nats/publisher.js';
-export { ingestStream, ingestSubject, rejectedSubject } from './nats/streams.js';
+export { publishAsking } from './nats/interest.js';
+export { loadProgress, saveProgress } from './nats/progress.js';
+export { deadSubject, ensureDeadLetters, ingestStream, ingestSubject, rejectedSubject, statusSubject } from './nats/streams.js';
 export type { NatsDoor } from './nats-desk.js';
 export { natsOrigin } from './event/origin.js';
 export { type EventStatus, eventStatuses, type WaitReason } from './event/status.js';

@@ -13,6 +13,11 @@ import type { Logger } from './observe/logger.js';
 export interface NatsDoor {
   readonly link: NatsLink;
   readonly publisher: Publisher;
+  /** Of the data directory: under it is remembered how far it has told. */
+  readonly streamId: string;
+  readonly partitions: number;
+  /** Events that have ended DEAD since the start, as of a quarter of a second ago; another number than before: there are more. */
+  deaths(): number;
   /** Counted up by whoever takes in and tells. */
   readonly counts: NatsCounts;
   /** Why nothing is taken in although there is a connection; null: it is. */
@@ -22,6 +27,9 @@ export interface NatsDoor {
 export interface NatsDeskParts {
   readonly address: NatsAddress;
   readonly version: string;
+  readonly streamId: string;
+  readonly partitions: number;
+  readonly deaths: () => number;
   readonly logger: Logger;
   /** For `/health`: null while all is well. */
   readonly changed: (fault: string | null) => void;
@@ -54,6 +62,18 @@ export class NatsDesk implements NatsDoor {
   /** The courier's connection has come, gone, or failed once more to come. */
   courierSays(state: LinkState): void {
     this.#changed('delivery', state);
+  }
+
+  get streamId(): string {
+    return this.#parts.streamId;
+  }
+
+  get partitions(): number {
+    return this.#parts.partitions;
+  }
+
+  deaths(): number {
+    return this.#parts.deaths();
   }
 
   ingestFault(fault: string | null): void {

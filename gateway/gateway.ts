@@ -1,5 +1,5 @@
 /**
- * Puts the front doors together, HTTP and NATS (`ingest/`): who may ask (`access/`), what is asked (`calls.ts`), what is watched (`ws/`), who may connect (`connections.ts`),
+ * Puts the front doors together, HTTP and NATS (`nats-services.ts`): who may ask (`access/`), what is asked (`calls.ts`), what is watched (`ws/`), who may connect (`connections.ts`),
  * and the server that carries all of it.
  */
 import { type Clock, type Engine, type Logger, SystemClock, version } from '../engine/index.js';
@@ -12,12 +12,12 @@ import { Connections } from './connections.js';
 import type { Services } from './handler/services.js';
 import { DestinationCheck } from './input/destination.js';
 import { censusAgeMsMax, connectionsMax, connectionsPerAddressMax, keyFileAgeMsMax, streamPatienceMs } from './limits.js';
-import { Ingestion } from './ingest/ingestion.js';
 import { MemoryGauge } from './memory-gauge.js';
 import { linuxCensus } from './peer-census.js';
 import { routes } from './routes.js';
 import { Server } from './server.js';
 import { EventDesk } from './stream/event-session.js';
+import { NatsServices } from './nats-services.js';
 import { type Repeat, StreamDesk } from './ws/stream-session.js';
 
 export interface GatewayOptions {
@@ -93,17 +93,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const server: Server = new Server({ ...config, calls, stream, connections });
   port = await server.listen();
-  const ingestion =
+  const natsServices =
     engine.nats === null
       ? null
-      : new Ingestion({
-          engine,
-          nats: engine.nats,
-          clock,
-          destinations,
-          isShort: () => memory.isShort,
-          report: (err) => logger.error({ component: 'ingestion', err }, 'a message met a defect'),
-        });
+      : new NatsServices({ engine, nats: engine.nats, clock, destinations, isShort: () => memory.isShort, logger });
   const stopClock = repeatEvery(1_000, () => void systemClock.check());
   const stopWatch = keys === null ? () => undefined : repeatEvery(keyFileAgeMsMax, () => void keys.look());
   return {
@@ -111,7 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port,
     async close() {
       calls.stop();
-      await ingestion?.close(closeGraceMs);
+      await natsServices?.close(closeGraceMs);
       stopClock();
       stopWatch();
       await server.close(closeGraceMs);

@@ -182,3 +182,7 @@ export const ingestAgainMsMax = 30_000;
 export const rejectMsMax = 10_000;
 /** Of one message about rejected events: below the usual `max_payload` of 1 MiB, headers included. */
 export const rejectedBytesMax = 768 * KiB;
+/** Bytes on the status subjects that the server has not confirmed; beyond it the place in the log is remembered instead. */
+export const announcedBytesMax = 4 * MiB;
+/** Dead letters on their way to their stream. */
+export const deadLettersMax = 256;

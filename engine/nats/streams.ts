@@ -30,6 +30,10 @@ export const ingestStream = 'ESCAPEMENT_INGEST';
 export const ingestSubject = 'escapement.ingest';
 export const ingestConsumer = 'escapement';
 export const rejectedSubject = 'escapement.rejected';
+export const deadSubject = 'escapement.dead';
+export const statusSubject = 'escapement.status';
+export const progressStream = 'ESCAPEMENT_PROGRESS';
+export const progressSubject = 'escapement.progress';
 
 const dayMs = 86_400_000;
 const apiMsMax = 5_000;
@@ -51,6 +55,30 @@ const rejected: StreamNeeds = {
   discard: DiscardPolicy.Old,
   max_age: nanos(dayMs),
 };
+
+const dead: StreamNeeds = {
+  name: 'ESCAPEMENT_DEAD',
+  subjects: [`${deadSubject}.>`],
+  retention: RetentionPolicy.Limits,
+  discard: DiscardPolicy.Old,
+  max_age: nanos(7 * dayMs),
+};
+
+/** How far each engine has told of its events: the newest word under each subject. */
+const progress: StreamNeeds = {
+  name: progressStream,
+  subjects: [`${progressSubject}.>`],
+  retention: RetentionPolicy.Limits,
+  discard: DiscardPolicy.Old,
+  max_msgs_per_subject: 1,
+};
+
+/** What dead letters need. Throws as `ensureIngest`. */
+export async function ensureDeadLetters(connection: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: apiMsMax });
+  await ensure(manager, dead);
+  await ensure(manager, progress);
+}
 
 /** What ingestion needs. Throws StreamUnfit, and what the server or the connection has against it. */
 export async function ensureIngest(connection: NatsConnection): Promise<void> {

@@ -145,6 +145,10 @@ function natsFamilies({ counts, states }: NatsFigures): Family[] {
     counter('escapement_ingest_put_back_total', 'Messages of ingestion that could not be taken at the moment.', () =>
       one(counts.putBack),
     ),
+    counter('escapement_status_changes_published_total', 'Changes published on the status subjects.', () =>
+      one(counts.changesTold),
+    ),
+    counter('escapement_dead_letters_total', 'Events published to the dead-letter subjects.', () => one(counts.deadLetters)),
     counter('escapement_ingest_events_total', 'Events of ingestion by what became of them.', () =>
       each('result', { accepted: counts.accepted, duplicate: counts.duplicates, rejected: counts.rejected }),
     ),

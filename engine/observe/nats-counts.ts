@@ -10,9 +10,22 @@ export interface NatsCounts {
   rejected: number;
   /** Messages that were put back, since they could not be taken at the moment. */
   putBack: number;
+  /** Changes that were published on the status subjects. */
+  changesTold: number;
+  /** Dead letters that are in their stream. */
+  deadLetters: number;
 }
 
-export const noNatsCounts: NatsCounts = { messages: 0, redelivered: 0, accepted: 0, duplicates: 0, rejected: 0, putBack: 0 };
+export const noNatsCounts: NatsCounts = {
+  messages: 0,
+  redelivered: 0,
+  accepted: 0,
+  duplicates: 0,
+  rejected: 0,
+  putBack: 0,
+  changesTold: 0,
+  deadLetters: 0,
+};
 
 /** What metrics are made of. `states` by what a connection is for. */
 export interface NatsFigures {

@@ -1,0 +1,34 @@
+/**
+ * How far something has come, remembered by NATS itself: the newest message under a subject of its own. What is told to NATS is told from there on
+ * after a crash, so it is remembered where it was told, and behind it: the same can be told twice, nothing is left out.
+ *
+ * One of the files that know the client's packages.
+ */
+import { JetStreamApiCodes, JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Publisher } from './publisher.js';
+import { progressStream, progressSubject } from './streams.js';
+
+const saveMsMax = 5_000;
+const loadMsMax = 5_000;
+
+/** `of`: a name of one token. Null: nothing was remembered. */
+export async function loadProgress(connection: NatsConnection, of: string): Promise<string | null> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: loadMsMax });
+  try {
+    const stored = await manager.streams.getMessage(progressStream, { last_by_subj: `${progressSubject}.${of}` });
+    return stored === null ? null : Buffer.from(stored.data).toString();
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.NoMessageFound) return null;
+    throw error;
+  }
+}
+
+/** Whether it is remembered. */
+export async function saveProgress(
+  publisher: Publisher,
+  { of, text }: { readonly of: string; readonly text: string },
+): Promise<boolean> {
+  const message = { subject: `${progressSubject}.${of}`, payload: Buffer.from(text), headers: [], messageId: `${of}:${text}` };
+  return (await publisher.publish(message, saveMsMax)).kind === 'stored';
+}

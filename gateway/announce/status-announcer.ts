@@ -1,0 +1,170 @@
+/**
+ * Changes of events on NATS: batches on `escapement.status.<partition>`, as long as anybody listens there.
+ *
+ * Following the stream of changes costs each host, and this thread, work for every change. So while nobody listens it is not followed: the place where
+ * it stands is remembered once a second, and an empty batch on each subject asks whether somebody is there. When somebody is, everything behind
+ * the place before that is told, so whoever has subscribed misses nothing.
+ *
+ * Modes
+ *   silent     Nobody listens, or NATS is away. Somebody does -> announcing.
+ *   announcing Each change is published. Nobody listens any more -> silent. The connection is lost -> silent, and it goes on from its place.
+ *
+ * What is published and not confirmed by the server is bounded; beyond it the subscription rests, and the log keeps what comes.
+ */
+import {
+  announcedBytesMax,
+  type Engine,
+  type NatsDoor,
+  publishAsking,
+  type StatusBatch,
+  type StatusChange,
+  statusSubject,
+  type Subscription,
+} from '../../engine/index.js';
+import { changeItems } from '../stream/change-item.js';
+import { everything, placeNow } from './everything.js';
+
+export interface StatusAnnouncerParts {
+  readonly engine: Pick<Engine, 'subscribe'>;
+  readonly nats: NatsDoor;
+  readonly report: (error: unknown) => void;
+}
+
+const lookEveryMs = 1_000;
+
+export class StatusAnnouncer {
+  readonly #parts: StatusAnnouncerParts;
+  readonly #timer: NodeJS.Timeout;
+  readonly #unwatch: () => void;
+  /** Everything up to here was told, or nobody was there to hear it. Null: not known yet. */
+  #place: string | null = null;
+  #subscription: Subscription | null = null;
+  #isLooking = false;
+  #isClosed = false;
+  #unconfirmedBytes = 0;
+  #isConfirming = false;
+  #isResting = false;
+
+  constructor(parts: StatusAnnouncerParts) {
+    this.#parts = parts;
+    this.#unwatch = parts.nats.link.watch(({ isConnected }) => {
+      if (!isConnected) this.#fallSilent();
+      else void this.#look();
+    });
+    this.#timer = setInterval(() => void this.#look(), lookEveryMs);
+    this.#timer.unref();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    this.#unwatch();
+    this.#fallSilent();
+  }
+
+  async #look(): Promise<void> {
+    const { link } = this.#parts.nats;
+    const connection = link.connection;
+    if (this.#isLooking || this.#isClosed || connection === null) return;
+    this.#isLooking = true;
+    try {
+      // Before the question: what happens between the two is told if the answer is yes.
+      const place = this.#subscription === null ? await placeNow(this.#parts.engine) : this.#subscription.place();
+      const isHeard = await publishAsking(connection, this.#emptyBatches(place));
+      if (this.#isClosed || link.connection !== connection) return;
+      if (isHeard && this.#subscription === null) await this.#announce(this.#place ?? place);
+      else if (!isHeard) {
+        this.#fallSilent();
+        this.#place = place;
+      }
+    } catch (error) {
+      if (!this.#isClosed && link.connection === connection) this.#parts.report(error);
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  async #announce(from: string): Promise<void> {
+    const subscription = await this.#parts.engine.subscribe(everything, (batch) => this.#hear(batch), from);
+    // Meanwhile it may be over, or away.
+    if (this.#isClosed || this.#parts.nats.link.connection === null) subscription.close();
+    else this.#subscription = subscription;
+  }
+
+  #fallSilent(): void {
+    if (this.#subscription === null) return;
+    this.#place = this.#subscription.place();
+    this.#subscription.close();
+    this.#subscription = null;
+    this.#unconfirmedBytes = 0;
+    this.#isResting = false;
+  }
+
+  #hear({ items, cursor, gapFrom }: StatusBatch): boolean {
+    const connection = this.#parts.nats.link.connection;
+    if (connection === null || this.#unconfirmedBytes > announcedBytesMax) {
+      this.#isResting = true;
+      return false;
+    }
+    const publish = (partition: number, body: string): void => {
+      connection.publish(`${statusSubject}.${partition}`, body);
+      this.#unconfirmedBytes += body.length;
+    };
+    if (gapFrom !== null) {
+      for (let partition = 0; partition < this.#parts.nats.partitions; partition++) {
+        publish(partition, batchText({ partition, cursor, gapFrom, items: [] }));
+      }
+    }
+    for (const [partition, own] of byPartition(items))
+      publish(partition, batchText({ partition, cursor, gapFrom: null, items: own }));
+    this.#parts.nats.counts.changesTold += items.length;
+    if (!this.#isConfirming) void this.#confirm();
+    return true;
+  }
+
+  /** When the server has read on so far, there is room again. */
+  async #confirm(): Promise<void> {
+    this.#isConfirming = true;
+    try {
+      await this.#parts.nats.link.connection?.flush();
+      this.#unconfirmedBytes = 0;
+      if (this.#isResting) {
+        this.#isResting = false;
+        this.#subscription?.resume();
+      }
+    } catch {
+      // The connection is lost: it begins anew from its place.
+    } finally {
+      this.#isConfirming = false;
+    }
+  }
+
+  #emptyBatches(cursor: string) {
+    return Array.from({ length: this.#parts.nats.partitions }, (_, partition) => ({
+      subject: `${statusSubject}.${partition}`,
+      payload: batchText({ partition, cursor, gapFrom: null, items: [] }),
+    }));
+  }
+}
+
+interface PartitionBatch {
+  readonly partition: number;
+  readonly cursor: string;
+  readonly gapFrom: string | null;
+  readonly items: readonly StatusChange[];
+}
+
+function batchText({ partition, cursor, gapFrom, items }: PartitionBatch): string {
+  const gap = gapFrom === null ? '' : `,"gap_from":${JSON.stringify(gapFrom)}`;
+  return `{"partition":${partition},"cursor":${JSON.stringify(cursor)}${gap},"items":${changeItems(items)}}`;
+}
+
+function byPartition(items: readonly StatusChange[]): ReadonlyMap<number, StatusChange[]> {
+  const parts = new Map<number, StatusChange[]>();
+  for (const item of items) {
+    const part = parts.get(item.partition);
+    if (part === undefined) parts.set(item.partition, [item]);
+    else part.push(item);
+  }
+  return parts;
+}

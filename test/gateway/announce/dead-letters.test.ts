@@ -1,0 +1,48 @@
+/** When deaths are rare the stream of changes is not followed, and none is missed all the same. */
+import { jetstreamManager } from '@nats-io/jetstream';
+import t from 'tap';
+import type { WallMs } from '../../../engine/index.js';
+import { readNatsAddress } from '../../../engine/nats/nats-address.js';
+import { DeadLetters } from '../../../gateway/announce/dead-letters.js';
+import { TestEngine } from '../../engine/engine-fixture.js';
+import { pause, until } from '../../support/deadline.js';
+import { connectNats, needsNats, startNats } from '../../support/nats-server.js';
+
+t.test('a death behind a long quiet time is told', needsNats, async (t) => {
+  const nats = await startNats(t);
+  const manager = await jetstreamManager(await connectNats(t, nats.url));
+  const test = await TestEngine.start(t, {
+    config: { nats: readNatsAddress(nats.url)! },
+    deliver: {
+      failing: () => {
+        throw new Error('no');
+      },
+    },
+  });
+  let followed = 0;
+  const { engine } = test;
+  const watched = {
+    get: engine.get.bind(engine),
+    subscribe: (...args: Parameters<typeof engine.subscribe>) => {
+      if (args[0].status !== null) followed++;
+      return engine.subscribe(...args);
+    },
+  };
+  const faults: unknown[] = [];
+  const letters = new DeadLetters({
+    engine: watched,
+    nats: engine.nats!,
+    report: (error) => void faults.push(error),
+    lookEveryMs: 300,
+  });
+  t.teardown(() => letters.close());
+  await until('it follows', () => followed === 1);
+  const kept = () => manager.streams.info('ESCAPEMENT_DEAD').then(({ state }) => state.messages);
+  // More looks than it takes to come to rest, and some at rest.
+  await pause(13 * 300);
+  t.equal(followed, 1, 'nothing has made it follow anew');
+  await test.schedule({ destination: 'failing', maxRetries: 0, scheduledAtMs: Date.now() as WallMs });
+  await until('the death is told', async () => (await kept()) === 1);
+  t.equal(followed, 2, 'it had come to rest before');
+  t.same(faults, []);
+});
