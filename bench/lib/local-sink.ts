@@ -21,10 +21,10 @@ export class LocalSink {
     }
   };
 
-  /** A new piece of a run: what is due before now is of the last one. */
-  begin(): void {
+  /** A new piece of a run: what is due before is of the last one. */
+  begin(fromMs = Date.now()): void {
     this.lag.reset();
-    this.#fromMs = Date.now();
+    this.#fromMs = fromMs;
   }
 
   /** Throws when they do not come. */
