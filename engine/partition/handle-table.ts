@@ -4,24 +4,35 @@
  * A `Map` keyed by strings would cost about 120 bytes an entry and stop the thread for 100 ms when it grows at a million.
  * Here 1,024 shards grow one by one, each by a copy of at most a few thousand entries (about 50 us).
  *
- * Linear probing, at most 3/4 full; removal shifts the followers back, so that there are no tombstones. Two entries may
- * have the same hash: `find` hands each to the caller's `matches`.
+ * Linear probing, at most 3/4 full; removal shifts the followers back, so that there are no tombstones. Beside its handle an
+ * entry has five bits of its hash, so that most entries that are only passed by cost no look at a column far away. Two
+ * entries may have the same hash: `find` hands each to the caller's `matches`.
  */
 import type { Handle } from '../kernel/brand.js';
 
 const shardBits = 10;
 const firstCapacity = 8;
+const fullest = 3 / 4;
 /** Of every shard that is empty: a thousand arrays for each table cost more than most tables ever hold. */
 const noEntries = new Int32Array(0);
 /** Spreads a poor hash (Knuth's multiplicative method): the top bits choose the shard, the low bits the place. */
 const spread = (hash: number) => Math.imul(hash, 0x9e3779b1) >>> 0;
+/** A handle + 1 has 27 bits (`pendingPerPartitionMax`); 0 is an empty place. */
+const handleBits = 27;
+const handleMask = (1 << handleBits) - 1;
+/** Of bits that choose neither the shard nor, up to 100 million entries, the place. */
+const markShift = 17;
+const markOf = (mixed: number) => (mixed >>> markShift) & 31;
+const entryOf = (mixed: number, handle: number) => (markOf(mixed) << handleBits) | (handle + 1);
+const handleOf = (entry: number) => ((entry & handleMask) - 1) as Handle;
 
 export class HandleTable {
-  /** Handle + 1; 0 is an empty place. */
   readonly #shards: Int32Array[] = new Array<Int32Array>(1 << shardBits).fill(noEntries);
   readonly #counts = new Int32Array(1 << shardBits);
   readonly #hashOf: (handle: Handle) => number;
   #size = 0;
+  /** Of a shard that grows for the first time. */
+  #firstCapacity = firstCapacity;
 
   /** `hashOf` must give for a stored handle the hash it was added under, as long as it is stored. */
   constructor(hashOf: (handle: Handle) => number) {
@@ -32,11 +43,18 @@ export class HandleTable {
     return this.#size;
   }
 
+  /** So many will come: their shards get the room for them at once, instead of growing step by step. */
+  expect(size: number): void {
+    const entries = (this.#size + size) / this.#shards.length;
+    // Shards differ in size by chance.
+    while (this.#firstCapacity * fullest < entries + 2 * Math.sqrt(entries)) this.#firstCapacity *= 2;
+  }
+
   add(hash: number, handle: Handle): void {
     const mixed = spread(hash);
     const index = mixed >>> (32 - shardBits);
     const shard = this.#roomIn(index);
-    place(shard, mixed, handle + 1);
+    place(shard, mixed, entryOf(mixed, handle));
     this.#counts[index]!++;
     this.#size++;
   }
@@ -47,9 +65,10 @@ export class HandleTable {
     const shard = this.#shards[mixed >>> (32 - shardBits)]!;
     if (shard.length === 0) return null;
     const mask = shard.length - 1;
-    for (let at = mixed & mask; shard[at] !== 0; at = (at + 1) & mask) {
-      const handle = (shard[at]! - 1) as Handle;
-      if (matches(handle)) return handle;
+    const mark = markOf(mixed);
+    for (let at = mixed & mask, entry = shard[at]!; entry !== 0; entry = shard[at]!) {
+      if (entry >>> handleBits === mark && matches(handleOf(entry))) return handleOf(entry);
+      at = (at + 1) & mask;
     }
     return null;
   }
@@ -61,8 +80,9 @@ export class HandleTable {
     const shard = this.#shards[index]!;
     if (shard.length === 0) return false;
     const mask = shard.length - 1;
+    const entry = entryOf(mixed, handle);
     let at = mixed & mask;
-    while (shard[at] !== handle + 1) {
+    while (shard[at] !== entry) {
       if (shard[at] === 0) return false;
       at = (at + 1) & mask;
     }
@@ -77,7 +97,7 @@ export class HandleTable {
     const mask = shard.length - 1;
     let gap = start;
     for (let at = (gap + 1) & mask; shard[at] !== 0; at = (at + 1) & mask) {
-      const home = spread(this.#hashOf((shard[at]! - 1) as Handle)) & mask;
+      const home = spread(this.#hashOf(handleOf(shard[at]!))) & mask;
       if (((at - home) & mask) >= ((at - gap) & mask)) {
         shard[gap] = shard[at]!;
         gap = at;
@@ -88,11 +108,11 @@ export class HandleTable {
 
   #roomIn(index: number): Int32Array {
     const shard = this.#shards[index]!;
-    if (this.#counts[index]! < shard.length * 0.75) return shard;
-    const larger = new Int32Array(Math.max(firstCapacity, shard.length * 2));
+    if (this.#counts[index]! < shard.length * fullest) return shard;
+    const larger = new Int32Array(Math.max(this.#firstCapacity, shard.length * 2));
     for (let at = 0; at < shard.length; at++) {
       const entry = shard[at]!;
-      if (entry !== 0) place(larger, spread(this.#hashOf((entry - 1) as Handle)), entry);
+      if (entry !== 0) place(larger, spread(this.#hashOf(handleOf(entry))), entry);
     }
     this.#shards[index] = larger;
     return larger;

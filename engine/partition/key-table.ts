@@ -36,13 +36,22 @@ export class KeyTable {
 
   add(handle: Handle): void {
     const tagLow = this.#tags.tagLow(handle);
-    const crowd = this.#crowded.get(tagLow);
-    if (crowd === undefined && this.#rowsOfText(tagLow).length < rowsOfTextMax) {
+    const crowd = this.#crowded.size === 0 ? undefined : this.#crowded.get(tagLow);
+    if (crowd === undefined && !this.#isCrowd(tagLow)) {
       this.#byText.add(tagLow, handle);
     } else {
       this.#byKey.add(this.#tags.tagHigh(handle), handle);
       this.#crowded.set(tagLow, (crowd ?? 0) + 1);
     }
+  }
+
+  get size(): number {
+    return this.#byText.size + this.#byKey.size;
+  }
+
+  /** So many will come. */
+  expect(size: number): void {
+    this.#byText.expect(size);
   }
 
   /** The row still has the tags under which it was added. */
@@ -69,6 +78,11 @@ export class KeyTable {
   /** Rows with this text in their key; null when the text is crowded. */
   withText(tagLow: number): Handle[] | null {
     return this.#crowded.has(tagLow) ? null : this.#rowsOfText(tagLow);
+  }
+
+  #isCrowd(tagLow: number): boolean {
+    let rows = 0;
+    return this.#byText.find(tagLow, (handle) => this.#tags.tagLow(handle) === tagLow && ++rows === rowsOfTextMax) !== null;
   }
 
   #rowsOfText(tagLow: number): Handle[] {

@@ -17,12 +17,12 @@ import type { Handle, PartitionId, Sequence } from '../kernel/brand.js';
 import { InvariantError, invariant } from '../kernel/errors.js';
 import { crcOf } from '../log/checksum.js';
 import { type ColumnForm, columnForms } from './columns.js';
-import { finishedForms, type PageOutline } from './finished.js';
+import { finishedForms } from './finished.js';
 import type { KeptSettings } from './settings-table.js';
-import type { PartitionState } from './state.js';
+import type { Beginning, PartitionState } from './state.js';
 
 /** Of what is in the sections. */
-const formatVersion = 1;
+const formatVersion = 2;
 /** Rows of a section: taking them in costs about a millisecond. */
 const rowsPerSection = 4_096;
 
@@ -37,10 +37,9 @@ const sectionKinds = ['outline', 'settings', 'origins', 'rows', 'finals'] as con
 /** Bytes of one part, the first of which says what it is. */
 export type Section = Uint8Array<ArrayBuffer>;
 
-interface Outline {
+interface Outline extends Beginning {
   readonly partition: PartitionId;
   readonly seq: Sequence;
-  readonly pages: readonly PageOutline[];
 }
 
 /** A snapshot of another form (other sections, other columns) is not read. */
@@ -55,6 +54,8 @@ export function* sectionsOf(state: PartitionState, finalsFrom: Sequence): Genera
     seq: lastSeq,
     // The page of a segment that has just begun is nothing that the records tell.
     pages: finished.outline.filter(({ first }) => first <= lastSeq),
+    pending: columns.size,
+    keyed: state.keyed,
   };
   yield jsonSection('outline', outline);
   const rows = state.settings.rows().sort((one, other) => one.seq - other.seq);
@@ -137,7 +138,7 @@ export class SnapshotIntake {
           outline.partition === state.partition,
           () => `partition ${state.partition}: a snapshot of ${outline.partition}`,
         );
-        state.beginAt(outline.seq, outline.pages);
+        state.beginAt(outline.seq, outline);
         return;
       }
       case 'settings':

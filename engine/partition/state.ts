@@ -52,6 +52,14 @@ interface NamedRecord {
   readonly idAt: number;
 }
 
+/** What a snapshot tells first. */
+export interface Beginning {
+  readonly pages: readonly PageOutline[];
+  /** Rows that follow, and those of them with a key: for the room that they will need. */
+  readonly pending: number;
+  readonly keyed: number;
+}
+
 export class PartitionState {
   readonly partition: PartitionId;
   readonly columns = new EventColumns();
@@ -84,6 +92,11 @@ export class PartitionState {
 
   get pending(): number {
     return this.columns.size;
+  }
+
+  /** Pending events that can be found by a key. */
+  get keyed(): number {
+    return this.#keys.size;
   }
 
   /** The row of a pending event. */
@@ -374,13 +387,17 @@ export class PartitionState {
 
   // ---- snapshots (snapshot.ts) ----
 
-  /** Begins where a snapshot ends, before anything was applied. Rows follow by `restoreRows`, finals by `finished.restore`. */
-  beginAt(seq: Sequence, pages: readonly PageOutline[]): void {
+  /**
+   * Begins where a snapshot ends, before anything was applied. Rows follow by `restoreRows`, finals by `finished.restore`.
+   */
+  beginAt(seq: Sequence, { pages, pending, keyed }: Beginning): void {
     invariant(
       this.#lastSeq === noSequence && this.columns.rows === 0,
       () => `partition ${this.partition}: a snapshot comes too late`,
     );
     this.#lastSeq = seq;
+    this.#ids.expect(pending);
+    this.#keys.expect(keyed);
     this.finished.layOut(pages);
     this.#count(this.finished.counts, 1);
   }

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { Handle } from '../../engine/kernel/brand.js';
+import { pendingPerPartitionMax } from '../../engine/kernel/limits.js';
 import { HandleTable } from '../../engine/partition/handle-table.js';
 import { Random } from '../wheel/random.js';
 
@@ -104,4 +105,39 @@ t.test('it grows in small steps: a hundred thousand entries, none of them lost',
   }
   t.equal(missing, 0);
   t.equal(table.size, 50_000);
+});
+
+t.test('the highest handle is found and removed like the lowest, whatever bits its hash has', async (t) => {
+  const wrong: string[] = [];
+  for (const handle of [0, pendingPerPartitionMax - 1] as Handle[]) {
+    const random = new Random(handle + 1);
+    for (let round = 0; round < 200; round++) {
+      const hash = random.below(2 ** 32);
+      const table = new HandleTable(() => hash);
+      table.add(hash, handle);
+      if (table.find(hash, () => true) !== handle || !table.remove(hash, handle)) wrong.push(`${handle} under ${hash}`);
+      if (table.size !== 0 || table.find(hash, () => true) !== null) wrong.push(`${handle} under ${hash} stays`);
+    }
+  }
+  t.same(wrong, []);
+});
+
+t.test('with room made for all that will come it grows no more, and finds the same', async (t) => {
+  const count = 200_000;
+  const random = new Random(9);
+  const hashes = Uint32Array.from({ length: count }, () => random.below(2 ** 32));
+  const askedFor = (expected: number): number => {
+    let asked = 0;
+    const table = new HandleTable((handle) => {
+      asked++;
+      return hashes[handle]!;
+    });
+    table.expect(expected);
+    for (let handle = 0; handle < count; handle++) table.add(hashes[handle]!, handle as Handle);
+    const lost = hashes.findIndex((hash, handle) => table.find(hash, (row) => row === handle) !== handle);
+    t.equal(lost, -1);
+    return asked;
+  };
+  t.equal(askedFor(count), 0);
+  t.ok(askedFor(0) > count / 2);
 });
