@@ -55,7 +55,9 @@ export class SnapshotClerk {
   dueInMs(durable: Sequence): number | null {
     const { memory, shared } = this.#parts;
     const every = Math.max(shared.snapshotRecords, memory.state.pending * pendingShare);
-    if (this.#isUnderWay || durable - this.#newest < every) return null;
+    // Everything up to `durable` may have been removed: then there is nothing to take.
+    const isRemoved = durable < memory.state.finished.first;
+    if (this.#isUnderWay || isRemoved || durable - this.#newest < every) return null;
     return Math.max(0, this.#notBeforeMs - shared.ports.clock.monoMs());
   }
 

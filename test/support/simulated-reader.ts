@@ -309,12 +309,13 @@ export class SimulatedReader {
   #takeSnapshot(log: SimulatedLog, { tag, upTo }: Extract<ReaderRequest, { op: 'snapshot' }>): void {
     this.#parts.scheduler.after(this.#parts.weather.snapshotMs(), '', () => {
       if (this.#isGone) return;
-      const detail = log.synced < upTo ? 'the log has been taken back' : this.#snapshotAt(log, upTo);
-      this.#parts.reply({ op: 'snapshot-taken', tag, detail });
+      this.#parts.reply({ op: 'snapshot-taken', tag, detail: this.#snapshotAt(log, upTo) });
     });
   }
 
   #snapshotAt(log: SimulatedLog, upTo: Sequence): string | null {
+    if (log.synced < upTo) return 'the log has been taken back';
+    if (log.beginning > upTo) return 'that part of the log has been removed';
     const base = log.snapshots.find(({ seq }) => seq <= upTo) ?? null;
     const state = new PartitionState(log.partition);
     const intake = new SnapshotIntake(state);
