@@ -10,16 +10,18 @@ export interface Found {
   readonly file: URL;
 }
 
-/** Those whose name contains one of `words`; all without any. Sorted by folder, then name. */
+/** Those whose name is one of `words`, or contains one that is nobody's name; all without any. Sorted by folder, then name. */
 export async function findBenches(words: readonly string[]): Promise<Found[]> {
-  const found: Found[] = [];
+  const all: Found[] = [];
   for (const folder of folders) {
     const names = readdirSync(new URL(`${folder}/`, build)).filter((name) => /\.(bench|load)\.js$/.test(name));
     for (const name of names.sort()) {
       const file = new URL(`${folder}/${name}`, build);
       const { bench } = (await import(file.href)) as { readonly bench: Bench };
-      if (words.length === 0 || words.some((word) => bench.name.includes(word))) found.push({ bench, file });
+      all.push({ bench, file });
     }
   }
-  return found;
+  if (words.length === 0) return all;
+  const isName = (word: string): boolean => all.some(({ bench }) => bench.name === word);
+  return all.filter(({ bench: { name } }) => words.some((word) => (isName(word) ? name === word : name.includes(word))));
 }

@@ -103,10 +103,11 @@ function lag(row: Row): string {
   return `${row['p50Ms']}, ${row['p99Ms']}, ${row['p999Ms']} ms`;
 }
 
+/** Of what has been measured. */
 export function headlineTable(results: ReadonlyMap<string, Result>): string {
-  const rows = headlines.map(({ what, bench, figure, target }) => {
+  const rows = headlines.flatMap(({ what, bench, figure, target }) => {
     const result = results.get(bench);
-    return { what, measured: result === undefined ? 'not yet' : figure(result.median.rows), target };
+    return result === undefined ? [] : [{ what, measured: figure(result.median.rows), target }];
   });
-  return tableOf(rows);
+  return rows.length === 0 ? 'Not measured yet.\n' : tableOf(rows);
 }

