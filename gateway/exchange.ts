@@ -17,7 +17,6 @@ export interface OpenResponse {
   onAborted(handler: () => void): unknown;
   cork(write: () => void): unknown;
   writeStatus(line: string): unknown;
-  writeHeader(name: string, value: string): unknown;
   end(body: string | Buffer, close: boolean): unknown;
   endWithoutBody(length: number, close: boolean): unknown;
   write(piece: string): boolean;
@@ -93,12 +92,12 @@ export class Exchange {
 
   #writeCorked({ status, contentType, headers, body, close, sequel }: Reply): void {
     const response = this.#response;
-    response.writeStatus(statusLine(status));
-    response.writeHeader('Content-Type', contentType);
-    response.writeHeader('X-Request-Id', this.requestId);
+    // The head in one piece: the library writes a status as it comes, and a call for each line with its two texts cost 2 us.
+    let head = `${statusLine(status)}\r\nContent-Type: ${contentType}\r\nX-Request-Id: ${this.requestId}`;
     for (const [name, value] of headers) {
-      if (isSafeHeader(value)) response.writeHeader(name, value);
+      if (isSafeHeader(value)) head += `\r\n${name}: ${value}`;
     }
+    response.writeStatus(head);
     if (sequel !== undefined) response.write(String(body));
     else if (this.#isHead) response.endWithoutBody(Buffer.byteLength(body), close);
     else response.end(body, close);
@@ -113,7 +112,11 @@ export class Exchange {
   }
 }
 
-/** The library would write CR and LF as they come. All our values are safe by construction; this holds also when a new one is not. */
+/** CR and LF would be written as they come. All our values are safe by construction; this holds also when a new one is not. */
 function isSafeHeader(value: string): boolean {
-  return !/[^\t\x20-\x7e]/.test(value);
+  for (let at = 0; at < value.length; at++) {
+    const char = value.charCodeAt(at);
+    if ((char < 0x20 && char !== 0x09) || char > 0x7e) return false;
+  }
+  return true;
 }

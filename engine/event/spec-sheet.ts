@@ -13,7 +13,7 @@ import { type SpecRoom, writeSpec } from './spec-codec.js';
 
 const startBytes = 4 * 1024;
 /** A sheet that has grown beyond this gives its memory back when it is cleared. */
-const keptBytesMax = 8 * 1024 * 1024;
+const keptBytesMax = 2 * 1024 * 1024;
 
 export class SpecSheet implements SpecRoom {
   bytes: Buffer = Buffer.alloc(0);

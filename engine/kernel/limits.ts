@@ -31,8 +31,8 @@ export const pendingPerPartitionMax = 2 ** 26;
 export const mailboxItemsMax = 100_000;
 /** Bytes of those commands. */
 export const mailboxBytesMax = 64 * MiB;
-/** New events that travel to their actor as one: a host decides them in about 0.2 ms, so a turn can stop behind them. */
-export const runEventsMax = 256;
+/** New events that leave for a host at once, before the pass of the event loop is over, so that host and disk work while more is read. */
+export const runEventsMax = 64;
 /** A run ends with the event that takes it beyond this: copying it takes some 0.1 ms. */
 export const runBytesMax = 256 * KiB;
 /** Records handed to the log writer and not yet durable; beyond it the host takes no new commands. */

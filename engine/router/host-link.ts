@@ -64,6 +64,8 @@ export class HostLink {
   /** Without an answer, events of runs each for itself. */
   #openItems = 0;
   #openBytes = 0;
+  /** New events since the last flush. */
+  #gathered = 0;
   #outgoing: HostRequest[] = [];
   #flushIsDue = false;
   #lastRequest = 0;
@@ -111,7 +113,8 @@ export class HostLink {
     this.#openItems++;
     this.#openBytes += bytes;
     if (gathering.builder.isFull) this.#closeRun(gathering);
-    this.#flushSoon();
+    if (++this.#gathered >= runEventsMax) this.#flush();
+    else this.#flushSoon();
   }
 
   /** Without an answer to wait for. */
@@ -123,7 +126,10 @@ export class HostLink {
   #flushSoon(): void {
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
-    setImmediate(() => this.#flush());
+    setImmediate(() => {
+      this.#flushIsDue = false;
+      this.#flush();
+    });
   }
 
   answered(replies: readonly HostReply[]): void {
@@ -188,7 +194,7 @@ export class HostLink {
   }
 
   #flush(): void {
-    this.#flushIsDue = false;
+    this.#gathered = 0;
     if (this.#isDown) return;
     for (const gathering of this.#gathering.values()) this.#closeRun(gathering);
     if (this.#outgoing.length === 0) return;

@@ -62,14 +62,14 @@ export function renderResults({ events, scheduled, onlyErrors }: BatchOutcome): 
 }
 
 export interface SheetsOutcome {
-  readonly batch: ReadBatch;
+  readonly batch: Pick<ReadBatch, 'count' | 'refusals'>;
   /** Of its sheets. */
   readonly scheduled: readonly ScheduledEvents[];
   readonly onlyErrors: boolean;
 }
 
 /** The same of a batch whose events are on sheets. Throws what is no refusal. */
-export function renderSheets({ batch: { count, refusals, sheets }, scheduled, onlyErrors }: SheetsOutcome): string {
+export function renderSheets({ batch: { count, refusals }, scheduled, onlyErrors }: SheetsOutcome): string {
   const results = new Results(onlyErrors);
   let sheet = 0;
   let place = 0;
@@ -79,7 +79,7 @@ export function renderSheets({ batch: { count, refusals, sheets }, scheduled, on
       results.rejected(refusal);
       continue;
     }
-    if (place === sheets[sheet]!.count) {
+    if (place === scheduled[sheet]!.count) {
       sheet++;
       place = 0;
     }

@@ -52,7 +52,7 @@ function shared(spec: EventSpec, facts: Facts): string {
     `{"id":"${facts.id}","external_job_id":${textOrNull(spec.externalJobId)},"source":"${spec.source}",` +
     `"type":${textOrNull(spec.type)},"description":${textOrNull(spec.description)},"status":"${facts.status}",` +
     `"version":${facts.version},"waiting_for":${textOrNull(facts.waitingFor)},"scheduled_at":"${formatInstant(spec.scheduledAtMs)}",` +
-    `"delivery_type":"${spec.deliveryType}","destination":${JSON.stringify(spec.destination)},"method":${textOrNull(spec.method)},` +
+    `"delivery_type":"${spec.deliveryType}","destination":${quoted(spec.destination)},"method":${textOrNull(spec.method)},` +
     `"priority":${spec.priority},"max_retries":${spec.maxRetries},"retry":{"strategy":"${retry.strategy}",` +
     `"initial_ms":${retry.initialMs},"max_ms":${retry.maxMs},"multiplier":${retry.multiplier},"jitter":"${retry.jitter}"},` +
     `"timeout_ms":${spec.timeoutMs},"expires_at":${instantOrNull(spec.expiresAtMs)},"tags":${pairs(spec.tags)},` +
@@ -90,8 +90,20 @@ export function renderHistory(entries: readonly HistoryEntry[]): string {
 }
 
 function textOrNull(text: string | null): string {
-  return text === null ? 'null' : JSON.stringify(text);
+  return text === null ? 'null' : quoted(text);
 }
+
+/** As `JSON.stringify` writes it, which takes three times as long for a text in which there is nothing to escape. */
+function quoted(text: string): string {
+  if (text.length > plainCharsMax) return JSON.stringify(text);
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (char < 0x20 || char > 0x7e || char === 0x22 || char === 0x5c) return JSON.stringify(text);
+  }
+  return `"${text}"`;
+}
+
+const plainCharsMax = 256;
 
 function instantOrNull(ms: number | null): string {
   return ms === null ? 'null' : `"${formatInstant(ms)}"`;
@@ -109,8 +121,10 @@ export function rounded(ms: number | null): number | null {
 /** Never through an object: `__proto__` is a name like any other. */
 function pairs(given: readonly (readonly [name: string, value: string])[], redacted?: ReadonlySet<string>): string {
   if (given.length === 0) return 'null';
-  const members = given.map(
-    ([name, value]) => `${JSON.stringify(name)}:${redacted?.has(name) === true ? '"[redacted]"' : JSON.stringify(value)}`,
-  );
-  return `{${members.join(',')}}`;
+  let members = '';
+  for (const [name, value] of given) {
+    const shown = redacted?.has(name) === true ? '"[redacted]"' : quoted(value);
+    members += `${members === '' ? '' : ','}${quoted(name)}:${shown}`;
+  }
+  return `{${members}}`;
 }

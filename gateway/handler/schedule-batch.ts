@@ -10,7 +10,7 @@ import { batchFormOf } from '../http/media-type.js';
 import { readQuery, refuseQuery } from '../http/query.js';
 import { replyJson } from '../http/reply.js';
 import type { Request } from '../http/request.js';
-import { readBatch } from '../input/batch-input.js';
+import { readBatch, sheetStock } from '../input/batch-input.js';
 import { readContext } from '../input/event-context.js';
 import { isRefusal } from '../input/refusal.js';
 import { renderSheets } from './batch-results.js';
@@ -45,6 +45,7 @@ async function scheduleSheets(sheets: readonly SpecSheet[], { engine }: Services
       if (--open === 0) allSettled();
     });
     scheduled.push(events);
+    sheetStock.giveBack(sheet);
   }
   if (sheets.length > 0) await settled;
   return scheduled;

@@ -13,6 +13,8 @@ const ndjson = /^application\/x-ndjson[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$
 const msgpack = /^application\/msgpack[ \t]*$/i;
 
 export function refuseOtherThanJson(contentType: string | null): Refusal | null {
+  // As nearly everybody writes it.
+  if (contentType === 'application/json') return null;
   return contentType !== null && json.test(contentType) ? null : unsupported('application/json (UTF-8)', contentType);
 }
 

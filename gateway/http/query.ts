@@ -3,8 +3,8 @@ import { type Refusal, refuseFields } from '../input/refusal.js';
 
 /** The parameters of `query` by name, or why they are refused: unknown, given twice, not decodable. */
 export function readQuery(query: string, known: readonly string[]): ReadonlyMap<string, string> | Refusal {
+  if (query === '') return none;
   const parameters = new Map<string, string>();
-  if (query === '') return parameters;
   for (const [name, value] of new URLSearchParams(query)) {
     if (!known.includes(name)) return refuseQuery(`the query parameter ${JSON.stringify(name)} is not known here`);
     if (parameters.has(name)) return refuseQuery(`the query parameter ${name} is given twice`);
@@ -12,6 +12,8 @@ export function readQuery(query: string, known: readonly string[]): ReadonlyMap<
   }
   return parameters;
 }
+
+const none: ReadonlyMap<string, string> = new Map();
 
 /** A parameter is no part of the body; the empty pointer stands for the request as a whole. */
 export function refuseQuery(detail: string): Refusal {

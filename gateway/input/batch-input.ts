@@ -5,12 +5,13 @@
  * slices with a pause between, so that a batch of 10,000 delays other requests by a few milliseconds and not by fifty.
  */
 import { setImmediate as pause } from 'node:timers/promises';
-import { SpecSheet } from '../../engine/index.js';
+import type { SpecSheet } from '../../engine/index.js';
 import { type BatchForm, eventsOf, UnreadableError } from './batch-forms.js';
 import type { EventBytes } from './event-fields.js';
 import { type EventContext, readEvent } from './event-input.js';
 import { PlainEventReader } from './plain-event.js';
 import { isRefusal, type Refusal } from './refusal.js';
+import { SheetStock } from './sheet-stock.js';
 
 /** Read between two pauses, about 2 ms: so many events, or so many bytes of them. */
 const sliceEvents = 500;
@@ -29,6 +30,8 @@ export interface ReadBatch {
 }
 
 const plainEvents = new PlainEventReader();
+/** Whoever has handed the sheets of a batch on gives them back. */
+export const sheetStock = new SheetStock();
 
 /** The key of an event is `<Idempotency-Key>:<index>`. */
 export async function readBatch(
@@ -52,7 +55,7 @@ export async function readBatch(
         refusals.set(index, event);
       } else {
         if (sheet === null || isFull(sheet)) {
-          sheet = new SpecSheet();
+          sheet = sheetStock.take();
           sheets.push(sheet);
         }
         const own = key === null ? context : { ...context, idempotencyKey: `${key}:${index}` };

@@ -264,13 +264,18 @@ export class PlainEventReader {
       const valueAt = this.#text(tagValueCharsMax);
       if (valueAt === absent) return false;
       let place = tags.length;
+      tags.push(nameAt, nameEnd, valueAt, this.#at - 1);
       for (; place > 0; place -= 4) {
         const order = compare(bytes, tags[place - 4]!, tags[place - 3]!, nameAt, nameEnd);
         // The parser would keep one of them.
         if (order === 0) return false;
         if (order < 0) break;
+        tags.copyWithin(place, place - 4, place);
+        tags[place - 4] = nameAt;
+        tags[place - 3] = nameEnd;
+        tags[place - 2] = valueAt;
+        tags[place - 1] = this.#at - 1;
       }
-      tags.splice(place, 0, nameAt, nameEnd, valueAt, this.#at - 1);
     }
     this.#at++;
     return true;

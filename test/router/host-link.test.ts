@@ -190,7 +190,7 @@ t.test('new events of one partition travel as runs, and hear of their answers in
     { op: 'accepted', request: run.request + 3, count: runEventsMax - 3 },
     { op: 'refused', request: run.request + 1, code: 'disk-full', detail: 'full', event: null, status: null },
     { op: 'accepted', request: rest.request, count: 2 },
-    { op: 'history', request: batches[0]!.find(({ op }) => op === 'get')!.request, entries: [] },
+    { op: 'history', request: batches.flat().find(({ op }) => op === 'get')!.request, entries: [] },
     { op: 'accepted', request: run.request, count: 1 },
     { op: 'history', request: run.request + 2, entries: [] },
   ]);
