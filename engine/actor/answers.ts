@@ -52,8 +52,8 @@ export class Answers {
     }
   }
 
-  /** All of a run. */
-  refuseRun(request: number, count: number, { code, detail }: { readonly code: ErrorCode; readonly detail: string }): void {
+  /** All of a sheaf. */
+  refuseSheaf(request: number, count: number, { code, detail }: { readonly code: ErrorCode; readonly detail: string }): void {
     for (let number = request; number < request + count; number++) this.refuse(number, code, detail);
   }
 

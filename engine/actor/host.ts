@@ -61,7 +61,7 @@ export class ActorHost {
   /** What couriers have said. Bounded by the slots that they can grant. */
   readonly #courierMail = new Inbox<CourierMail>(courierMailStep);
   readonly #mailbox = new Inbox<NumberedHostRequest>(mailboxStep, (request) =>
-    request.op === 'schedule-run' ? request.count : 1,
+    request.op === 'schedule-sheaf' ? request.count : 1,
   );
   #firstWalking = 0;
   /** Every partition has been replayed, or has failed: only now is there a position to answer `watch` with. */
@@ -251,13 +251,13 @@ export class ActorHost {
       guarded(actor, () => {
         if (request.op === 'changes') tellPastChanges(request, { actor, reads: this.#reads, ports: this.#ports });
         else if (isEnquiry(request)) actor.enquire(request);
-        else if (request.op === 'schedule-run') actor.receiveRun(request);
+        else if (request.op === 'schedule-sheaf') actor.receiveSheaf(request);
         else actor.receive(request.request, request);
       });
       return;
     }
     const detail = `partition ${request.partition} is not one of this host's`;
-    const numbers = request.op === 'schedule-run' ? request.count : 1;
+    const numbers = request.op === 'schedule-sheaf' ? request.count : 1;
     for (let number = request.request; number < request.request + numbers; number++) {
       this.#ports.reply({ op: 'refused', request: number, code: 'internal', detail, event: null, status: null });
     }

@@ -1,5 +1,5 @@
 /**
- * New events of a run that were decided one behind the other: written in one piece, heard of together when they are durable.
+ * New events of a sheaf that were decided one behind the other: written in one piece, heard of together when they are durable.
  *
  * A closure, an entry of the outbox, a reply and a look at the clock for each event made a third of what the host paid for it.
  */

@@ -35,7 +35,7 @@ import { PartitionState } from '../partition/state.js';
 import type { Wheel } from '../wheel/wheel.js';
 import { Answers } from './answers.js';
 import type { HostShared } from './host-shared.js';
-import type { Enquiry, NumberedRun } from './requests.js';
+import type { Enquiry, NumberedSheaf } from './requests.js';
 import type { Loss } from './ledger.js';
 import { PartitionLife } from './partition-life.js';
 import { Recovery, type RecoveryResult, type RunningAttempt } from './recovery.js';
@@ -339,15 +339,15 @@ export class PartitionActor {
   }
 
   /** New events. */
-  receiveRun(run: NumberedRun): void {
-    const { request, count } = run;
+  receiveSheaf(sheaf: NumberedSheaf): void {
+    const { request, count } = sheaf;
     if (this.#phase === 'failed') {
       const detail = `partition ${this.partition} has stopped: ${this.#detail}`;
-      this.#answers.refuseRun(request, count, { code: 'partition-unavailable', detail });
+      this.#answers.refuseSheaf(request, count, { code: 'partition-unavailable', detail });
     } else if (this.#shared.space() !== 'ok') {
-      this.#answers.refuseRun(request, count, { code: 'disk-full', detail: 'the disk is nearly full' });
-    } else if (this.#phase === 'recovering') this.#postponed.push(() => this.receiveRun(run));
-    else this.#life?.requests.receiveRun(run);
+      this.#answers.refuseSheaf(request, count, { code: 'disk-full', detail: 'the disk is nearly full' });
+    } else if (this.#phase === 'recovering') this.#postponed.push(() => this.receiveSheaf(sheaf));
+    else this.#life?.requests.receiveSheaf(sheaf);
   }
 
   /** A courier reports how an attempt ended. */

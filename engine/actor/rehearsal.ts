@@ -18,7 +18,7 @@ import { mintEventId } from '../kernel/event-id.js';
 import { keepPayloadMs, readAheadBytesMax, snapshotRecords } from '../kernel/limits.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import type { ReaderReply, ReaderRequest, WriterRequest } from '../log/protocol.js';
-import { EventRunBuilder } from '../log/event-run.js';
+import { EventSheafBuilder } from '../log/event-sheaf.js';
 import { readBatch } from '../log/record-batch.js';
 import { ActorHost } from './host.js';
 import type { HostReply } from './replies.js';
@@ -44,7 +44,7 @@ class Rehearsal {
   #nowMs = openingMs;
   #lastRequest = 0;
   readonly #sheet = new SpecSheet();
-  readonly #run = new EventRunBuilder();
+  readonly #sheaf = new EventSheafBuilder();
   readonly #bodies = new Map<Sequence, Uint8Array>();
   readonly #toCourier: CourierRequest[] = [];
   readonly #toWriter: WriterRequest[] = [];
@@ -89,8 +89,8 @@ class Rehearsal {
     this.#sheet.clear();
     this.#sheet.add(madeUpSpec(scheduledAtMs, now), true);
     const ids = mintEventId(0 as Slot, now);
-    this.#run.append({ ids, idAt: 0, room: this.#sheet, bodyAt: 0, bodyEnd: this.#sheet.end, createdAtMs: now });
-    return { op: 'schedule-run', request: ++this.#lastRequest, partition, count: 1, events: this.#run.take() };
+    this.#sheaf.append({ ids, idAt: 0, room: this.#sheet, bodyAt: 0, bodyEnd: this.#sheet.end, createdAtMs: now });
+    return { op: 'schedule-sheaf', request: ++this.#lastRequest, partition, count: 1, events: this.#sheaf.take() };
   }
 
   /** Turns, until nobody has anything to say. */

@@ -25,7 +25,7 @@ import { type NumberedRequest, Parking, type ParkingKey } from './parking.js';
 import { NewStretch } from './new-stretch.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { Payloads } from './payloads.js';
-import type { NumberedRun } from './requests.js';
+import type { NumberedSheaf } from './requests.js';
 import type { Timekeeper } from './timekeeper.js';
 
 export interface RequestDeskParts {
@@ -67,7 +67,7 @@ export class RequestDesk {
    * New events. Those that are certainly new, as nearly all are, are decided where they lie, and what is decided together is written,
    * held and answered together; the others go the way of every request.
    */
-  receiveRun({ request, events }: Pick<NumberedRun, 'request' | 'events'>): void {
+  receiveSheaf({ request, events }: Pick<NumberedSheaf, 'request' | 'events'>): void {
     const { state } = this.#memory;
     const cursor = new RecordCursor(events);
     let stretch: NewStretch | null = null;

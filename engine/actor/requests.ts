@@ -9,7 +9,7 @@ import type { SettingsRequest } from '../partition/decide-settings.js';
 /** What is meant for a partition and answered under the number. */
 export type NumberedHostRequest = { readonly request: number; readonly partition: PartitionId } & (
   | Exclude<Request, { readonly op: 'schedule' }>
-  | ScheduleRun
+  | ScheduleSheaf
   /** Status changes of the log behind `after` up to `upTo`, or as far as it is durable: a slice. Refused while the partition does not work. */
   | { readonly op: 'changes'; readonly after: Sequence; readonly upTo: Sequence }
   /** To the home partition of an origin: merge this into what is set for it. */
@@ -19,9 +19,9 @@ export type NumberedHostRequest = { readonly request: number; readonly partition
   | AboutMany
 );
 
-/** New events as `log/event-run.ts` lays them out, numbered from `request` on; each is answered for itself, or with its neighbours. */
-export interface ScheduleRun {
-  readonly op: 'schedule-run';
+/** New events as `log/event-sheaf.ts` lays them out, numbered from `request` on; each is answered for itself, or with its neighbours. */
+export interface ScheduleSheaf {
+  readonly op: 'schedule-sheaf';
   readonly count: number;
   readonly events: Uint8Array;
 }
@@ -50,7 +50,7 @@ type AboutMany =
       readonly workMs: number;
     };
 
-export type NumberedRun = Extract<NumberedHostRequest, { readonly op: 'schedule-run' }>;
+export type NumberedSheaf = Extract<NumberedHostRequest, { readonly op: 'schedule-sheaf' }>;
 
 export type BulkChange = { readonly op: 'cancel' } | { readonly op: 'retry'; readonly times: RetryTimes };
 

@@ -32,9 +32,9 @@ export const mailboxItemsMax = 100_000;
 /** Bytes of those commands. */
 export const mailboxBytesMax = 64 * MiB;
 /** New events that leave for a host at once, before the pass of the event loop is over, so that host and disk work while more is read. */
-export const runEventsMax = 64;
-/** A run ends with the event that takes it beyond this: copying it takes some 0.1 ms. */
-export const runBytesMax = 256 * KiB;
+export const sheafEventsMax = 64;
+/** A sheaf ends with the event that takes it beyond this: copying it takes some 0.1 ms. */
+export const sheafBytesMax = 256 * KiB;
 /** Records handed to the log writer and not yet durable; beyond it the host takes no new commands. */
 export const unsyncedRecordsMax = 200_000;
 /** Bytes of those records. */

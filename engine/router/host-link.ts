@@ -1,6 +1,6 @@
 /**
  * The main thread's end of one actor host: numbers requests, sends what came in one pass of the event loop as one batch,
- * and matches the replies. New events travel in runs (`log/event-run.ts`): those of one partition that came in one pass.
+ * and matches the replies. New events travel in sheaves (`log/event-sheaf.ts`): those of one partition that came in one pass.
  *
  * Bounded: beyond `mailboxItemsMax` requests or `mailboxBytesMax` bytes without an answer a request is refused as
  * `overloaded`, and nothing of it was written. When the host dies every open request is settled: a read may be repeated, of
@@ -12,14 +12,14 @@ import type { HostRequest, NumberedHostRequest } from '../actor/requests.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { EngineError, InvariantError } from '../kernel/errors.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
-import { mailboxBytesMax, mailboxItemsMax, runEventsMax } from '../kernel/limits.js';
+import { mailboxBytesMax, mailboxItemsMax, sheafEventsMax } from '../kernel/limits.js';
 import { encodeMessages } from '../kernel/message-codec.js';
-import { type EncodedEvent, EventRunBuilder } from '../log/event-run.js';
-import { type NewEventsAsker, OpenRun } from './open-run.js';
+import { type EncodedEvent, EventSheafBuilder } from '../log/event-sheaf.js';
+import { type NewEventsAsker, OpenSheaf } from './open-sheaf.js';
 
 /** A request before it has its number; new events have a way of their own. */
 export type Unnumbered =
-  Exclude<NumberedHostRequest, { readonly op: 'schedule-run' }> extends infer Request
+  Exclude<NumberedHostRequest, { readonly op: 'schedule-sheaf' }> extends infer Request
     ? Request extends NumberedHostRequest
       ? Omit<Request, 'request'>
       : never
@@ -41,8 +41,8 @@ export interface NewEventAsked extends EncodedEvent {
 
 /** New events of one partition that have not left yet. */
 interface Gathering {
-  readonly builder: EventRunBuilder;
-  run: OpenRun;
+  readonly builder: EventSheafBuilder;
+  sheaf: OpenSheaf;
 }
 
 /** What is needed of a request while it has no answer. Not its body: a batch of them is bytes by then. */
@@ -59,9 +59,9 @@ export class HostLink {
   readonly #post: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly #open = new Map<number, Open>();
   /** By the number of their first event. */
-  readonly #runs = new Map<number, OpenRun>();
+  readonly #sheaves = new Map<number, OpenSheaf>();
   readonly #gathering = new Map<PartitionId, Gathering>();
-  /** Without an answer, events of runs each for itself. */
+  /** Without an answer, events of sheaves each for itself. */
   #openItems = 0;
   #openBytes = 0;
   /** New events since the last flush. */
@@ -109,11 +109,11 @@ export class HostLink {
     const bytes = event.bodyEnd - event.bodyAt;
     const gathering = this.#gatheringOf(partition);
     gathering.builder.append(event);
-    gathering.run.add(asker, place, bytes);
+    gathering.sheaf.add(asker, place, bytes);
     this.#openItems++;
     this.#openBytes += bytes;
-    if (gathering.builder.isFull) this.#closeRun(gathering);
-    if (++this.#gathered >= runEventsMax) this.#flush();
+    if (gathering.builder.isFull) this.#closeSheaf(gathering);
+    if (++this.#gathered >= sheafEventsMax) this.#flush();
     else this.#flushSoon();
   }
 
@@ -136,7 +136,7 @@ export class HostLink {
     for (const reply of replies) {
       const open = this.#open.get(reply.request);
       if (open === undefined) {
-        this.#answeredInRun(reply);
+        this.#answeredInSheaf(reply);
         continue;
       }
       this.#open.delete(reply.request);
@@ -147,20 +147,20 @@ export class HostLink {
     }
   }
 
-  #answeredInRun(reply: HostReply): void {
-    const place = reply.request % runEventsMax;
+  #answeredInSheaf(reply: HostReply): void {
+    const place = reply.request % sheafEventsMax;
     const first = reply.request - place;
-    const run = this.#runs.get(first);
-    if (run === undefined) return;
-    const before = run.left;
-    if (reply.op === 'accepted') run.accepted(place, reply.count);
-    else if (reply.op === 'replayed') run.replayed(place, reply.view);
-    else if (reply.op === 'refused') run.refused(place, refusalOf(reply));
-    else run.refused(place, new InvariantError(`a new event was answered with ${reply.op}`));
-    this.#openItems -= before - run.left;
-    if (run.left > 0) return;
-    this.#runs.delete(first);
-    this.#openBytes -= run.bytes;
+    const sheaf = this.#sheaves.get(first);
+    if (sheaf === undefined) return;
+    const before = sheaf.left;
+    if (reply.op === 'accepted') sheaf.accepted(place, reply.count);
+    else if (reply.op === 'replayed') sheaf.replayed(place, reply.view);
+    else if (reply.op === 'refused') sheaf.refused(place, refusalOf(reply));
+    else sheaf.refused(place, new InvariantError(`a new event was answered with ${reply.op}`));
+    this.#openItems -= before - sheaf.left;
+    if (sheaf.left > 0) return;
+    this.#sheaves.delete(first);
+    this.#openBytes -= sheaf.bytes;
   }
 
   /** Refuses what comes from now on; what is open is still answered. */
@@ -171,16 +171,17 @@ export class HostLink {
   /** The host is gone with everything that it had not answered. Until `restored` there is none. */
   lost(detail: string): void {
     this.#isDown = true;
-    for (const gathering of this.#gathering.values()) this.#closeRun(gathering);
+    for (const gathering of this.#gathering.values()) this.#closeSheaf(gathering);
     const open = [...this.#open.values()];
-    const runs = [...this.#runs.values()];
+    const sheaves = [...this.#sheaves.values()];
     this.#open.clear();
-    this.#runs.clear();
+    this.#sheaves.clear();
     this.#openItems = 0;
     this.#openBytes = 0;
     this.#outgoing = [];
     for (const each of open) each.asker.refused(lossOf(each, detail));
-    for (const run of runs) run.lost((event) => lossOf({ isRepeatable: false, event, partition: run.partition }, detail));
+    for (const sheaf of sheaves)
+      sheaf.lost((event) => lossOf({ isRepeatable: false, event, partition: sheaf.partition }, detail));
   }
 
   /** A fresh host is there and takes what has come meanwhile. */
@@ -196,7 +197,7 @@ export class HostLink {
   #flush(): void {
     this.#gathered = 0;
     if (this.#isDown) return;
-    for (const gathering of this.#gathering.values()) this.#closeRun(gathering);
+    for (const gathering of this.#gathering.values()) this.#closeSheaf(gathering);
     if (this.#outgoing.length === 0) return;
     const bytes = encodeMessages(this.#outgoing);
     this.#outgoing = [];
@@ -213,21 +214,21 @@ export class HostLink {
   #gatheringOf(partition: PartitionId): Gathering {
     const known = this.#gathering.get(partition);
     if (known !== undefined) return known;
-    const gathering = { builder: new EventRunBuilder(), run: new OpenRun(partition) };
+    const gathering = { builder: new EventSheafBuilder(), sheaf: new OpenSheaf(partition) };
     this.#gathering.set(partition, gathering);
     return gathering;
   }
 
   /** What has been gathered leaves with the next flush. */
-  #closeRun(gathering: Gathering): void {
-    const { builder, run } = gathering;
-    if (run.count === 0) return;
+  #closeSheaf(gathering: Gathering): void {
+    const { builder, sheaf } = gathering;
+    if (sheaf.count === 0) return;
     const events = builder.take();
-    const first = (Math.floor(this.#lastRequest / runEventsMax) + 1) * runEventsMax;
-    this.#lastRequest = first + runEventsMax - 1;
-    this.#runs.set(first, run);
-    this.#outgoing.push({ op: 'schedule-run', request: first, partition: run.partition, count: run.count, events });
-    gathering.run = new OpenRun(run.partition);
+    const first = (Math.floor(this.#lastRequest / sheafEventsMax) + 1) * sheafEventsMax;
+    this.#lastRequest = first + sheafEventsMax - 1;
+    this.#sheaves.set(first, sheaf);
+    this.#outgoing.push({ op: 'schedule-sheaf', request: first, partition: sheaf.partition, count: sheaf.count, events });
+    gathering.sheaf = new OpenSheaf(sheaf.partition);
   }
 }
 

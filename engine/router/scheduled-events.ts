@@ -8,7 +8,7 @@ import type { EventView } from '../event/view.js';
 import type { PartitionId } from '../kernel/brand.js';
 import type { EngineError, InvariantError } from '../kernel/errors.js';
 import { type EventId, eventIdBytes, formatEventIdIn, partitionOf, slotOfIdIn } from '../kernel/event-id.js';
-import type { NewEventsAsker } from './open-run.js';
+import type { NewEventsAsker } from './open-sheaf.js';
 
 /** What has become of one event: a new one, one that was there before, or none. */
 export type ScheduleResult =

@@ -28,7 +28,7 @@ import { ChangeSlices } from '../../engine/log/change-slices.js';
 import type { ReaderReply, ReaderRequest, StoredFacts, WriterRequest } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
 import { now as start, specOf } from '../event/specs.js';
-import { type NewEventBytes, runOf } from './runs.js';
+import { type NewEventBytes, sheafOf } from './sheaves.js';
 
 export { start };
 
@@ -217,7 +217,7 @@ export class TestHost {
     { partition = 0, event = newId(partition) }: { partition?: number; event?: EventId } = {},
   ) {
     const request = ++this.#lastRequest;
-    this.host.fromRouter([runOf(request, partition as PartitionId, [{ event, body: bodyOf(fields) }])]);
+    this.host.fromRouter([sheafOf(request, partition as PartitionId, [{ event, body: bodyOf(fields) }])]);
     return { request, event };
   }
 
@@ -233,11 +233,11 @@ export class TestHost {
     return request;
   }
 
-  /** Several new events in one run. Returns the number of the first. */
-  scheduleRun(events: readonly NewEventBytes[], partition = 0): number {
+  /** Several new events in one sheaf. Returns the number of the first. */
+  scheduleSheaf(events: readonly NewEventBytes[], partition = 0): number {
     const request = this.#lastRequest + 1;
     this.#lastRequest += events.length;
-    this.host.fromRouter([runOf(request, partition as PartitionId, events)]);
+    this.host.fromRouter([sheafOf(request, partition as PartitionId, events)]);
     return request;
   }
 

@@ -9,7 +9,7 @@ import { type FilterWords, SegmentFilter } from '../../engine/log/segment-filter
 import { noLatency } from '../../engine/observe/latency.js';
 import { acceptedRecords, batchesOf, bodyOf, failedOutcome, newId, outcomeOf, start, TestHost } from './host-fixture.js';
 import { noSequence } from '../../engine/kernel/brand.js';
-import { runOf } from './runs.js';
+import { sheafOf } from './sheaves.js';
 
 const soon = { scheduledAtMs: (start + 100) as WallMs };
 const later = { scheduledAtMs: (start + 3_600_000) as WallMs };
@@ -385,14 +385,14 @@ t.test('a read that fails fails its own request only', async (t) => {
   t.equal(test.host.actors[0]!.phase, 'ready');
 });
 
-t.test('new events of one run are answered together; those whose key is taken are answered by themselves', async (t) => {
+t.test('new events of one sheaf are answered together; those whose key is taken are answered by themselves', async (t) => {
   const test = TestHost.ready();
   const keyed = { ...later, externalJobId: 'a' };
   const events = [later, keyed, later, keyed, { ...keyed, description: 'other' }, later, later].map((fields) => ({
     event: newId(),
     body: bodyOf(fields),
   }));
-  const first = test.scheduleRun(events);
+  const first = test.scheduleSheaf(events);
   test.settle();
   t.same(
     events.map((_, place) => test.replyTo(first + place)?.op),
@@ -404,10 +404,10 @@ t.test('new events of one run are answered together; those whose key is taken ar
   t.equal(test.host.actors[0]!.wheel!.size, 5, 'all of them are armed');
 });
 
-t.test('nobody hears of a run before it is durable, and when its commit fails all of it is undone', async (t) => {
+t.test('nobody hears of a sheaf before it is durable, and when its commit fails all of it is undone', async (t) => {
   const test = TestHost.ready();
   const events = [later, later].map((fields) => ({ event: newId(), body: bodyOf(fields) }));
-  const first = test.scheduleRun(events);
+  const first = test.scheduleSheaf(events);
   test.turn();
   t.equal(test.appended, 2);
   t.equal(test.replies.length, 0);
@@ -424,10 +424,10 @@ t.test('nobody hears of a run before it is durable, and when its commit fails al
   }
 });
 
-t.test('an event that was cancelled while its run was on its way to the disk is not armed', async (t) => {
+t.test('an event that was cancelled while its sheaf was on its way to the disk is not armed', async (t) => {
   const test = TestHost.ready();
   const events = [later, later, later].map((fields) => ({ event: newId(), body: bodyOf(fields) }));
-  const first = test.scheduleRun(events);
+  const first = test.scheduleSheaf(events);
   const cancel = test.about('cancel', events[1]!.event);
   test.settle();
   t.match(test.replyTo(cancel), { op: 'event', view: { status: 'CANCELLED' } });
@@ -439,7 +439,7 @@ t.test('a body of an unknown format is refused by itself and harms nobody', asyn
   const test = TestHost.ready();
   const body = bodyOf(later);
   body[0] = 9;
-  test.host.fromRouter([runOf(77, 0 as PartitionId, [{ event: newId(), body }])]);
+  test.host.fromRouter([sheafOf(77, 0 as PartitionId, [{ event: newId(), body }])]);
   const good = test.schedule(later).request;
   test.settle();
   t.match(test.replyTo(77), { op: 'refused', code: 'internal' });
@@ -455,7 +455,7 @@ t.test('when the disk is behind, requests stay in the mailbox until it has caugh
   const requests = Array.from({ length: unsyncedRecordsMax + 500 }, (_, index) => {
     const own = event.slice();
     new DataView(own.buffer).setUint32(12, index);
-    return runOf(index, 0 as PartitionId, [{ event: own, body }]);
+    return sheafOf(index, 0 as PartitionId, [{ event: own, body }]);
   });
   test.host.fromRouter(requests);
   for (let turn = 0; turn < 10_000 && test.turn() === 0; turn++);

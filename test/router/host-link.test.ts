@@ -1,15 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
-import type { HostRequest, NumberedRun } from '../../engine/actor/requests.js';
+import type { HostRequest, NumberedSheaf } from '../../engine/actor/requests.js';
 import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { EngineError, InvariantError } from '../../engine/kernel/errors.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
-import { mailboxBytesMax, mailboxItemsMax, runEventsMax } from '../../engine/kernel/limits.js';
+import { mailboxBytesMax, mailboxItemsMax, sheafEventsMax } from '../../engine/kernel/limits.js';
 import { decodeMessages } from '../../engine/kernel/message-codec.js';
 import { HostLink, type Unnumbered } from '../../engine/router/host-link.js';
-import type { NewEventsAsker } from '../../engine/router/open-run.js';
+import type { NewEventsAsker } from '../../engine/router/open-sheaf.js';
 import { newId } from '../actor/host-fixture.js';
-import { eventsIn } from '../actor/runs.js';
+import { eventsIn } from '../actor/sheaves.js';
 
 const partition = 1 as PartitionId;
 const event = newId();
@@ -174,35 +174,35 @@ t.test('once closed it refuses what comes and still answers what is open', async
   t.match(await open, { op: 'history' });
 });
 
-t.test('new events of one partition travel as runs, and hear of their answers in whatever pieces these come', async (t) => {
+t.test('new events of one partition travel as sheaves, and hear of their answers in whatever pieces these come', async (t) => {
   const { link, batches } = setup();
-  const events = Array.from({ length: runEventsMax + 2 }, () => scheduled(link, 5));
+  const events = Array.from({ length: sheafEventsMax + 2 }, () => scheduled(link, 5));
   const read = link.ask(get);
   await nextTurn();
-  const runs = batches.flat().filter((request) => request.op === 'schedule-run');
+  const sheaves = batches.flat().filter((request) => request.op === 'schedule-sheaf');
   t.same(
-    runs.map(({ count }) => count),
-    [runEventsMax, 2],
+    sheaves.map(({ count }) => count),
+    [sheafEventsMax, 2],
   );
-  const [run, rest] = runs as [NumberedRun & Numbered, NumberedRun & Numbered];
-  t.equal(eventsIn(run).length, runEventsMax);
+  const [sheaf, rest] = sheaves as [NumberedSheaf & Numbered, NumberedSheaf & Numbered];
+  t.equal(eventsIn(sheaf).length, sheafEventsMax);
   link.answered([
-    { op: 'accepted', request: run.request + 3, count: runEventsMax - 3 },
-    { op: 'refused', request: run.request + 1, code: 'disk-full', detail: 'full', event: null, status: null },
+    { op: 'accepted', request: sheaf.request + 3, count: sheafEventsMax - 3 },
+    { op: 'refused', request: sheaf.request + 1, code: 'disk-full', detail: 'full', event: null, status: null },
     { op: 'accepted', request: rest.request, count: 2 },
     { op: 'history', request: batches.flat().find(({ op }) => op === 'get')!.request, entries: [] },
-    { op: 'accepted', request: run.request, count: 1 },
-    { op: 'history', request: run.request + 2, entries: [] },
+    { op: 'accepted', request: sheaf.request, count: 1 },
+    { op: 'history', request: sheaf.request + 2, entries: [] },
   ]);
   const outcomes = await Promise.allSettled(events);
   t.match(outcomes[1], { status: 'rejected', reason: { code: 'disk-full' } });
   t.match(outcomes[2], { status: 'rejected', reason: InvariantError }, 'an answer that no new event can get is a bug');
-  t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, runEventsMax);
+  t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, sheafEventsMax);
   t.match(await read, { op: 'history' });
-  t.doesNotThrow(() => link.answered([{ op: 'accepted', request: run.request, count: runEventsMax }]));
+  t.doesNotThrow(() => link.answered([{ op: 'accepted', request: sheaf.request, count: sheafEventsMax }]));
 });
 
-t.test('of a run that was answered in part when its host died, the rest is settled', async (t) => {
+t.test('of a sheaf that was answered in part when its host died, the rest is settled', async (t) => {
   const { link, batches } = setup();
   const events = Array.from({ length: 3 }, () => settled(scheduled(link, 5)));
   await nextTurn();

@@ -8,7 +8,7 @@ import { type Accepted, type Asker, HostLink, type NewEventAsked, type Unnumbere
 import { Router } from '../../engine/router/router.js';
 import type { EventView } from '../../engine/event/view.js';
 import { newId } from '../actor/host-fixture.js';
-import type { NewEventBytes } from '../actor/runs.js';
+import type { NewEventBytes } from '../actor/sheaves.js';
 import { specOf } from '../event/specs.js';
 
 const partitions = 8;

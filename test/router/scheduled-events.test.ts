@@ -7,7 +7,7 @@ import { EngineError, InvariantError } from '../../engine/kernel/errors.js';
 import { decodeMessages } from '../../engine/kernel/message-codec.js';
 import { HostLink } from '../../engine/router/host-link.js';
 import { type NewEvent, Router } from '../../engine/router/router.js';
-import { newEventsOf } from '../actor/runs.js';
+import { newEventsOf } from '../actor/sheaves.js';
 import { specOf } from '../event/specs.js';
 
 /** A router whose one host is played by the test. */

@@ -11,7 +11,7 @@ import type { PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, slotOf } from '../../engine/kernel/event-id.js';
 import { slots } from '../../engine/kernel/limits.js';
 import type { Change, Condition, Request } from '../../engine/partition/command.js';
-import { runOf } from '../actor/runs.js';
+import { sheafOf } from '../actor/sheaves.js';
 import type { Asked, Onlooker } from './simulated-happenings.js';
 import type { Scheduler } from './simulated-time.js';
 
@@ -147,7 +147,7 @@ export class SimulatedProducer {
     const to = wrong ?? partition;
     const sent =
       request.op === 'schedule'
-        ? runOf(number, to, [{ event, body: request.body }])
+        ? sheafOf(number, to, [{ event, body: request.body }])
         : ({ ...request, request: number, partition: to, event } as HostRequest);
     if (!this.#parts.send(partition, sent)) this.#open.delete(number);
     return asked;

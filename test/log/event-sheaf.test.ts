@@ -2,12 +2,12 @@ import t from 'tap';
 import { encodeSpec } from '../../engine/event/spec-codec.js';
 import { noSequence, type Sequence, type Slot, type WallMs } from '../../engine/kernel/brand.js';
 import { mintEventId } from '../../engine/kernel/event-id.js';
-import { runBytesMax, runEventsMax } from '../../engine/kernel/limits.js';
-import { EventRunBuilder } from '../../engine/log/event-run.js';
+import { sheafBytesMax, sheafEventsMax } from '../../engine/kernel/limits.js';
+import { EventSheafBuilder } from '../../engine/log/event-sheaf.js';
 import { RecordBatchBuilder, RecordCursor, readBatch } from '../../engine/log/record-batch.js';
 import { now, specOf } from '../event/specs.js';
 
-function append(builder: EventRunBuilder, body: Uint8Array) {
+function append(builder: EventSheafBuilder, body: Uint8Array) {
   const event = mintEventId(3 as Slot, now);
   const room = { bytes: Buffer.concat([Buffer.from('..'), body]) };
   const createdAtMs = (now + 1) as WallMs;
@@ -16,7 +16,7 @@ function append(builder: EventRunBuilder, body: Uint8Array) {
 }
 
 t.test('its events are accepted records without a sequence, in order', async (t) => {
-  const builder = new EventRunBuilder();
+  const builder = new EventSheafBuilder();
   const bodies = ['a', 'b', 'c'].map((source) => encodeSpec(specOf({ source, payload: Buffer.alloc(9_000, source) }), null));
   const events = bodies.map((body) => append(builder, body));
   const records = [...readBatch(builder.take())];
@@ -29,31 +29,31 @@ t.test('its events are accepted records without a sequence, in order', async (t)
   t.equal(builder.count, 0);
 });
 
-t.test('a run is the own memory of whoever took it, also a large one', async (t) => {
-  const builder = new EventRunBuilder();
+t.test('a sheaf is the own memory of whoever took it, also a large one', async (t) => {
+  const builder = new EventSheafBuilder();
   for (const bytes of [10, 300_000, 10]) {
     append(builder, new Uint8Array(bytes).fill(1));
-    const run = builder.take();
+    const sheaf = builder.take();
     append(builder, new Uint8Array(bytes).fill(2));
     builder.take();
-    t.ok([...readBatch(run)][0]!.body.every((byte) => byte === 1));
+    t.ok([...readBatch(sheaf)][0]!.body.every((byte) => byte === 1));
   }
 });
 
 t.test('it is full at its number of events, or behind the event that makes it too large', async (t) => {
-  const builder = new EventRunBuilder();
-  for (let count = 0; count < runEventsMax; count++) {
+  const builder = new EventSheafBuilder();
+  for (let count = 0; count < sheafEventsMax; count++) {
     t.notOk(builder.isFull);
     append(builder, new Uint8Array(5));
   }
   t.ok(builder.isFull);
   builder.take();
-  append(builder, new Uint8Array(runBytesMax));
+  append(builder, new Uint8Array(sheafBytesMax));
   t.ok(builder.isFull);
 });
 
 t.test('records that have found their place are moved into a batch in one piece', async (t) => {
-  const builder = new EventRunBuilder();
+  const builder = new EventSheafBuilder();
   for (let count = 0; count < 5; count++) append(builder, encodeSpec(specOf({ description: `${count}` }), null));
   const cursor = new RecordCursor(builder.take());
   const [from, first] = [1, 41 as Sequence];

@@ -12,7 +12,7 @@ import { recordKinds } from '../event/record.js';
 import type { SpecRoom } from '../event/spec-codec.js';
 import { noSequence, type WallMs } from '../kernel/brand.js';
 import { eventIdBytes } from '../kernel/event-id.js';
-import { runBytesMax, runEventsMax } from '../kernel/limits.js';
+import { sheafBytesMax, sheafEventsMax } from '../kernel/limits.js';
 import { layOutHead, recordHeadBytes, startOfRecords } from './record-batch.js';
 
 /** Where an id and a body are to be found. */
@@ -28,10 +28,10 @@ export interface EncodedEvent {
 }
 
 const startBytes = 4 * 1024;
-/** A builder that has grown beyond this hands its memory over with the run: there is one for each partition. */
+/** A builder that has grown beyond this hands its memory over with the sheaf: there is one for each partition. */
 const keptBytesMax = 128 * 1024;
 
-export class EventRunBuilder {
+export class EventSheafBuilder {
   #bytes = new Uint8Array(startBytes);
   #view = new DataView(this.#bytes.buffer);
   #end = startOfRecords;
@@ -41,9 +41,9 @@ export class EventRunBuilder {
     return this.#count;
   }
 
-  /** The next event belongs into the next run. */
+  /** The next event belongs into the next sheaf. */
   get isFull(): boolean {
-    return this.#count === runEventsMax || this.#end >= runBytesMax;
+    return this.#count === sheafEventsMax || this.#end >= sheafBytesMax;
   }
 
   append({ ids, idAt, room, bodyAt, bodyEnd, createdAtMs }: EncodedEvent): void {
@@ -61,16 +61,16 @@ export class EventRunBuilder {
     this.#count++;
   }
 
-  /** The run, which is the caller's; the builder is empty afterwards. */
+  /** The sheaf, which is the caller's; the builder is empty afterwards. */
   take(): Uint8Array {
     this.#view.setUint32(0, this.#count, true);
     const end = this.#end;
     this.#end = startOfRecords;
     this.#count = 0;
     if (this.#bytes.length <= keptBytesMax) return this.#bytes.slice(0, end);
-    const run = this.#bytes.subarray(0, end);
+    const sheaf = this.#bytes.subarray(0, end);
     this.#hold(new Uint8Array(startBytes));
-    return run;
+    return sheaf;
   }
 
   #grow(needed: number): void {

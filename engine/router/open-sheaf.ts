@@ -1,7 +1,7 @@
 /**
  * New events that have left for their actor together and are not all answered: who waits for each of them.
  *
- * Their numbers follow each other, beginning with a multiple of `runEventsMax`, so that the run of a number needs no look-up of
+ * Their numbers follow each other, beginning with a multiple of `sheafEventsMax`, so that the sheaf of a number needs no look-up of
  * its own. Belongs to a `HostLink`.
  */
 import type { EventView } from '../event/view.js';
@@ -19,7 +19,7 @@ export interface NewEventsAsker {
   eventAt(place: number): EventId;
 }
 
-export class OpenRun {
+export class OpenSheaf {
   readonly partition: PartitionId;
   /** Bytes of all of them. */
   bytes = 0;
