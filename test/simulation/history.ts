@@ -203,6 +203,12 @@ export class History {
 
   #schedule(): void {
     const random = this.#random;
+    if (random.next() < 0.85) this.world.producer.schedule(this.#event());
+    else this.world.producer.scheduleTogether(Array.from({ length: 2 + random.below(8) }, () => this.#event()));
+  }
+
+  #event(): Partial<EventSpec> {
+    const random = this.#random;
     const wall = Math.floor(this.world.scheduler.wall);
     const scheduledAtMs = (wall +
       random.pick([-hour, 0, 0, 0, random.below(50), random.below(5_000), random.below(hour), aheadMsMax])) as WallMs;
@@ -215,7 +221,7 @@ export class History {
       timeoutMs: 100 + random.below(8_000),
       payload: random.next() < 0.1 ? null : Buffer.alloc(random.below(random.pick([20, 2_000])), 0x20),
     };
-    this.world.producer.schedule({ ...fields, ...this.#local(), ...this.#key(), ...this.#expiry(scheduledAtMs) });
+    return { ...fields, ...this.#local(), ...this.#key(), ...this.#expiry(scheduledAtMs) };
   }
 
   #retry(): RetryPolicy {

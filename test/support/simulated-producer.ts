@@ -40,6 +40,20 @@ export class SimulatedProducer {
     return this.#new('schedule', fields);
   }
 
+  /** Several in one batch: those of one partition travel as one sheaf. */
+  scheduleTogether(batch: readonly Partial<EventSpec>[]): void {
+    const prepared = batch.map((fields) => this.#prepare(fields));
+    for (let partition = 0; partition < this.#parts.partitions; partition++) {
+      const own = prepared.filter(({ event }) => partitionOf(slotOf(event), this.#parts.partitions) === partition);
+      if (own.length === 0) continue;
+      const first = this.requests.length + 1;
+      for (const { event, body, spec, fingerprint } of own)
+        this.#note({ event, request: { op: 'schedule', body }, spec, fingerprint });
+      if (this.#parts.send(partition as PartitionId, sheafOf(first, partition as PartitionId, own))) continue;
+      for (let number = first; number < first + own.length; number++) this.#open.delete(number);
+    }
+  }
+
   /** A whole spec under an external id. */
   put(fields: Partial<EventSpec> & Pick<EventSpec, 'externalJobId'>, condition: Condition = {}): Asked {
     return this.#new('put', fields, condition);
@@ -74,17 +88,21 @@ export class SimulatedProducer {
   }
 
   /** As it leaves the host. */
-  replying(reply: HostReply): void {
-    const asked = this.#open.get(reply.request);
-    if (asked !== undefined) this.#parts.onlooker({ what: 'answered', asked, reply });
+  replying(replies: HostReply): void {
+    for (const reply of oneByOne(replies)) {
+      const asked = this.#open.get(reply.request);
+      if (asked !== undefined) this.#parts.onlooker({ what: 'answered', asked, reply });
+    }
   }
 
   /** As it arrives. */
-  replied(reply: HostReply): void {
-    const asked = this.#open.get(reply.request);
-    if (asked === undefined) return;
-    this.#open.delete(reply.request);
-    asked.reply = reply;
+  replied(replies: HostReply): void {
+    for (const reply of oneByOne(replies)) {
+      const asked = this.#open.get(reply.request);
+      if (asked === undefined) continue;
+      this.#open.delete(reply.request);
+      asked.reply = reply;
+    }
   }
 
   /** Partitions whose host is gone: nobody will answer what is open there. */
@@ -97,6 +115,11 @@ export class SimulatedProducer {
   }
 
   #new(op: 'schedule' | 'put', fields: Partial<EventSpec>, condition: Condition = {}): Asked {
+    const { event, body, spec, fingerprint } = this.#prepare(fields);
+    return this.#ask({ event, request: { op, body, ...condition }, spec, fingerprint });
+  }
+
+  #prepare(fields: Partial<EventSpec>) {
     const now = Math.floor(this.#parts.scheduler.wall) as WallMs;
     const spec: EventSpec = {
       externalJobId: null,
@@ -124,10 +147,24 @@ export class SimulatedProducer {
     const key = keyOf(spec);
     const event = this.mint(key === null ? (Math.floor(this.#parts.chance() * slots) as Slot) : slotOfKey(key));
     const fingerprint = key === null ? null : fingerprintOf(spec, 'scheduledAtMs' in fields);
-    return this.#ask({ event, request: { op, body: encodeSpec(spec, fingerprint), ...condition }, spec, fingerprint });
+    return { event, body: encodeSpec(spec, fingerprint), spec, fingerprint };
   }
 
-  #ask({ event, request, spec = null, fingerprint = null, change = null, about, wrong }: Question): Asked {
+  #ask(question: Question): Asked {
+    const { event, request, wrong } = question;
+    const asked = this.#note(question);
+    const { number, partition } = asked;
+    const to = wrong ?? partition;
+    const sent =
+      request.op === 'schedule'
+        ? sheafOf(number, to, [{ event, body: request.body }])
+        : ({ ...request, request: number, partition: to, event } as HostRequest);
+    if (!this.#parts.send(partition, sent)) this.#open.delete(number);
+    return asked;
+  }
+
+  /** It is asked from now on, under the next number. */
+  #note({ event, request, spec = null, fingerprint = null, change = null, about }: Question): Asked {
     const partition = partitionOf(slotOf(event), this.#parts.partitions);
     const number = this.requests.length + 1;
     const asked: Asked = {
@@ -144,14 +181,14 @@ export class SimulatedProducer {
     this.requests.push(asked);
     this.#open.set(number, asked);
     this.#parts.onlooker({ what: 'asked', asked });
-    const to = wrong ?? partition;
-    const sent =
-      request.op === 'schedule'
-        ? sheafOf(number, to, [{ event, body: request.body }])
-        : ({ ...request, request: number, partition: to, event } as HostRequest);
-    if (!this.#parts.send(partition, sent)) this.#open.delete(number);
     return asked;
   }
+}
+
+/** What answers several requests, as an answer to each. */
+function oneByOne(reply: HostReply): HostReply[] {
+  if (reply.op !== 'accepted') return [reply];
+  return Array.from({ length: reply.count }, (_, place) => ({ op: 'accepted', request: reply.request + place, count: 1 }));
 }
 
 /** A request before it has its number and its event. */
