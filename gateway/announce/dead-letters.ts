@@ -5,7 +5,7 @@
  * that each death is told at least once; a repeat has the same message id, `<event id>:<version>`.
  *
  * Modes
- *   away       No connection, or its streams are not there yet -> following, from the place that is remembered, else from now.
+ *   away       No connection, or its streams are not there yet -> following, from the place that is remembered; resting from now if none is.
  *   following  The stream of changes is followed and each death published. None for a while -> resting.
  *   resting    Nothing is followed, since that costs work for every change and deaths are rare. Once a second the number of deaths is looked at:
  *              another one than before -> following, from the place before. The same: the place moves on, a look behind, as the number is a
@@ -40,7 +40,7 @@ export interface DeadLettersParts {
 
 const lookEveryMs = 1_000;
 /** Looks without a death until it rests. */
-const quietLooksMax = 10;
+const quietLooksMax = 3;
 /** Looks between two words about its place while nothing dies. */
 const looksPerSave = 5;
 const publishMsMax = 10_000;
@@ -110,7 +110,14 @@ export class DeadLetters {
     const connection = link.connection!;
     await ensureDeadLetters(connection);
     this.#place ??= await loadProgress(connection, this.#of);
-    if (link.connection === connection) await this.#follow();
+    if (link.connection !== connection) return;
+    if (this.#place !== null) await this.#follow();
+    else {
+      this.#deathsSeen = this.#parts.nats.deaths();
+      this.#place = await placeNow(this.#parts.engine);
+      this.#mode = 'resting';
+      await this.#save();
+    }
   }
 
   async #follow(): Promise<void> {

@@ -36,13 +36,19 @@ t.test('a death behind a long quiet time is told', needsNats, async (t) => {
     lookEveryMs: 300,
   });
   t.teardown(() => letters.close());
-  await until('it follows', () => followed === 1);
   const kept = () => manager.streams.info('ESCAPEMENT_DEAD').then(({ state }) => state.messages);
-  // More looks than it takes to come to rest, and some at rest.
-  await pause(13 * 300);
-  t.equal(followed, 1, 'nothing has made it follow anew');
-  await test.schedule({ destination: 'failing', maxRetries: 0, scheduledAtMs: Date.now() as WallMs });
-  await until('the death is told', async () => (await kept()) === 1);
-  t.equal(followed, 2, 'it had come to rest before');
+  await until('its streams are there', () =>
+    kept()
+      .catch(() => null)
+      .then((count) => count === 0),
+  );
+  for (const round of [1, 2]) {
+    // More looks than it takes to come to rest, and some at rest.
+    await pause(7 * 300);
+    t.equal(followed, round - 1, 'nothing has made it follow');
+    await test.schedule({ destination: 'failing', maxRetries: 0, scheduledAtMs: Date.now() as WallMs });
+    await until('the death is told', async () => (await kept()) === round);
+    t.equal(followed, round, 'it had rested before');
+  }
   t.same(faults, []);
 });
