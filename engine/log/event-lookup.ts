@@ -4,11 +4,9 @@
  * Every record is verified on its own, and everything that one record or an index says about another is checked against
  * that other, so that damage anywhere ends in "damaged" and never in somebody else's event.
  */
-import { newestSpecIn, recordsIn } from '../event/carried-codec.js';
+import { recordsIn } from '../event/carried-codec.js';
 import { specIn } from '../event/renewal-codec.js';
 import { carriedKind, type LogRecord, type StoredRecord } from '../event/record.js';
-import { type EventFilter, matchesTexts } from '../event/event-filter.js';
-import { decodeSpec } from '../event/spec-codec.js';
 import { type EventView, viewOf } from '../event/view.js';
 import { noSequence, type Sequence } from '../kernel/brand.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
@@ -16,6 +14,7 @@ import { DamageError, readFailureOf } from './damage.js';
 import type { PartitionSegments } from './partition-segments.js';
 import type { NewestRecord, StoredFacts } from './protocol.js';
 import { isFinal } from './segment-index.js';
+import { inOneBuffer, walkSpecs } from './spec-walk.js';
 
 export interface FinishedEvent {
   readonly event: EventId;
@@ -67,53 +66,26 @@ function recordsIfSound(segments: PartitionSegments, { event, newest }: NewestRe
   }
 }
 
-const nothing = new Uint8Array(0);
-
 /**
- * Specs in the order asked, out of the records that carry one, read in file order: neighbours share a page. A damaged one fails no
- * other: it is named in `damaged` and empty. All are views into one buffer, which can be moved to another thread: cloned one by one
- * they cost more than the reading.
+ * Specs in the order asked, out of the records that carry one, read in the order of the log. A damaged one fails no other: it is
+ * named in `damaged` and empty. All are views into one buffer.
  */
 export function bodiesOf(
   segments: PartitionSegments,
-  seqs: readonly Sequence[],
+  asked: readonly Sequence[],
 ): { bodies: Uint8Array<ArrayBuffer>[]; damaged: Sequence[] } {
-  const bodies: Uint8Array[] = seqs.map(() => nothing);
+  const bodies: Uint8Array[] = asked.map(() => nothing);
   const damaged: Sequence[] = [];
-  const places = seqs.map((_, place) => place).sort((one, other) => seqs[one]! - seqs[other]!);
-  for (const place of places) {
-    const seq = seqs[place]!;
-    try {
-      bodies[place] = expectSpec(segments.record(seq));
-    } catch (error) {
-      if (readFailureOf(error, 'damaged').failure === 'io') throw error;
-      damaged.push(seq);
-    }
-  }
+  const places = asked.map((_, place) => place).sort((one, other) => asked[one]! - asked[other]!);
+  const seqs = places.map((place) => asked[place]!);
+  walkSpecs(segments, { seqs, bytesMax: Number.POSITIVE_INFINITY }, (at, spec) => {
+    if (spec === null) damaged.push(seqs[at]!);
+    else bodies[places[at]!] = spec;
+  });
   return { bodies: inOneBuffer(bodies), damaged };
 }
 
-function inOneBuffer(bodies: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] {
-  let end = 0;
-  for (const body of bodies) end += body.length;
-  const buffer = new ArrayBuffer(end);
-  end = 0;
-  return bodies.map((body) => {
-    const view = new Uint8Array(buffer, end, body.length);
-    view.set(body);
-    end += body.length;
-    return view;
-  });
-}
-
-/** For each of these specs whether it has the texts that a filter asks for: 1 or 0. */
-export function matchesOf(
-  segments: PartitionSegments,
-  { seqs, filter }: { readonly seqs: readonly Sequence[]; readonly filter: EventFilter },
-): Uint8Array {
-  const { bodies } = bodiesOf(segments, seqs);
-  return Uint8Array.from(bodies, (body) => (body.length > 0 && matchesTexts(filter, decodeSpec(body)) ? 1 : 0));
-}
+const nothing = new Uint8Array(0);
 
 /** The newest final record of an event in indexed segments; empty when there is none. */
 export function findById(segments: PartitionSegments, event: EventId): FinishedEvent[] {
@@ -148,12 +120,6 @@ function finalRecord(segments: PartitionSegments, seq: Sequence): StoredRecord {
   if (!isFinal(record))
     throw new DamageError('damaged', `an index names sequence ${seq}, which has kind ${record.kind} and is not final`);
   return record;
-}
-
-function expectSpec(record: StoredRecord): Uint8Array {
-  const spec = newestSpecIn(record);
-  if (spec === null) throw new DamageError('damaged', `expected a spec at sequence ${record.seq}, found kind ${record.kind}`);
-  return spec;
 }
 
 function falsePredecessor({ seq, prev, event }: StoredRecord): DamageError {

@@ -24,7 +24,7 @@ import { invariant } from '../kernel/errors.js';
 import { encodeMessages } from '../kernel/message-codec.js';
 import { ChangeSlices } from './change-slices.js';
 import { readFailureOf } from './damage.js';
-import { bodiesOf, findById, findByKey, listedView, matchesOf, recordsOfEvent, storedFacts } from './event-lookup.js';
+import { bodiesOf, findById, findByKey, listedView, recordsOfEvent, storedFacts } from './event-lookup.js';
 import { listFinished } from './finished-list.js';
 import { tallyOf } from './finished-tally.js';
 import { HandleCache } from './handle-cache.js';
@@ -37,6 +37,7 @@ import { runCheckpoint } from './segment.js';
 import type { SegmentName } from './segment-files.js';
 import type { SegmentIndex } from './segment-index.js';
 import type { SegmentReader } from './segment-reader.js';
+import { matchesOf, matchingSpecs } from './spec-walk.js';
 import { chooseSnapshot } from './snapshot-choice.js';
 import type { SnapshotReader } from './snapshot-file.js';
 import { type Database, openDatabase, storageFaultOf } from './sqlite.js';
@@ -223,6 +224,11 @@ export class LogReader {
       case 'match': {
         const { seqs, filter, partition } = request;
         this.#parts.reply({ op: 'matches', tag, matches: matchesOf(this.#segmentsOf(partition), { seqs, filter }) });
+        return;
+      }
+      case 'specs': {
+        const { seqs, filter, partition } = request;
+        this.#parts.reply({ op: 'specs', tag, specs: matchingSpecs(this.#segmentsOf(partition), { seqs, filter }) });
         return;
       }
       case 'views': {

@@ -7,7 +7,7 @@
  *
  * Owned by the reader's thread.
  */
-import type { StoredRecord } from '../event/record.js';
+import type { LogRecord, StoredRecord } from '../event/record.js';
 import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import type { ListSort } from '../event/event-list.js';
@@ -127,6 +127,13 @@ export class PartitionSegments {
     if (found === null)
       throw new DamageError('damaged', `partition ${this.partition}: the record with sequence ${seq} is missing`);
     return found;
+  }
+
+  /** Records from `first` on and before `before`, those of one segment that are sound, the next 64 at most. */
+  records(first: Sequence, before: number): LogRecord[] {
+    const at = this.#names.findLastIndex((name) => name.first <= first);
+    if (at < 0) return [];
+    return this.readerOf(this.#names[at]!).records(first, Math.min(before, this.#names[at + 1]?.first ?? before));
   }
 
   /** Whether what `record` threw will be thrown again: a record that is damaged or contradicts another. */

@@ -126,9 +126,10 @@ export type ReaderRequest =
     }
   /** What is known of finished events, many at once. */
   | { readonly op: 'facts'; readonly tag: number; readonly partition: PartitionId; readonly events: readonly NewestRecord[] }
-  /** Which of these specs have the texts that a filter asks for? Specs as for `bodies`. */
+  /** Which of these specs have the texts that a filter asks for (`match`), and what are they (`specs`)? As for `bodies`, in the order of
+   *  the log. Answered by `matches` or `specs` for the first of them, as many as are good for one message. */
   | {
-      readonly op: 'match';
+      readonly op: 'match' | 'specs';
       readonly tag: number;
       readonly partition: PartitionId;
       readonly seqs: readonly Sequence[];
@@ -221,8 +222,10 @@ export type ReaderReply =
   | { readonly op: 'tally'; readonly tag: number; readonly tally: Tally }
   /** `StoredFacts` as messages; without those that are damaged or no longer there. */
   | { readonly op: 'facts'; readonly tag: number; readonly facts: Uint8Array }
-  /** In the order asked: 1 or 0; 0 for one that is damaged. */
+  /** Of the first ones asked for, in order: 1 or 0; 0 for one that is damaged. */
   | { readonly op: 'matches'; readonly tag: number; readonly matches: Uint8Array }
+  /** The same: views into one buffer, empty for 0. */
+  | { readonly op: 'specs'; readonly tag: number; readonly specs: readonly Uint8Array<ArrayBuffer>[] }
   /** In the order asked; null: damaged, or no longer there. */
   | { readonly op: 'views'; readonly tag: number; readonly views: readonly (EventView | null)[] }
   /** `changes`: messages as bytes, since whoever asked for them only hands them on. The rest as in `ChangeSlice`. */

@@ -79,6 +79,8 @@ function movedWith(reply: ReaderReply): ArrayBuffer[] {
       return [reply.changes.buffer];
     case 'bodies':
       return reply.bodies.length > 0 ? [reply.bodies[0]!.buffer as ArrayBuffer] : [];
+    case 'specs':
+      return reply.specs.length > 0 ? [reply.specs[0]!.buffer] : [];
     case 'replay-section':
       return [reply.section.buffer];
     case 'replay-start':

@@ -26,7 +26,8 @@ const kindAt = 4;
 const seqAt = 5;
 const prevAt = 13;
 const atAt = 21;
-const eventAt = 29;
+/** Where the event's id stands in a record, and behind it the body. */
+export const eventAt = 29;
 /** Bytes of a record beside its body. */
 export const recordHeadBytes = eventAt + eventIdBytes;
 

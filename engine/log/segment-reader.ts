@@ -10,24 +10,16 @@
 import type { LogRecord, RecordKind } from '../event/record.js';
 import type { Sequence, WallMs } from '../kernel/brand.js';
 import { eventIdBytes } from '../kernel/event-id.js';
-import { chainOf, crcOf, crcOfRecord } from './checksum.js';
+import { chainOf, crcOfParts, crcOfRecord } from './checksum.js';
 import { DamageError } from './damage.js';
 import type { LogPosition } from './mark.js';
 import { type RecordBatchBuilder, recordHeadBytes } from './record-batch.js';
+import { type Row, RowRun, runRowsMax } from './row-run.js';
 import { readHeader, type SegmentHeader } from './segment.js';
 import type { SegmentName } from './segment-files.js';
 import { type Database, openDatabase, type Statement, storageFaultOf } from './sqlite.js';
 
 const columns = 'seq, kind, prev, at, crc, chain, CAST(event || body AS BLOB)';
-type Row = readonly [
-  seq: unknown,
-  kind: unknown,
-  prev: unknown,
-  at: unknown,
-  crc: unknown,
-  chain: unknown,
-  eventAndBody: unknown,
-];
 
 /** A batch ends with the record that takes it to this many bytes. */
 const batchBytesMax = 1024 * 1024;
@@ -64,6 +56,7 @@ export class SegmentReader {
   readonly #one: Statement;
   readonly #span: Statement;
   readonly #last: Statement;
+  readonly #runs: RowRun;
 
   /** Throws DamageError when the header is not what was written. */
   constructor(name: SegmentName) {
@@ -74,6 +67,7 @@ export class SegmentReader {
       this.#one = this.#database.prepare(`SELECT ${columns} FROM record WHERE seq = ?`).raw();
       this.#span = this.#database.prepare(`SELECT ${columns} FROM record WHERE seq >= ? AND seq < ? ORDER BY seq`).raw();
       this.#last = this.#database.prepare(`SELECT ${columns} FROM record WHERE seq < ? ORDER BY seq DESC LIMIT 1`).raw();
+      this.#runs = new RowRun(this.#database);
     } catch (error) {
       this.#database.close();
       throw error;
@@ -102,6 +96,16 @@ export class SegmentReader {
     return { seq: record.seq, chain: row[5] as number };
   }
 
+  /** Records from `from` on and before `before`, the next 64 at most; without those that fail their checksum. */
+  records(from: Sequence, before: number): LogRecord[] {
+    const records: LogRecord[] = [];
+    for (const row of this.#rows(from, before)) {
+      const record = isSound(row) ? recordOf(row) : null;
+      if (record !== null) records.push(record);
+    }
+    return records;
+  }
+
   /**
    * Fill `into` with the records that follow `after`, up to about a mebibyte and ending before `before`. Returns the last
    * position taken, `after` when there is nothing more. Throws DamageError ('broken') at the first that does not follow.
@@ -115,21 +119,47 @@ export class SegmentReader {
     readonly before: number;
     readonly into: RecordBatchBuilder;
   }): LogPosition {
+    let position = after;
+    while (into.bytes < batchBytesMax) {
+      const reached = this.#appendRows(this.#rows(position.seq + 1, before), { after: position, into });
+      if (reached.seq === position.seq) break;
+      position = reached;
+    }
+    return position;
+  }
+
+  #appendRows(
+    rows: readonly Row[],
+    { after, into }: { readonly after: LogPosition; readonly into: RecordBatchBuilder },
+  ): LogPosition {
     let { seq, chain } = after;
-    for (const row of this.#span.iterate(seq + 1, before) as IterableIterator<Row>) {
+    for (const row of rows) {
       const expected = (seq + 1) as Sequence;
-      const record = recordOf(row);
+      // One whose checksum does not fit is not judged before it was read by itself (`row-run.ts`).
+      const stored = isSound(row) ? row : ((this.#one.get(expected) as Row | undefined) ?? row);
+      const record = recordOf(stored);
       if (record === null || record.seq !== expected)
         throw this.#brokenAt(expected, record === null ? 'a row of other types' : `sequence ${record.seq}`);
+      if (stored !== row && !isSound(stored)) throw this.#brokenAt(expected, 'a record that fails its checksum');
+      chain = chainOf(chain, stored[4] as number);
+      if (chain !== stored[5]) throw this.#brokenAt(expected, 'another chain value');
       into.append(record);
-      const crc = crcOf(into.last);
-      if (crc !== row[4]) throw this.#brokenAt(expected, 'a record that fails its checksum');
-      chain = chainOf(chain, crc);
-      if (chain !== row[5]) throw this.#brokenAt(expected, 'another chain value');
       seq = expected;
       if (into.bytes >= batchBytesMax) break;
     }
     return { seq, chain };
+  }
+
+  /** The next ones that there are, 64 at most. */
+  #rows(from: number, before: number): readonly Row[] {
+    const rows = this.#runs.read(from, before);
+    if (rows !== null) return rows;
+    const single: Row[] = [];
+    for (const row of this.#span.iterate(from, before) as IterableIterator<Row>) {
+      single.push(row);
+      if (single.length === runRowsMax) break;
+    }
+    return single;
   }
 
   /**
@@ -208,6 +238,13 @@ function surveyedRow(row: Row): SurveyedRow {
     chain: typeof chain === 'number' ? chain : null,
     event,
   };
+}
+
+/** Whether the row is what was written, as far as its checksum tells. */
+function isSound(row: Row): boolean {
+  const [seq, kind, prev, at, crc, , eventAndBody] = row as [number, RecordKind, number, number, number, number, unknown];
+  if (!(eventAndBody instanceof Uint8Array) || eventAndBody.length < eventIdBytes) return false;
+  return crcOfParts({ seq: seq as Sequence, kind, prev: prev as Sequence, at: at as WallMs }, eventAndBody) === crc;
 }
 
 /** `seq` null: whatever the row says. */

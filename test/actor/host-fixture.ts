@@ -386,6 +386,14 @@ export class TestHost {
           },
         ];
       }
+      case 'specs': {
+        const { filter } = request;
+        const specs = request.seqs.map((seq) => {
+          const spec = specIn(durable[seq - 1]!);
+          return new Uint8Array(spec !== null && matchesTexts(filter, decodeSpec(spec)) ? spec : []);
+        });
+        return [{ op: 'specs', tag, specs }];
+      }
       case 'views': {
         const views = request.events.map(({ newest }) => (newest === null ? null : viewOf(walk(newest), request.partition)));
         return [{ op: 'views', tag, views }];

@@ -23,6 +23,8 @@ import { DamagedRecord, GoneRecord, type SimulatedDisk, type SimulatedLog, type 
 import type { Scheduler } from './simulated-time.js';
 import type { Weather } from './simulated-weather.js';
 
+const specsPerMessage = 3;
+
 export interface SimulatedReaderParts {
   readonly scheduler: Scheduler;
   readonly disk: SimulatedDisk;
@@ -162,10 +164,18 @@ export class SimulatedReader {
         return;
       }
       case 'match': {
-        const { bodies } = this.#bodiesOf(this.#logOf(request.partition), request.seqs);
+        const { bodies } = this.#bodiesOf(this.#logOf(request.partition), request.seqs.slice(0, specsPerMessage));
         const { filter } = request;
         const isMatch = (body: Uint8Array) => body.length > 0 && matchesTexts(filter, decodeSpec(body));
         reply({ op: 'matches', tag, matches: Uint8Array.from(bodies, (body) => (isMatch(body) ? 1 : 0)) });
+        return;
+      }
+      case 'specs': {
+        // A few with each message, so that the rest is asked for again.
+        const { bodies } = this.#bodiesOf(this.#logOf(request.partition), request.seqs.slice(0, specsPerMessage));
+        const { filter } = request;
+        const isMatch = (body: Uint8Array) => body.length > 0 && matchesTexts(filter, decodeSpec(body));
+        reply({ op: 'specs', tag, specs: bodies.map((body) => (isMatch(body) ? new Uint8Array(body) : new Uint8Array(0))) });
         return;
       }
       case 'views': {
