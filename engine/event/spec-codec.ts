@@ -278,6 +278,18 @@ export class SpecHead {
   }
 }
 
+export interface Schedule {
+  readonly scheduledAtMs: WallMs;
+  readonly expiresAtMs: WallMs | null;
+}
+
+/** Gives a spec, in place, other times. Its delay, if it has one, stands elsewhere. */
+export function reschedule(spec: Uint8Array, { scheduledAtMs, expiresAtMs }: Schedule): void {
+  const view = new DataView(spec.buffer, spec.byteOffset, originAt);
+  view.setFloat64(16, scheduledAtMs);
+  view.setFloat64(24, expiresAtMs ?? 0);
+}
+
 export interface StoredSpec extends EventSpec {
   readonly origin: string;
   readonly tag: KeyTag | null;

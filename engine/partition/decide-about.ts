@@ -8,14 +8,15 @@
  * A new spec is made of the whole old one, which memory does not hold: it is among the facts.
  */
 import { emptyBody } from '../event/outcome-codec.js';
-import { recordKinds } from '../event/record.js';
+import { type LogRecord, recordKinds } from '../event/record.js';
 import { encodeRenewal } from '../event/renewal-codec.js';
 import { encodeSpec, type StoredSpec } from '../event/spec-codec.js';
 import { faultOfPatched, patched } from '../event/spec-patch.js';
 import { isFinished } from '../event/status.js';
 import type { Handle, WallMs } from '../kernel/brand.js';
 import type { About, Answer, Change, Decision, Facts, KnownEvent, RetryTimes } from './command.js';
-import { answered, changed, needing, nothing, notFound, recordOf, refused, wholeMs } from './decision.js';
+import { retried } from './decide-retry.js';
+import { answered, changed, type NewRecord, needing, nextRecord, nothing, notFound, refused, wholeMs } from './decision.js';
 import { alreadyFinished, inFlight, mismatchOf, notFinished, versionMismatch } from './refusals.js';
 import type { PartitionState } from './state.js';
 
@@ -47,9 +48,7 @@ function decidePending(
   if (mismatch !== null) return mismatch;
   switch (command.op) {
     case 'cancel':
-      return columns.status(handle) === 'DISPATCHED'
-        ? stopRetries(state, handle, now)
-        : changed(state, handle, { kind: recordKinds.cancelled, now, body: emptyBody });
+      return columns.status(handle) === 'DISPATCHED' ? stopRetries(state, handle, now) : cancelled(state, handle, now);
     case 'fire':
       return columns.dueAtMs(handle) <= now
         ? asItIs(state, handle)
@@ -57,6 +56,21 @@ function decidePending(
     case 'patch':
       return patch(state, command, { handle, now, facts });
   }
+}
+
+/** Of a pending event whose attempts do not run. */
+function cancelled(state: PartitionState, handle: Handle, now: WallMs): Decision {
+  return changed(state, handle, cancelledBy(now));
+}
+
+function cancelledBy(now: WallMs): NewRecord {
+  return { kind: recordKinds.cancelled, now, body: emptyBody };
+}
+
+/** One of many that are to be cancelled. Null: its attempt runs, so it is left as it is. */
+export function decideCancelOfMany(state: PartitionState, handle: Handle, now: WallMs): LogRecord | null {
+  const { columns } = state;
+  return columns.status(handle) === 'DISPATCHED' ? null : nextRecord(state, handle, cancelledBy(now));
 }
 
 /** The attempt that runs is the last one already when no retry is left: then there is nothing to stop. */
@@ -112,31 +126,18 @@ function decideFinished(state: PartitionState, command: About, { now, facts }: C
   if (isQuestion(command)) return answered(answerTo(command, known.newest));
   if (command.op === 'cancel' && known.status === 'CANCELLED') return answered({ op: 'event', newest: known.newest });
   if (command.op !== 'retry' || known.status === 'DELIVERED') return alreadyFinished({ ...known, verb: pastOf[command.op] });
-  return mismatchOf(known, command.versions) ?? retried(state, command.times, { known, now });
+  return mismatchOf(known, command.versions) ?? putBack(state, command.times, { known, now });
 }
 
 const pastOf = { cancel: 'cancelled', patch: 'changed', fire: 'fired', retry: 'retried' } as const;
 
-function retried(
+function putBack(
   state: PartitionState,
-  { scheduledAtMs, delayMs, expiresAtMs }: RetryTimes,
-  { known, now }: { known: KnownEvent; now: WallMs },
+  times: RetryTimes,
+  { known, now }: { readonly known: KnownEvent; readonly now: WallMs },
 ): Decision {
-  const dueAtMs = notBefore(scheduledAtMs, now);
-  const spec = { ...known.spec, scheduledAtMs, delayMs, expiresAtMs: expiryOfRetry(known.spec, { expiresAtMs, dueAtMs }) };
-  const { event, newest, status, version, attempts } = known;
-  const body = encodeRenewal({ from: status, version: version + 1, attempts, dueAtMs, spec: encoded(spec) });
-  const record = recordOf(state, { event, prev: newest, kind: recordKinds.retried, now, body });
+  const record = retried(state, times, { known, now });
   return { ...nothing, records: [record], answer: { op: 'event', newest: record.seq } };
-}
-
-/** An expiry that would be over before the retry is due was meant for the first run. */
-function expiryOfRetry(
-  spec: StoredSpec,
-  { expiresAtMs, dueAtMs }: { expiresAtMs: WallMs | null | undefined; dueAtMs: WallMs },
-): WallMs | null {
-  if (expiresAtMs !== undefined) return expiresAtMs;
-  return spec.expiresAtMs !== null && spec.expiresAtMs > dueAtMs ? spec.expiresAtMs : null;
 }
 
 // ---- both ----

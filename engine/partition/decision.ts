@@ -9,7 +9,7 @@ import type { PartitionState } from './state.js';
 export const nothing: Decision = { records: [], answer: null, needs: null, found: null };
 
 export function answered(answer: Answer): Decision {
-  return { ...nothing, answer };
+  return { records: [], answer, needs: null, found: null };
 }
 
 export function needing(needs: Needs): Decision {
@@ -39,13 +39,19 @@ export function written(state: PartitionState, handle: Handle, record: NewRecord
     columns.isLive(handle),
     () => `partition ${state.partition}: a record of kind ${record.kind} for row ${handle}, which is free`,
   );
-  return { ...nothing, records: [recordOf(state, { event: columns.id(handle), prev: columns.newestSeq(handle), ...record })] };
+  return { records: [nextRecord(state, handle, record)], answer: null, needs: null, found: null };
 }
 
 /** The same, and the event as it is behind it as the answer. */
 export function changed(state: PartitionState, handle: Handle, record: NewRecord): Decision {
-  const decision = written(state, handle, record);
-  return { ...decision, answer: { op: 'event', newest: decision.records[0]!.seq } };
+  const { records } = written(state, handle, record);
+  return { records, answer: { op: 'event', newest: records[0]!.seq }, needs: null, found: null };
+}
+
+/** The next record of a pending event, alone. */
+export function nextRecord(state: PartitionState, handle: Handle, { kind, now, body }: NewRecord): LogRecord {
+  const { columns } = state;
+  return recordOf(state, { event: columns.id(handle), prev: columns.newestSeq(handle), kind, now, body });
 }
 
 export function recordOf(

@@ -13,7 +13,7 @@ import { tagOfText } from '../event/content.js';
 import type { EventFilter } from '../event/event-filter.js';
 import { isFinished } from '../event/status.js';
 import type { Handle } from '../kernel/brand.js';
-import type { FinishedPage } from './finished.js';
+import type { FinishedPage } from './finished-page.js';
 import { type ListedRows, RowFilter, type RowSpan } from './row-filter.js';
 import type { PartitionState } from './state.js';
 

@@ -28,6 +28,9 @@ export interface ListedRows {
   readonly status: Uint8Array;
   readonly priority: Uint8Array;
   readonly deliveryType: Uint8Array;
+  readonly version: Uint32Array;
+  readonly attempts: Uint32Array;
+  readonly bodySeq: Float64Array;
 }
 
 /** Rows that lie together: from `at` up to `end`. */

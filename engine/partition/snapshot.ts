@@ -17,7 +17,7 @@ import type { Handle, PartitionId, Sequence } from '../kernel/brand.js';
 import { InvariantError, invariant } from '../kernel/errors.js';
 import { crcOf } from '../log/checksum.js';
 import { type ColumnForm, columnForms } from './columns.js';
-import { finishedForms } from './finished.js';
+import { finishedForms } from './finished-page.js';
 import type { KeptSettings } from './settings-table.js';
 import type { Beginning, PartitionState } from './state.js';
 

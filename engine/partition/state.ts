@@ -30,7 +30,7 @@ import type { SegmentOutline } from '../log/protocol.js';
 import type { RecordCursor } from '../log/record-batch.js';
 import { SegmentFilter } from '../log/segment-filter.js';
 import { EventColumns, hashAt, hashOfId } from './columns.js';
-import { FinishedEvents, type FinishedRow, type PageOutline } from './finished.js';
+import { FinishedEvents, type PageOutline } from './finished.js';
 import { HandleTable } from './handle-table.js';
 import { KeyTable } from './key-table.js';
 import { OriginTable } from './origins.js';
@@ -80,6 +80,7 @@ export class PartitionState {
   /** Newest records of events whose beginning was removed. */
   readonly #headless = new Set<Sequence>();
   #lastSeq: Sequence = noSequence;
+  #lastFound = 0 as Handle;
 
   constructor(partition: PartitionId) {
     this.partition = partition;
@@ -101,7 +102,13 @@ export class PartitionState {
 
   /** The row of a pending event. */
   handleOf(id: EventId): Handle | null {
-    return this.#ids.find(hashOfId(id), (handle) => this.columns.hasId(handle, id));
+    const { columns } = this;
+    // An event is looked for several times while one thing is decided about it, written and applied.
+    const last = this.#lastFound;
+    if (last < columns.rows && columns.isLive(last) && columns.hasId(last, id)) return last;
+    const found = this.#ids.find(hashOfId(id), (handle) => columns.hasId(handle, id));
+    if (found !== null) this.#lastFound = found;
+    return found;
   }
 
   /** Rows of pending events with this tag. A tag is a hash: the texts decide. */
@@ -310,7 +317,7 @@ export class PartitionState {
     this.#applied.status = status;
     this.#applied.version = columns.version(handle);
     this.#applied.attempts = columns.attempts(handle);
-    if (isFinished(status)) this.#finish(handle, record);
+    if (isFinished(status)) this.#finish(handle);
   }
 
   /** What a record says beside the state it leads to. */
@@ -365,24 +372,15 @@ export class PartitionState {
     byDeliveryType[head.deliveryType]++;
   }
 
-  #finish(handle: Handle, record: LogRecord): void {
+  /** Its row says how it ended. */
+  #finish(handle: Handle): void {
     const { columns } = this;
-    const row: FinishedRow = {
-      id: record.event,
-      tagHigh: columns.tagHigh(handle),
-      tagLow: columns.tagLow(handle),
-      seq: record.seq,
-      scheduledAtMs: columns.scheduledAtMs(handle),
-      labels: columns.labels(handle),
-      status: columns.status(handle),
-      priority: columns.priority(handle),
-      deliveryType: columns.deliveryType(handle),
-    };
-    this.#ids.remove(hashOfId(record.event), handle);
-    if (row.tagHigh !== 0 || row.tagLow !== 0) this.#keys.remove(handle);
+    const { rows, at } = columns.span(handle)!;
+    this.finished.add(rows, at);
+    this.#ids.remove(columns.idHash(handle), handle);
+    if (rows.tagHigh[at] !== 0 || rows.tagLow[at] !== 0) this.#keys.remove(handle);
     this.origins.leave(columns.origin(handle));
     columns.free(handle);
-    this.finished.add(row);
   }
 
   // ---- snapshots (snapshot.ts) ----

@@ -1,0 +1,239 @@
+/**
+ * Finished events of one segment of the log that no index knows yet: a row of numbers each, in the order of their final records.
+ *
+ * Rows are only ever added, but for the last ones, which move to the next page when that is opened; an event that is put back
+ * leaves an empty place. Chunks of 16,384 rows, as in `columns.ts`, and the same fields: what lists and bulk changes ask.
+ *
+ * Owned by its partition (`finished.ts`).
+ */
+import { type Handle, noSequence, type Sequence } from '../kernel/brand.js';
+import { invariant } from '../kernel/errors.js';
+import { type EventId, eventIdBytes } from '../kernel/event-id.js';
+import { type ColumnForm, hashOfId, hashAt } from './columns.js';
+import { HandleTable } from './handle-table.js';
+import { KeyTable } from './key-table.js';
+import type { ListedRows, RowSpan } from './row-filter.js';
+
+const chunkRows = 16_384;
+const chunkShift = 14;
+const chunkMask = chunkRows - 1;
+
+/** Each field is a column, as in `columns.ts`; snapshots walk them. */
+class Chunk implements ListedRows {
+  readonly id = new Uint8Array(chunkRows * eventIdBytes);
+  readonly tagHigh = new Uint32Array(chunkRows);
+  readonly tagLow = new Uint32Array(chunkRows);
+  /** The final record. */
+  readonly newestSeq = new Float64Array(chunkRows);
+  readonly scheduledAt = new Float64Array(chunkRows);
+  readonly source = new Uint32Array(chunkRows);
+  readonly type = new Uint32Array(chunkRows);
+  readonly destination = new Uint32Array(chunkRows);
+  readonly signatureHigh = new Uint32Array(chunkRows);
+  readonly signatureLow = new Uint32Array(chunkRows);
+  readonly status = new Uint8Array(chunkRows);
+  readonly priority = new Uint8Array(chunkRows);
+  readonly deliveryType = new Uint8Array(chunkRows);
+  readonly version = new Uint32Array(chunkRows);
+  readonly attempts = new Uint32Array(chunkRows);
+  readonly bodySeq = new Float64Array(chunkRows);
+}
+
+export const finishedForms: readonly ColumnForm[] = Object.entries(new Chunk()).map(
+  ([name, array]: [string, Chunk[keyof Chunk]]) => ({ name, bytesPerRow: array.byteLength / chunkRows }),
+);
+
+const bytesPerRow = finishedForms.reduce((sum, form) => sum + form.bytesPerRow, 0);
+
+/** The finals with sequences from `first` up to the first of the next page. */
+export class FinishedPage {
+  readonly first: Sequence;
+  readonly #chunks: Chunk[] = [];
+  readonly #byId = new HandleTable((row) => this.#idHash(row));
+  readonly #byKey = new KeyTable({
+    tagHigh: (row) => this.#chunkOf(row).tagHigh[row & chunkMask]!,
+    tagLow: (row) => this.#chunkOf(row).tagLow[row & chunkMask]!,
+  });
+  #rows = 0;
+
+  constructor(first: Sequence) {
+    this.first = first;
+  }
+
+  get size(): number {
+    return this.#rows;
+  }
+
+  /** The row at `at` of `rows`, copied: that of an event as its final record has left it. */
+  add(rows: ListedRows, at: number): void {
+    if (this.#rows === this.#chunks.length * chunkRows) this.#chunks.push(new Chunk());
+    const handle = this.#rows++ as Handle;
+    copyRow({ rows, at }, { rows: this.#chunks[handle >>> chunkShift]!, at: handle & chunkMask });
+    this.#enter(handle);
+  }
+
+  /** The newest final record of an id in this page. */
+  seqOf(id: EventId): Sequence | null {
+    let newest: Sequence | null = null;
+    this.#byId.find(hashOfId(id), (row) => {
+      if (sameBytes(this.#id(row), id)) newest = newer(newest, this.#seq(row));
+      return false;
+    });
+    return newest;
+  }
+
+  tagged(tag: { tagHigh: number; tagLow: number }, into: Sequence[]): void {
+    for (const row of this.#byKey.tagged(tag)) into.push(this.#seq(row));
+  }
+
+  /** Rows of events with this text in their key; null: so many that a scan is to find them. */
+  withText(tagLow: number): Handle[] | null {
+    return this.#byKey.withText(tagLow);
+  }
+
+  /** As `EventColumns.span`. */
+  span(row: number): RowSpan | null {
+    if (row >= this.#rows) return null;
+    const at = row & chunkMask;
+    return { rows: this.#chunkOf(row), at, end: Math.min(chunkRows, at + this.#rows - row) };
+  }
+
+  /** Rows from `from` on move to the end of `next`, in their order; `moved` is told of each. They are the last ones here. */
+  moveBehind(from: Sequence, next: FinishedPage, moved: (rows: ListedRows, at: number) => void): void {
+    let first = this.#rows;
+    while (first > 0 && !this.#isBefore((first - 1) as Handle, from)) first--;
+    for (let row = first; row < this.#rows; row++) {
+      const handle = row as Handle;
+      if (this.#seq(handle) === noSequence) continue;
+      const chunk = this.#chunkOf(row);
+      next.add(chunk, row & chunkMask);
+      moved(chunk, row & chunkMask);
+      this.#leave(handle);
+    }
+    this.#rows = first;
+  }
+
+  /** An empty place may be on either side. */
+  #isBefore(row: Handle, from: Sequence): boolean {
+    const seq = this.#seq(row);
+    return seq !== noSequence && seq < from;
+  }
+
+  /** The row of an event whose final record at `seq` is not its last any more: it leaves an empty place. */
+  remove(id: EventId, seq: Sequence): void {
+    const handle = this.#byId.find(hashOfId(id), (row) => this.#seq(row) === seq && sameBytes(this.#id(row), id));
+    if (handle === null) return;
+    this.#leave(handle);
+    this.#chunkOf(handle).newestSeq[handle & chunkMask] = noSequence;
+  }
+
+  /** Out of the tables, while its row still says what it was. */
+  #leave(handle: Handle): void {
+    const chunk = this.#chunkOf(handle);
+    const at = handle & chunkMask;
+    this.#byId.remove(this.#idHash(handle), handle);
+    if (chunk.tagHigh[at] !== 0 || chunk.tagLow[at] !== 0) this.#byKey.remove(handle);
+  }
+
+  /** Places that are not empty, oldest first. */
+  liveRows(): number[] {
+    const rows: number[] = [];
+    for (let row = 0; row < this.#rows; row++) if (this.#seq(row as Handle) !== noSequence) rows.push(row);
+    return rows;
+  }
+
+  /** As `EventColumns.gather`. */
+  gather(rows: readonly number[]): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(rows.length * bytesPerRow);
+    let end = 0;
+    for (const { name, bytesPerRow: width } of finishedForms) {
+      for (const row of rows) {
+        const column = this.#chunkOf(row)[name as keyof Chunk];
+        bytes.set(new Uint8Array(column.buffer, (row & chunkMask) * width, width), end);
+        end += width;
+      }
+    }
+    return bytes;
+  }
+
+  /** Adds rows that `gather` has laid out. */
+  scatter(bytes: Uint8Array, count: number): void {
+    invariant(
+      bytes.length === count * bytesPerRow,
+      () => `expected ${count} rows of ${bytesPerRow} bytes, found ${bytes.length}`,
+    );
+    for (let row = 0; row < count; ) {
+      if (this.#rows === this.#chunks.length * chunkRows) this.#chunks.push(new Chunk());
+      const at = this.#rows & chunkMask;
+      const some = Math.min(count - row, chunkRows - at);
+      let columnAt = 0;
+      for (const { name, bytesPerRow: width } of finishedForms) {
+        const from = columnAt + row * width;
+        const column = this.#chunkOf(this.#rows)[name as keyof Chunk];
+        new Uint8Array(column.buffer).set(bytes.subarray(from, from + some * width), at * width);
+        columnAt += count * width;
+      }
+      for (let each = 0; each < some; each++) this.#enter((this.#rows + each) as Handle);
+      this.#rows += some;
+      row += some;
+    }
+  }
+
+  #enter(handle: Handle): void {
+    const chunk = this.#chunkOf(handle);
+    const at = handle & chunkMask;
+    this.#byId.add(this.#idHash(handle), handle);
+    if (chunk.tagHigh[at] !== 0 || chunk.tagLow[at] !== 0) this.#byKey.add(handle);
+  }
+
+  #id(row: Handle): EventId {
+    const at = (row & chunkMask) * eventIdBytes;
+    return this.#chunkOf(row).id.subarray(at, at + eventIdBytes);
+  }
+
+  #idHash(row: Handle): number {
+    return hashAt(this.#chunkOf(row).id, (row & chunkMask) * eventIdBytes);
+  }
+
+  #seq(row: Handle): Sequence {
+    return this.#chunkOf(row).newestSeq[row & chunkMask]! as Sequence;
+  }
+
+  #chunkOf(row: number): Chunk {
+    return this.#chunks[row >>> chunkShift]!;
+  }
+}
+
+type RowOf<Rows> = Pick<RowSpan, 'at'> & { readonly rows: Rows };
+
+function copyRow(from: RowOf<ListedRows>, to: RowOf<Chunk>): void {
+  const { rows: one, at } = from;
+  const { rows: other, at: place } = to;
+  const idAt = at * eventIdBytes;
+  const idPlace = place * eventIdBytes;
+  for (let byte = 0; byte < eventIdBytes; byte++) other.id[idPlace + byte] = one.id[idAt + byte]!;
+  other.tagHigh[place] = one.tagHigh[at]!;
+  other.tagLow[place] = one.tagLow[at]!;
+  other.newestSeq[place] = one.newestSeq[at]!;
+  other.scheduledAt[place] = one.scheduledAt[at]!;
+  other.source[place] = one.source[at]!;
+  other.type[place] = one.type[at]!;
+  other.destination[place] = one.destination[at]!;
+  other.signatureHigh[place] = one.signatureHigh[at]!;
+  other.signatureLow[place] = one.signatureLow[at]!;
+  other.status[place] = one.status[at]!;
+  other.priority[place] = one.priority[at]!;
+  other.deliveryType[place] = one.deliveryType[at]!;
+  other.version[place] = one.version[at]!;
+  other.attempts[place] = one.attempts[at]!;
+  other.bodySeq[place] = one.bodySeq[at]!;
+}
+
+function newer(one: Sequence | null, other: Sequence): Sequence {
+  return one === null || other > one ? other : one;
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  for (let at = one.length - 1; at >= 0; at--) if (one[at] !== other[at]) return false;
+  return true;
+}
