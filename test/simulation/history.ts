@@ -79,6 +79,8 @@ export class History {
       if (this.world.isQuiet) this.checkers.quiet();
     }
     await this.#settle();
+    // The last changes may have become durable in the moment before: they are on their way to those who listen.
+    await this.world.scheduler.advance(second);
     this.checkers.end();
   }
 
