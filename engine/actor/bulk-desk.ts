@@ -50,6 +50,10 @@ export class BulkDesk {
     this.#parts = parts;
   }
 
+  get isOpen(): boolean {
+    return this.#jobs.length > 0;
+  }
+
   get hasWork(): boolean {
     return this.#jobs.some((job) => this.#canGoOn(job));
   }
@@ -76,8 +80,8 @@ export class BulkDesk {
   step(isOver: () => boolean): void {
     for (const job of [...this.#jobs]) {
       while (this.#canGoOn(job)) {
-        if (job.walk.ready > 0) this.#changeSome(job);
-        else this.#walkOn(job);
+        if (job.walk.ready === 0) this.#walkOn(job);
+        else this.#changeSome(job);
         this.#endIfDone(job);
         if (isOver()) return;
       }

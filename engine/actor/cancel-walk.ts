@@ -3,20 +3,24 @@
  *
  * Rows are found by their numbers; a filter that asks for texts has the reader compare them. A row may be another event's by then:
  * it is told by the position of its body, which no other event ever has. What has come since the walk began is another call's.
+ *
+ * A million go through here in seconds, so candidates are numbers in batches and not objects.
  */
 import { type EventFilter, isExactInRows } from '../event/event-filter.js';
 import { isFinished } from '../event/status.js';
 import type { Handle, Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { bulkBatchEvents } from '../kernel/limits.js';
-import { decide } from '../partition/decide.js';
+import { decideCancelOfMany } from '../partition/decide-about.js';
 import { RowFilter } from '../partition/row-filter.js';
 import type { BulkWalk, Settled, WalkParts } from './bulk-walk.js';
 
-/** A row as it was when it was met. */
-interface Candidate {
-  readonly handle: Handle;
-  readonly bodySeq: Sequence;
+/** Rows as they were when they were met, in the order of their bodies in the log. */
+interface Candidates {
+  readonly handles: Float64Array;
+  readonly bodySeqs: Float64Array;
+  /** 1: it matches, 0: it does not; null: all of them do. */
+  readonly matches: Uint8Array | null;
 }
 
 const stepRows = 2_048;
@@ -28,8 +32,10 @@ export class CancelWalk implements BulkWalk {
   readonly #isExact: boolean;
   readonly #rowsEnd: number;
   #row = 0;
-  #ready: Candidate[] = [];
+  /** To be settled: the first of them from `#next` on. */
+  readonly #batches: Candidates[] = [];
   #next = 0;
+  #ready = 0;
   #asked = 0;
 
   constructor(filter: EventFilter, parts: WalkParts) {
@@ -42,7 +48,7 @@ export class CancelWalk implements BulkWalk {
   }
 
   get ready(): number {
-    return this.#ready.length - this.#next;
+    return this.#ready;
   }
   get asked(): number {
     return this.#asked;
@@ -53,39 +59,51 @@ export class CancelWalk implements BulkWalk {
 
   walkOn(): void {
     const { columns } = this.#parts.memory.state;
-    const found: Candidate[] = [];
-    for (let left = stepRows; left > 0 && found.length < bulkBatchEvents && !this.isOver; ) {
+    const handles = new Float64Array(bulkBatchEvents);
+    const bodySeqs = new Float64Array(bulkBatchEvents);
+    let count = 0;
+    for (let left = stepRows; left > 0 && count < bulkBatchEvents && !this.isOver; ) {
       const { rows, at, end } = columns.span(this.#row)!;
       const last = Math.min(end, at + left, at + this.#rowsEnd - this.#row);
-      for (let place = at; place < last && found.length < bulkBatchEvents; place++, left--) {
-        const handle = this.#row++ as Handle;
-        if (this.#rows.matches(rows, place)) found.push({ handle, bodySeq: columns.bodySeq(handle) });
+      for (let place = at; place < last && count < bulkBatchEvents; place++, left--) {
+        const row = this.#row++;
+        if (!this.#rows.matches(rows, place)) continue;
+        handles[count] = row;
+        bodySeqs[count++] = rows.bodySeq[place]!;
       }
     }
-    if (found.length === 0) return;
-    if (this.#isExact) this.#take(found);
+    if (count === 0) return;
+    const found = inOrder(handles.subarray(0, count), bodySeqs.subarray(0, count));
+    if (this.#isExact) this.#take({ ...found, matches: null });
     else this.#ask(found);
   }
 
   settleNext(mayChange: boolean): Settled {
     const { memory, shared, requests } = this.#parts;
     const { columns } = memory.state;
-    const { handle, bodySeq } = this.#ready[this.#next++]!;
-    if (!columns.isLive(handle) || columns.bodySeq(handle) !== bodySeq) return 'gone';
-    const now = shared.ports.clock.wallMs();
-    const { records } = decide(memory.state, { op: 'cancel', event: columns.id(handle) }, { now, facts: null });
-    if (records.length === 0) return 'left';
+    const { handles, bodySeqs, matches } = this.#batches[0]!;
+    const place = this.#next++;
+    this.#ready--;
+    if (this.#next === handles.length) {
+      this.#batches.shift();
+      this.#next = 0;
+    }
+    const handle = handles[place]! as Handle;
+    if (matches?.[place] === 0 || !columns.isLive(handle) || columns.bodySeq(handle) !== bodySeqs[place]) return 'gone';
+    const record = decideCancelOfMany(memory.state, handle, shared.ports.clock.wallMs());
+    if (record === null) return 'left';
     if (!mayChange) return 'changeable';
-    for (const record of records) requests.write(record);
+    requests.writeOfMany(record);
     return 'changed';
   }
 
-  /** The reader sees what is durable. */
-  #ask(found: readonly Candidate[]): void {
+  /** The reader sees what is durable; it goes through the log in its order, and answers as much as is good for one message. */
+  #ask(found: Omit<Candidates, 'matches'>): void {
     const { memory, shared, ledger, heard, failed } = this.#parts;
     const { partition } = memory.state;
+    const { handles, bodySeqs } = found;
     this.#asked++;
-    const seqs = found.map(({ bodySeq }) => bodySeq);
+    const seqs = Array.from(bodySeqs) as Sequence[];
     ledger.hold({
       happen: () =>
         shared.reads.ask({ op: 'match', partition, seqs, filter: this.#filter }, (reply) => {
@@ -94,7 +112,10 @@ export class CancelWalk implements BulkWalk {
           if (reply.op === 'failed') failed(reply);
           else if (reply.op !== 'matches') throw new InvariantError(`expected matches, found ${reply.op}`);
           else {
-            this.#take(found.filter((_, place) => reply.matches[place] === 1));
+            const { matches } = reply;
+            const end = matches.length;
+            this.#take({ handles: handles.subarray(0, end), bodySeqs: bodySeqs.subarray(0, end), matches });
+            if (end < handles.length) this.#ask({ handles: handles.subarray(end), bodySeqs: bodySeqs.subarray(end) });
             heard();
           }
         }),
@@ -103,8 +124,16 @@ export class CancelWalk implements BulkWalk {
     });
   }
 
-  #take(found: readonly Candidate[]): void {
-    this.#ready = [...this.#ready.slice(this.#next), ...found];
-    this.#next = 0;
+  #take(batch: Candidates): void {
+    this.#batches.push(batch);
+    this.#ready += batch.handles.length;
   }
+}
+
+/** By their bodies. Rows that were never used again are so already. */
+function inOrder(handles: Float64Array, bodySeqs: Float64Array): Omit<Candidates, 'matches'> {
+  const isInOrder = bodySeqs.every((seq, place) => place === 0 || seq > bodySeqs[place - 1]!);
+  if (isInOrder) return { handles, bodySeqs };
+  const places = Array.from(bodySeqs.keys()).sort((one, other) => bodySeqs[one]! - bodySeqs[other]!);
+  return { handles: Float64Array.from(places, (place) => handles[place]!), bodySeqs: bodySeqs.slice().sort() };
 }

@@ -98,7 +98,7 @@ export class ActorHost {
       watchFrom: (partition, position) => this.#watch.from([[partition, position]]),
       mayStart,
       takeAdvance: (origin) => this.#slots.takeAdvance(origin),
-      isFlooded: () => this.#firing.moreIsDue,
+      isFlooded: () => this.#firing.moreIsDue || this.#actors.some(({ changesMany }) => changesMany),
       space: () => this.#space,
     };
     for (const [number, partition] of options.partitions.entries()) {
@@ -219,6 +219,7 @@ export class ActorHost {
 
   /** Milliseconds until the next turn is needed without a message; 0: at once; null: never. */
   turn(): number | null {
+    this.#budget.beginTurn();
     this.#courierMail.read((mail) => this.#hear(mail), this.#budget.begin());
     this.#firing.fire();
     this.#slots.askForBacklog(!this.#firing.moreIsDue && this.#hasStarted);
@@ -227,7 +228,7 @@ export class ActorHost {
     for (const actor of this.#actors) {
       guarded(actor, () => actor.stepRecovery(this.#ports.clock.monoMs(), isOver));
     }
-    this.#stepWalks(this.#budget.begin());
+    this.#stepWalks(this.#budget.beginWalks());
     for (const actor of this.#actors) guarded(actor, () => actor.keepHouse());
     for (const actor of this.#actors) actor.flush();
     this.#desk.flush();

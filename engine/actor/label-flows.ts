@@ -82,6 +82,11 @@ const nameOfKind: Partial<Record<RecordKind, FlowName>> = {
   [recordKinds.dead]: 'failed',
 };
 
+/** Whether a record of this kind counts in a flow. */
+export function isFlow(kind: RecordKind): boolean {
+  return nameOfKind[kind] !== undefined;
+}
+
 interface PairHashes {
   readonly source: number;
   readonly type: number;

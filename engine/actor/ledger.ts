@@ -18,9 +18,13 @@ import { decide } from '../partition/decide.js';
 import { labelsOf } from '../event/status-change.js';
 import { ChangeFeed } from './change-feed.js';
 import type { HostShared } from './host-shared.js';
+import { isFlow } from './label-flows.js';
 import { Outbox } from './outbox.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { Payloads } from './payloads.js';
+
+/** Records of a bulk change that are handed to the log writer with one message. */
+const gatheredRecordsMax = 512;
 
 /** Why what was decided is void. */
 export interface Loss {
@@ -41,6 +45,8 @@ export class Ledger {
   readonly #batch = new RecordBatchBuilder();
   readonly #outbox = new Outbox<Consequence>();
   readonly #feed: ChangeFeed;
+  /** Somebody waits for what is in the batch. */
+  #isAwaited = false;
   #durable: Sequence;
 
   constructor({ memory, shared, payloads }: { memory: PartitionMemory; shared: HostShared; payloads: Payloads }) {
@@ -81,13 +87,20 @@ export class Ledger {
 
   /** The record becomes true. Returns the row, which is free again when the event has finished. */
   write(record: LogRecord): Handle {
+    this.#isAwaited = true;
+    return this.writeOfMany(record);
+  }
+
+  /** The same for one of very many, none of which is waited for alone: they may be gathered over several turns (`flush`). */
+  writeOfMany(record: LogRecord): Handle {
     const { state, places, running } = this.#memory;
     const { handle, status, version, attempts } = state.apply(record);
     const bodySeq = state.columns.bodySeq(handle);
     this.#batch.append(record);
     this.#shared.counters.recorded(record.kind);
     // The row of an event that has just finished still says what it was.
-    this.#shared.flows.recorded(record.kind, state.columns.labels(handle), this.#shared.ports.clock.monoMs());
+    if (isFlow(record.kind))
+      this.#shared.flows.recorded(record.kind, state.columns.labels(handle), this.#shared.ports.clock.monoMs());
     if (this.#shared.isWatched()) {
       const spec = specIn(record);
       const labels = spec === null ? (running.get(handle)?.labels ?? null) : labelsOf(spec);
@@ -122,6 +135,7 @@ export class Ledger {
 
   /** The same for a record that is no change of an event. */
   writeAside(record: SettingsRecord | CarriedRecord): void {
+    this.#isAwaited = true;
     this.#memory.state.apply(record);
     this.#batch.append(record);
     this.#shared.counters.records++;
@@ -129,6 +143,12 @@ export class Ledger {
 
   /** When everything decided so far is durable; at once if it is. */
   hold(consequence: Consequence): void {
+    this.#isAwaited = true;
+    this.holdOfMany(consequence);
+  }
+
+  /** The same for what nobody waits for alone. */
+  holdOfMany(consequence: Consequence): void {
     const { lastSeq } = this.#memory.state;
     if (this.isSettled) consequence.happen(lastSeq);
     else this.#outbox.hold(lastSeq, consequence);
@@ -153,9 +173,11 @@ export class Ledger {
     this.#feed.clear();
   }
 
-  /** End of a turn. */
-  flush(): void {
-    if (this.#batch.count === 0) return;
+  /** End of a turn. `mayGather`: there is another turn at once, with more of what nobody waits for alone. */
+  flush({ mayGather }: { readonly mayGather: boolean }): void {
+    const isGathering = mayGather && !this.#isAwaited && this.#batch.count < gatheredRecordsMax;
+    if (this.#batch.count === 0 || isGathering) return;
+    this.#isAwaited = false;
     this.#shared.ports.toWriter({ op: 'append', partition: this.#memory.state.partition, batch: this.#batch.take() });
   }
 }

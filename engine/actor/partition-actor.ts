@@ -131,9 +131,16 @@ export class PartitionActor {
     this.#life?.snapshots.turn(this.#life.ledger.durable);
   }
 
-  /** When the next snapshot is due; null: not before more is durable. */
+  /** Very many events are being changed. */
+  get changesMany(): boolean {
+    return this.#life?.bulk.isOpen ?? false;
+  }
+
+  /** When the next snapshot is due; null: not before more is durable, or a flood is over, which has turns enough. */
   get snapshotInMs(): number | null {
-    return this.#phase !== 'ready' || this.#life === null ? null : this.#life.snapshots.dueInMs(this.#life.ledger.durable);
+    return this.#phase !== 'ready' || this.#life === null || this.#shared.isFlooded()
+      ? null
+      : this.#life.snapshots.dueInMs(this.#life.ledger.durable);
   }
 
   /** Before an orderly stop, when it is idle: the next start has little to replay. */

@@ -114,7 +114,7 @@ export class PartitionLife {
 
   /** End of a turn: records go to the log writer, reads to the reader. */
   flush(): void {
-    this.ledger.flush();
+    this.ledger.flush({ mayGather: this.bulk.hasWork });
     this.#payloads.flush();
   }
 

@@ -143,11 +143,15 @@ export class RequestDesk {
    * it has finished, or an attempt runs and goes on.
    */
   write(record: LogRecord): Handle | null {
-    const { ledger, payloads, timekeeper } = this.#parts;
+    return this.#write(record, (each) => this.#parts.ledger.write(each));
+  }
+
+  #write(record: LogRecord, put: (record: LogRecord) => Handle): Handle | null {
+    const { payloads, timekeeper } = this.#parts;
     const { state } = this.#memory;
     const before = record.kind === recordKinds.accepted ? null : state.handleOf(record.event);
     if (before !== null && record.kind !== recordKinds.retriesStopped) timekeeper.withdraw(before);
-    const handle = ledger.write(record);
+    const handle = put(record);
     const { columns } = state;
     if (!columns.isLive(handle) || columns.status(handle) === 'DISPATCHED') return null;
     const spec = specIn(record);
@@ -156,11 +160,11 @@ export class RequestDesk {
   }
 
   /** For changes that nobody waits for one by one. */
-  writeAndArm(record: LogRecord): void {
+  writeOfMany(record: LogRecord): void {
     const { ledger, timekeeper } = this.#parts;
-    const handle = this.write(record);
+    const handle = this.#write(record, (each) => ledger.writeOfMany(each));
     if (handle === null) return;
-    ledger.hold({ happen: (decidedAt) => timekeeper.armIfUnchanged(handle, decidedAt), voided: () => undefined });
+    ledger.holdOfMany({ happen: (decidedAt) => timekeeper.armIfUnchanged(handle, decidedAt), voided: () => undefined });
   }
 
   /** The reader sees what is durable, so it is asked when everything that led to the question is. */

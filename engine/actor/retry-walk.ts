@@ -1,52 +1,56 @@
 /**
  * The finished events of a partition that match a filter and can be retried, to be put back.
  *
- * First those that no index knows yet, then the indexes, in the order of their ids. A retry writes the whole spec anew, so the
- * reader fetches what is known of each, many with one message, and leaves out what does not match. What finishes again
- * while the walk goes on is another call's.
+ * A retry writes the whole spec anew, so the reader fetches the specs, many with one message, and leaves out what does not
+ * match. First those events that no index knows yet: memory knows all of them but their specs, which come in the order of the
+ * log. Then the indexes, in the order of ids; how these events ended has to be read as well. What finishes again while the walk goes
+ * on is another call's.
  */
-import { type EventFilter, matchesTexts } from '../event/event-filter.js';
+import type { EventFilter } from '../event/event-filter.js';
 import { type ListPlace, readEntries } from '../event/event-list.js';
-import { decodeSpec } from '../event/spec-codec.js';
-import type { EventStatus } from '../event/status.js';
+import { TextFilter } from '../event/spec-texts.js';
+import { type EventStatus, eventStatuses } from '../event/status.js';
 import type { Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import { bulkBatchEvents } from '../kernel/limits.js';
 import { decodeMessages } from '../kernel/message-codec.js';
-import type { StoredFacts } from '../log/protocol.js';
-import type { KnownEvent, RetryTimes } from '../partition/command.js';
-import { decide } from '../partition/decide.js';
+import type { ReaderReply, StoredFacts } from '../log/protocol.js';
+import type { RetryTimes } from '../partition/command.js';
+import { decideRetryOfMany, type FinishedEvent } from '../partition/decide-retry.js';
 import { MemoryScan } from '../partition/memory-scan.js';
 import type { ListedRows } from '../partition/row-filter.js';
+import type { Ask } from './reads.js';
 import type { BulkWalk, Settled, WalkParts } from './bulk-walk.js';
 
 const retriable: readonly EventStatus[] = ['DEAD', 'CANCELLED', 'EXPIRED'];
 
-interface Candidate {
-  readonly event: EventId;
-  /** Null: the indexes know. */
-  readonly newest: Sequence | null;
+/** All that memory knows of an event. */
+interface Remembered extends Omit<FinishedEvent, 'spec'> {
+  readonly bodySeq: Sequence;
 }
 
 export class RetryWalk implements BulkWalk {
   readonly #filter: EventFilter;
+  readonly #texts: TextFilter;
   readonly #times: RetryTimes;
   readonly #parts: WalkParts;
   readonly #scan: MemoryScan;
   #isScanned = false;
+  #remembered: Remembered[] = [];
   /** How far the indexes have been read; null: from the beginning. */
   #after: ListPlace | null = null;
   #isIndexRead = false;
   #isReadingIndex = false;
-  #found: Candidate[] = [];
-  #ready: KnownEvent[] = [];
+  #indexed: EventId[] = [];
+  #ready: FinishedEvent[] = [];
   #next = 0;
   #asked = 0;
 
   constructor({ filter, times }: { readonly filter: EventFilter; readonly times: RetryTimes }, parts: WalkParts) {
     const status = retriable.filter((each) => filter.status === null || filter.status.includes(each));
     this.#filter = { ...filter, status };
+    this.#texts = new TextFilter(filter);
     this.#times = times;
     this.#parts = parts;
     const taker = { take: (rows: ListedRows, at: number) => this.#met(rows, at) };
@@ -62,83 +66,106 @@ export class RetryWalk implements BulkWalk {
     return this.#asked;
   }
   get isOver(): boolean {
-    return this.#isScanned && this.#isIndexRead && this.#found.length === 0;
+    return this.#isScanned && this.#isIndexRead && this.#remembered.length === 0 && this.#indexed.length === 0;
   }
 
   walkOn(): void {
-    if (this.#found.length >= bulkBatchEvents || (this.#found.length > 0 && this.#isScanned)) {
-      this.#ask(this.#found.splice(0, bulkBatchEvents));
+    if (this.#remembered.length >= bulkBatchEvents || (this.#isScanned && this.#remembered.length > 0)) {
+      const events = this.#remembered.splice(0, bulkBatchEvents).sort((one, other) => one.bodySeq - other.bodySeq);
+      this.#askForSpecs(events);
     } else if (!this.#isScanned) this.#isScanned = this.#scan.step();
+    else if (this.#indexed.length > 0) this.#askForFacts(this.#indexed.splice(0, bulkBatchEvents));
     else if (!this.#isReadingIndex) this.#readIndex();
   }
 
   settleNext(mayChange: boolean): Settled {
     const { memory, shared, requests } = this.#parts;
     const known = this.#ready[this.#next++]!;
-    const now = shared.ports.clock.wallMs();
-    const command = { op: 'retry', event: known.event, times: this.#times } as const;
-    const { records } = decide(memory.state, command, { now, facts: [known] });
-    if (records.length === 0) return 'gone';
+    const record = decideRetryOfMany(memory.state, this.#times, { known, now: shared.ports.clock.wallMs() });
+    if (record === null) return 'gone';
     if (!mayChange) return 'changeable';
-    for (const record of records) requests.writeAndArm(record);
+    requests.writeOfMany(record);
     return 'changed';
   }
 
-  #met({ id, newestSeq }: ListedRows, at: number): void {
+  #met({ id, newestSeq, status, version, attempts, bodySeq }: ListedRows, at: number): void {
     const start = at * eventIdBytes;
-    this.#found.push({ event: id.slice(start, start + eventIdBytes), newest: newestSeq[at]! as Sequence });
+    this.#remembered.push({
+      event: id.slice(start, start + eventIdBytes),
+      newest: newestSeq[at]! as Sequence,
+      status: eventStatuses[status[at]!]!,
+      version: version[at]!,
+      attempts: attempts[at]!,
+      bodySeq: bodySeq[at]! as Sequence,
+    });
+  }
+
+  /** Answered for the first of them, as many as are good for one message. */
+  #askForSpecs(events: readonly Remembered[]): void {
+    const { partition } = this.#parts.memory.state;
+    const seqs = events.map(({ bodySeq }) => bodySeq);
+    this.#ask({ op: 'specs', partition, seqs, filter: this.#filter }, (reply) => {
+      if (reply.op !== 'specs') throw new InvariantError(`expected specs, found ${reply.op}`);
+      const { specs } = reply;
+      const found: FinishedEvent[] = [];
+      for (const [place, spec] of specs.entries()) if (spec.length > 0) found.push({ ...events[place]!, spec });
+      this.#take(found);
+      if (specs.length < events.length) this.#askForSpecs(events.slice(specs.length));
+    });
   }
 
   #readIndex(): void {
-    const { memory, shared, heard, failed } = this.#parts;
+    const { partition } = this.#parts.memory.state;
     const query = { filter: this.#filter, sort: 'created_at', order: 'asc', after: this.#after, limit: bulkBatchEvents } as const;
     this.#isReadingIndex = true;
+    this.#askNow({ op: 'list', partition, query }, (reply) => {
+      if (reply.op !== 'listed') throw new InvariantError(`expected a list, found ${reply.op}`);
+      this.#isReadingIndex = false;
+      if (reply.coverage === 'end') this.#isIndexRead = true;
+      else this.#after = reply.coverage;
+      for (const { id } of readEntries(reply.entries)) this.#indexed.push(id.slice());
+    });
+  }
+
+  #askForFacts(ids: readonly EventId[]): void {
+    const { partition } = this.#parts.memory.state;
+    this.#ask({ op: 'facts', partition, events: ids.map((event) => ({ event, newest: null })) }, (reply) => {
+      if (reply.op !== 'facts') throw new InvariantError(`expected facts, found ${reply.op}`);
+      const facts = decodeMessages<StoredFacts>(reply.facts);
+      this.#take(facts.filter(({ status, spec }) => retriable.includes(status) && this.#texts.matches(spec)));
+    });
+  }
+
+  #askNow(question: Ask, take: (reply: ReaderReply) => void): void {
+    const { memory, shared, heard, failed } = this.#parts;
     this.#asked++;
-    shared.reads.ask({ op: 'list', partition: memory.state.partition, query }, (reply) => {
+    shared.reads.ask(question, (reply) => {
       if (memory.isDiscarded) return;
       this.#asked--;
-      this.#isReadingIndex = false;
       if (reply.op === 'failed') failed(reply);
-      else if (reply.op !== 'listed') throw new InvariantError(`expected a list, found ${reply.op}`);
       else {
-        if (reply.coverage === 'end') this.#isIndexRead = true;
-        else this.#after = reply.coverage;
-        for (const { id } of readEntries(reply.entries)) this.#found.push({ event: id.slice(), newest: null });
+        take(reply);
         heard();
       }
     });
   }
 
   /** The reader sees what is durable. */
-  #ask(events: readonly Candidate[]): void {
-    const { memory, shared, ledger, heard, failed } = this.#parts;
-    const { partition } = memory.state;
+  #ask(question: Ask, take: (reply: ReaderReply) => void): void {
+    const { ledger } = this.#parts;
     this.#asked++;
     ledger.hold({
-      happen: () =>
-        shared.reads.ask({ op: 'facts', partition, events }, (reply) => {
-          if (memory.isDiscarded) return;
-          this.#asked--;
-          if (reply.op === 'failed') failed(reply);
-          else if (reply.op !== 'facts') throw new InvariantError(`expected facts, found ${reply.op}`);
-          else {
-            this.#take(decodeMessages<StoredFacts>(reply.facts));
-            heard();
-          }
-        }),
+      happen: () => {
+        this.#asked--;
+        this.#askNow(question, take);
+      },
       // It ends with the memory that it walks over.
       voided: () => undefined,
     });
   }
 
-  #take(facts: readonly StoredFacts[]): void {
-    this.#ready = this.#ready.slice(this.#next);
+  #take(found: readonly FinishedEvent[]): void {
+    this.#ready = [...this.#ready.slice(this.#next), ...found];
     this.#next = 0;
-    for (const { spec, ...rest } of facts) {
-      const decoded = decodeSpec(spec);
-      if (retriable.includes(rest.status) && matchesTexts(this.#filter, decoded)) {
-        this.#ready.push({ ...rest, spec: decoded, bodySeq: null });
-      }
-    }
   }
 }
