@@ -10,7 +10,8 @@
  * no more entries come in than were overdue.
  */
 import { DueHeap } from './due-heap.js';
-import { packRow, unpackRow, type Waiting } from './host-row.js';
+import type { Sequence } from '../kernel/brand.js';
+import { packEntry, type Stamped, unpackEntry, type Waiting } from './host-row.js';
 
 const priorities = 10;
 /** Entries that do not stand, passed over in one call: about a millisecond. */
@@ -25,13 +26,13 @@ class OriginBacklog {
 
 export class Backlog {
   readonly #queues = new Map<string, OriginBacklog>();
-  readonly #stands: (waiting: Waiting, origin: string) => boolean;
+  readonly #stands: (waiting: Stamped, origin: string) => boolean;
   #size = 0;
   /** Somebody waits whose slot has not been asked for. */
   #hasUnasked = false;
 
-  /** `stands`: is this event still waiting for this origin, as one that is overdue? */
-  constructor(stands: (waiting: Waiting, origin: string) => boolean) {
+  /** `stands`: is this event, with this stamp, still waiting for this origin, as one that is overdue? */
+  constructor(stands: (waiting: Stamped, origin: string) => boolean) {
     this.#stands = stands;
   }
 
@@ -61,7 +62,13 @@ export class Backlog {
 
   enter(
     origin: string,
-    { actor, handle, priority, dueAtMs }: Waiting & { readonly priority: number; readonly dueAtMs: number },
+    {
+      actor,
+      handle,
+      priority,
+      dueAtMs,
+      bodySeq,
+    }: Waiting & { readonly priority: number; readonly dueAtMs: number; readonly bodySeq: Sequence },
   ): void {
     let queue = this.#queues.get(origin);
     if (queue === undefined) {
@@ -69,7 +76,7 @@ export class Backlog {
       this.#queues.set(origin, queue);
     }
     queue.byPriority[priority] ??= new DueHeap();
-    queue.byPriority[priority].push(packRow({ actor, handle }), dueAtMs);
+    queue.byPriority[priority].push(packEntry({ actor, handle, bodySeq }), dueAtMs);
     queue.live++;
     this.#size++;
     this.#hasUnasked = true;
@@ -116,7 +123,7 @@ export class Backlog {
       if (heap === null) continue;
       for (let entry = heap.first(); entry !== null && left > 0; entry = heap.first(), left--) {
         heap.shift();
-        const waiting = unpackRow(entry);
+        const waiting = unpackEntry(entry);
         if (!this.#stands(waiting, origin)) continue;
         this.#size--;
         if (--queue.live === 0) this.#queues.delete(origin);
@@ -133,7 +140,7 @@ export class Backlog {
       for (const heap of queue.byPriority) {
         const entry = heap?.first() ?? null;
         if (entry === null) continue;
-        const waiting = unpackRow(entry);
+        const waiting = unpackEntry(entry);
         if (this.#stands(waiting, origin)) visit(waiting);
       }
     }

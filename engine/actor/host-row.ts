@@ -1,5 +1,10 @@
-/** A row of a host in one number: the place of its actor, and the row there. 10 + 26 bits of the 53 that are exact. */
-import type { Handle } from '../kernel/brand.js';
+/**
+ * What waits for a slot in one number: the place of its actor, its row there, and a stamp. 10 + 26 + 16 bits of the 53 that are exact.
+ *
+ * The stamp tells entries of one event apart that it has made with different specs: who was changed while it waited comes back, perhaps
+ * with another priority, and its earlier entry does not stand for it.
+ */
+import type { Handle, Sequence } from '../kernel/brand.js';
 import { pendingPerPartitionMax } from '../kernel/limits.js';
 
 export interface Waiting {
@@ -8,13 +13,26 @@ export interface Waiting {
   readonly handle: Handle;
 }
 
-export type HostRow = number;
-
-export function packRow({ actor, handle }: Waiting): HostRow {
-  return actor * pendingPerPartitionMax + handle;
+export interface Stamped extends Waiting {
+  readonly stamp: number;
 }
 
-export function unpackRow(row: HostRow): Waiting {
+/** In a queue. */
+export type Entry = number;
+
+const stamps = 2 ** 16;
+
+/** `bodySeq`: of the spec with which it waits. */
+export function stampOf(bodySeq: Sequence): number {
+  return bodySeq % stamps;
+}
+
+export function packEntry({ actor, handle, bodySeq }: Waiting & { readonly bodySeq: Sequence }): Entry {
+  return (actor * pendingPerPartitionMax + handle) * stamps + stampOf(bodySeq);
+}
+
+export function unpackEntry(entry: Entry): Stamped {
+  const row = Math.floor(entry / stamps);
   const actor = Math.floor(row / pendingPerPartitionMax);
-  return { actor, handle: (row - actor * pendingPerPartitionMax) as Handle };
+  return { actor, handle: (row - actor * pendingPerPartitionMax) as Handle, stamp: entry - row * stamps };
 }

@@ -14,7 +14,7 @@ import type { HostShared } from './host-shared.js';
 import type { Ledger } from './ledger.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { Payloads } from './payloads.js';
-import { stampOf } from './waiting-room.js';
+import { stampOf } from './host-row.js';
 import type { Place } from './places.js';
 
 /** Of one origin so many waiting events have their payloads read ahead; those behind them will wait longer than a read takes. */
@@ -117,6 +117,7 @@ export class Timekeeper {
       handle,
       priority: columns.priority(handle),
       dueAtMs: columns.dueAtMs(handle),
+      bodySeq: columns.bodySeq(handle),
     });
   }
 

@@ -9,11 +9,8 @@
  */
 import type { Sequence } from '../kernel/brand.js';
 import { Fifo } from './fifo.js';
-import { packRow, unpackRow, type Waiting } from './host-row.js';
+import { packEntry, type Stamped, unpackEntry, type Waiting } from './host-row.js';
 
-/** A row of the host and the event's stamp, in one number: 36 + 16 bits of 53. */
-type Entry = number;
-const stamps = 2 ** 16;
 const priorities = 10;
 /** Below this, sweeping is not worth its while. */
 const sweptEntriesMin = 1_024;
@@ -32,7 +29,7 @@ class OriginQueue {
 }
 
 /** Is this event, with this stamp, still waiting for this origin? */
-type Stands = (waiting: Waiting & { readonly stamp: number }, origin: string) => boolean;
+type Stands = (waiting: Stamped, origin: string) => boolean;
 
 export class WaitingRoom {
   readonly #queues = new Map<string, OriginQueue>();
@@ -66,7 +63,7 @@ export class WaitingRoom {
       queue = new OriginQueue();
       this.#queues.set(origin, queue);
     }
-    queue.byPriority[priority]!.push(packRow({ actor, handle }) * stamps + stampOf(bodySeq));
+    queue.byPriority[priority]!.push(packEntry({ actor, handle, bodySeq }));
     queue.live++;
     this.#size++;
     if (queue.entries > sweptEntriesMin && queue.entries > 2 * queue.live) this.#sweep(queue, origin);
@@ -101,7 +98,7 @@ export class WaitingRoom {
     if (queue === undefined) return;
     let left = count;
     for (let priority = priorities - 1; priority >= 0 && left > 0; priority--) {
-      left -= queue.byPriority[priority]!.forEachFirst(left, (entry) => visit(unpack(entry)));
+      left -= queue.byPriority[priority]!.forEachFirst(left, (entry) => visit(unpackEntry(entry)));
     }
   }
 
@@ -118,7 +115,7 @@ export class WaitingRoom {
   /** What does not stand any more is dropped on the way. */
   #first(queue: Fifo, origin: string): Waiting | null {
     for (let entry = queue.first(); entry !== null; entry = queue.first()) {
-      const { stamp, ...waiting } = unpack(entry);
+      const { stamp, ...waiting } = unpackEntry(entry);
       if (this.#stands({ ...waiting, stamp }, origin)) return waiting;
       queue.shift();
     }
@@ -128,17 +125,7 @@ export class WaitingRoom {
   /** A piece of it. */
   #sweep(queue: OriginQueue, origin: string): void {
     while (queue.byPriority[queue.swept]!.size === 0) queue.swept = (queue.swept + 1) % priorities;
-    queue.byPriority[queue.swept]!.sweep((entry) => this.#stands(unpack(entry), origin));
+    queue.byPriority[queue.swept]!.sweep((entry) => this.#stands(unpackEntry(entry), origin));
     queue.swept = (queue.swept + 1) % priorities;
   }
-}
-
-/** Tells entries of one event apart that it has made with different specs. */
-export function stampOf(bodySeq: Sequence): number {
-  return bodySeq % stamps;
-}
-
-function unpack(entry: Entry): Waiting & { readonly stamp: number } {
-  const row = Math.floor(entry / stamps);
-  return { ...unpackRow(row), stamp: entry - row * stamps };
 }

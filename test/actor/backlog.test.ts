@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Backlog } from '../../engine/actor/backlog.js';
 import { DueHeap } from '../../engine/actor/due-heap.js';
-import type { Handle } from '../../engine/kernel/brand.js';
+import type { Handle, Sequence } from '../../engine/kernel/brand.js';
 
 const origin = 'https://one.test';
 
@@ -9,7 +9,7 @@ function setup() {
   const gone = new Set<number>();
   const backlog = new Backlog(({ handle }) => !gone.has(handle));
   const enter = (handle: number, { priority = 5, dueAtMs = handle }: { priority?: number; dueAtMs?: number } = {}) =>
-    backlog.enter(origin, { actor: 0, handle: handle as Handle, priority, dueAtMs });
+    backlog.enter(origin, { actor: 0, handle: handle as Handle, priority, dueAtMs, bodySeq: 1 as Sequence });
   const leave = (handle: number) => {
     gone.add(handle);
     return backlog.leave(origin);
@@ -85,4 +85,23 @@ t.test('a grant that meets too many who are gone is asked for again, and no call
   backlog.take(origin);
   ask();
   t.equal(backlog.take(origin)!.handle, 3_000);
+});
+
+t.test('one that was changed while it waited has its turn by its new priority alone', async (t) => {
+  const stampNow = new Map([
+    [1, 7],
+    [2, 3],
+  ]);
+  const backlog = new Backlog(({ handle, stamp }) => stampNow.get(handle) === stamp);
+  const enter = (handle: number, priority: number, bodySeq: number) =>
+    backlog.enter(origin, { actor: 0, handle: handle as Handle, priority, dueAtMs: 5, bodySeq: bodySeq as Sequence });
+  enter(1, 9, 7);
+  enter(2, 5, 3);
+  // It leaves while the change is on its way to the disk, and comes back less urgent.
+  stampNow.set(1, 8);
+  backlog.leave(origin);
+  enter(1, 0, 8);
+  t.equal(backlog.take(origin)?.handle, 2);
+  t.equal(backlog.take(origin)?.handle, 1);
+  t.equal(backlog.take(origin), null);
 });

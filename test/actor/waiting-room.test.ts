@@ -1,5 +1,6 @@
 import t from 'tap';
-import { stampOf, WaitingRoom } from '../../engine/actor/waiting-room.js';
+import { stampOf } from '../../engine/actor/host-row.js';
+import { WaitingRoom } from '../../engine/actor/waiting-room.js';
 import type { Handle, Sequence } from '../../engine/kernel/brand.js';
 import { Random } from '../wheel/random.js';
 
