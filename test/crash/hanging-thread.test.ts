@@ -6,7 +6,8 @@ import { startServer } from '../support/server.js';
 const timeout = 60_000;
 /** Two for the others to follow, two to terminate; the rest is for a busy machine. */
 const endsWithinMs = 15_000;
-/** Threads by age, with one actor host. */
+/** With one actor host, by age: courier, host, log writer, reader. */
+const threads = 4;
 const writer = 2;
 const reader = 3;
 
@@ -22,7 +23,7 @@ for (const [name, hang, other] of [
     async (t) => {
       const server = await startServer(t, {
         flags: ['--actor-threads', '1'],
-        env: { HANG: String(hang), THROW: String(other) },
+        env: { HANG: String(hang), THROW: String(other), THREADS: String(threads) },
         nodeFlags: ['--import', new URL('./thread-hanger.js', import.meta.url).href],
       });
       await server.ready();

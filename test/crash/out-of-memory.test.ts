@@ -11,7 +11,8 @@ import { startServer } from '../support/server.js';
 const timeout = 90_000;
 /** Small, so that it is soon used up. */
 const heapMiB = 96;
-/** Threads by age, with one actor host: the courier is the oldest. */
+/** Threads by age, with one actor host: the courier is the oldest, the reader the youngest. */
+const threads = 4;
 const eaters = { courier: '0', 'actor host': '1', 'log writer': '2', 'main thread': 'main' } as const;
 
 t.setTimeout(timeout);
@@ -21,7 +22,7 @@ for (const [name, place] of Object.entries(eaters)) {
     const receiver = await startReceiver(t);
     const server = await startServer(t, {
       flags: ['--actor-threads', '1'],
-      env: { EATER: place },
+      env: { EATER: place, THREADS: String(threads) },
       nodeFlags: [`--max-old-space-size=${heapMiB}`, '--import', new URL('./memory-eater.js', import.meta.url).href],
     });
     await server.ready();

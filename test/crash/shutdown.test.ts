@@ -92,7 +92,7 @@ t.test('a second signal does not wait', { buffered: true, timeout }, async (t) =
 t.test('Ctrl-C on an idle server ends it at once with exit code 0', { buffered: true, timeout }, async (t) => {
   const server = await startServer(t);
   server.signal('SIGINT');
-  const { code } = await within('the server ends', server.program.exited, 5_000);
+  const { code } = await within('the server ends', server.program.exited, drainMs - 1_000);
   t.equal(code, 0);
   t.same(server.program.stderr, []);
 });

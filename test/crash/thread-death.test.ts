@@ -10,13 +10,14 @@ const hosts = 2;
 const threads = 3 * hosts + 1;
 const postEveryMs = 8;
 const aheadMsMax = 800;
+const acceptedBetweenDeaths = 15;
 
 t.setTimeout(timeout);
 
 t.test('threads of every kind throw under load; no acknowledged event is lost and each is delivered', { timeout }, async (t) => {
   const receiver = await startReceiver(t);
   const server = await startServer(t, {
-    env: { ESCAPEMENT_PARTITIONS: String(hosts), ESCAPEMENT_ACTOR_THREADS: String(hosts) },
+    env: { ESCAPEMENT_PARTITIONS: String(hosts), ESCAPEMENT_ACTOR_THREADS: String(hosts), THREADS: String(threads) },
     nodeFlags: ['--import', new URL('./thread-killer.js', import.meta.url).href],
   });
   await server.ready();
@@ -33,7 +34,8 @@ t.test('threads of every kind throw under load; no acknowledged event is lost an
     }
   })();
   for (let killed = 1; killed <= threads; killed++) {
-    await pause(250);
+    const before = accepted.size;
+    await until('the load is under way', () => accepted.size >= before + acceptedBetweenDeaths);
     server.signal('SIGUSR2');
     await until(`death ${killed} is noticed`, () => deaths() >= killed);
     await server.ready();
@@ -50,7 +52,6 @@ t.test('threads of every kind throw under load; no acknowledged event is lost an
   t.comment(
     `${accepted.size} accepted, ${receiver.arrivals.length} arrivals, refused: ${JSON.stringify(Object.fromEntries(refused))}`,
   );
-  t.ok(accepted.size > 100, 'most of the load was accepted');
   t.ok(
     [...refused.keys()].every((code) => code === 'outcome-unknown' || code === 'partition-unavailable'),
     'what was not accepted was told so',
