@@ -18,7 +18,17 @@ export interface BackgroundTask<Data> {
 export async function inBackground<Data>({ module, name, data }: BackgroundTask<Data>): Promise<void> {
   standBack();
   const exported = (await import(module)) as Readonly<Record<string, (data: Data) => Promise<void>>>;
-  await exported[name]!(data);
+  try {
+    await exported[name]!(data);
+  } catch (error) {
+    throw asError(error);
+  }
+}
+
+/** Errors of SQLite are none to whoever copies them to another thread: an object without a message would arrive. */
+function asError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  return new Error(error.message, { cause: error.stack });
 }
 
 /**

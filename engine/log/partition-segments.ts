@@ -22,6 +22,7 @@ import type { ListedEnds } from './listed-finals.js';
 import { type IndexName, listIndexes, listSegments, partitionDir, type SegmentName } from './segment-files.js';
 import { isIntact, SegmentIndex } from './segment-index.js';
 import { SegmentReader } from './segment-reader.js';
+import { storageFaultOf } from './sqlite.js';
 
 export interface SealedSegment {
   readonly name: SegmentName;
@@ -118,11 +119,16 @@ export class PartitionSegments {
 
   /** The record at `seq`, verified. Throws DamageError when it is damaged or missing. */
   record(seq: Sequence): StoredRecord {
-    if (seq < this.#first)
-      throw new DamageError('gone', `sequence ${seq} of partition ${this.partition} has outlived the retention`);
-    const record = this.#recordIfThere(seq);
-    if (record !== null) return record;
+    this.#refuseGone(seq);
+    try {
+      const record = this.#recordIfThere(seq);
+      if (record !== null) return record;
+    } catch (error) {
+      // Another thread may have removed the segment since we looked; if not, the next read says the same.
+      if (storageFaultOf(error) === null) throw error;
+    }
     this.refresh();
+    this.#refuseGone(seq);
     const found = this.#recordIfThere(seq);
     if (found === null)
       throw new DamageError('damaged', `partition ${this.partition}: the record with sequence ${seq} is missing`);
@@ -208,6 +214,11 @@ export class PartitionSegments {
     })!;
     this.#listedEnds.set(path, ends);
     return ends[sort];
+  }
+
+  #refuseGone(seq: Sequence): void {
+    if (seq >= this.#first) return;
+    throw new DamageError('gone', `sequence ${seq} of partition ${this.partition} has outlived the retention`);
   }
 
   #recordIfThere(seq: Sequence): StoredRecord | null {

@@ -10,7 +10,8 @@ import { decodeRenewal } from '../event/renewal-codec.js';
 import { deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
 import { eventStatuses, isFinished } from '../event/status.js';
-import type { Sequence } from '../kernel/brand.js';
+import { noSequence, type Sequence } from '../kernel/brand.js';
+import { invariant } from '../kernel/errors.js';
 import { DamageError } from './damage.js';
 import type { RecordCursor } from './record-batch.js';
 
@@ -60,7 +61,7 @@ export class RecordHeads {
     this.#first = first;
     this.#earlier = earlier;
     this.#headOf = new Int32Array(count).fill(unknown);
-    // No record has more than one head of its own; what is not written is not backed by memory.
+    // A record has one head at most, its own or one that it takes on; what is not written is not backed by memory.
     this.#words = Object.fromEntries(words.map((name) => [name, new Uint32Array(count)])) as Words;
     this.#scheduledAt = new Float64Array(count);
     this.#priority = new Uint8Array(count);
@@ -120,27 +121,41 @@ export class RecordHeads {
     }
   }
 
+  /** A change, or a pending event that is carried forward, keeps what an earlier retry has left behind. */
   #rememberFinal(number: number, record: StoredRecord | RecordCursor): void {
-    const { kind, prev } = record;
-    const carried = kind === carriedKind ? statusOfKind[recordsIn(record).at(-1)!.kind] : null;
-    if (kind === recordKinds.retried) {
-      this.#finalBefore[number] = prev;
-      this.#statusBefore[number] = eventStatuses.indexOf(decodeRenewal(record.body).from);
-    } else if (carried !== null && isFinished(carried)) {
-      this.#finalBefore[number] = prev;
-      this.#statusBefore[number] = eventStatuses.indexOf(carried);
-    } else {
-      // A change, or a pending event that is carried forward, keeps what an earlier retry has left behind.
-      const before = prev < this.#first ? this.#numberForEarlier(prev) : this.#headOf[prev - this.#first]!;
+    const { prev } = record;
+    const own = finalIn(record);
+    if (own === null && prev >= this.#first) {
+      const before = this.#headOf[prev - this.#first]!;
       if (before === unknown) return;
       this.#finalBefore[number] = this.#finalBefore[before]!;
       this.#statusBefore[number] = this.#statusBefore[before]!;
+      return;
     }
+    const final = own ?? this.#earlierFinal(prev);
+    this.#finalBefore[number] = final.seq;
+    this.#statusBefore[number] = final.status;
+  }
+
+  /** No heads are made on the way: there is room for one of each record of the segment. */
+  #earlierFinal(from: Sequence): Final {
+    try {
+      for (let seq = from; seq !== noSequence; ) {
+        const record = this.#earlier(seq);
+        const final = finalIn(record);
+        if (final !== null) return final;
+        seq = record.prev;
+      }
+    } catch (error) {
+      if (!(error instanceof DamageError) || error.scope !== 'gone') throw error;
+    }
+    return noFinal;
   }
 
   #add(spec: Uint8Array): number {
     const head = this.#head.at(spec);
     const number = this.#heads++;
+    invariant(number < this.#scheduledAt.length, () => `there are more heads than ${this.#scheduledAt.length} records`);
     const columns = this.#words;
     columns.tagHigh[number] = head.tagHigh;
     columns.tagLow[number] = head.tagLow;
@@ -155,4 +170,22 @@ export class RecordHeads {
     this.#deliveryType[number] = deliveryTypes.indexOf(head.deliveryType);
     return number;
   }
+}
+
+/** Where an event had finished before, and how; `seq` 0: it had not. */
+interface Final {
+  readonly seq: number;
+  readonly status: number;
+}
+
+const noFinal: Final = { seq: 0, status: 0 };
+
+/** As the record says by itself; null: it says nothing of it. */
+function finalIn(record: StoredRecord | RecordCursor): Final | null {
+  const { kind, prev } = record;
+  if (kind === recordKinds.accepted) return noFinal;
+  if (kind === recordKinds.retried) return { seq: prev, status: eventStatuses.indexOf(decodeRenewal(record.body).from) };
+  if (kind !== carriedKind) return null;
+  const status = statusOfKind[recordsIn(record).at(-1)!.kind];
+  return status !== null && isFinished(status) ? { seq: prev, status: eventStatuses.indexOf(status) } : null;
 }

@@ -2,16 +2,21 @@
  * Pool task: a snapshot of a partition at a durable position, made from the snapshot before it and the records since, by the
  * same `apply` as everywhere. The actor is not asked and does not pause.
  *
+ * While a task waited for its turn, retention may have removed a segment whose events were carried forward behind that position, and
+ * the snapshot before may be damaged. Then the snapshot is of where they have come: they were durable before the removal.
+ *
  * It has time: the thread steps back behind all others, so that on a busy machine it works with what they leave.
  */
 import type { Sequence } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
 import { HandleCache } from '../log/handle-cache.js';
+import { readBeginning } from '../log/log-beginning.js';
 import { logStart } from '../log/mark.js';
 import { PartitionSegments } from '../log/partition-segments.js';
 import type { SnapshotTask } from '../log/protocol.js';
 import { readBatch } from '../log/record-batch.js';
 import { Replay } from '../log/replay.js';
+import { partitionDir } from '../log/segment-files.js';
 import { SegmentFilter } from '../log/segment-filter.js';
 import type { SegmentIndex } from '../log/segment-index.js';
 import type { SegmentReader } from '../log/segment-reader.js';
@@ -24,16 +29,30 @@ import { PartitionState } from './state.js';
 const readersMax = 4;
 
 /** Rejects with what is wrong when the log is damaged or ends before `upTo`; then there is no snapshot, and nobody is the worse. */
-export async function takeSnapshot({ dataDir, partition, upTo }: SnapshotTask): Promise<void> {
+export async function takeSnapshot(task: SnapshotTask): Promise<void> {
+  const dir = partitionDir(task.dataDir, task.partition);
+  const beginning = readBeginning(dir);
+  try {
+    takeOnce(task);
+  } catch (error) {
+    if (readBeginning(dir) === beginning) throw error;
+    // What was read has been removed meanwhile; what is left holds all that is needed.
+    takeOnce(task);
+  }
+}
+
+function takeOnce({ dataDir, partition, upTo }: SnapshotTask): void {
   const readers = new HandleCache<SegmentReader>(readersMax);
   const indexes = new HandleCache<SegmentIndex>(1);
   try {
     const segments = new PartitionSegments({ dataDir, partition, readers, indexes });
     const finalsFrom = segments.names.findLast(({ first }) => first <= upTo)?.first;
-    const chain = segments.chainAt(upTo);
-    invariant(finalsFrom !== undefined && chain !== null, () => `partition ${partition}: the log does not reach ${upTo}`);
+    invariant(finalsFrom !== undefined, () => `partition ${partition}: the log does not reach ${upTo}`);
     const state = stateAt(segments, { upTo, finalsFrom });
-    const header = { form: snapshotForm, partition, position: { seq: upTo, chain }, finalsFrom };
+    const seq = state.lastSeq;
+    const chain = segments.chainAt(seq);
+    invariant(chain !== null, () => `partition ${partition}: the log does not reach ${seq}`);
+    const header = { form: snapshotForm, partition, position: { seq, chain }, finalsFrom };
     writeSnapshot(segments.dir, { header, sections: sectionsOf(state, finalsFrom) });
   } finally {
     readers.close();
@@ -59,13 +78,11 @@ function stateAt(
     state.layOut(segments.outline().map((segment) => ({ ...segment, filter: segment.first < finalsFrom ? noFilter : null })));
     // What the mark says is for the reader to judge; here the log is read only up to what is durable.
     const replay = new Replay(segments, { mark: logStart, from: usable?.header.position ?? segments.beginning });
-    for (let batch = replay.next(); batch !== null && state.lastSeq < upTo; batch = replay.next()) {
-      for (const record of readBatch(batch)) if (record.seq <= upTo) state.apply(record);
+    const isThere = (): boolean => state.lastSeq >= upTo && state.isWhole;
+    for (let batch = replay.next(); batch !== null && !isThere(); batch = replay.next()) {
+      for (const record of readBatch(batch)) if (!isThere()) state.apply(record);
     }
-    invariant(
-      state.lastSeq === upTo,
-      () => `partition ${segments.partition}: the log ends at ${state.lastSeq}, expected ${upTo}`,
-    );
+    invariant(state.lastSeq >= upTo, () => `partition ${segments.partition}: the log ends at ${state.lastSeq}, expected ${upTo}`);
     return state;
   } finally {
     snapshot?.close();

@@ -18,12 +18,39 @@ export interface Entry {
   cancelAsked: boolean;
   /** When the 200 was in the producer's hands, and which process had sent it. */
   cancelled: { readonly atMs: number; readonly incarnation: number } | null;
-  /** When a change of its payload had been answered with 200. */
-  patchedAtMs: number | null;
+  /** When a change of its payload, by PATCH or PUT, had been answered with 200. */
+  changedAtMs: number | null;
+  /** When it was first asked to be due now. */
+  fireAskedAtMs: number | null;
+  /** That was answered with 200. */
+  isFired: boolean;
+  /** An operator's retry: when it was first asked for, how often it was asked for, and how often that was answered with 200. */
+  revival: { askedAtMs: number; asked: number; answered: number } | null;
+}
+
+/** A cancel by filter, of all that is far ahead and of one group. */
+export interface Sweep {
+  readonly group: number;
+  /** What was accepted before is there. */
+  readonly sentAtMs: number;
+  /** That nothing was left was answered by then. */
+  readonly answeredAtMs: number;
+}
+
+/** The destination that is held now and then. */
+export interface Hold {
+  /** The pause had been answered. */
+  readonly fromMs: number;
+  /** The resume was sent. */
+  readonly toMs: number;
 }
 
 export class Ledger {
   readonly entries: Entry[] = [];
+  readonly sweeps: Sweep[] = [];
+  readonly holds: Hold[] = [];
+  /** Of all sweeps together, as they were answered: what a kill hides is missing. */
+  swept = 0;
   /** What should not have been answered at all, in words. */
   readonly complaints: string[] = [];
 
@@ -35,7 +62,10 @@ export class Ledger {
       acceptedAtMs: null,
       cancelAsked: false,
       cancelled: null,
-      patchedAtMs: null,
+      changedAtMs: null,
+      fireAskedAtMs: null,
+      isFired: false,
+      revival: null,
     };
     this.entries[plan.n] = entry;
     return entry;

@@ -1,12 +1,14 @@
 /**
- * Producers under fire: lanes that post single events and batches at a given rate, cancel some of what was accepted, and
- * repeat what has a key when its answer was lost.
+ * Producers under fire: lanes that post single events and batches at a given rate, and repeat what has a key when its answer was
+ * lost. What becomes of an event later is the operators' affair.
  *
  * A lane works on one request at a time. While the server is down it waits for the next process; nothing was sent then.
  */
 import { pause } from '../support/deadline.js';
 import type { Client, HttpAnswer } from '../support/http.js';
+import { untilAnswered } from './asking.js';
 import type { Entry, Ledger } from './ledger.js';
+import type { Operators } from './operators.js';
 import { type Fate, planEvent } from './plan.js';
 
 export interface ProducersOptions {
@@ -17,20 +19,17 @@ export interface ProducersOptions {
   readonly lanes: number;
   /** Over all lanes. */
   readonly eventsPerSecond: number;
-  /** Counts the server's processes. */
-  readonly incarnation: () => number;
+  readonly mayPut: boolean;
+  readonly operators: Pick<Operators, 'accepted'>;
 }
 
 const batchMax = 40;
 const batchShare = 0.25;
 const aheadMsMax = 3_000;
-/** Between two tries to reach a server that is down. */
-const retryPauseMs = 25;
 
 export class Producers {
   readonly #options: ProducersOptions;
   readonly #lanes: Promise<void>[] = [];
-  readonly #changes = new Set<Promise<void>>();
   #next = 0;
   #stopping = false;
 
@@ -42,11 +41,10 @@ export class Producers {
     for (let lane = 0; lane < this.#options.lanes; lane++) this.#lanes.push(this.#produce());
   }
 
-  /** Resolves when every keyed event has its answer and every cancel has been tried. The server must be up. */
+  /** Resolves when every keyed event has its answer. The server must be up. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#lanes);
-    await Promise.all(this.#changes);
   }
 
   async #produce(): Promise<void> {
@@ -64,8 +62,8 @@ export class Producers {
   }
 
   #plan(single: boolean): Entry {
-    const { random, urlOf, ledger } = this.#options;
-    return ledger.open(planEvent({ n: this.#next++, random, urlOf, single, aheadMsMax }));
+    const { random, urlOf, ledger, mayPut } = this.#options;
+    return ledger.open(planEvent({ n: this.#next++, random, urlOf, single, aheadMsMax, mayPut }));
   }
 
   async #postSingle(): Promise<void> {
@@ -73,7 +71,7 @@ export class Producers {
     const entry = this.#plan(true);
     const { plan } = entry;
     const headers: Record<string, string> = plan.key === 'idempotency' ? { 'idempotency-key': `key-${plan.n}` } : {};
-    await this.#untilAnswered(plan.key !== null, async (hadUnknown) => {
+    await untilAnswered(plan.key !== null, async (hadUnknown) => {
       const answer = await client.schedule(plan.body, headers);
       if (answer.status === 201 || answer.status === 200) {
         if (answer.status === 200 && !hadUnknown) ledger.complain(`n ${plan.n}: a first request was answered as a replay`);
@@ -89,7 +87,7 @@ export class Producers {
     const entries = Array.from({ length: count }, () => this.#plan(false));
     // Whether the rest of it was stored is not known after a lost answer, so only a batch of keyed events may be repeated.
     const mayRepeat = entries.every(({ plan }) => plan.key !== null);
-    await this.#untilAnswered(mayRepeat, async (hadUnknown) => {
+    await untilAnswered(mayRepeat, async (hadUnknown) => {
       const answer = await client.batch(entries.map(({ plan }) => plan.body));
       if (answer.status !== 200) return this.#heedRefusal({ answer, entries, hadUnknown });
       for (const { index, id, code } of answer.body.results) {
@@ -104,28 +102,11 @@ export class Producers {
   /** Those of a lost batch that have an external id are asked for again one by one. */
   async #repeatLost(entries: readonly Entry[]): Promise<void> {
     for (const entry of entries) {
-      await this.#untilAnswered(true, async () => {
+      await untilAnswered(true, async () => {
         const answer = await this.#options.client.schedule(entry.plan.body);
         if (answer.status === 201 || answer.status === 200) this.#accepted(entry, answer.body.id);
         return answer.status < 500;
       });
-    }
-  }
-
-  /** `post` says whether that was an answer; a dead connection is asked again only if `mayRepeat`. */
-  async #untilAnswered(mayRepeat: boolean, post: (hadUnknown: boolean) => Promise<boolean>): Promise<void> {
-    let hadUnknown = false;
-    for (;;) {
-      try {
-        if (await post(hadUnknown)) return;
-        // Answered, and to be repeated: nothing is unknown by that.
-      } catch (error) {
-        if (!isRefusedConnection(error)) {
-          hadUnknown = true;
-          if (!mayRepeat) return;
-        }
-      }
-      await pause(retryPauseMs);
     }
   }
 
@@ -147,42 +128,6 @@ export class Producers {
 
   #accepted(entry: Entry, id: string): void {
     this.#options.ledger.accepted(entry, id);
-    const { cancelAfterMs, patchAfterMs } = entry.plan;
-    if (patchAfterMs !== null && entry.patchedAtMs === null) this.#later(patchAfterMs, () => this.#patch(entry, id));
-    if (cancelAfterMs === null || entry.cancelAsked) return;
-    entry.cancelAsked = true;
-    this.#later(cancelAfterMs, () => this.#cancel(entry, id));
+    this.#options.operators.accepted(entry, id);
   }
-
-  #later(afterMs: number, change: () => Promise<void>): void {
-    const changing = pause(afterMs).then(change);
-    this.#changes.add(changing);
-    void changing.finally(() => this.#changes.delete(changing));
-  }
-
-  async #patch(entry: Entry, id: string): Promise<void> {
-    const { client, ledger } = this.#options;
-    await this.#untilAnswered(true, async () => {
-      const { status, text } = await client.change(id, { payload: { n: entry.plan.n, isPatched: true } });
-      if (status === 200) entry.patchedAtMs = Date.now();
-      else if (status !== 409 && status !== 503) ledger.complain(`n ${entry.plan.n}: patch was answered ${status} ${text}`);
-      return true;
-    });
-  }
-
-  async #cancel(entry: Entry, id: string): Promise<void> {
-    const { client, ledger, incarnation } = this.#options;
-    await this.#untilAnswered(true, async () => {
-      const asked = incarnation();
-      const { status, text } = await client.cancel(id);
-      if (status === 200) entry.cancelled = { atMs: Date.now(), incarnation: asked };
-      else if (status !== 409 && status !== 503) ledger.complain(`n ${entry.plan.n}: cancel was answered ${status} ${text}`);
-      return true;
-    });
-  }
-}
-
-/** Nothing was sent. */
-function isRefusedConnection(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
 }

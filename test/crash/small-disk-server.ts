@@ -1,4 +1,4 @@
-/** As `escapement serve`, but with watermarks and segments that fit a file system of some mebibytes. */
+/** As `escapement serve`, but with watermarks, segments, snapshots and a retention that fit some mebibytes and seconds. */
 import { parseArgs } from 'node:util';
 import { createEngine, createLogger, defaultConfig } from '../../engine/index.js';
 import { startGateway } from '../../gateway/index.js';
@@ -13,13 +13,24 @@ const { values } = parseArgs({
     'free-mib-min': { type: 'string', default: '0' },
     'segment-kib': { type: 'string', default: '262144' },
     'wal-kib': { type: 'string', default: '131072' },
+    'retention-ms': { type: 'string', default: '604800000' },
+    'snapshot-records': { type: 'string', default: '100000' },
+    'log-level': { type: 'string', default: 'info' },
   },
 });
-const config = defaultConfig({ dataDir: values['data-dir']!, port: Number(values.port), partitions: 2, logLevel: 'info' });
+type LogLevel = ReturnType<typeof defaultConfig>['logLevel'];
+const config = defaultConfig({
+  dataDir: values['data-dir']!,
+  port: Number(values.port),
+  partitions: 2,
+  logLevel: values['log-level'] as LogLevel,
+});
 const logger = createLogger({ level: config.logLevel, format: 'json' });
 const engine = await createEngine({
   config,
   logger,
+  retentionMs: Number(values['retention-ms']),
+  snapshotRecords: Number(values['snapshot-records']),
   log: {
     freeBytesMin: Number(values['free-mib-min']) * MiB,
     ballastBytes: 2 * MiB,

@@ -10,10 +10,12 @@
  */
 import { pause, until } from '../support/deadline.js';
 import { type Arrival, Receiver } from '../support/receiver.js';
-import { Server } from '../support/server.js';
+import { Server, type ServerOptions } from '../support/server.js';
 import { Ledger } from './ledger.js';
+import { Operators } from './operators.js';
 import { type Fate, fates, seededRandom } from './plan.js';
 import { Producers } from './producers.js';
+import { Readers } from './readers.js';
 import { type Figures, judge, type LastWord, type Life } from './verdict.js';
 
 export interface TortureOptions {
@@ -25,11 +27,23 @@ export interface TortureOptions {
   /** How long a process lives under load, from and to. */
   readonly loadMs: readonly [from: number, to: number];
   readonly report: (line: string) => void;
+  /** Where it is days, nothing goes while this runs. */
+  readonly retentionMs?: number;
+  /** How the server is started, if not as it ships. */
+  readonly server?: Pick<ServerOptions, 'script' | 'flags'>;
+  /** Done to the data directory between two processes. */
+  readonly betweenLives?: () => void;
 }
 
 export interface TortureResult {
   readonly violations: readonly string[];
-  readonly figures: Figures & { readonly rounds: number; readonly kills: number; readonly startMsMax: number };
+  readonly figures: Figures & {
+    readonly rounds: number;
+    readonly kills: number;
+    readonly startMsMax: number;
+    /** Events that were asked for under load, and answered. */
+    readonly reads: number;
+  };
 }
 
 const lanes = 8;
@@ -42,19 +56,23 @@ const readsAtOnce = 32;
 
 export async function torture(options: TortureOptions): Promise<TortureResult> {
   const receiver = await Receiver.start();
-  const server = await Server.start({ dataDir: options.dataDir, env: { ESCAPEMENT_LOG_LEVEL: 'warn' } });
+  const held = await Receiver.start(receiver.arrivals);
+  const server = await Server.start({ dataDir: options.dataDir, env: { ESCAPEMENT_LOG_LEVEL: 'warn' }, ...options.server });
   try {
-    return await new Torture(options, receiver, server).run();
+    return await new Torture({ options, receiver, held, server }).run();
   } finally {
     await server.client.close();
     await server.kill();
     await receiver.close();
+    await held.close();
   }
 }
 
 class Torture {
   readonly #options: TortureOptions;
   readonly #receiver: Receiver;
+  /** Another origin, which is paused now and then. */
+  readonly #held: Receiver;
   readonly #server: Server;
   readonly #random: () => number;
   readonly #ledger = new Ledger();
@@ -63,41 +81,74 @@ class Torture {
   readonly #logged: string[] = [];
   #startMsMax = 0;
 
-  constructor(options: TortureOptions, receiver: Receiver, server: Server) {
+  constructor({
+    options,
+    receiver,
+    held,
+    server,
+  }: { options: TortureOptions; receiver: Receiver; held: Receiver; server: Server }) {
     this.#options = options;
     this.#receiver = receiver;
+    this.#held = held;
     this.#server = server;
     this.#random = seededRandom(options.seed);
     for (const fate of fates) receiver.answer(`/${fate}`, behaviours[fate]);
   }
 
+  get #arrivals(): readonly Arrival[] {
+    return this.#receiver.arrivals;
+  }
+
   async run(): Promise<TortureResult> {
     this.#lives.push({ startedAtMs: Date.now(), killedAtMs: null });
-    const producers = new Producers({
-      client: this.#server.client,
+    const { client } = this.#server;
+    const retentionMs = this.#options.retentionMs ?? Number.POSITIVE_INFINITY;
+    const operators = new Operators({
+      client,
+      retentionMs,
       ledger: this.#ledger,
-      random: seededRandom(this.#options.seed + 1),
-      urlOf: (fate: Fate) => `${this.#receiver.url}/${fate}`,
-      lanes,
-      eventsPerSecond: this.#options.eventsPerSecond,
+      random: seededRandom(this.#options.seed + 2),
+      heldUrl: this.#held.url,
       incarnation: () => this.#lives.length - 1,
     });
+    const producers = new Producers({
+      client,
+      ledger: this.#ledger,
+      random: seededRandom(this.#options.seed + 1),
+      urlOf: (fate: Fate) => `${(fate === 'held' ? this.#held : this.#receiver).url}/${fate}`,
+      lanes,
+      eventsPerSecond: this.#options.eventsPerSecond,
+      mayPut: retentionMs === Number.POSITIVE_INFINITY,
+      operators,
+    });
+    const readers = new Readers({
+      client,
+      ledger: this.#ledger,
+      arrivals: () => this.#arrivals,
+      random: seededRandom(this.#options.seed + 3),
+      retentionMs,
+    });
     producers.start();
+    operators.start();
+    readers.start();
     let round = 0;
     while (this.#options.more(round)) await this.#round(++round);
     await producers.stop();
+    await operators.stop();
+    await readers.stop();
     await this.#settle();
     const lastWords = await this.#readAll();
     this.#noteComplaints();
     const { violations, figures } = judge({
       ledger: this.#ledger,
-      arrivals: this.#receiver.arrivals,
+      arrivals: this.#arrivals,
       lives: this.#lives satisfies Life[],
       lastWords,
+      retentionMs,
     });
     return {
       violations: [...violations, ...this.#logged],
-      figures: { ...figures, rounds: round, kills: this.#lives.length - 1, startMsMax: this.#startMsMax },
+      figures: { ...figures, rounds: round, kills: this.#lives.length - 1, startMsMax: this.#startMsMax, reads: readers.reads },
     };
   }
 
@@ -111,6 +162,7 @@ class Torture {
       await pause(this.#random() * 900);
       await this.#kill();
     }
+    this.#options.betweenLives?.();
     this.#spawn();
     const startedAt = performance.now();
     await this.#server.listening();
@@ -118,7 +170,7 @@ class Torture {
     const startMs = Math.round(performance.now() - startedAt);
     this.#startMsMax = Math.max(this.#startMsMax, startMs);
     this.#options.report(
-      `round ${round}: ${acceptedBefore} accepted, ${this.#receiver.arrivals.length} arrived, started again in ${startMs} ms`,
+      `round ${round}: ${acceptedBefore} accepted, ${this.#arrivals.length} arrived, started again in ${startMs} ms`,
     );
   }
 
@@ -150,7 +202,7 @@ class Torture {
         const { text } = await this.#server.client.get('/metrics');
         const pending = [...text.matchAll(/^escapement_events_pending(?:\{.*\})? (\S+)$/gm)];
         const sum = pending.reduce((total, [, value]) => total + Number(value), 0);
-        return pending.length > 0 && sum === 0 && this.#receiver.inFlight === 0;
+        return pending.length > 0 && sum === 0 && this.#receiver.inFlight + this.#held.inFlight === 0;
       },
       settleMsMax,
     );
@@ -159,7 +211,7 @@ class Torture {
   }
 
   async #readAll(): Promise<Map<string, LastWord>> {
-    const ids = new Set(this.#receiver.arrivals.map(({ id }) => id));
+    const ids = new Set(this.#arrivals.map(({ id }) => id));
     for (const entry of this.#ledger.entries) for (const id of entry.ids) ids.add(id);
     const queue = [...ids];
     const lastWords = new Map<string, LastWord>();
@@ -168,7 +220,12 @@ class Torture {
       for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
         const event = await client.event(id);
         const history = await client.history(id);
-        lastWords.set(id, { status: Math.max(event.status, history.status), event: event.body, history: history.body.data });
+        lastWords.set(id, {
+          status: Math.max(event.status, history.status),
+          readAtMs: Date.now(),
+          event: event.body,
+          history: history.body.data,
+        });
       }
     };
     await Promise.all(Array.from({ length: readsAtOnce }, lane));
@@ -182,4 +239,5 @@ const behaviours: Readonly<Record<Fate, (arrival: Arrival) => { readonly status?
   slow: ({ id }) => ({ delayMs: 50 + (id.charCodeAt(id.length - 1) % 16) * 60 }),
   'second-try': ({ attempt }) => (attempt === 1 ? { status: 429 } : {}),
   refused: () => ({ status: 400 }),
+  held: () => ({}),
 };

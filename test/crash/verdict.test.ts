@@ -12,10 +12,13 @@ const lives: readonly Life[] = [
   { startedAtMs: due + 1_000, killedAtMs: null },
 ];
 const id = 'an-id';
+const retentionMs = 100_000;
+const readAtMs = due + 200_000;
 
 interface Case {
   readonly plan?: Partial<Plan>;
   readonly entry?: (entry: Entry) => void;
+  readonly ledger?: (ledger: Ledger) => void;
   readonly arrivals?: readonly Partial<Arrival>[];
   readonly event?: Partial<EventAnswer>;
   readonly walk?: readonly string[];
@@ -23,7 +26,15 @@ interface Case {
 }
 
 /** One event that was accepted, delivered at its time, and is told of as it was; with what a case changes. */
-function violationsOf({ plan, entry: change, arrivals = [{}], event, walk = delivered, status = 200 }: Case): readonly string[] {
+function violationsOf({
+  plan,
+  entry: change,
+  ledger: note,
+  arrivals = [{}],
+  event,
+  walk = delivered,
+  status = 200,
+}: Case): readonly string[] {
   const ledger = new Ledger();
   const entry = ledger.open({
     n: 0,
@@ -31,15 +42,20 @@ function violationsOf({ plan, entry: change, arrivals = [{}], event, walk = deli
     key: null,
     notBeforeMs: due,
     cancelAfterMs: null,
-    patchAfterMs: null,
+    changeAfterMs: null,
+    changeBy: 'patch',
+    fireAfterMs: null,
+    reviveAfterMs: null,
+    farGroup: null,
     expires: false,
     body: {},
     ...plan,
   });
   ledger.accepted(entry, id);
   change?.(entry);
+  note?.(ledger);
   const lastWords = new Map<string, LastWord>([[id, lastWord({ status, event, walk })]]);
-  return judge({ ledger, lives, lastWords, arrivals: arrivals.map(arrivalOf) }).violations;
+  return judge({ ledger, lives, lastWords, arrivals: arrivals.map(arrivalOf), retentionMs }).violations;
 }
 
 const delivered = ['SCHEDULED', 'DISPATCHED', 'DELIVERED'];
@@ -47,7 +63,7 @@ const delivered = ['SCHEDULED', 'DISPATCHED', 'DELIVERED'];
 function lastWord({ status, event, walk }: { status: number; event: Case['event']; walk: readonly string[] }): LastWord {
   const history = walk.map((name, at) => ({ version: at + 1, status: name }) as HistoryAnswer);
   const shown = { id, status: walk.at(-1), version: walk.length, attempts: 1, ...event } as EventAnswer;
-  return { status, event: shown, history };
+  return { status, readAtMs, event: shown, history };
 }
 
 function arrivalOf(fields: Partial<Arrival>): Arrival {
@@ -75,14 +91,56 @@ const cancelledAt =
     entry.cancelled = { atMs, incarnation };
   };
 
-const patchedAt =
+const changedAt =
   (atMs: number) =>
   (entry: Entry): void => {
-    entry.patchedAtMs = atMs;
+    entry.changedAtMs = atMs;
   };
+
+const firedAt =
+  (atMs: number) =>
+  (entry: Entry): void => {
+    entry.fireAskedAtMs = atMs;
+    entry.isFired = true;
+  };
+
+/** Retried by an operator, whose request was answered. */
+const revivedAt =
+  (atMs: number, before: (entry: Entry) => void = () => undefined) =>
+  (entry: Entry): void => {
+    before(entry);
+    entry.revival = { askedAtMs: atMs, asked: 1, answered: 1 };
+  };
+
+/** All of a group was cancelled after our event was accepted. */
+const sweptLater = (ledger: Ledger): void => {
+  const { acceptedAtMs } = ledger.entries[0]!;
+  ledger.sweeps.push({ group: 1, sentAtMs: acceptedAtMs! + 1, answeredAtMs: acceptedAtMs! + 2 });
+};
+
+const heldFrom =
+  (fromMs: number, toMs: number) =>
+  (ledger: Ledger): void => {
+    ledger.entries[0]!.acceptedAtMs = 0;
+    ledger.holds.push({ fromMs, toMs });
+  };
+
+const longAgo = (ledger: Ledger): void => {
+  ledger.entries[0]!.acceptedAtMs = 0;
+};
+
+const startedAt = (atMs: number): Partial<Arrival> => ({
+  atMs: atMs + 40,
+  headers: { 'escapement-scheduled-at': new Date(due).toISOString(), 'escapement-lag-ms': String(atMs - due) },
+});
+
+const attempt = (number: number): Partial<Arrival> => ({ attempt: number, status: 400, atMs: due + number * 2 * retryAfterMs });
+const run = ['SCHEDULED', 'DISPATCHED', 'RETRYING', 'DISPATCHED', 'RETRYING', 'DISPATCHED', 'DEAD'];
 
 const lawful: Readonly<Record<string, Case>> = {
   'delivered once, on time': {},
+  'delivered, and gone when its retention was over': { status: 404, ledger: longAgo },
+  'cancelled, and gone': { status: 404, arrivals: [], entry: cancelledAt(due - 5), ledger: longAgo },
   'made again across a kill, the first one unanswered': {
     arrivals: [{ answeredAtMs: null, status: null }, { atMs: due + 2_000 }],
   },
@@ -92,9 +150,38 @@ const lawful: Readonly<Record<string, Case>> = {
     walk: ['SCHEDULED', 'DISPATCHED', 'RETRYING', 'DISPATCHED', 'DELIVERED'],
   },
   'changed, and sent as it is then': {
-    entry: patchedAt(due - 5),
-    arrivals: [{ body: Buffer.from('{"n":0,"isPatched":true}') }],
+    entry: changedAt(due - 5),
+    arrivals: [{ body: Buffer.from('{"n":0,"isChanged":true}') }],
     walk: ['SCHEDULED', 'SCHEDULED', 'DISPATCHED', 'DELIVERED'],
+  },
+  'fired, and sent before the time that it had': { plan: { notBeforeMs: due + 60_000 }, entry: firedAt(due - 5) },
+  'fired while it waited to be tried again': {
+    entry: firedAt(due + 10),
+    arrivals: [{ status: 429 }, { attempt: 2, atMs: due + 20 }],
+    walk: ['SCHEDULED', 'DISPATCHED', 'RETRYING', 'RETRYING', 'DISPATCHED', 'DELIVERED'],
+  },
+  'cancelled, retried and sent': {
+    entry: revivedAt(due - 5, cancelledAt(due - 10)),
+    walk: ['SCHEDULED', 'CANCELLED', ...delivered],
+  },
+  'dead, retried and dead again': {
+    plan: { fate: 'refused' },
+    entry: revivedAt(due + 7 * retryAfterMs),
+    arrivals: [1, 2, 3, 4, 5, 6].map(attempt),
+    event: { attempts: 6 },
+    walk: [...run, ...run],
+  },
+  'taken by a cancel by filter': {
+    plan: { farGroup: 1 },
+    ledger: sweptLater,
+    arrivals: [],
+    walk: ['SCHEDULED', 'CANCELLED'],
+  },
+  'of another group than was cancelled, and fired': { plan: { farGroup: 2 }, entry: firedAt(due - 5), ledger: sweptLater },
+  'started before its destination was held, and on its way': {
+    plan: { fate: 'held' },
+    arrivals: [startedAt(due)],
+    ledger: heldFrom(due + 5, due + 500),
   },
   'cancelled and never sent': { entry: cancelledAt(due - 5), arrivals: [], walk: ['SCHEDULED', 'CANCELLED'] },
   'under way at a kill and cancelled after it': {
@@ -105,7 +192,15 @@ const lawful: Readonly<Record<string, Case>> = {
 };
 
 const broken: Readonly<Record<string, readonly [Case, RegExp]>> = {
-  'is gone': [{ status: 404 }, /GET answers 404/],
+  'gone before its retention was over': [
+    { status: 404, ledger: longAgo, arrivals: [{ atMs: due + 100_001 }] },
+    /GET answers 404/,
+  ],
+  'gone without an end': [{ status: 404, ledger: longAgo, arrivals: [] }, /GET answers 404/],
+  'gone with attempts left': [
+    { status: 404, ledger: longAgo, plan: { fate: 'refused' }, arrivals: [attempt(1), attempt(2)] },
+    /GET answers 404/,
+  ],
   'was never delivered': [{ arrivals: [] }, /nothing was/],
   'only failures, but DELIVERED': [{ arrivals: [{ status: 500 }] }, /nothing was/],
   'still pending at the end': [{ walk: ['SCHEDULED'] }, /ends as SCHEDULED/],
@@ -118,7 +213,50 @@ const broken: Readonly<Record<string, readonly [Case, RegExp]>> = {
     { entry: cancelledAt(due + 5), walk: ['SCHEDULED', 'CANCELLED'] },
     /cancelled by the process that had delivered it/,
   ],
-  'sent as it was before an answered change': [{ entry: patchedAt(due - 5) }, /5 ms after a change had been answered/],
+  'sent as it was before an answered change': [{ entry: changedAt(due - 5) }, /5 ms after a change had been answered/],
+  'sent before it was fired': [{ plan: { notBeforeMs: due + 60_000 }, entry: firedAt(due + 5) }, /came 5 ms early/],
+  'sent between its cancel and its retry': [
+    { entry: revivedAt(due + 5, cancelledAt(due - 5)), walk: ['SCHEDULED', 'CANCELLED', ...delivered] },
+    /after its cancel had been answered/,
+  ],
+  'its retry forgotten': [
+    { entry: revivedAt(due, cancelledAt(due - 5)), arrivals: [], walk: ['SCHEDULED', 'CANCELLED'] },
+    /was retried after that.*/,
+  ],
+  'its retry not in its history': [
+    {
+      plan: { fate: 'refused' },
+      entry: revivedAt(due + 900),
+      arrivals: [1, 2, 3].map(attempt),
+      event: { attempts: 3 },
+      walk: run,
+    },
+    /its history has 0/,
+  ],
+  'dead once more after fewer attempts': [
+    {
+      plan: { fate: 'refused' },
+      entry: revivedAt(due + 7 * retryAfterMs),
+      arrivals: [1, 2, 3, 4].map(attempt),
+      event: { attempts: 4 },
+      walk: [...run, 'SCHEDULED', 'DISPATCHED', 'DEAD'],
+    },
+    /DEAD after 4 attempts/,
+  ],
+  'back without being asked for': [{ walk: ['SCHEDULED', 'CANCELLED', ...delivered] }, /came back 1 times, asked for 0 times/],
+  'left out by a cancel by filter': [{ plan: { farGroup: 1 }, ledger: sweptLater }, /a cancel by filter must have taken it/],
+  'more cancelled by filter than there were': [
+    {
+      ledger: (ledger) => {
+        ledger.swept = 1;
+      },
+    },
+    /said to have taken 1, there were 0/,
+  ],
+  'started while its destination was held': [
+    { plan: { fate: 'held' }, arrivals: [startedAt(due + 50)], ledger: heldFrom(due + 5, due + 500) },
+    /started 45 ms after a pause/,
+  ],
   'its cancel forgotten': [{ entry: cancelledAt(due + 5), arrivals: [] }, /its cancel was answered 200, and it is DELIVERED/],
   'cancelled by nobody': [{ walk: ['SCHEDULED', 'CANCELLED'], arrivals: [] }, /nobody asked/],
   'expired without a reason': [{ walk: ['SCHEDULED', 'EXPIRED'], arrivals: [] }, /without an expires_at/],

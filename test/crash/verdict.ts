@@ -6,12 +6,14 @@
  */
 import type { EventAnswer, HistoryAnswer } from '../support/http.js';
 import type { Arrival } from '../support/receiver.js';
+import { hearHistory } from './hear-history.js';
 import type { Entry, Ledger } from './ledger.js';
 import { refusedRetries, retryAfterMs } from './plan.js';
 
 /** What the server says of an event at the end. */
 export interface LastWord {
   readonly status: number;
+  readonly readAtMs: number;
   readonly event: EventAnswer;
   readonly history: readonly HistoryAnswer[];
 }
@@ -29,6 +31,8 @@ export interface Evidence {
   readonly lives: readonly Life[];
   /** By id, for every id that an answer or a webhook has named. */
   readonly lastWords: ReadonlyMap<string, LastWord>;
+  /** How long what has finished can be read. */
+  readonly retentionMs: number;
 }
 
 export interface Figures {
@@ -40,6 +44,16 @@ export interface Figures {
   readonly cancelled: number;
   readonly dead: number;
   readonly expired: number;
+  /** What was answered with 200: PATCH and PUT, fire, an operator's retry. */
+  readonly changed: number;
+  readonly fired: number;
+  readonly revived: number;
+  /** Not there any more, as their retention was over. */
+  readonly gone: number;
+  /** Cancelled by filter. */
+  readonly swept: number;
+  /** How often a destination was paused and resumed. */
+  readonly holds: number;
   readonly arrivals: number;
   /** Attempts that were made again after a kill. */
   readonly duplicates: number;
@@ -58,16 +72,6 @@ export interface Verdict {
  */
 const outcomeDurableWithinMs = 2_000;
 
-const nextStatuses: Readonly<Record<string, readonly string[]>> = {
-  SCHEDULED: ['SCHEDULED', 'DISPATCHED', 'CANCELLED', 'EXPIRED'],
-  DISPATCHED: ['DELIVERED', 'RETRYING', 'DEAD'],
-  RETRYING: ['RETRYING', 'DISPATCHED', 'CANCELLED', 'EXPIRED'],
-  DELIVERED: [],
-  DEAD: [],
-  CANCELLED: [],
-  EXPIRED: [],
-};
-
 export function judge(evidence: Evidence): Verdict {
   const court = new Court(evidence);
   for (const entry of evidence.ledger.entries) court.hear(entry);
@@ -80,6 +84,9 @@ class Court {
   readonly #violations: string[];
   readonly #ends: Record<string, number> = {};
   #unknownCarriedOut = 0;
+  #gone = 0;
+  /** Of what is far, everything that may have been cancelled by filter. */
+  #sweptMax = 0;
   #duplicates = 0;
   #lostOutcomeAgeMsMax = 0;
 
@@ -103,31 +110,78 @@ class Court {
     if (ids.size > 1) accuse('one request led to more than one event');
     if (standing === 'refused' && arrivals.length > 0) accuse('was refused and delivered all the same');
     for (const arrival of arrivals) this.#hearArrival({ entry, arrival, accuse });
-    this.#hearRepeats(arrivals, accuse);
+    this.#hearRepeats({ entry, arrivals, accuse });
     const [id] = ids;
     if (id === undefined) {
       if (standing === 'accepted') accuse('was accepted without an id');
+      if (plan.farGroup !== null) this.#sweptMax++;
       return;
     }
     if (standing === 'unknown') this.#unknownCarriedOut++;
     const word = this.#evidence.lastWords.get(id);
-    if (word === undefined || word.status !== 200) accuse(`GET answers ${word?.status ?? 'nothing'}`);
+    if (word?.status === 404 && this.#mayBeGone(entry, arrivals, word)) {
+      this.#gone++;
+      if (plan.farGroup !== null) this.#sweptMax++;
+    } else if (word === undefined || word.status !== 200) accuse(`GET answers ${word?.status ?? 'nothing'}`);
     else this.#hearEnd({ entry, arrivals, word, accuse });
   }
 
+  /** It has had an end, and the last sign of it is older than the retention. */
+  #mayBeGone(entry: Entry, arrivals: readonly Arrival[], { readAtMs }: LastWord): boolean {
+    const { plan, acceptedAtMs, cancelAsked, revival } = entry;
+    const signAtMs = Math.max(acceptedAtMs ?? 0, ...arrivals.map(({ atMs }) => atMs));
+    if (readAtMs - signAtMs < this.#evidence.retentionMs) return false;
+    if (arrivals.some(isSuccess) || plan.expires) return true;
+    if (plan.fate === 'refused') return new Set(arrivals.map(({ attempt }) => attempt)).size % (refusedRetries + 1) === 0;
+    return plan.farGroup !== null || (cancelAsked && (revival?.answered ?? 0) === 0);
+  }
+
   #hearArrival({ entry, arrival, accuse }: { entry: Entry; arrival: Arrival; accuse: (text: string) => void }): void {
-    const { plan, cancelled, patchedAtMs } = entry;
-    if (arrival.atMs < plan.notBeforeMs) accuse(`came ${plan.notBeforeMs - arrival.atMs} ms early`);
-    if (patchedAtMs !== null && arrival.atMs > patchedAtMs && !isPatched(arrival))
-      accuse(`came ${arrival.atMs - patchedAtMs} ms after a change had been answered, as it was before`);
-    if (cancelled === null) return;
+    const { plan, cancelled, changedAtMs, fireAskedAtMs, revival } = entry;
+    const notBeforeMs = Math.min(
+      plan.notBeforeMs,
+      fireAskedAtMs ?? Number.POSITIVE_INFINITY,
+      revival?.askedAtMs ?? Number.POSITIVE_INFINITY,
+    );
+    if (arrival.atMs < notBeforeMs) accuse(`came ${notBeforeMs - arrival.atMs} ms early`);
+    if (changedAtMs !== null && arrival.atMs > changedAtMs && !isChanged(arrival))
+      accuse(`came ${arrival.atMs - changedAtMs} ms after a change had been answered, as it was before`);
+    if (plan.fate === 'held') this.#hearHeld({ entry, arrival, accuse });
+    if (cancelled === null || (revival !== null && arrival.atMs >= revival.askedAtMs)) return;
     if (arrival.atMs > cancelled.atMs) accuse(`came ${arrival.atMs - cancelled.atMs} ms after its cancel had been answered`);
     else if (isSuccess(arrival) && this.#lifeOf(arrival.atMs) === cancelled.incarnation)
       accuse('was cancelled by the process that had delivered it');
   }
 
+  /**
+   * Nothing starts while its origin is held. When it was started is told by the headers, exactly if it had been accepted before its
+   * time; when it arrived says less, since what was started before a pause may be on its way.
+   */
+  #hearHeld({ entry, arrival, accuse }: { entry: Entry; arrival: Arrival; accuse: (text: string) => void }): void {
+    const { plan, acceptedAtMs } = entry;
+    if (acceptedAtMs === null || acceptedAtMs >= plan.notBeforeMs) return;
+    const startedAtMs =
+      Date.parse(String(arrival.headers['escapement-scheduled-at'])) + Number(arrival.headers['escapement-lag-ms']);
+    const hold = this.#evidence.ledger.holds.find(({ fromMs, toMs }) => startedAtMs > fromMs + 1 && startedAtMs < toMs - 1);
+    if (hold !== undefined)
+      accuse(`was started ${startedAtMs - hold.fromMs} ms after a pause of its destination had been answered`);
+  }
+
   /** In the order in which they came: the same attempt again only across a kill, the next one only after a failure. */
-  #hearRepeats(arrivals: readonly Arrival[], accuse: (text: string) => void): void {
+  #hearRepeats({
+    entry,
+    arrivals,
+    accuse,
+  }: {
+    entry: Entry;
+    arrivals: readonly Arrival[];
+    accuse: (text: string) => void;
+  }): void {
+    // Whoever asks for it now need not wait for the back-off.
+    const askedAtMs = Math.min(
+      entry.fireAskedAtMs ?? Number.POSITIVE_INFINITY,
+      entry.revival?.askedAtMs ?? Number.POSITIVE_INFINITY,
+    );
     for (let at = 1; at < arrivals.length; at++) {
       const before = arrivals[at - 1]!;
       const arrival = arrivals[at]!;
@@ -138,7 +192,10 @@ class Court {
         accuse(`attempt ${before.attempt} is followed by attempt ${arrival.attempt}`);
       } else if (isSuccess(before)) {
         accuse(`attempt ${before.attempt} had succeeded, and another one followed`);
-      } else if (before.answeredAtMs === null || arrival.atMs < before.answeredAtMs + retryAfterMs) {
+      } else if (
+        arrival.atMs < askedAtMs &&
+        (before.answeredAtMs === null || arrival.atMs < before.answeredAtMs + retryAfterMs)
+      ) {
         accuse(`attempt ${arrival.attempt} came before its back-off was over`);
       }
     }
@@ -168,51 +225,58 @@ class Court {
     word: LastWord;
     accuse: (text: string) => void;
   }): void {
-    const { plan } = entry;
+    const { plan, cancelled, revival } = entry;
     const { event, history } = word;
     this.#ends[event.status] = (this.#ends[event.status] ?? 0) + 1;
-    this.#hearHistory({ event, history, accuse });
-    const succeeded = arrivals.some(isSuccess);
-    if (entry.cancelled !== null && event.status !== 'CANCELLED')
+    hearHistory({ entry, event, history, accuse });
+    if (cancelled !== null && revival === null && event.status !== 'CANCELLED')
       accuse(`its cancel was answered 200, and it is ${event.status}`);
+    if (this.#mustBeSwept(entry) && event.status !== 'CANCELLED')
+      accuse(`a cancel by filter must have taken it, and it is ${event.status}`);
     switch (event.status) {
       case 'DELIVERED':
-        if (!succeeded) accuse('is DELIVERED, and nothing was');
+        if (!arrivals.some(isSuccess)) accuse('is DELIVERED, and nothing was');
         break;
       case 'CANCELLED':
-        if (!entry.cancelAsked) accuse('is CANCELLED, and nobody asked for it');
+        if (plan.farGroup !== null) this.#sweptMax++;
+        if (!entry.cancelAsked && plan.farGroup === null) accuse('is CANCELLED, and nobody asked for it');
+        if (revival !== null) accuse('is CANCELLED, and was retried after that');
         break;
       case 'EXPIRED':
         if (!plan.expires) accuse('is EXPIRED without an expires_at');
         break;
       case 'DEAD':
-        if (plan.fate !== 'refused') accuse('is DEAD, and its receiver would have taken it');
-        if (event.attempts !== refusedRetries + 1) accuse(`is DEAD after ${event.attempts} attempts`);
-        if (new Set(arrivals.map(({ attempt }) => attempt)).size !== refusedRetries + 1)
-          accuse('is DEAD, and some attempt never came');
+        this.#hearDeath({ entry, arrivals, event, accuse });
         break;
       default:
         accuse(`ends as ${event.status}`);
     }
   }
 
-  #hearHistory({
+  /** Nobody else could have had it: it was there before the cancel by filter was sent, and far away. */
+  #mustBeSwept({ plan, standing, acceptedAtMs, fireAskedAtMs }: Entry): boolean {
+    if (plan.farGroup === null || standing !== 'accepted' || fireAskedAtMs !== null) return false;
+    return this.#evidence.ledger.sweeps.some(({ group, sentAtMs }) => group === plan.farGroup && acceptedAtMs! < sentAtMs);
+  }
+
+  /** A retry by an operator brings all of its attempts once more. */
+  #hearDeath({
+    entry,
+    arrivals,
     event,
-    history,
     accuse,
   }: {
+    entry: Entry;
+    arrivals: readonly Arrival[];
     event: EventAnswer;
-    history: readonly HistoryAnswer[];
     accuse: (text: string) => void;
   }): void {
-    const walk = history.map(({ status }) => status).join(' ');
-    if (history[0]?.status !== 'SCHEDULED') accuse(`its history begins with ${history[0]?.status}`);
-    for (const [index, { version, status }] of history.entries()) {
-      if (version !== index + 1) accuse(`version ${version} stands at place ${index + 1} of its history`);
-      if (index > 0 && !nextStatuses[history[index - 1]!.status]!.includes(status)) accuse(`its history is not legal: ${walk}`);
-    }
-    if (history.length !== event.version) accuse(`its version is ${event.version}, its history has ${history.length} entries`);
-    if (history.at(-1)?.status !== event.status) accuse(`is ${event.status}, and its history ends: ${walk}`);
+    const { asked, answered } = entry.revival ?? { asked: 0, answered: 0 };
+    const runs = event.attempts / (refusedRetries + 1);
+    if (entry.plan.fate !== 'refused') accuse('is DEAD, and its receiver would have taken it');
+    if (!Number.isInteger(runs) || runs < 1 + answered || runs > 1 + asked)
+      accuse(`is DEAD after ${event.attempts} attempts and ${answered} retries`);
+    if (new Set(arrivals.map(({ attempt }) => attempt)).size !== event.attempts) accuse('is DEAD, and some attempt never came');
   }
 
   /** Which process was the last to be started before this moment. */
@@ -226,6 +290,8 @@ class Court {
 
   verdict(): Verdict {
     const { ledger, arrivals } = this.#evidence;
+    if (ledger.swept > this.#sweptMax)
+      this.#accuse(`cancels by filter were said to have taken ${ledger.swept}, there were ${this.#sweptMax} to take`);
     for (const n of this.#arrivalsOf.keys()) if (ledger.entries[n] === undefined) this.#accuse(`n ${n} came and was never sent`);
     return {
       violations: this.#violations,
@@ -238,6 +304,12 @@ class Court {
         cancelled: this.#ends['CANCELLED'] ?? 0,
         dead: this.#ends['DEAD'] ?? 0,
         expired: this.#ends['EXPIRED'] ?? 0,
+        changed: count(ledger, ({ changedAtMs }) => changedAtMs !== null),
+        fired: count(ledger, ({ isFired }) => isFired),
+        revived: count(ledger, ({ revival }) => revival !== null && revival.answered > 0),
+        gone: this.#gone,
+        swept: ledger.swept,
+        holds: ledger.holds.length,
         arrivals: arrivals.length,
         duplicates: this.#duplicates,
         lostOutcomeAgeMsMax: this.#lostOutcomeAgeMsMax,
@@ -250,8 +322,12 @@ function numberOf({ body }: Arrival): number {
   return (JSON.parse(body.toString()) as { readonly n: number }).n;
 }
 
-function isPatched({ body }: Arrival): boolean {
-  return 'isPatched' in (JSON.parse(body.toString()) as object);
+function count({ entries }: Ledger, matches: (entry: Entry) => boolean): number {
+  return entries.filter(matches).length;
+}
+
+function isChanged({ body }: Arrival): boolean {
+  return 'isChanged' in (JSON.parse(body.toString()) as object);
 }
 
 function isSuccess({ status }: Arrival): boolean {

@@ -24,4 +24,7 @@ t.test('a task that fails says why', async (t) => {
   const tasks = new ShortTasks({ threads: 1 });
   t.teardown(() => tasks.close());
   await t.rejects(tasks.run({ module, name: 'breakDown', data: {}, transfer: [] }), { message: 'as told' });
+  await t.rejects(tasks.run({ module, name: 'breakDownInSqlite', data: {}, transfer: [] }), {
+    message: 'no such table: nowhere',
+  });
 });

@@ -1,6 +1,7 @@
 /** For `background-thread.test.ts`: what a task sees of its own thread. */
 import { readlinkSync } from 'node:fs';
 import { getPriority } from 'node:os';
+import { openDatabase } from '../../engine/log/sqlite.js';
 
 export async function tellPriority({ told }: { readonly told: Int32Array }): Promise<void> {
   told[0] = getPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)));
@@ -8,4 +9,8 @@ export async function tellPriority({ told }: { readonly told: Int32Array }): Pro
 
 export async function breakDown(): Promise<void> {
   throw new Error('as told');
+}
+
+export async function breakDownInSqlite(): Promise<void> {
+  openDatabase(':memory:', { mode: 'write' }).prepare('SELECT * FROM nowhere');
 }

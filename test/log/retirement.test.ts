@@ -10,6 +10,11 @@ import type { Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { eventIdBytes } from '../../engine/kernel/event-id.js';
 import { beginningPath, readBeginning, writeBeginning } from '../../engine/log/log-beginning.js';
 import { listIndexes, listSegments } from '../../engine/log/segment-files.js';
+import { DamageError } from '../../engine/log/damage.js';
+import { HandleCache } from '../../engine/log/handle-cache.js';
+import { PartitionSegments } from '../../engine/log/partition-segments.js';
+import type { SegmentIndex } from '../../engine/log/segment-index.js';
+import type { SegmentReader } from '../../engine/log/segment-reader.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { Journal, partition, plain, readBack, seq, TestLog, tempDir } from './log-fixture.js';
 
@@ -143,6 +148,64 @@ t.test('a replay of what is left makes the memory that was there before', async 
   t.equal(state.finished.seqOf(later.event), carriedLater.seq);
   t.match(state.byStatus, { SCHEDULED: 3, DELIVERED: 1, CANCELLED: 0 });
 });
+
+t.test(
+  'a snapshot that was asked for before a removal, and is taken behind it, is of where everything was carried to',
+  async (t) => {
+    const { log, journal, next, pending, later } = await setup(t);
+    const asked = seq(journal.records.length);
+    carry(log, journal, { event: pending, before: next });
+    const carried = carry(log, journal, { event: later, before: next });
+    const behind = { ...journal.accepted(), seq: seq(carried.seq + 1) };
+    log.append(behind);
+    ask(log, { op: 'remove', tag: 1, partition, first: next });
+    log.reader.handle({ op: 'snapshot', tag: 2, partition, upTo: asked });
+    t.match(await log.runTasks(), [{ op: 'snapshot-taken', detail: null }]);
+    log.close();
+    const { begun, records, failure } = readBack(log.options.dataDir);
+    t.equal(failure, null);
+    t.equal(begun?.lastSeq, carried.seq, 'not of what was asked for, which lacks two events, nor of more');
+    t.same(
+      records.map((record) => record.seq),
+      [behind.seq],
+    );
+  },
+);
+
+t.test('a segment of little more than what was carried has its index', async (t) => {
+  const { log, journal, next, pending, later, cancelled } = await setup(t);
+  for (const event of [pending, cancelled]) carry(log, journal, { event, before: next });
+  const carried = carry(log, journal, { event: later, before: next });
+  log.clock.now += day;
+  log.tick();
+  const first = listSegments(log.dir).at(-1)!.first;
+  log.append({ ...journal.accepted(), seq: seq(carried.seq + 1) });
+  t.same(
+    (await log.runTasks()).filter((reply) => reply.op === 'failed'),
+    [],
+  );
+  t.ok(
+    listIndexes(log.dir).some((index) => index.first < first && index.first > next),
+    'of the segment with what was carried',
+  );
+  ask(log, { op: 'remove', tag: 1, partition, first: next });
+  t.match(ask(log, { op: 'view', tag: 1, partition, newest: carried.seq }), { op: 'view', view: { status: 'DELIVERED' } });
+});
+
+t.test(
+  'who has looked at the directory before a removal is told that a record has gone, not that a file is missing',
+  async (t) => {
+    const { log, next } = await setup(t);
+    const { dataDir } = log.options;
+    const readers = new HandleCache<SegmentReader>(2);
+    const indexes = new HandleCache<SegmentIndex>(2);
+    t.teardown(() => [readers, indexes].map((handles) => handles.close()));
+    const late = new PartitionSegments({ dataDir, partition, readers, indexes });
+    ask(log, { op: 'remove', tag: 1, partition, first: next });
+    t.throws(() => late.record(seq(1)), new DamageError('gone', 'sequence 1 of partition 3 has outlived the retention'));
+    t.equal(late.record(next).seq, next);
+  },
+);
 
 t.test('an event that lost its beginning and was not carried is noticed', async (t) => {
   const { log, next } = await setup(t);

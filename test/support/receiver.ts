@@ -36,14 +36,15 @@ export interface Answer {
 export type Behaviour = Answer | ((arrival: Arrival) => Answer);
 
 export class Receiver {
-  readonly arrivals: Arrival[] = [];
+  readonly arrivals: Arrival[];
   readonly #server: Server;
   readonly #behaviours = new Map<string, Behaviour>();
   readonly #watchers = new Set<() => void>();
   /** Those that wait for their answer. */
   inFlight = 0;
 
-  private constructor() {
+  private constructor(arrivals: Arrival[]) {
+    this.arrivals = arrivals;
     this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
       const arrival: Arrival = {
         path: request.url!,
@@ -70,8 +71,9 @@ export class Receiver {
     });
   }
 
-  static async start(): Promise<Receiver> {
-    const receiver = new Receiver();
+  /** Several may share one list of what came. */
+  static async start(arrivals: Arrival[] = []): Promise<Receiver> {
+    const receiver = new Receiver(arrivals);
     await new Promise<void>((resolve) => receiver.#server.listen(0, '127.0.0.1', resolve));
     return receiver;
   }

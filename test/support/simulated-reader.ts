@@ -334,10 +334,15 @@ export class SimulatedReader {
     const finalsFrom = log.firstOf(upTo);
     try {
       for (const record of log.records(state.lastSeq + 1, upTo - state.lastSeq)) state.apply(record);
-      log.snapshots = [{ seq: upTo, finalsFrom, sections: [...sectionsOf(state, finalsFrom)] }, ...log.snapshots].slice(0, 2);
+      // What was removed may have its counterpart behind `upTo`.
+      for (const record of state.isWhole ? [] : log.records(upTo + 1, log.synced - upTo)) if (!state.isWhole) state.apply(record);
+      log.snapshots = [{ seq: state.lastSeq, finalsFrom, sections: [...sectionsOf(state, finalsFrom)] }, ...log.snapshots].slice(
+        0,
+        2,
+      );
     } catch (error) {
-      // As the pool task rejects: the log is damaged, or what was removed has its counterpart behind `upTo`.
-      if (!(error instanceof DamagedRecord) && state.isWhole) throw error;
+      // As the pool task rejects: the log is damaged.
+      if (!(error instanceof DamagedRecord)) throw error;
       return (error as Error).message;
     }
     return null;
