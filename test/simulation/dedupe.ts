@@ -43,6 +43,7 @@ export class Dedupe implements Checker {
 
   quiet(): void {
     for (const partition of this.#scene.world.partitions) {
+      if (this.#scene.world.disk.log(partition).isDamaged) continue;
       const firsts = new Map<string, First>();
       for (const [event, records] of this.#scene.stored.all(partition)) {
         const spec = decodeSpec(records[0]!.body);
