@@ -9,7 +9,7 @@ import t from 'tap';
 import { temporaryDir } from '../support/server.js';
 import { torture } from './torture.js';
 
-const rounds = 7;
+const rounds = 5;
 const retentionMs = 5_000;
 const timeout = 150_000;
 

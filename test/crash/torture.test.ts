@@ -3,7 +3,7 @@ import { temporaryDir } from '../support/server.js';
 import { torture } from './torture.js';
 
 /** Two or three seconds each with the restart. */
-const rounds = 12;
+const rounds = 8;
 const timeout = 150_000;
 
 t.setTimeout(timeout);
