@@ -12,7 +12,7 @@
  */
 import { Packr } from 'msgpackr';
 import { noSequence, type WallMs } from '../kernel/brand.js';
-import { InvariantError } from '../kernel/errors.js';
+import { UnknownFormatError } from '../kernel/errors.js';
 import { type CarriedRecord, carriedKind, type LogRecord, type RecordKind, type StoredRecord } from './record.js';
 import { specIn } from './renewal-codec.js';
 import { SpecHead } from './spec-codec.js';
@@ -35,11 +35,11 @@ export function encodeCarried(records: readonly LogRecord[]): Uint8Array {
   return new Uint8Array(packr.pack(carried));
 }
 
-/** What the record stands for, oldest first, each as if it stood in its place. Throws InvariantError for a format not read. */
+/** What the record stands for, oldest first, each as if it stood in its place. Throws UnknownFormatError for a format not read. */
 export function recordsIn({ seq, event, body }: Pick<CarriedRecord, 'seq' | 'event' | 'body'>): LogRecord[] {
   const [format, records] = packr.unpack(body) as Carried;
   if (format !== formatVersion) {
-    throw new InvariantError(`a carried record: expected format ${formatVersion}, found ${String(format)}`);
+    throw new UnknownFormatError(`a carried record: expected format ${formatVersion}, found ${String(format)}`);
   }
   return records.map(([kind, at, each], place) => {
     return { seq, kind, event, prev: place === 0 ? noSequence : seq, at: at as WallMs, body: each };

@@ -4,7 +4,7 @@
  */
 import { Packr } from 'msgpackr';
 import type { WallMs } from '../kernel/brand.js';
-import { InvariantError } from '../kernel/errors.js';
+import { UnknownFormatError } from '../kernel/errors.js';
 
 const formatVersion = 1;
 const packr = new Packr({ useRecords: false });
@@ -29,7 +29,7 @@ export interface OutcomeBody {
 function unpack<Fields extends unknown[]>(bytes: Uint8Array): Fields {
   const fields = packr.unpack(bytes) as [number, ...Fields];
   if (fields[0] !== formatVersion)
-    throw new InvariantError(`record body: expected format ${formatVersion}, found ${String(fields[0])}`);
+    throw new UnknownFormatError(`record body: expected format ${formatVersion}, found ${String(fields[0])}`);
   return fields.slice(1) as Fields;
 }
 

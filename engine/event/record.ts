@@ -6,6 +6,7 @@
  * looking inside.
  */
 import type { Sequence, WallMs } from '../kernel/brand.js';
+import { UnknownFormatError } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { EventStatus } from './status.js';
 
@@ -58,12 +59,22 @@ export const statusOfKind: Readonly<Record<RecordKind, EventStatus | null>> = {
 };
 
 /** The states of an event behind each of its records, oldest first. */
-export function statusesOf(records: readonly Pick<LogRecord, 'kind'>[]): EventStatus[] {
+export function statusesOf(records: readonly Pick<LogRecord, 'kind' | 'seq'>[]): EventStatus[] {
   let status: EventStatus = 'SCHEDULED';
-  return records.map(({ kind }) => {
-    status = statusOfKind[kind] ?? status;
+  return records.map((record) => {
+    status = stateBehind(record) ?? status;
     return status;
   });
+}
+
+/** As `statusOfKind`. Throws for a kind of a later version: what became of the event is not guessed. */
+export function stateBehind({ kind, seq }: { readonly kind: number; readonly seq: Sequence }): EventStatus | null {
+  const status: EventStatus | null | undefined = statusOfKind[kind as RecordKind];
+  if (status === undefined)
+    throw new UnknownFormatError(
+      `record ${seq} is of kind ${kind}, which this version does not know: use the version that wrote it`,
+    );
+  return status;
 }
 
 /** Whether a record of this kind carries the outcome of an attempt. */

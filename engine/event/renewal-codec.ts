@@ -12,7 +12,7 @@
  *    18  the spec
  */
 import type { WallMs } from '../kernel/brand.js';
-import { InvariantError } from '../kernel/errors.js';
+import { UnknownFormatError } from '../kernel/errors.js';
 import { recordKinds, type StoredRecord } from './record.js';
 import { type EventStatus, eventStatuses } from './status.js';
 
@@ -41,11 +41,11 @@ export function encodeRenewal({ from, version, attempts, dueAtMs, spec }: Renewa
   return bytes;
 }
 
-/** Throws InvariantError for a format that this version does not read. */
+/** Throws UnknownFormatError for a format that this version does not read. */
 export function decodeRenewal(bytes: Uint8Array): Renewal {
   const from = eventStatuses[bytes[1] ?? -1];
   if (bytes[0] !== formatVersion || bytes.length < specAt || from === undefined) {
-    throw new InvariantError(`renewal: expected format ${formatVersion}, found ${bytes[0]} in ${bytes.length} bytes`);
+    throw new UnknownFormatError(`renewal: expected format ${formatVersion}, found ${bytes[0]} in ${bytes.length} bytes`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, specAt);
   return {

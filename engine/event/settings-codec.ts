@@ -4,7 +4,7 @@
  */
 import { Packr } from 'msgpackr';
 import type { Sequence } from '../kernel/brand.js';
-import { InvariantError } from '../kernel/errors.js';
+import { UnknownFormatError } from '../kernel/errors.js';
 import type { SettingsRow } from './origin-settings.js';
 
 const formatVersion = 1;
@@ -27,10 +27,10 @@ export function encodeSettings({ origin, version, settings }: SettingsRow): Uint
   return new Uint8Array(packr.pack(fields));
 }
 
-/** Throws InvariantError for a format that this version does not read. */
+/** Throws UnknownFormatError for a format that this version does not read. */
 export function decodeSettings(bytes: Uint8Array): SettingsRow {
   const [format, origin, version, paused, concurrency, ratePerSecond, secret] = packr.unpack(bytes) as Fields;
   if (format !== formatVersion)
-    throw new InvariantError(`settings of an origin: expected format ${formatVersion}, found ${String(format)}`);
+    throw new UnknownFormatError(`settings of an origin: expected format ${formatVersion}, found ${String(format)}`);
   return { origin, version: version as Sequence, settings: { paused, concurrency, ratePerSecond, secret } };
 }

@@ -32,7 +32,7 @@
  */
 import { Packr } from 'msgpackr';
 import type { WallMs } from '../kernel/brand.js';
-import { InvariantError } from '../kernel/errors.js';
+import { UnknownFormatError } from '../kernel/errors.js';
 import { type KeyTag, keyOf, tagOfKey } from './content.js';
 import { type Labels, labelsOf } from './labels.js';
 import { originOf } from './origin.js';
@@ -197,7 +197,7 @@ export class SpecHead {
   /** Point at another body. One instance serves many and allocates nothing for a body from the buffer of the last one. */
   at(bytes: Uint8Array): this {
     if (!SpecHead.isReadable(bytes)) {
-      throw new InvariantError(
+      throw new UnknownFormatError(
         `body of an accepted record: expected format ${formatVersion}, found ${bytes[0]} in ${bytes.length} bytes`,
       );
     }
@@ -298,7 +298,7 @@ export interface StoredSpec extends EventSpec {
 
 const decoding = new SpecHead();
 
-/** All of it. `payload` is a view into `bytes`. Throws InvariantError for a format that this version does not read. */
+/** All of it. `payload` is a view into `bytes`. Throws UnknownFormatError for a format that this version does not read. */
 export function decodeSpec(bytes: Uint8Array): StoredSpec {
   const head = decoding.at(bytes);
   const { payloadAt } = head;

@@ -2,7 +2,7 @@
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import { decodeDispatched, decodeOutcome } from './outcome-codec.js';
-import { isOutcome, type LogRecord, recordKinds, statusOfKind } from './record.js';
+import { isOutcome, type LogRecord, recordKinds, stateBehind } from './record.js';
 import { decodeSpec } from './spec-codec.js';
 import type { EventStatus } from './status.js';
 import { nextAttemptAtOf } from './view.js';
@@ -77,6 +77,6 @@ export function bareChangeOf(
 /** `before`: with the event's previous record; null for its first. */
 export function standingAfter(record: LogRecord, before: Standing | null): Standing {
   const attempt = record.kind === recordKinds.dispatched ? decodeDispatched(record.body).attempt : (before?.attempt ?? 0);
-  const status = statusOfKind[record.kind] ?? before?.status ?? 'SCHEDULED';
+  const status = stateBehind(record) ?? before?.status ?? 'SCHEDULED';
   return { status, version: (before?.version ?? 0) + 1, attempt };
 }

@@ -73,6 +73,9 @@ export class InvariantError extends Error {
   override readonly name = 'InvariantError';
 }
 
+/** What is stored is as it was written, by a version that writes what this one does not read. */
+export class UnknownFormatError extends InvariantError {}
+
 /** Assertion that stays on in production. `detail` is built only on failure. */
 export function invariant(condition: boolean, detail: () => string): asserts condition {
   if (!condition) throw new InvariantError(detail());

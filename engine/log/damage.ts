@@ -3,7 +3,7 @@
  * itself or its mark, and the partition must stop instead of going on with a guess. `gone`: no damage; what was asked for has
  * outlived the retention.
  */
-import { InvariantError } from '../kernel/errors.js';
+import { InvariantError, UnknownFormatError } from '../kernel/errors.js';
 import { storageFaultOf } from './sqlite.js';
 
 export type DamageScope = 'damaged' | 'broken' | 'gone';
@@ -18,7 +18,8 @@ export class DamageError extends InvariantError {
 }
 
 /**
- * What a read that threw says to its asker; `scope` is what damage that SQLite itself noticed means to this read.
+ * What a read that threw says to its asker; `scope` is what damage that SQLite itself noticed, or a format of a later version,
+ * means to this read.
  * Rethrows what is neither damage nor an error of a file: that is a bug, and ends the thread.
  */
 export function readFailureOf(
@@ -26,6 +27,7 @@ export function readFailureOf(
   scope: DamageScope,
 ): { readonly failure: DamageScope | 'io'; readonly detail: string } {
   if (error instanceof DamageError) return { failure: error.scope, detail: error.message };
+  if (error instanceof UnknownFormatError) return { failure: scope, detail: error.message };
   const fault = storageFaultOf(error);
   if (fault === null || !(error instanceof Error)) throw error;
   return { failure: fault === 'damaged' ? scope : 'io', detail: error.message };

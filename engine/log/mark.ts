@@ -48,18 +48,20 @@ export class Mark {
   #position: LogPosition;
   #synced = true;
 
-  /** Open the mark. Throws DamageError when neither slot is readable. */
+  /** Open the mark. Throws DamageError when neither slot is readable, or one was written by a later version. */
   constructor(dir: string, partition: PartitionId) {
     this.#partition = partition;
     this.#fd = openMark(dir, { partition, flags: 'r+' });
-    const slots = readSlots(this.#fd, partition);
-    const newest = newestOf(slots);
-    if (newest === null) {
+    try {
+      const slots = readSlots(this.#fd, partition);
+      const newest = newestOf(slots);
+      if (newest === null) throw unreadable(dir, partition);
+      this.#position = newest;
+      this.#nextSlot = slots[0] === newest ? 1 : 0;
+    } catch (error) {
       closeSync(this.#fd);
-      throw unreadable(dir, partition);
+      throw error;
     }
-    this.#position = newest;
-    this.#nextSlot = slots[0] === newest ? 1 : 0;
   }
 
   get position(): LogPosition {
@@ -115,7 +117,7 @@ export function hasMark(dir: string): boolean {
   return existsSync(markPath(dir));
 }
 
-/** The mark as it stands. Throws DamageError when neither slot is readable: without it a shortened log looks whole. */
+/** The mark as it stands. Throws DamageError as the constructor does: without it a shortened log looks whole. */
 export function readMark(dir: string, partition: PartitionId): LogPosition {
   const fd = openMark(dir, { partition, flags: 'r' });
   try {
@@ -153,8 +155,19 @@ function readSlot(fd: number, { partition, slot }: { partition: PartitionId; slo
   if (readSync(fd, bytes, 0, slotBytes, slot * slotDistance) !== slotBytes) return null;
   const view = new DataView(bytes.buffer);
   if (view.getUint32(20, true) !== crcOf(bytes.subarray(0, 20))) return null;
-  if (view.getUint32(0, true) !== format || view.getUint32(4, true) !== partition) return null;
+  const found = view.getUint32(0, true);
+  // Whole, so it was meant: the other slot may be ours and older.
+  if (found !== format)
+    throw new DamageError(
+      'broken',
+      `partition ${partition}: expected a mark of format ${nameOf(format)}, found ${nameOf(found)}`,
+    );
+  if (view.getUint32(4, true) !== partition) return null;
   return { seq: view.getFloat64(8, true) as Sequence, chain: view.getUint32(16, true) };
+}
+
+function nameOf(mark: number): string {
+  return Buffer.from(new Uint32Array([mark]).buffer).toString('latin1');
 }
 
 function newestOf([one, other]: readonly [LogPosition | null, LogPosition | null]): LogPosition | null {

@@ -5,7 +5,15 @@
  * it (`prev`). Columns by the place of the record, so no map of ids is needed: 4 bytes a record, 41 for each spec.
  */
 import { newestSpecIn, recordsIn } from '../event/carried-codec.js';
-import { carriedKind, recordKinds, type StoredRecord, settingsKind, statusOfKind, voidKind } from '../event/record.js';
+import {
+  carriedKind,
+  recordKinds,
+  type StoredRecord,
+  settingsKind,
+  stateBehind,
+  statusOfKind,
+  voidKind,
+} from '../event/record.js';
 import { decodeRenewal } from '../event/renewal-codec.js';
 import { deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
@@ -103,6 +111,8 @@ export class RecordHeads {
 
   #numberFor(record: StoredRecord | RecordCursor): number {
     const { prev } = record;
+    // An index without what such a record says would be believed by the version that knows it.
+    if (record.kind !== carriedKind) stateBehind(record);
     const spec = newestSpecIn(record);
     if (spec !== null) {
       const number = this.#add(spec);

@@ -86,7 +86,7 @@ export class Segment {
       database.exec(`BEGIN; ${schema}`);
       const { partition, first, chainBefore, createdAt } = header;
       const insertHeader = database.prepare('INSERT INTO header VALUES (?, ?, ?, ?, ?, ?)');
-      insertHeader.run(formatVersion, partition, first, chainBefore, createdAt, crcOfHeader(header));
+      insertHeader.run(formatVersion, partition, first, chainBefore, createdAt, crcOfHeader(header, formatVersion));
       insertRecords(database, { records: carried, chainBefore });
       database.exec('COMMIT');
       database.pragma('journal_mode = WAL');
@@ -210,7 +210,8 @@ export function readHeader(database: Database, name: SegmentName): SegmentHeader
     chainBefore: row.chain_before,
     createdAt: row.created_at as WallMs,
   };
-  if (row.crc !== crcOfHeader(header)) throw new DamageError('broken', `segment ${name.path}: its header fails its checksum`);
+  if (row.crc !== crcOfHeader(header, row.format))
+    throw new DamageError('broken', `segment ${name.path}: its header fails its checksum`);
   if (row.format !== formatVersion)
     throw new DamageError('broken', `segment ${name.path}: expected format ${formatVersion}, found ${row.format}`);
   if (row.first !== name.first)
@@ -267,6 +268,6 @@ function lastPosition(database: Database, header: SegmentHeader): LogPosition {
   return { seq: last.seq as Sequence, chain: last.chain };
 }
 
-function crcOfHeader({ partition, first, chainBefore, createdAt }: SegmentHeader): number {
-  return crcOf(Buffer.from(`${formatVersion} ${partition} ${first} ${chainBefore} ${createdAt}`));
+function crcOfHeader({ partition, first, chainBefore, createdAt }: SegmentHeader, format: number): number {
+  return crcOf(Buffer.from(`${format} ${partition} ${first} ${chainBefore} ${createdAt}`));
 }

@@ -17,7 +17,7 @@ import {
   recordKinds,
   type StoredRecord,
   settingsKind,
-  statusOfKind,
+  stateBehind,
 } from '../event/record.js';
 import { decodeRenewal } from '../event/renewal-codec.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
@@ -298,6 +298,7 @@ export class PartitionState {
   }
 
   #advance(record: LogRecord): void {
+    const to = stateBehind(record);
     const handle = this.handleOf(record.event);
     if (handle === null && this.#isHeadless(record)) return;
     invariant(handle !== null, () => `partition ${this.partition}: record ${record.seq} is about an event that is not pending`);
@@ -307,7 +308,6 @@ export class PartitionState {
       () => `partition ${this.partition}: record ${record.seq} follows ${record.prev}, expected ${columns.newestSeq(handle)}`,
     );
     const from = columns.status(handle);
-    const to = statusOfKind[record.kind];
     const status = to === null ? from : move(from, to);
     columns.advance(handle, { status, seq: record.seq });
     this.#take(handle, record, from);

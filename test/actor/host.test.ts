@@ -1,6 +1,6 @@
 import t from 'tap';
 import { tagOfKey } from '../../engine/event/content.js';
-import { recordKinds } from '../../engine/event/record.js';
+import { type RecordKind, recordKinds } from '../../engine/event/record.js';
 import { decodeSpec } from '../../engine/event/spec-codec.js';
 import type { PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, formatEventId } from '../../engine/kernel/event-id.js';
@@ -435,7 +435,7 @@ t.test('an event that was cancelled while its sheaf was on its way to the disk i
   t.equal(test.host.actors[0]!.wheel!.size, 2);
 });
 
-t.test('a body of an unknown format is refused by itself and harms nobody', async (t) => {
+t.test('a body of an unknown format is refused by itself and harms nobody (F21)', async (t) => {
   const test = TestHost.ready();
   const body = bodyOf(later);
   body[0] = 9;
@@ -759,6 +759,19 @@ t.test('records that do not follow from each other stop the replay', async (t) =
   test.host.start();
   test.settle();
   t.equal(test.host.actors[0]!.phase, 'failed');
+});
+
+t.test('a record of a later version stops its partition, which says so, and no other (F36)', async (t) => {
+  const [first] = acceptedRecords(1, () => later);
+  const unknown = { ...first!, seq: 2 as Sequence, prev: 1 as Sequence, kind: 17 as RecordKind };
+  const test = new TestHost({ partitions: [0, 1], logs: new Map([[0, [first!, unknown]]]) });
+  test.host.start();
+  test.settle();
+  t.match(
+    test.notices.find((notice) => notice.op === 'phase' && notice.phase === 'failed'),
+    { partition: 0, detail: /record 2 is of kind 17, which this version does not know/ },
+  );
+  t.same(test.phases(1), ['recovering', 'ready']);
 });
 
 // ---- couriers that die ----
@@ -1169,7 +1182,7 @@ t.test('a change that the log did not take is not known afterwards, and the aske
 
 // ---- clock ----
 
-t.test('a clock that jumps forward makes what it passed over overdue', async (t) => {
+t.test('a clock that jumps forward makes what it passed over overdue (F9)', async (t) => {
   const test = TestHost.ready();
   test.accepted({ scheduledAtMs: (start + 1_000) as WallMs });
   test.accepted({ scheduledAtMs: (start + 3_600_500) as WallMs });
@@ -1180,7 +1193,7 @@ t.test('a clock that jumps forward makes what it passed over overdue', async (t)
   t.same([...test.wanted()], [[origin, 1]], 'what came due after it is on time');
 });
 
-t.test('a clock that is set back an hour makes nothing early and forgets nothing', async (t) => {
+t.test('a clock that is set back an hour makes nothing early and forgets nothing (F10)', async (t) => {
   const test = TestHost.ready();
   test.accepted({ scheduledAtMs: (start + 10_000) as WallMs });
   test.advance(5_000);
