@@ -201,7 +201,7 @@ t.test('a deliverer that throws, and a body that cannot be read, are failed atte
   t.equal(courier.taken, 1, 'the next one, in advance');
 });
 
-t.test('nothing starts before its time, also when the clock is set back after it was granted', async (t) => {
+t.test('nothing starts before its time, also when the clock is set back after it was granted (F10)', async (t) => {
   const { ask, deliverer, timing } = setup(t);
   await ask(0, want(1));
   await ask(0, start({ dueAtMs: noon + 30 }));

@@ -1,3 +1,4 @@
+/** F32: which addresses may be reached, whatever way they are written. */
 import t from 'tap';
 import { createEgressPolicy, type EgressMode, parseEgressAllow } from '../../engine/dispatch/egress.js';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { headerFault } from '../../engine/dispatch/user-headers.js';
 
-t.test('a header that could end a line, or that is ours, is refused', (t) => {
+t.test('a header that could end a line, or that is ours, is refused (F31)', (t) => {
   const good: [string, string][] = [
     ['x-team', 'a'],
     ['authorization', 'Bearer abc.def=='],

@@ -46,7 +46,7 @@ t.test('a request whose end can be seen in two ways is refused and the connectio
   t.equal((await rawRequest(port, postText(events, body))).status, 201, 'and it still works');
 });
 
-t.test('a request smuggled in behind such a request is never answered', async (t) => {
+t.test('a request smuggled in behind such a request is never answered (F30)', async (t) => {
   const { port, engine } = await setupGateway(t);
   const chunked = `${length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
   for (const [name, headers, rest] of [

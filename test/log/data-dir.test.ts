@@ -33,7 +33,7 @@ t.test('a new directory is made with what identifies it', (t) => {
   t.end();
 });
 
-t.test('another number of partitions is refused, and nothing is touched', (t) => {
+t.test('another number of partitions is refused, and nothing is touched (F37)', (t) => {
   const dataDir = tempDir(t);
   openDataDir({ dataDir, partitions: 4 }).close();
   const before = picture(dataDir);
@@ -45,7 +45,7 @@ t.test('another number of partitions is refused, and nothing is touched', (t) =>
   t.end();
 });
 
-t.test('another format, or an unreadable one, is refused, and nothing is touched', (t) => {
+t.test('another format, or an unreadable one, is refused, and nothing is touched (F36)', (t) => {
   for (const [text, message] of [
     ['{"format":2,"partitions":4,"hash":"fnv1a32"}', /has format 2\/fnv1a32, this version reads 1\/fnv1a32/],
     ['{"format":1,"partitions":4,"hash":"other"}', /has format 1\/other/],

@@ -370,7 +370,7 @@ export class History {
     this.world.producer.schedule({ ...fields, createdAtMs: Math.floor(this.world.scheduler.wall) as WallMs });
   }
 
-  /** What no gateway or router lets through: a body that cannot be read, of a future format, far too large, or sent astray. */
+  /** F21, what no gateway or router lets through: a body that cannot be read, of a future format, far too large, or sent astray. */
   #poison(): void {
     const random = this.#random;
     const body = random.pick([new Uint8Array(random.below(70)), Buffer.alloc(200, 9), Buffer.alloc(eventBodyBytesMax + 1, 7)]);

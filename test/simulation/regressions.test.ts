@@ -116,7 +116,7 @@ t.test('a body is not read ahead for an event that has taken the row of a cancel
   checkers.quiet();
 });
 
-t.test('an attempt of before a crash waits for its time without a slot when the clock was set back meanwhile', async (t) => {
+t.test('an attempt of before a crash waits without a slot when the clock was set back meanwhile (F10)', async (t) => {
   const { world, producer, advance, inMs } = await setup({ answerMs: 60_000 });
   producer.schedule({});
   await advance(20);

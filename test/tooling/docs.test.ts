@@ -40,6 +40,36 @@ t.test('files that pages name are there', async (t) => {
   }
 });
 
+t.test('every fault has its tests, which name it, and no test names another', async (t) => {
+  const rows = [...readFileSync('docs/testing.md', 'utf8').matchAll(/^\| F(\d+) \|.*\| (.*) \|$/gm)];
+  t.same(
+    rows.map(([, number]) => Number(number)),
+    Array.from({ length: 40 }, (_, at) => at + 1),
+  );
+  const naming = faultsNamedByTests();
+  for (const [, number, shownBy] of rows) {
+    const listed = [...shownBy!.matchAll(/`([^`]+)`/g)].map(([, file]) => file!).sort();
+    if (listed.length === 0) t.match(shownBy, /^not yet: /, `F${number} has a test, or says why not`);
+    t.same(listed, naming.get(Number(number)) ?? [], `F${number}`);
+  }
+});
+
+/** Files of tests by the faults that they name, `F29-F31` being three. */
+function faultsNamedByTests(): Map<number, string[]> {
+  const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).map((name) =>
+    join('test', name).replaceAll('\\', '/'),
+  );
+  const naming = new Map<number, string[]>();
+  for (const file of files.filter((name) => name.endsWith('.ts') && name !== 'test/tooling/docs.test.ts').sort()) {
+    const named = new Set<number>();
+    for (const [, first, last] of readFileSync(file, 'utf8').matchAll(/\bF(\d{1,2})\b(?:-F(\d{1,2})\b)?/g)) {
+      for (let fault = Number(first); fault <= Number(last ?? first); fault++) named.add(fault);
+    }
+    for (const fault of named) naming.set(fault, [...(naming.get(fault) ?? []), file]);
+  }
+  return naming;
+}
+
 t.test('every metric is explained to operators', async (t) => {
   const operations = readFileSync('docs/operations.md', 'utf8');
   const ingestion = { isConnected: true, reconnects: 0 };
