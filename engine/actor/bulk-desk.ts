@@ -96,7 +96,7 @@ export class BulkDesk {
   #canGoOn(job: Job): boolean {
     if (!this.#jobs.includes(job) || this.#parts.ledger.unsynced >= bulkUnsyncedMax) return false;
     const { walk, hasMore } = job;
-    return !hasMore && (walk.ready > 0 || (walk.asked < bulkBatchesMax && !walk.isOver));
+    return !hasMore && (walk.ready > 0 || (walk.asked < bulkBatchesMax && walk.canWalkOn));
   }
 
   #walkOn(job: Job): void {

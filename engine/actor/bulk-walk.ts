@@ -20,6 +20,8 @@ export interface BulkWalk {
   readonly asked: number;
   /** Nothing is left to look at. */
   readonly isOver: boolean;
+  /** There is something to look at before the reader answers; nothing else may ask for turns. */
+  readonly canWalkOn: boolean;
   /** Looks at some more; about 20 us. */
   walkOn(): void;
   /** Decides about the next candidate; changes it only if it may. */

@@ -56,6 +56,9 @@ export class CancelWalk implements BulkWalk {
   get isOver(): boolean {
     return this.#row >= this.#rowsEnd;
   }
+  get canWalkOn(): boolean {
+    return !this.isOver;
+  }
 
   walkOn(): void {
     const { columns } = this.#parts.memory.state;

@@ -68,6 +68,12 @@ export class RetryWalk implements BulkWalk {
   get isOver(): boolean {
     return this.#isScanned && this.#isIndexRead && this.#remembered.length === 0 && this.#indexed.length === 0;
   }
+  /** All that is left may be in the indexes, and a page of them on its way. */
+  get canWalkOn(): boolean {
+    return (
+      !this.isOver && !(this.#isScanned && this.#isReadingIndex && this.#remembered.length === 0 && this.#indexed.length === 0)
+    );
+  }
 
   walkOn(): void {
     if (this.#remembered.length >= bulkBatchEvents || (this.#isScanned && this.#remembered.length > 0)) {
@@ -75,7 +81,7 @@ export class RetryWalk implements BulkWalk {
       this.#askForSpecs(events);
     } else if (!this.#isScanned) this.#isScanned = this.#scan.step();
     else if (this.#indexed.length > 0) this.#askForFacts(this.#indexed.splice(0, bulkBatchEvents));
-    else if (!this.#isReadingIndex) this.#readIndex();
+    else this.#readIndex();
   }
 
   settleNext(mayChange: boolean): Settled {
