@@ -29,7 +29,7 @@ export interface BulkResult {
 
 export interface BulkChangesParts {
   readonly partitions: number;
-  linkOf(partition: PartitionId): HostLink;
+  linkOf(partition: PartitionId): Pick<HostLink, 'ask'>;
   readonly now: () => number;
   readonly wallMs: () => number;
 }

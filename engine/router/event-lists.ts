@@ -52,7 +52,7 @@ type Partitions = readonly PartitionId[];
 
 export interface EventListsParts {
   readonly partitions: number;
-  linkOf(partition: PartitionId): HostLink;
+  linkOf(partition: PartitionId): Pick<HostLink, 'ask'>;
   readonly now: () => number;
 }
 

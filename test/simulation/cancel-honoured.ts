@@ -21,6 +21,7 @@ export class CancelHonoured implements Checker {
         this.#cancelled.set(formatEventId(reply.view.id), reply.view.version);
       }
     }
+    if (happening.what === 'change-many' && happening.action.outcome === 'done') this.#takeIn();
     if (happening.what !== 'started') return;
     const { event, partition, attempt } = happening.attempt;
     const version = this.#cancelled.get(event);
@@ -29,6 +30,17 @@ export class CancelHonoured implements Checker {
     const since = this.#scene.stored.syncedOf(partition, event).slice(version);
     if (!since.some(({ kind }) => kind === recordKinds.retried)) {
       throw new BrokenPromise(this.name, `attempt ${attempt} of ${event} starts although its cancel was answered`);
+    }
+  }
+
+  /** A bulk change does not name what it has cancelled: all that is cancelled on disk when it is answered. */
+  #takeIn(): void {
+    const { world, stored } = this.#scene;
+    for (const partition of world.partitions) {
+      for (const event of stored.all(partition).keys()) {
+        const durable = stored.syncedOf(partition, event);
+        if (durable.at(-1)?.kind === recordKinds.cancelled) this.#cancelled.set(event, durable.length);
+      }
     }
   }
 }

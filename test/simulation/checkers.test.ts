@@ -1,18 +1,21 @@
 /** A checker that cannot complain is worth nothing: each is shown the defect that it is there for. */
 import t, { type Test } from 'tap';
 import { delivered } from '../../engine/dispatch/deliverer.js';
+import { everyEvent } from '../../engine/event/event-filter.js';
 import { type Handle, noSequence, type PartitionId, type WallMs } from '../../engine/kernel/brand.js';
 import { encodeCursor } from '../../engine/status/cursor.js';
 import { everything, type SimulatedClient } from '../support/simulated-audience.js';
-import type { StartedAttempt } from '../support/simulated-happenings.js';
+import type { BulkAction, Listing, StartedAttempt } from '../support/simulated-happenings.js';
 import type { Sabotage } from '../support/simulated-sabotage.js';
 import { fairWeather } from '../support/simulated-weather.js';
 import { SimulatedWorld } from '../support/simulated-world.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import { encodeSpec } from '../../engine/event/spec-codec.js';
+import { BulkTrue } from './bulk-true.js';
 import { ChangeHonoured } from './change-honoured.js';
 import { BrokenPromise, StoredEvents } from './checker.js';
 import { Checkers } from './checkers.js';
+import { ListsComplete } from './lists-complete.js';
 import { SlotsKept } from './slots-kept.js';
 
 const originConcurrency = 1;
@@ -132,6 +135,60 @@ t.test('stream-exact notices what is told twice, a gap without a reason, and who
     defect(client);
     await complains(t, 'stream-exact', () => checkers.end());
   }
+});
+
+t.test('lists-complete notices an event that a list has skipped', async (t) => {
+  for (const sabotage of [{}, { placesSkipped: true }]) {
+    const { world, producer, advance, inMs } = setup(sabotage);
+    for (const ms of [3_600_000, 7_200_000]) producer.schedule({ scheduledAtMs: inMs(ms) });
+    await advance(10);
+    const listing = world.enquirer.list({ filter: everyEvent, sort: 'scheduled_at', order: 'asc', limit: 1 });
+    if ('placesSkipped' in sabotage) await complains(t, 'lists-complete', () => advance(100));
+    else await advance(100);
+    t.equal(listing.outcome, 'done');
+    t.equal(listing.shown.length, 'placesSkipped' in sabotage ? 0 : 2);
+  }
+});
+
+t.test('lists-complete notices an event that is shown twice, and one that was not asked for', async (t) => {
+  const defects: readonly ((listing: Listing) => Listing)[] = [
+    (listing) => ({ ...listing, shown: [...listing.shown, ...listing.shown] }),
+    (listing) => ({ ...listing, request: { ...listing.request, filter: { ...everyEvent, status: ['DEAD'] } } }),
+  ];
+  for (const defect of defects) {
+    const { world, producer, advance, inMs } = setup();
+    producer.schedule({ scheduledAtMs: inMs(3_600_000) });
+    await advance(10);
+    const listing = world.enquirer.list({ filter: everyEvent, sort: 'created_at', order: 'desc', limit: 10 });
+    await advance(100);
+    const checker = new ListsComplete({ world, stored: new StoredEvents(world.disk) });
+    const defective = defect(listing);
+    defective.outcome = null;
+    checker.happened({ what: 'list', listing: defective });
+    defective.outcome = 'done';
+    await complains(t, 'lists-complete', () => checker.happened({ what: 'list', listing: defective }));
+  }
+});
+
+t.test('bulk-true notices a bulk cancel that counts one too many, and an event that it has left out', async (t) => {
+  for (const sabotage of [{}, { changesOvercounted: true }]) {
+    const { world, producer, advance, inMs } = setup(sabotage);
+    producer.schedule({ scheduledAtMs: inMs(3_600_000) });
+    await advance(10);
+    const action = world.enquirer.changeMany('cancel', { filter: everyEvent, limit: 10 });
+    if ('changesOvercounted' in sabotage) await complains(t, 'bulk-true', () => advance(100));
+    else await advance(100);
+    t.same(action.result, { matched: action.result!.changed, changed: 'changesOvercounted' in sabotage ? 2 : 1, hasMore: false });
+  }
+  const { world, producer, advance, inMs } = setup();
+  producer.schedule({ scheduledAtMs: inMs(3_600_000) });
+  await advance(10);
+  const checker = new BulkTrue({ world, stored: new StoredEvents(world.disk) });
+  const action: BulkAction = { op: 'cancel', filter: everyEvent, limit: 10, result: null, outcome: null };
+  checker.happened({ what: 'change-many', action });
+  action.result = { matched: 0, changed: 0, hasMore: false };
+  action.outcome = 'done';
+  await complains(t, 'bulk-true', () => checker.happened({ what: 'change-many', action }));
 });
 
 t.test('no-loss notices an acknowledged event that a disk has forgotten', async (t) => {

@@ -2,6 +2,7 @@
 import type { Happening } from '../support/simulated-happenings.js';
 import type { SimulatedWorld } from '../support/simulated-world.js';
 import { AcknowledgedIsDurable } from './acknowledged-is-durable.js';
+import { BulkTrue } from './bulk-true.js';
 import { CancelHonoured } from './cancel-honoured.js';
 import { ChangeHonoured } from './change-honoured.js';
 import { type Checker, type Scene, StoredEvents } from './checker.js';
@@ -9,6 +10,7 @@ import { Dedupe } from './dedupe.js';
 import { DuplicatesExplained } from './duplicates-explained.js';
 import { HaltOverGuess } from './halt-over-guess.js';
 import { LegalTransitions } from './legal-transitions.js';
+import { ListsComplete } from './lists-complete.js';
 import { NoLoss } from './no-loss.js';
 import { NotEarly } from './not-early.js';
 import { NotExpired } from './not-expired.js';
@@ -34,6 +36,8 @@ export class Checkers {
       new PauseHonoured(() => world.scheduler.now),
       new LegalTransitions(scene),
       new StreamExact(scene),
+      new ListsComplete(scene),
+      new BulkTrue(scene),
       new ReplayEqualsLive(scene),
       new Dedupe(scene),
       new NoLoss(scene),

@@ -4,6 +4,8 @@
  * checkers look at what is left.
  */
 import type { DestinationChange } from '../../engine/destination-desk.js';
+import { type EventFilter, everyEvent } from '../../engine/event/event-filter.js';
+import { listOrders, listSorts } from '../../engine/event/event-list.js';
 import { placeOfOrigin } from '../../engine/event/origin-settings.js';
 import type { EventSpec, RetryPolicy } from '../../engine/event/spec.js';
 import type { SpecPatch } from '../../engine/event/spec-patch.js';
@@ -156,6 +158,8 @@ export class History {
     else if (lot < 54) this.#about('cancel');
     else if (lot < 58) this.#about(random.pick(['get', 'history']));
     else if (lot < 60) this.#setOrigin();
+    else if (lot < 62) this.#list();
+    else if (lot < 64) this.#changeMany();
     else if (lot < 66) this.#repeat();
     else if (lot < 74) this.#moods.change(random.pick(origins));
     else if (lot < 77) world.crash(random.pick(['power-loss', 'kill']));
@@ -316,6 +320,41 @@ export class History {
       producer.put({ ...fields, scheduledAtMs: at() }, this.#condition());
     } else if (externalJobId !== null && random.next() < 0.5) producer.changeNamed(change, { source, externalJobId });
     else producer.change(change, asked.event);
+  }
+
+  /** In pages of a few, so that much happens between them. */
+  #list(): void {
+    const random = this.#random;
+    const { enquirer } = this.world;
+    const status = random.pick<EventFilter['status']>([
+      null,
+      null,
+      ['SCHEDULED', 'RETRYING'],
+      ['DELIVERED', 'DEAD'],
+      ['CANCELLED'],
+    ]);
+    enquirer.list({
+      filter: { ...this.#anyFilter(), status },
+      sort: random.pick(listSorts),
+      order: random.pick(listOrders),
+      limit: 1 + random.below(random.pick([3, 40])),
+    });
+  }
+
+  #changeMany(): void {
+    const random = this.#random;
+    const limit = random.pick([1 + random.below(5), 1_000]);
+    this.world.enquirer.changeMany(random.pick(['cancel', 'cancel', 'retry']), { filter: this.#anyFilter(), limit });
+  }
+
+  #anyFilter(): EventFilter {
+    const random = this.#random;
+    return {
+      ...everyEvent,
+      ...random.pick([{}, { source: ['shop'] }, { source: ['default', 'bank'] }, { externalJobId: `job-${random.below(12)}` }]),
+      ...random.pick([{}, {}, { priority: [random.below(10), random.below(10), random.below(10)] }]),
+      ...random.pick([{}, {}, { destination: [`${random.pick(origins)}/hook`] }]),
+    };
   }
 
   /** Of several newer ones the first that suits, or else the last; null: nobody has asked for any. */

@@ -1,4 +1,5 @@
 /** I1: every acknowledged event is delivered, cancelled by somebody, expired by its own rule, dead with a reason, or still to come. */
+import { type EventFilter, matchesSpec } from '../../engine/event/event-filter.js';
 import { recordKinds } from '../../engine/event/record.js';
 import { decodeOutcome } from '../../engine/event/outcome-codec.js';
 import type { LogRecord } from '../../engine/event/record.js';
@@ -14,6 +15,7 @@ export class NoLoss implements Checker {
   readonly #scene: Scene;
   readonly #accepted: Asked[] = [];
   readonly #cancelAsked = new Set<string>();
+  readonly #bulkCancels: EventFilter[] = [];
   readonly #attempts = new Map<string, StartedAttempt[]>();
 
   constructor(scene: Scene) {
@@ -23,6 +25,7 @@ export class NoLoss implements Checker {
   happened(happening: Happening): void {
     if (happening.what === 'answered' && happening.reply.op === 'accepted') this.#accepted.push(happening.asked);
     if (happening.what === 'asked' && happening.asked.change?.op === 'cancel') this.#cancelAsked.add(happening.asked.about);
+    if (happening.what === 'change-many' && happening.action.op === 'cancel') this.#bulkCancels.push(happening.action.filter);
     if (happening.what === 'started') {
       const { event } = happening.attempt;
       this.#attempts.set(event, [...(this.#attempts.get(event) ?? []), happening.attempt]);
@@ -52,7 +55,11 @@ export class NoLoss implements Checker {
         return;
       }
       case recordKinds.cancelled:
-        if (!this.#cancelAsked.has(event) && !this.#cancelAsked.has(`${spec.source} ${spec.externalJobId}`))
+        if (
+          !this.#cancelAsked.has(event) &&
+          !this.#cancelAsked.has(`${spec.source} ${spec.externalJobId}`) &&
+          !this.#bulkCancels.some((filter) => matchesSpec(filter, spec))
+        )
           this.#complain(asked, 'is cancelled and nobody asked for it');
         return;
       case recordKinds.expired:

@@ -2,11 +2,15 @@
 import type { DestinationChange } from '../../engine/destination-desk.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { OutcomeKind } from '../../engine/event/attempt.js';
+import type { EventFilter } from '../../engine/event/event-filter.js';
 import type { EventSpec } from '../../engine/event/spec.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
+import type { EventView } from '../../engine/event/view.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import type { Change, Request } from '../../engine/partition/command.js';
 import type { PartitionPhase } from '../../engine/observe/figures.js';
+import type { BulkResult } from '../../engine/router/bulk-changes.js';
+import type { ListRequest } from '../../engine/router/event-lists.js';
 
 /** A request as its producer knows it. */
 export interface Asked {
@@ -52,6 +56,23 @@ export interface Setting {
   outcome: 'set' | 'refused' | null;
 }
 
+/** A walk through a list, page by page. */
+export interface Listing {
+  readonly request: Omit<ListRequest, 'after' | 'skip'>;
+  readonly shown: EventView[];
+  /** Null while it goes on. */
+  outcome: 'done' | 'failed' | null;
+}
+
+export interface BulkAction {
+  readonly op: 'cancel' | 'retry';
+  readonly filter: EventFilter;
+  readonly limit: number;
+  result: BulkResult | null;
+  /** Null while nobody has answered. */
+  outcome: 'done' | 'failed' | null;
+}
+
 /** Why something may happen twice or be forgotten. */
 export type Disturbance = 'power-loss' | 'kill' | 'host-crash' | 'courier-crash' | 'commit-failed';
 
@@ -85,6 +106,9 @@ export type Happening =
   | { readonly what: 'changed'; readonly change: StatusChange }
   /** Somebody asks that something is set for an origin, and is answered. */
   | { readonly what: 'setting' | 'set'; readonly setting: Setting }
+  /** Somebody begins to walk through a list, or has come to its end; the same for a change of many events. */
+  | { readonly what: 'list'; readonly listing: Listing }
+  | { readonly what: 'change-many'; readonly action: BulkAction }
   | { readonly what: 'drained' }
   /** A part of the engine threw: in production its thread would be gone. */
   | { readonly what: 'died'; readonly part: string; readonly error: Error };

@@ -25,6 +25,7 @@ import { SimulatedCourier } from './simulated-courier.js';
 import type { HeldAttempt, Respond } from './simulated-destinations.js';
 import { SimulatedDisk } from './simulated-disk.js';
 import type { Disturbance, Happening, Onlooker } from './simulated-happenings.js';
+import { SimulatedEnquirer } from './simulated-enquirer.js';
 import { SimulatedHost } from './simulated-host.js';
 import type { Sabotage } from './simulated-sabotage.js';
 import { SimulatedOperator } from './simulated-operator.js';
@@ -60,6 +61,7 @@ export class SimulatedWorld {
   readonly disk: SimulatedDisk;
   readonly producer: SimulatedProducer;
   readonly operator: SimulatedOperator;
+  readonly enquirer: SimulatedEnquirer;
   readonly audience: SimulatedAudience;
   readonly options: Required<WorldOptions>;
   readonly #onlookers: Onlooker[] = [];
@@ -91,6 +93,12 @@ export class SimulatedWorld {
       send: (partition, request) => this.#sendTo(partition, request),
       onlooker: (happening) => this.happened(happening),
       pausesIgnored: this.options.sabotage.pausesIgnored ?? false,
+    });
+    this.enquirer = new SimulatedEnquirer({
+      scheduler: this.scheduler,
+      partitions,
+      send: (partition, request) => this.#sendTo(partition, request),
+      onlooker: (happening) => this.happened(happening),
     });
     this.audience = new SimulatedAudience({
       scheduler: this.scheduler,
@@ -126,7 +134,8 @@ export class SimulatedWorld {
 
   /** Every partition works or has stopped for good, nothing waits for the disk, and nobody waits for an answer. */
   get isQuiet(): boolean {
-    if (!this.#isUp || this.hosts.length < this.#hosts.length || this.producer.open + this.operator.open > 0) return false;
+    if (!this.#isUp || this.hosts.length < this.#hosts.length || this.producer.open > 0) return false;
+    if (this.operator.open + this.enquirer.open > 0) return false;
     return this.hosts.every(({ host }) =>
       host.actors.every(({ phase, unsynced }) => phase === 'failed' || (phase === 'ready' && unsynced === 0)),
     );
@@ -184,6 +193,7 @@ export class SimulatedWorld {
     for (const partition of partitions) this.disk.log(partition).tearCommit(this.options.weather.survivors);
     this.producer.lost(partitions);
     this.operator.lost(partitions);
+    this.enquirer.lost(partitions);
     this.audience.hostLost(partitions);
     for (const partition of partitions) this.#disturbed('host-crash', { partition });
     for (const courier of this.#couriers) courier.detach(number);
@@ -294,6 +304,7 @@ export class SimulatedWorld {
         for (const reply of decodeMessages<HostReply>(mail.bytes)) {
           this.producer.replied(reply);
           this.operator.replied(reply);
+          this.enquirer.replied(reply);
           this.audience.replied(reply);
         }
         break;
@@ -353,6 +364,7 @@ export class SimulatedWorld {
     this.#hosts = this.#hosts.map(() => null);
     this.producer.lost(this.partitions);
     this.operator.lost(this.partitions);
+    this.enquirer.lost(this.partitions);
     this.audience.vanish();
   }
 
