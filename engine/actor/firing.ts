@@ -110,11 +110,12 @@ export class Firing {
   #advance(tick: Tick): void {
     const isOver = this.#parts.budget.begin(firingBudgetMs);
     let left = distributeMax;
-    // The first one changes, so that a wheel with much to distribute does not always leave the others nothing.
+    // The first one changes, so that a wheel with much to distribute does not always leave the others nothing; it has a slice also
+    // when the time is over at the first look, or a slow machine would take turns without end and come no further.
     this.#firstWheel++;
     for (let at = 0; at < this.#wheels.length; at++) {
       const wheel = this.#wheels[(this.#firstWheel + at) % this.#wheels.length]!;
-      do left -= wheel.advance(tick, isOver() ? 0 : Math.min(left, distributeSliceMax));
+      do left -= wheel.advance(tick, at > 0 && isOver() ? 0 : Math.min(left, distributeSliceMax));
       while (wheel.behind && left > 0 && !isOver());
     }
   }
