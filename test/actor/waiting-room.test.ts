@@ -106,6 +106,7 @@ t.test('a queue of cancelled entries is swept: memory follows who waits, not who
 });
 
 t.test('it agrees with a sorted list over random comings and goings', async (t) => {
+  const wrong: string[] = [];
   for (let seed = 1; seed <= 20; seed++) {
     const random = new Random(seed);
     const { room, waiting, enter, leave, take, next, find } = setup();
@@ -122,14 +123,14 @@ t.test('it agrees with a sorted list over random comings and goings', async (t) 
         const expected = next(origin);
         const taken = take(origin);
         if (taken?.handle !== expected?.handle || taken?.actor !== expected?.actor) {
-          t.fail(`seed ${seed}, step ${step}: took ${taken?.handle}, expected ${expected?.handle}`);
+          wrong.push(`seed ${seed}, step ${step}: took ${taken?.handle}, expected ${expected?.handle}`);
         }
       }
-      if (room.size !== waiting.length) t.fail(`seed ${seed}, step ${step}: size ${room.size}, expected ${waiting.length}`);
+      if (room.size !== waiting.length) wrong.push(`seed ${seed}, step ${step}: size ${room.size}, expected ${waiting.length}`);
     }
     for (const origin of origins) {
       const own = waiting.filter((entry) => entry.origin === origin).length;
-      if (room.count(origin) !== own) t.fail(`seed ${seed}: ${origin} counts ${room.count(origin)}, expected ${own}`);
+      if (room.count(origin) !== own) wrong.push(`seed ${seed}: ${origin} counts ${room.count(origin)}, expected ${own}`);
     }
     const heads = new Set<string>();
     room.forEachHead(({ actor, handle }) => heads.add(`${actor}:${handle}`));
@@ -137,11 +138,11 @@ t.test('it agrees with a sorted list over random comings and goings', async (t) 
       for (let priority = 0; priority < 10; priority++) {
         const own = waiting.filter((entry) => entry.origin === origin && entry.priority === priority);
         const first = own.sort((one, other) => one.order - other.order)[0];
-        if (first !== undefined && !heads.has(`${first.actor}:${first.handle}`)) t.fail(`seed ${seed}: a head is missing`);
+        if (first !== undefined && !heads.has(`${first.actor}:${first.handle}`)) wrong.push(`seed ${seed}: a head is missing`);
       }
     }
   }
-  t.pass('20 seeds');
+  t.same(wrong.slice(0, 3), []);
 });
 
 t.test('a row that is used again while its old entry stands is handed out once', async (t) => {

@@ -27,6 +27,7 @@ t.test('nothing from before a quiet time is counted after it', (t) => {
 });
 
 t.test('the totals are those of a list of all ends, to half a second', (t) => {
+  const wrong: string[] = [];
   const window = newWindow();
   const ends: { at: number; failed: boolean }[] = [];
   let now = 12_345;
@@ -46,8 +47,8 @@ t.test('the totals are those of a list of all ends, to half a second', (t) => {
     const exactFailed =
       window.failed >= least.filter((end) => end.failed).length && window.failed <= most.filter((end) => end.failed).length;
     if (!exact || !exactFailed)
-      t.fail(`at ${now}: ${window.ended} ended, ${window.failed} failed, expected ${least.length} to ${most.length}`);
+      wrong.push(`at ${now}: ${window.ended} ended, ${window.failed} failed, expected ${least.length} to ${most.length}`);
   }
-  t.pass('5,000 ends');
+  t.same(wrong.slice(0, 3), []);
   t.end();
 });

@@ -19,6 +19,7 @@ function setup(t: ConstructorParameters<typeof TestLog>[0]) {
 }
 
 t.test('the log is found to be shorter than its mark, whichever commit the bit was in', (t) => {
+  const wrong: string[] = [];
   const { copy, path, wal } = setup(t);
   t.equal(readBack(copy).failure, null, 'whole without the flip');
   for (let at = 40; at < wal.length; at += 499) {
@@ -28,9 +29,9 @@ t.test('the log is found to be shorter than its mark, whichever commit the bit w
     rmSync(`${path}-shm`, { force: true });
     const { failure } = readBack(copy);
     if (!/its log is shorter than its mark: it ends at sequence \d+, 20 was durable/.test(failure ?? ''))
-      t.fail(`byte ${at}: ${failure}`);
+      wrong.push(`byte ${at}: ${failure}`);
   }
-  t.pass('every place');
+  t.same(wrong.slice(0, 3), []);
   t.end();
 });
 

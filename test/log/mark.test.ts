@@ -34,6 +34,7 @@ t.test('a mark never goes back', (t) => {
 });
 
 t.test('a torn write costs at most the newest mark, wherever it was cut', (t) => {
+  const wrong: string[] = [];
   const { dir, mark } = setup(t);
   mark.advance({ seq: seq(5), chain: 50 });
   const before = readFileSync(markPath(dir));
@@ -43,13 +44,14 @@ t.test('a torn write costs at most the newest mark, wherever it was cut', (t) =>
   for (let cut = changed[0]!; cut <= changed.at(-1)! + 1; cut++) {
     writeFileSync(markPath(dir), Buffer.concat([after.subarray(0, cut), before.subarray(cut)]));
     const found = readMark(dir, partition).seq;
-    if (found !== 5 && found !== 6) t.fail(`cut at ${cut}: found ${found}`);
+    if (found !== 5 && found !== 6) wrong.push(`cut at ${cut}: found ${found}`);
   }
-  t.pass('every cut');
+  t.same(wrong.slice(0, 3), []);
   t.end();
 });
 
 t.test('a flipped bit is never taken for a mark', (t) => {
+  const wrong: string[] = [];
   const { dir, mark } = setup(t);
   mark.advance({ seq: seq(5), chain: 50 });
   mark.advance({ seq: seq(6), chain: 60 });
@@ -63,9 +65,9 @@ t.test('a flipped bit is never taken for a mark', (t) => {
     writeFileSync(markPath(dir), flipped);
     const found = readMark(dir, partition);
     if (!(found.seq === 6 && found.chain === 60) && !(found.seq === 5 && found.chain === 50))
-      t.fail(`bit ${bit}: ${JSON.stringify(found)}`);
+      wrong.push(`bit ${bit}: ${JSON.stringify(found)}`);
   }
-  t.pass('every bit');
+  t.same(wrong.slice(0, 3), []);
   t.end();
 });
 

@@ -53,13 +53,14 @@ for (const [kind, step] of [
 }
 
 t.test('a commit that was answered and is cut off is missed, wherever the cut is', (t) => {
+  const wrong: string[] = [];
   const { commits, copy, whole } = setup(t);
   const { path } = listSegments(`${copy}/partitions/0003`)[0]!;
   for (let cut = whole.length - 1; cut >= commits[1]!.walBytes; cut -= 97) {
     truncateSync(`${path}-wal`, cut);
-    if (!/shorter than its mark/.test(readBack(copy).failure ?? '')) t.fail(`cut at ${cut}: the lost commit went unnoticed`);
+    if (!/shorter than its mark/.test(readBack(copy).failure ?? '')) wrong.push(`cut at ${cut}: the lost commit went unnoticed`);
   }
-  t.pass('every cut');
+  t.same(wrong.slice(0, 3), []);
   t.end();
 });
 

@@ -94,10 +94,11 @@ for (const { by, survives } of [
 ] as const) {
   const loss = by === 'courier' ? '' : `, of which ${100 * survives} % of the unsynced survive`;
   t.test(`cut off by ${by} behind each of its steps${loss}, it keeps every promise`, async (t) => {
+    const wrong: string[] = [];
     const steps = await run(whole);
     for (let step = 0; step <= steps; step++) {
-      await run({ step, by, survives }).catch((error: Error) => t.fail(`step ${step}: ${error.message}`));
+      await run({ step, by, survives }).catch((error: Error) => wrong.push(`step ${step}: ${error.message}`));
     }
-    t.pass(`${steps + 1} places`);
+    t.same(wrong.slice(0, 3), []);
   });
 }
