@@ -9,8 +9,9 @@ import type { PartitionId } from '../../engine/kernel/brand.js';
 import { EngineError } from '../../engine/kernel/errors.js';
 import { BulkChanges } from '../../engine/router/bulk-changes.js';
 import { EventLists, type ListRequest } from '../../engine/router/event-lists.js';
-import type { Accepted, Unnumbered } from '../../engine/router/host-link.js';
+import type { Unnumbered } from '../../engine/router/host-link.js';
 import type { BulkAction, Listing, Onlooker } from './simulated-happenings.js';
+import { SimulatedLink } from './simulated-link.js';
 import type { Scheduler } from './simulated-time.js';
 
 export interface SimulatedEnquirerParts {
@@ -21,12 +22,6 @@ export interface SimulatedEnquirerParts {
   readonly onlooker: Onlooker;
 }
 
-interface Open {
-  readonly partition: PartitionId;
-  readonly resolve: (reply: Accepted) => void;
-  readonly reject: (error: EngineError) => void;
-}
-
 /** Producers count from 1, operators and the audience from one and two thousand millions. */
 const firstRequest = 3_000_000_000;
 
@@ -34,14 +29,14 @@ export class SimulatedEnquirer {
   readonly #parts: SimulatedEnquirerParts;
   readonly #lists: EventLists;
   readonly #bulk: BulkChanges;
-  readonly #open = new Map<number, Open>();
-  #lastRequest = firstRequest;
+  readonly #link: SimulatedLink;
   #unanswered = 0;
 
   constructor(parts: SimulatedEnquirerParts) {
     const { partitions, scheduler } = parts;
     this.#parts = parts;
-    const linkOf = (partition: PartitionId) => ({ ask: (request: Unnumbered) => this.#ask(partition, request) });
+    this.#link = new SimulatedLink(firstRequest, parts);
+    const linkOf = (partition: PartitionId) => ({ ask: (request: Unnumbered) => this.#link.ask(partition, request) });
     const now = () => scheduler.now;
     this.#lists = new EventLists({ partitions, linkOf, now });
     this.#bulk = new BulkChanges({ partitions, linkOf, now, wallMs: () => scheduler.wall });
@@ -77,22 +72,12 @@ export class SimulatedEnquirer {
   }
 
   replied(reply: HostReply): void {
-    const open = this.#open.get(reply.request);
-    if (open === undefined) return;
-    this.#open.delete(reply.request);
-    this.#parts.scheduler.touchesPromises();
-    if (reply.op === 'refused') open.reject(new EngineError(reply.code, reply.detail));
-    else open.resolve(reply);
+    this.#link.replied(reply);
   }
 
   /** Partitions whose host is gone. */
   lost(partitions: readonly PartitionId[]): void {
-    for (const [number, { partition, reject }] of this.#open) {
-      if (!partitions.includes(partition)) continue;
-      this.#open.delete(number);
-      this.#parts.scheduler.touchesPromises();
-      reject(new EngineError('partition-unavailable', 'its host is gone'));
-    }
+    this.#link.lost(partitions);
   }
 
   #do(
@@ -118,13 +103,5 @@ export class SimulatedEnquirer {
         ended('failed');
       },
     );
-  }
-
-  #ask(partition: PartitionId, request: Unnumbered): Promise<Accepted> {
-    return new Promise((resolve, reject) => {
-      const number = ++this.#lastRequest;
-      this.#open.set(number, { partition, resolve, reject });
-      if (!this.#parts.send(partition, { ...request, request: number } as HostRequest)) this.lost([partition]);
-    });
   }
 }

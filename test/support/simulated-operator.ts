@@ -9,9 +9,9 @@ import type { HostRequest } from '../../engine/actor/requests.js';
 import type { DestinationAnswer, DestinationQuestion } from '../../engine/dispatch/destination.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { EngineError } from '../../engine/kernel/errors.js';
-import type { Accepted, Unnumbered } from '../../engine/router/host-link.js';
 import type { SimulatedCourier } from './simulated-courier.js';
 import type { Onlooker, Setting } from './simulated-happenings.js';
+import { SimulatedLink } from './simulated-link.js';
 import type { Scheduler } from './simulated-time.js';
 import type { Weather } from './simulated-weather.js';
 
@@ -28,28 +28,22 @@ export interface SimulatedOperatorParts {
   readonly pausesIgnored: boolean;
 }
 
-interface Open {
-  readonly partition: PartitionId;
-  readonly resolve: (reply: Accepted) => void;
-  readonly reject: (error: EngineError) => void;
-}
-
 /** Producers count from 1. */
 const firstRequest = 1_000_000_000;
 
 export class SimulatedOperator {
   readonly #parts: SimulatedOperatorParts;
   readonly #desk: DestinationDesk;
-  readonly #open = new Map<number, Open>();
-  #lastRequest = firstRequest;
+  readonly #link: SimulatedLink;
   #unanswered = 0;
 
   constructor(parts: SimulatedOperatorParts) {
     this.#parts = parts;
+    this.#link = new SimulatedLink(firstRequest, parts);
     this.#desk = new DestinationDesk({
       partitions: parts.partitions,
       couriers: parts.couriers,
-      ask: (partition, request) => this.#ask(partition, request),
+      ask: (partition, request) => this.#link.ask(partition, request),
       askCourier: (courier, question) => this.#askCourier(courier, question),
     });
   }
@@ -82,30 +76,12 @@ export class SimulatedOperator {
   }
 
   replied(reply: HostReply): void {
-    const open = this.#open.get(reply.request);
-    if (open === undefined) return;
-    this.#open.delete(reply.request);
-    this.#parts.scheduler.touchesPromises();
-    if (reply.op === 'refused') open.reject(new EngineError(reply.code, reply.detail));
-    else open.resolve(reply);
+    this.#link.replied(reply);
   }
 
   /** Partitions whose host is gone. */
   lost(partitions: readonly PartitionId[]): void {
-    for (const [number, { partition, reject }] of this.#open) {
-      if (!partitions.includes(partition)) continue;
-      this.#open.delete(number);
-      this.#parts.scheduler.touchesPromises();
-      reject(new EngineError('partition-unavailable', 'its host is gone'));
-    }
-  }
-
-  #ask(partition: PartitionId, request: Unnumbered): Promise<Accepted> {
-    return new Promise((resolve, reject) => {
-      const number = ++this.#lastRequest;
-      this.#open.set(number, { partition, resolve, reject });
-      if (!this.#parts.send(partition, { ...request, request: number } as HostRequest)) this.lost([partition]);
-    });
+    this.#link.lost(partitions);
   }
 
   #askCourier(number: number, question: DestinationQuestion): Promise<DestinationAnswer> {
