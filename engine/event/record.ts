@@ -77,6 +77,13 @@ export function stateBehind({ kind, seq }: { readonly kind: number; readonly seq
   return status;
 }
 
+const knownKinds: ReadonlySet<number> = new Set([...Object.values(recordKinds), carriedKind, settingsKind, voidKind]);
+
+/** Whether this version knows what such a record says. */
+export function isKnownKind(kind: number): boolean {
+  return knownKinds.has(kind);
+}
+
 /** Whether a record of this kind carries the outcome of an attempt. */
 export function isOutcome(kind: RecordKind): boolean {
   return kind === recordKinds.delivered || kind === recordKinds.retrying || kind === recordKinds.dead;

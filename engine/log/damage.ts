@@ -17,6 +17,13 @@ export class DamageError extends InvariantError {
   }
 }
 
+/** No damage: a file as it was written, in a format that this version does not read. Whoever would mend it must leave it alone. */
+export class LogFormatError extends DamageError {
+  constructor(detail: string) {
+    super('broken', detail);
+  }
+}
+
 /**
  * What a read that threw says to its asker; `scope` is what damage that SQLite itself noticed, or a format of a later version,
  * means to this read.

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
 import { chainStart, crcOf } from './checksum.js';
-import { DamageError } from './damage.js';
+import { DamageError, LogFormatError } from './damage.js';
 import { syncDir } from './segment-files.js';
 
 export interface LogPosition {
@@ -158,10 +158,7 @@ function readSlot(fd: number, { partition, slot }: { partition: PartitionId; slo
   const found = view.getUint32(0, true);
   // Whole, so it was meant: the other slot may be ours and older.
   if (found !== format)
-    throw new DamageError(
-      'broken',
-      `partition ${partition}: expected a mark of format ${nameOf(format)}, found ${nameOf(found)}`,
-    );
+    throw new LogFormatError(`partition ${partition}: expected a mark of format ${nameOf(format)}, found ${nameOf(found)}`);
   if (view.getUint32(4, true) !== partition) return null;
   return { seq: view.getFloat64(8, true) as Sequence, chain: view.getUint32(16, true) };
 }

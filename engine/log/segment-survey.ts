@@ -8,7 +8,7 @@
  * A row whose own checksum holds while the chain does not: either its chain value alone is damaged, which the next row
  * shows (it continues the right one), or it is another record than the one that was written.
  */
-import type { LogRecord } from '../event/record.js';
+import { isKnownKind, type LogRecord } from '../event/record.js';
 import type { Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import { chainOf } from './checksum.js';
@@ -19,8 +19,9 @@ import type { SegmentReader, SurveyedRow } from './segment-reader.js';
 export interface RowFault {
   readonly first: Sequence;
   readonly last: Sequence;
-  /** `damaged`: a row that is not what was written; `missing`: none; `sum`: the record is sound, a sum beside it is not. */
-  readonly kind: 'damaged' | 'missing' | 'sum';
+  /** `damaged`: a row that is not what was written; `missing`: none; `sum`: the record is sound, a sum beside it is not; `foreign`: all
+   *  is sound, and this version does not know what the record says. */
+  readonly kind: 'damaged' | 'missing' | 'sum' | 'foreign';
   /** As the row says, which may be what is damaged. */
   readonly event: EventId | null;
   readonly detail: string;
@@ -109,6 +110,10 @@ class Walk {
     const expected = this.#chain === null ? chain : chainOf(this.#chain, sum);
     if (expected !== chain && expected !== null) this.#doubt = { seq: row.seq, event: record.event, expected, stored: chain };
     this.#chain = chain;
+    if (!isKnownKind(record.kind)) {
+      const detail = `the record is of kind ${record.kind}, which this version does not know`;
+      this.#to.fault({ ...spanOf(row.seq), kind: 'foreign', event, detail });
+    }
     this.#to.record(record);
   }
 

@@ -19,7 +19,7 @@ import type { LogRecord } from '../event/record.js';
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import { InvariantError, invariant } from '../kernel/errors.js';
 import { chainOf, crcOf, crcOfRecord } from './checksum.js';
-import { DamageError } from './damage.js';
+import { DamageError, LogFormatError } from './damage.js';
 import type { LogPosition } from './mark.js';
 import { RecordCursor } from './record-batch.js';
 import { type SegmentName, syncDir, syncFile } from './segment-files.js';
@@ -213,7 +213,7 @@ export function readHeader(database: Database, name: SegmentName): SegmentHeader
   if (row.crc !== crcOfHeader(header, row.format))
     throw new DamageError('broken', `segment ${name.path}: its header fails its checksum`);
   if (row.format !== formatVersion)
-    throw new DamageError('broken', `segment ${name.path}: expected format ${formatVersion}, found ${row.format}`);
+    throw new LogFormatError(`segment ${name.path}: expected format ${formatVersion}, found ${row.format}`);
   if (row.first !== name.first)
     throw new DamageError('broken', `segment ${name.path}: its header says that it opens with sequence ${row.first}`);
   return header;

@@ -8,7 +8,7 @@ import { statSync } from 'node:fs';
 import type { LogRecord } from '../event/record.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
-import { DamageError } from '../log/damage.js';
+import { DamageError, LogFormatError } from '../log/damage.js';
 import { beginningPath, readBeginning } from '../log/log-beginning.js';
 import { hasMark, type LogPosition, logStart, readMark } from '../log/mark.js';
 import { listIndexes, listSegments, listSnapshots, partitionDir, type SegmentName } from '../log/segment-files.js';
@@ -27,9 +27,10 @@ export interface Fault {
   readonly event: EventId | null;
   /**
    * `rows`: rows are lost. `sum`: nothing is lost, a sum beside sound data is damaged. `mark`: nobody can say whether the log is
-   * whole. `remade`: the next start makes it again by itself.
+   * whole. `remade`: the next start makes it again by itself. `foreign`: no damage; another version wrote it, and this one cannot
+   * read it.
    */
-  readonly kind: 'rows' | 'sum' | 'mark' | 'remade';
+  readonly kind: 'rows' | 'sum' | 'mark' | 'remade' | 'foreign';
   readonly detail: string;
 }
 
@@ -131,10 +132,16 @@ class Survey {
       this.#mark = readMark(this.#dir, partition);
     } catch (error) {
       if (!(error instanceof DamageError)) throw error;
+      if (error instanceof LogFormatError) {
+        this.#faults.push({ ...fault, kind: 'foreign', detail: error.message });
+        return;
+      }
       this.#faults.push({ ...fault, detail: 'it is missing or unreadable, so nobody can say whether the log is whole' });
       return;
     }
     const { seq, chain } = this.#mark;
+    // Where a segment cannot be understood nobody can say where the log ends.
+    if (this.#faults.some(({ kind }) => kind === 'foreign')) return;
     if (this.#end.seq < seq) {
       const rows = { first: (this.#end.seq + 1) as Sequence, last: seq };
       const detail = `the log ends at sequence ${this.#end.seq}, ${seq} was durable`;
@@ -226,10 +233,10 @@ class Survey {
   /** Null when nothing in the file can be read; then all of its rows are missing. */
   #open(name: SegmentName, before: Sequence | null): SegmentReader | null {
     const { partition } = this.#request;
-    const unusable = (detail: string): null => {
+    const unusable = (detail: string, kind: Fault['kind'] = 'rows'): null => {
       const last = (before === null ? name.first : before - 1) as Sequence;
       const rows = { first: name.first, last };
-      this.#faults.push({ partition, file: name.path, rows, event: null, kind: 'rows', detail });
+      this.#faults.push({ partition, file: name.path, rows, event: null, kind, detail });
       this.#end = before === null ? { ...nowhere, seq: (name.first - 1) as Sequence } : { ...nowhere, seq: last };
       return null;
     };
@@ -239,6 +246,7 @@ class Survey {
       reader.close();
       return unusable(`it belongs to partition ${reader.header.partition}`);
     } catch (error) {
+      if (error instanceof LogFormatError) return unusable(error.message, 'foreign');
       if (!(error instanceof DamageError) && storageFaultOf(error) !== 'damaged') throw error;
       return unusable(`the file cannot be read: ${(error as Error).message}`);
     }
@@ -272,5 +280,5 @@ class Survey {
 }
 
 function faultOf({ first, last, kind, event, detail }: RowFault, where: Pick<Fault, 'partition' | 'file'>): Fault {
-  return { ...where, rows: { first, last }, event, kind: kind === 'sum' ? 'sum' : 'rows', detail };
+  return { ...where, rows: { first, last }, event, kind: kind === 'sum' || kind === 'foreign' ? kind : 'rows', detail };
 }

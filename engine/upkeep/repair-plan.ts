@@ -54,6 +54,8 @@ export function planRepair({
   if (survey.faults.length === 0) return null;
   const refused = (impossible: string): RepairPlan => ({ survey, lost: [], setAside: [], demands: [], heeded: [], impossible });
   if (survey.segments === 0) return refused('none of its segments is left: restore a backup');
+  if (survey.faults.some(({ kind }) => kind === 'foreign'))
+    return refused('another version of Escapement wrote in it, and this one would take that for damage: use that version');
   const lost = lostRowsOf({ dataDir, survey });
   if (lost === null) return refused(`more than ${lostRowsMax} records are lost: restore a backup`);
   const planner = new Planner(survey, giveUp);

@@ -46,7 +46,9 @@ function printPlan(dataDir: string, { survey, setAside, lost, demands, impossibl
   for (const { file, kind, rows, detail } of survey.faults) {
     const where =
       rows === null ? '' : rows.first === rows.last ? `, sequence ${rows.first}` : `, sequences ${rows.first} to ${rows.last}`;
-    print(`  ${kind === 'rows' ? 'lost' : 'made again'}: ${relative(dataDir, file)}${where}: ${detail}`);
+    print(
+      `  ${kind === 'rows' ? 'lost' : kind === 'foreign' ? 'not understood' : 'made again'}: ${relative(dataDir, file)}${where}: ${detail}`,
+    );
   }
   if (impossible !== null) print(`  cannot be repaired: ${impossible}`);
   for (const { event, status, givenUp } of setAside) {

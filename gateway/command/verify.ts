@@ -21,23 +21,44 @@ export function verifyCommand(): Command {
     settings: dataDirSetting,
     explanation: `It checks every record against its checksum and the chain, every segment, mark and index, and changes nothing.
 For each damage it says partition, file, sequence and, as far as that is known, whose event it is and what became of it.
-Exit codes: 0 everything is whole, 1 it could not look (the directory is in use, say), 2 something is damaged.`,
+Exit codes: 0 everything is whole, 1 it could not look (the directory is in use, say), 2 something is damaged, or written by
+another version and cannot be read by this one.`,
     async run({ values, surroundings }) {
       const dataDir = dataDirOf(values, surroundings);
-      const isWhole = verifyDataDir({ dataDir, say: tell, verdict: (verdict) => printVerdict(dataDir, verdict) });
-      print(isWhole ? 'Everything is whole.' : 'There is damage. "escapement repair" says what can be done about it.');
+      const faults: Fault[] = [];
+      const isWhole = verifyDataDir({
+        dataDir,
+        say: tell,
+        verdict: (verdict) => {
+          faults.push(...verdict.faults);
+          printVerdict(dataDir, verdict);
+        },
+      });
+      print(isWhole ? 'Everything is whole.' : conclusionOf(faults));
       return isWhole ? exitCodes.done : exitCodes.damaged;
     },
   });
 }
 
+/** What another version wrote is no damage, but whether there is any is for that version to say. */
+function conclusionOf(faults: readonly Fault[]): string {
+  return faults.some(({ kind }) => kind === 'foreign')
+    ? 'Another version of Escapement has written here. Use that version, also to verify and to repair: this one cannot read all of it.'
+    : 'There is damage. "escapement repair" says what can be done about it.';
+}
+
 export function printVerdict(dataDir: string, { partition, segments, records, mark, faults, lost }: PartitionVerdict): void {
   const size = `${count(records, 'record')} in ${count(segments, 'segment')}, mark at ${mark?.seq ?? 'nowhere'}`;
-  print(`partition ${partition}: ${faults.length === 0 ? 'whole' : 'DAMAGED'} (${size})`);
+  print(`partition ${partition}: ${judgementOf(faults)} (${size})`);
   for (const fault of faults) {
     print(`  ${relative(dataDir, fault.file)}${rowsIn(fault)}: ${fault.detail}`);
     for (const row of lost ?? []) if (row.fault === fault) print(`    ${whose(row)}`);
   }
+}
+
+function judgementOf(faults: readonly Fault[]): string {
+  if (faults.length === 0) return 'whole';
+  return faults.every(({ kind }) => kind === 'foreign') ? 'OF ANOTHER VERSION' : 'DAMAGED';
 }
 
 function rowsIn({ rows, event, kind }: Fault): string {

@@ -15,6 +15,7 @@ import { writeSnapshot } from '../../engine/log/snapshot-file.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
 import { snapshotForm } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';
+import { makeMarkLater, makeSegmentLater } from './later-version.js';
 import { Journal, partition, readBack, seq, TestLog } from './log-fixture.js';
 
 type Tap = ConstructorParameters<typeof TestLog>[0];
@@ -49,13 +50,7 @@ t.test('a segment of a newer format is refused by its format, to read and to wri
   const { log } = setup(t);
   log.close();
   const name = listSegments(log.dir).at(-1)!;
-  const database = openDatabase(name.path, { mode: 'write' });
-  const { first, chain, at } = database
-    .prepare('SELECT first, chain_before AS chain, created_at AS at FROM header')
-    .get() as Record<string, number>;
-  database.prepare('UPDATE header SET format = 2, crc = ?').run(crcOf(Buffer.from(`2 ${partition} ${first} ${chain} ${at}`)));
-  database.pragma('wal_checkpoint(truncate)');
-  database.close();
+  makeSegmentLater(name);
   const before = readFileSync(name.path);
   const again = new TestLog(t, { dataDir: log.options.dataDir });
   const expected = /expected format 1, found 2/;
@@ -69,12 +64,8 @@ t.test('a mark of a newer format is refused by its format, and stays as it is', 
   const { log } = setup(t);
   log.close();
   const path = markPath(log.dir);
+  makeMarkLater(log.dir);
   const bytes = readFileSync(path);
-  for (const at of [0, 4096]) {
-    bytes.write('ESM2', at, 'latin1');
-    bytes.writeUInt32LE(crcOf(bytes.subarray(at, at + 20)), at + 20);
-  }
-  writeFileSync(path, bytes);
   const expected = /expected a mark of format ESM1, found ESM2/;
   t.match(readBack(log.options.dataDir).failure, expected);
   const again = new TestLog(t, { dataDir: log.options.dataDir });

@@ -1,14 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { voidKind } from '../../engine/event/record.js';
+import { type RecordKind, voidKind } from '../../engine/event/record.js';
+import type { Sequence } from '../../engine/kernel/brand.js';
 import { openDataDir } from '../../engine/log/data-dir.js';
 import { beginningPath } from '../../engine/log/log-beginning.js';
 import { listSegments, listSnapshots } from '../../engine/log/segment-files.js';
 import { repairDataDir } from '../../engine/upkeep/repair.js';
 import type { RepairPlan } from '../../engine/upkeep/repair-plan.js';
-import { plain, readBack } from '../log/log-fixture.js';
-import { addSnapshot, damage, idOf, stoppedLog, verdictOf } from './stopped-log.js';
+import { makeMarkLater, makeSegmentLater } from '../log/later-version.js';
+import { plain, readBack, TestLog } from '../log/log-fixture.js';
+import { addSnapshot, damage, idOf, type StoppedLog, stoppedLog, verdictOf } from './stopped-log.js';
 
 const changeBody = (seq: number): string => `UPDATE record SET body = body || x'00' WHERE seq = ${seq}`;
 
@@ -177,6 +179,36 @@ t.test('where the log begins is made known again when that is given up', async (
   repair(log.dataDir, { apply: true, giveUp: ['3:mark'] });
   t.equal(verdictOf(log.dataDir), null);
   t.same(plain(readBack(log.dataDir).records), plain(log.journal.records));
+});
+
+t.test('what another version wrote is told apart from damage, and nothing of it is touched, whatever is given up', async (t) => {
+  const ways: Record<string, (log: StoppedLog) => void> = {
+    'a segment': ({ dir }) => makeSegmentLater(listSegments(dir)[1]!),
+    'the open segment': ({ dir }) => makeSegmentLater(listSegments(dir)[2]!),
+    'the mark': ({ dir }) => makeMarkLater(dir),
+    'a record': (log) => {
+      const again = new TestLog(t, { dataDir: log.dataDir });
+      const { event } = log.events.pending;
+      again.append({ ...log.events.pending, event, seq: 8 as Sequence, prev: 7 as Sequence, kind: 17 as RecordKind });
+      again.close();
+    },
+  };
+  for (const [what, spoil] of Object.entries(ways)) {
+    const log = await stoppedLog(t);
+    spoil(log);
+    const { faults } = verdictOf(log.dataDir)!;
+    t.match(faults, [{ kind: 'foreign' }], what);
+    t.equal(faults.length, 1, what);
+    const files = readdirSync(log.dir).map((name) => join(log.dir, name));
+    const before = files.map((file) => readFileSync(file));
+    t.match(repair(log.dataDir).plan, { impossible: /another version/, demands: [] }, what);
+    t.throws(() => repair(log.dataDir, { apply: true }), /use that version/, what);
+    t.same(
+      files.map((file) => readFileSync(file)),
+      before,
+      what,
+    );
+  }
 });
 
 t.test('a partition that is gone cannot be repaired', async (t) => {
