@@ -12,6 +12,7 @@ import { Connections } from './connections.js';
 import type { Services } from './handler/services.js';
 import { DestinationCheck } from './input/destination.js';
 import { censusAgeMsMax, connectionsMax, connectionsPerAddressMax, keyFileAgeMsMax, streamPatienceMs } from './limits.js';
+import { GatewayHealth } from './gateway-health.js';
 import { MemoryGauge } from './memory-gauge.js';
 import { linuxCensus } from './peer-census.js';
 import { routes } from './routes.js';
@@ -61,13 +62,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     monoMs: () => clock.monoMs(),
     patienceMs: options.streamPatienceMs ?? streamPatienceMs,
   };
-  const services: Services = {
-    engine,
-    clock,
-    destinations,
-    eventStreams: new EventDesk({ engine, ...pacing }),
-    description: lazily(() => describeApi({ version, routes, operations })),
-  };
   const keys =
     config.apiKeys === null ? null : new KeyWatch({ file: config.apiKeys, logger, onChange: () => server.recheckStreams() });
   const gatekeeper = new Gatekeeper({ keyring: keys?.keyring ?? null, monoMs: () => clock.monoMs() });
@@ -79,6 +73,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       else logger.info(fields, 'memory is no longer short');
     },
   });
+  const services: Services = {
+    engine,
+    clock,
+    health: new GatewayHealth({ engine, memory, keys }),
+    destinations,
+    eventStreams: new EventDesk({ engine, ...pacing }),
+    description: lazily(() => describeApi({ version, routes, operations })),
+  };
   const calls = new Calls({ services, gatekeeper, memory, report });
   const stream = new StreamDesk({ engine, ...pacing, report });
   let port = 0;

@@ -28,11 +28,17 @@ export class KeyWatch {
   /** Of the state that was looked at last, good or bad. */
   #stamp = '';
   #looking = false;
+  #isUnusable = false;
 
   /** Throws StartError. */
   constructor(options: KeyWatchOptions) {
     this.#options = options;
     this.keyring = new Keyring(readKeyFile(options.file));
+  }
+
+  /** What anybody may hear of it, so without its name or what is in it; null: all is well. */
+  get fault(): string | null {
+    return this.#isUnusable ? 'the file cannot be used, the log says why; keys known before stay in force' : null;
   }
 
   /** Never rejects. Does nothing while the look before is under way. */
@@ -41,10 +47,12 @@ export class KeyWatch {
     this.#looking = true;
     try {
       await this.#lookOnce();
+      this.#isUnusable = false;
     } catch (err) {
       const { code } = err as NodeJS.ErrnoException;
       const reason = err instanceof StartError ? err.message : `cannot read it (${code ?? String(err)})`;
       const stamp = `unusable ${reason}`;
+      this.#isUnusable = true;
       if (this.#stamp !== stamp) this.#report(reason);
       this.#stamp = stamp;
     } finally {

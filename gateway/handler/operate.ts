@@ -7,20 +7,20 @@ import { isRefusal } from '../input/refusal.js';
 import type { Answer, Services } from './services.js';
 
 /** What is how: always 200, for people and dashboards. */
-export function readHealth(request: Request, { engine }: Services): Answer {
+export function readHealth(request: Request, { health }: Services): Answer {
   const query = readQuery(request.query, []);
   if (isRefusal(query)) return query;
-  return replyJson(200, JSON.stringify(engine.health()));
+  return replyJson(200, JSON.stringify(health.now()));
 }
 
 /** Whoever answers is alive: a restart would not help. */
 export const readLiveness = readHealth;
 
 /** Whether to send work here. */
-export function readReadiness(request: Request, { engine }: Services): Answer {
+export function readReadiness(request: Request, services: Services): Answer {
   const query = readQuery(request.query, []);
   if (isRefusal(query)) return query;
-  const health = engine.health();
+  const health = services.health.now();
   return replyJson(takesWork(health) ? 200 : 503, JSON.stringify(health));
 }
 

@@ -1,5 +1,6 @@
 /** What handlers work with. */
 import type { Clock, Engine } from '../../engine/index.js';
+import type { GatewayHealth } from '../gateway-health.js';
 import type { Reply } from '../http/reply.js';
 import type { Request } from '../http/request.js';
 import type { DestinationCheck } from '../input/destination.js';
@@ -10,6 +11,8 @@ import type { AnswerToCome } from './answer-to-come.js';
 export interface Services {
   readonly engine: Engine;
   readonly clock: Clock;
+  /** Of engine and gateway. */
+  readonly health: Pick<GatewayHealth, 'now'>;
   readonly destinations: DestinationCheck;
   readonly eventStreams: EventDesk;
   /** Of the whole API, as OpenAPI. */

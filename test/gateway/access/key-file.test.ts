@@ -93,6 +93,8 @@ t.test('a change is noticed at the next look; a file that cannot be used is repo
   await watch.look();
   await watch.look();
   t.match(said, [/not JSON/]);
+  t.match(watch.fault, /cannot be used/);
+  t.notMatch(watch.fault, /keys.json/, 'nobody without a key is told where it is');
   chmodSync(file, 0o622);
   writeFileSync(file, JSON.stringify({ version: 1, keys: [] }));
   await watch.look();
@@ -101,6 +103,7 @@ t.test('a change is noticed at the next look; a file that cannot be used is repo
   chmodSync(file, 0o600);
   await watch.look();
   t.equal(watch.keyring.size, 0);
+  t.equal(watch.fault, null);
   writeFileSync(file, good);
   await watch.look();
   t.equal(watch.keyring.size, 1);
