@@ -2,7 +2,7 @@
  * Which file may import which. Run over the TypeScript sources by `npm test`; type imports count like any other, since a
  * type that crosses a border is a dependency of thought.
  *
- *   kernel <- event <- log <- partition <- actor <- router <- engine.ts <- gateway;   kernel <- nats <- dispatch
+ *   kernel <- event <- log <- partition <- actor <- router <- cluster <- engine.ts <- gateway;   kernel <- nats <- dispatch
  *
  * Two kinds of rule: *directions* between our own folders, and *doors*, the only place from which a package is imported,
  * so that replacing a package is the work of one folder.
@@ -22,6 +22,7 @@ const sees = {
   actor: ['kernel', 'event', 'log', 'wheel', 'partition', 'observe', 'dispatch/protocol.ts'],
   upkeep: ['kernel', 'event', 'log'],
   router: ['kernel', 'event', 'log', 'partition', 'actor', 'observe', 'dispatch/protocol.ts'],
+  cluster: ['kernel', 'event', 'nats', 'log', 'actor', 'router', 'observe'],
 };
 
 /** Package: the sources that may import it. Tests and benches may import any. */
@@ -35,8 +36,8 @@ const doors = {
   'prom-client': '^engine/observe/metrics[.]ts$',
   pino: '^engine/observe/logger[.]ts$',
   undici: '^engine/dispatch/',
-  '@nats-io/transport-node': '^engine/nats/',
-  '@nats-io/jetstream': '^engine/nats/',
+  '@nats-io/transport-node': '^engine/(nats|cluster)/',
+  '@nats-io/jetstream': '^engine/(nats|cluster)/',
   standardwebhooks: '^engine/dispatch/signer[.]ts$',
   cockatiel: '^engine/dispatch/breaker[.]ts$',
   'ipaddr.js': '^engine/dispatch/egress[.]ts$',

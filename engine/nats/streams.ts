@@ -38,7 +38,8 @@ export const progressSubject = 'escapement.progress';
 const dayMs = 86_400_000;
 const apiMsMax = 5_000;
 
-type StreamNeeds = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard'> & Partial<StreamConfig>;
+/** Of a stream that is there only what is in `lookedAt` must be so. */
+export type StreamNeeds = Pick<StreamConfig, 'name' | 'subjects' | 'retention' | 'discard'> & Partial<StreamConfig>;
 
 const ingest: StreamNeeds = {
   name: ingestStream,
@@ -76,15 +77,15 @@ const progress: StreamNeeds = {
 /** What dead letters need. Throws as `ensureIngest`. */
 export async function ensureDeadLetters(connection: NatsConnection): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: apiMsMax });
-  await ensure(manager, dead);
-  await ensure(manager, progress);
+  await ensureStream(manager, dead);
+  await ensureStream(manager, progress);
 }
 
 /** What ingestion needs. Throws StreamUnfit, and what the server or the connection has against it. */
 export async function ensureIngest(connection: NatsConnection): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: apiMsMax });
-  await ensure(manager, ingest);
-  await ensure(manager, rejected);
+  await ensureStream(manager, ingest);
+  await ensureStream(manager, rejected);
   await manager.consumers.add(ingestStream, {
     durable_name: ingestConsumer,
     ack_policy: AckPolicy.Explicit,
@@ -94,7 +95,8 @@ export async function ensureIngest(connection: NatsConnection): Promise<void> {
   });
 }
 
-async function ensure(manager: JetStreamManager, needs: StreamNeeds): Promise<void> {
+/** Made when it is not there. Throws StreamUnfit when it is there and cannot be used. */
+export async function ensureStream(manager: JetStreamManager, needs: StreamNeeds): Promise<void> {
   const there = await find(manager, needs.name);
   if (there === null) await make(manager, needs);
   else checkFits(there, needs);
@@ -122,13 +124,28 @@ async function make(manager: JetStreamManager, needs: StreamNeeds): Promise<void
   }
 }
 
-function checkFits(there: StreamConfig, { name, subjects, retention, discard }: StreamNeeds): void {
-  const missing = subjects.filter((subject) => !there.subjects.includes(subject));
-  const wrong = [
-    ...missing.map((subject) => `it does not take ${subject}`),
-    ...(there.retention === retention ? [] : [`its retention is ${there.retention}, not ${retention}`]),
-    ...(there.discard === discard ? [] : [`it discards ${there.discard} messages, not ${discard} ones`]),
-  ];
+/** What promises may rest on, and what is said of a stream where it is not as it must be. */
+const lookedAt = {
+  retention: (found, needed) => `its retention is ${found}, not ${needed}`,
+  discard: (found, needed) => `it discards ${found} messages, not ${needed} ones`,
+  storage: (found, needed) => `its messages are kept in ${found}, not ${needed}`,
+  max_age: (found) => `it drops messages after ${Number(found) / 1e9} s`,
+  max_msgs_per_subject: (found) => `it keeps only ${found} messages of a subject`,
+  allow_direct: () => 'it may be read from a copy that lags behind (allow_direct)',
+} as const satisfies Partial<Record<keyof StreamConfig, (found: unknown, needed: unknown) => string>>;
+
+function checkFits(there: StreamConfig, needs: StreamNeeds): void {
+  const wrong = needs.subjects
+    .filter((subject) => !there.subjects.includes(subject))
+    .map((subject) => `it does not take ${subject}`);
+  for (const [name, tell] of Object.entries(lookedAt) as [keyof typeof lookedAt, (found: unknown, needed: unknown) => string][]) {
+    const needed = needs[name];
+    // A server leaves out what is not set.
+    const found = there[name] ?? (name === 'allow_direct' ? false : undefined);
+    if (needed !== undefined && found !== needed) wrong.push(tell(found, needed));
+  }
   if (wrong.length > 0)
-    throw new StreamUnfit(`the stream ${name} cannot be used: ${wrong.join('; ')}. Correct it, or remove it and it is made anew`);
+    throw new StreamUnfit(
+      `the stream ${needs.name} cannot be used: ${wrong.join('; ')}. Correct it, or remove it and it is made anew`,
+    );
 }

@@ -1,0 +1,74 @@
+/** The streams of partition logs: made as the promises need them, and one that would break a promise is refused. */
+import { DiscardPolicy, jetstream, jetstreamManager, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
+import t from 'tap';
+import {
+  commandSubject,
+  ensureLogStreams,
+  journalSubject,
+  logStreamOf,
+  markerSubject,
+  usualLogStreams,
+} from '../../engine/cluster/log-streams.js';
+import type { PartitionId } from '../../engine/kernel/brand.js';
+import { StreamUnfit } from '../../engine/nats/streams.js';
+import { connectNats, needsNats, startNats, startNatsCluster } from '../support/nats-server.js';
+
+t.test('a new cluster has four streams, or one for each partition if these are fewer', async (t) => {
+  t.equal(usualLogStreams(256), 4);
+  t.equal(usualLogStreams(3), 3);
+});
+
+t.test('each subject of each partition is taken by the stream of its number', needsNats, async (t) => {
+  const nats = await startNats(t);
+  const connection = await connectNats(t, nats.url);
+  const shape = { partitions: 6, streams: 4 };
+  await ensureLogStreams(connection, shape);
+  await ensureLogStreams(connection, shape);
+  for (let number = 0; number < shape.partitions; number++) {
+    const partition = number as PartitionId;
+    for (const subject of [markerSubject(partition), journalSubject(partition), commandSubject(partition)]) {
+      const { stream } = await jetstream(connection).publish(subject, 'x');
+      t.equal(stream, logStreamOf(partition, shape.streams), subject);
+    }
+  }
+  const manager = await jetstreamManager(connection);
+  t.match((await manager.streams.info('ESCAPEMENT_LOG_1')).config, {
+    subjects: ['escapement.p.1.*', 'escapement.p.5.*'],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    storage: StorageType.File,
+    max_age: 0,
+    max_msgs_per_subject: -1,
+    allow_direct: false,
+    num_replicas: 1,
+  });
+});
+
+t.test('where there are three servers there are three replicas', needsNats, async (t) => {
+  const [server] = await startNatsCluster(t);
+  const connection = await connectNats(t, server!.url);
+  await ensureLogStreams(connection, { partitions: 1, streams: 1 });
+  const manager = await jetstreamManager(connection);
+  t.equal((await manager.streams.info('ESCAPEMENT_LOG_0')).config.num_replicas, 3);
+});
+
+t.test('a stream that would lose or hide what is in it is refused, with what to correct', needsNats, async (t) => {
+  const nats = await startNats(t);
+  const connection = await connectNats(t, nats.url);
+  const manager = await jetstreamManager(connection);
+  const fit = { name: 'ESCAPEMENT_LOG_0', subjects: ['escapement.p.0.*'], storage: StorageType.File, discard: DiscardPolicy.New };
+  const unfit: readonly (readonly [Partial<StreamConfig>, RegExp])[] = [
+    [{ subjects: ['escapement.p.1.*'] }, /does not take escapement\.p\.0\.\*/],
+    [{ discard: DiscardPolicy.Old }, /discards old messages, not new/],
+    [{ storage: StorageType.Memory }, /kept in memory, not file/],
+    [{ max_age: 60e9 }, /drops messages after 60 s/],
+    [{ max_msgs_per_subject: 5 }, /keeps only 5 messages of a subject/],
+    [{ allow_direct: true }, /\(allow_direct\)/],
+  ];
+  for (const [config, message] of unfit) {
+    await manager.streams.add({ ...fit, ...config });
+    const refused = await ensureLogStreams(connection, { partitions: 1, streams: 1 }).catch((error: unknown) => error);
+    t.ok(refused instanceof StreamUnfit && message.test(refused.message), String(refused));
+    await manager.streams.delete(fit.name);
+  }
+});
