@@ -49,7 +49,8 @@ export {
   retryStrategies,
 } from './event/spec.js';
 export { createLogger, type Logger } from './observe/logger.js';
-export { Inlet, type InletMessage } from './nats/inlet.js';
+export { Inlet } from './nats/inlet.js';
+export type { InletMessage } from './nats/inlet-message.js';
 export type { Publisher, PublishResult } from './nats/publisher.js';
 export { publishAsking } from './nats/interest.js';
 export { loadProgress, saveProgress } from './nats/progress.js';

@@ -7,7 +7,7 @@
  */
 import { createHash, randomInt } from 'node:crypto';
 import type { Slot } from '../kernel/brand.js';
-import { fnv1a32 } from '../kernel/fnv1a.js';
+import { fnv1a32, fnv1a32Of } from '../kernel/fnv1a.js';
 import { slots } from '../kernel/limits.js';
 import type { EventSpec } from './spec.js';
 
@@ -28,9 +28,29 @@ export function keyOf(spec: Pick<EventSpec, 'source' | 'externalJobId' | 'idempo
 
 const separator = new Uint8Array([0]);
 
-/** The contract fixes FNV-1a over `source` + key. */
+/** A text in UTF-8, somewhere in bytes. */
+export interface Stretch {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
+function stretchOf(text: string): Stretch {
+  const bytes = Buffer.from(text);
+  return { bytes, from: 0, to: bytes.length };
+}
+
+function hashOfStretch({ bytes, from, to }: Stretch, seed?: number): number {
+  return fnv1a32Of(bytes, from, to, seed);
+}
+
 export function slotOfKey(key: EventKey): Slot {
-  return (fnv1a32(Buffer.from(key.source + key.text)) % slots) as Slot;
+  return slotOfKeyIn({ source: stretchOf(key.source), text: stretchOf(key.text) });
+}
+
+/** The contract fixes FNV-1a over `source` + key. */
+export function slotOfKeyIn({ source, text }: { readonly source: Stretch; readonly text: Stretch }): Slot {
+  return (hashOfStretch(text, hashOfStretch(source)) % slots) as Slot;
 }
 
 export function randomSlot(): Slot {
@@ -45,15 +65,22 @@ export interface KeyTag {
   readonly low: number;
 }
 
-export function tagOfKey(key: EventKey): KeyTag {
-  const source = Buffer.from(key.source);
-  const seed = key.kind === 'external' ? 0x9e3779b1 : 0x85ebca6b;
-  return { high: fnv1a32(Buffer.from(key.text), fnv1a32(separator, fnv1a32(source, seed))), low: tagOfText(key) };
+export function tagOfKey({ kind, source, text }: EventKey): KeyTag {
+  return tagOfKeyIn({ kind, source: stretchOf(source), text: stretchOf(text) });
+}
+
+export function tagOfKeyIn({ kind, source, text }: { kind: KeyKind; source: Stretch; text: Stretch }): KeyTag {
+  const seed = kind === 'external' ? 0x9e3779b1 : 0x85ebca6b;
+  return { high: hashOfStretch(text, fnv1a32(separator, hashOfStretch(source, seed))), low: tagOfTextIn(kind, text) };
 }
 
 /** The lower half of the tag of every key with this text; never 0. */
 export function tagOfText({ kind, text }: Pick<EventKey, 'kind' | 'text'>): number {
-  return fnv1a32(Buffer.from(text), kind === 'external' ? 0xc2b2ae35 : 0x27d4eb2f) || 1;
+  return tagOfTextIn(kind, stretchOf(text));
+}
+
+function tagOfTextIn(kind: KeyKind, text: Stretch): number {
+  return hashOfStretch(text, kind === 'external' ? 0xc2b2ae35 : 0x27d4eb2f) || 1;
 }
 
 export const fingerprintBytes = 16;

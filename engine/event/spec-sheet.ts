@@ -7,7 +7,7 @@
  * To be used again and again: the engine has copied what it needs when `scheduleSheet` returns.
  */
 import type { Slot, WallMs } from '../kernel/brand.js';
-import { type EventKey, fingerprintOf, keyOf, slotOfKey } from './content.js';
+import { fingerprintOf, keyOf, slotOfKey } from './content.js';
 import type { EventSpec } from './spec.js';
 import { type SpecRoom, writeSpec } from './spec-codec.js';
 
@@ -39,13 +39,13 @@ export class SpecSheet implements SpecRoom {
   add(spec: EventSpec, timeGiven: boolean): void {
     const key = keyOf(spec);
     writeSpec(spec, key === null ? null : fingerprintOf(spec, timeGiven), this.#room);
-    this.written(key, spec.createdAtMs);
+    this.written(key === null ? null : slotOfKey(key), spec.createdAtMs);
   }
 
-  /** What was written behind the last spec up to `end` is the next one. */
-  written(key: EventKey | null, createdAtMs: WallMs): void {
+  /** What was written behind the last spec up to `end` is the next one. `slot` null: any. */
+  written(slot: Slot | null, createdAtMs: WallMs): void {
     this.#ends.push(this.end);
-    this.#slots.push(key === null ? null : slotOfKey(key));
+    this.#slots.push(slot);
     this.#createdAtMs.push(createdAtMs);
   }
 

@@ -1,14 +1,27 @@
 /** What became of the events that came together: the answer to a batch, over HTTP and over NATS. */
-import { EngineError, formatEventId, type NewEvent, type ScheduledEvents, type ScheduleResult } from '../../engine/index.js';
+import { EngineError, formatEventId, type ScheduledEvents } from '../../engine/index.js';
 import { isRetryable, refusalOf } from '../http/problem.js';
-import type { ReadBatch } from '../input/batch-input.js';
-import { isRefusal, type Refusal } from '../input/refusal.js';
+import type { SheetedEvents } from '../input/event-sheets.js';
+import type { Refusal } from '../input/refusal.js';
+import { eachOutcome, type OutcomeVisitor } from './scheduled-sheets.js';
 
-/** The answer, event by event in the order of the batch. */
-class Results {
+export interface BatchOutcome {
+  readonly batch: Pick<SheetedEvents, 'count' | 'refusals'>;
+  /** Of its sheets. */
+  readonly scheduled: readonly ScheduledEvents[];
+  readonly onlyErrors: boolean;
+}
+
+/** Event by event in the order of the batch. Throws what is no refusal. */
+export function renderResults({ batch, scheduled, onlyErrors }: BatchOutcome): string {
+  const results = new Results(onlyErrors);
+  eachOutcome(batch, scheduled, results);
+  return results.text;
+}
+
+class Results implements OutcomeVisitor {
   readonly #onlyErrors: boolean;
   readonly #lines: string[] = [];
-  #index = 0;
   #accepted = 0;
   #duplicates = 0;
   #rejected = 0;
@@ -17,83 +30,32 @@ class Results {
     this.#onlyErrors = onlyErrors;
   }
 
-  accepted(id: () => string): void {
-    this.#accepted++;
-    if (!this.#onlyErrors) this.#lines.push(renderEntry(this.#index, { id: id(), status: 'SCHEDULED', duplicate: false }));
-    this.#index++;
+  scheduled(index: number, events: ScheduledEvents, place: number): void {
+    const other = events.otherAt(place);
+    if (other === null) {
+      this.#accepted++;
+      if (!this.#onlyErrors)
+        this.#lines.push(renderEntry(index, { id: events.idAt(place), status: 'SCHEDULED', duplicate: false }));
+    } else if (other instanceof EngineError) {
+      this.refused(index, refusalOf(other));
+    } else if (other instanceof Error) {
+      throw other;
+    } else {
+      this.#duplicates++;
+      const { id, status } = other;
+      if (!this.#onlyErrors) this.#lines.push(renderEntry(index, { id: formatEventId(id), status, duplicate: true }));
+    }
   }
 
-  duplicate(id: string, status: string): void {
-    this.#duplicates++;
-    if (!this.#onlyErrors) this.#lines.push(renderEntry(this.#index, { id, status, duplicate: true }));
-    this.#index++;
-  }
-
-  rejected(refusal: Refusal): void {
+  refused(index: number, refusal: Refusal): void {
     this.#rejected++;
-    this.#lines.push(renderRefusal(this.#index, refusal));
-    this.#index++;
+    this.#lines.push(renderRefusal(index, refusal));
   }
 
   get text(): string {
     const counts = `"accepted":${this.#accepted},"duplicates":${this.#duplicates},"rejected":${this.#rejected}`;
     return `{${counts},"results":[${this.#lines.join(',')}]}`;
   }
-}
-
-export interface BatchOutcome {
-  readonly events: readonly (NewEvent | Refusal)[];
-  /** Of the valid ones among `events`, in their order. */
-  readonly scheduled: readonly (ScheduleResult | EngineError)[];
-  readonly onlyErrors: boolean;
-}
-
-export function renderResults({ events, scheduled, onlyErrors }: BatchOutcome): string {
-  const results = new Results(onlyErrors);
-  let next = 0;
-  for (const event of events) {
-    const result = isRefusal(event) ? event : scheduled[next++]!;
-    if (result instanceof EngineError) results.rejected(refusalOf(result));
-    else if (isRefusal(result)) results.rejected(result);
-    else if (result.replayed) results.duplicate(formatEventId(result.view.id), result.view.status);
-    else results.accepted(() => result.id);
-  }
-  return results.text;
-}
-
-export interface SheetsOutcome {
-  readonly batch: Pick<ReadBatch, 'count' | 'refusals'>;
-  /** Of its sheets. */
-  readonly scheduled: readonly ScheduledEvents[];
-  readonly onlyErrors: boolean;
-}
-
-/** The same of a batch whose events are on sheets. Throws what is no refusal. */
-export function renderSheets({ batch: { count, refusals }, scheduled, onlyErrors }: SheetsOutcome): string {
-  const results = new Results(onlyErrors);
-  let sheet = 0;
-  let place = 0;
-  for (let index = 0; index < count; index++) {
-    const refusal = refusals.get(index);
-    if (refusal !== undefined) {
-      results.rejected(refusal);
-      continue;
-    }
-    if (place === scheduled[sheet]!.count) {
-      sheet++;
-      place = 0;
-    }
-    addOutcome(results, scheduled[sheet]!, place++);
-  }
-  return results.text;
-}
-
-function addOutcome(results: Results, events: ScheduledEvents, place: number): void {
-  const other = events.otherAt(place);
-  if (other === null) results.accepted(() => events.idAt(place));
-  else if (other instanceof EngineError) results.rejected(refusalOf(other));
-  else if (other instanceof Error) throw other;
-  else results.duplicate(formatEventId(other.id), other.status);
 }
 
 function renderEntry(index: number, { id, status, duplicate }: { id: string; status: string; duplicate: boolean }): string {

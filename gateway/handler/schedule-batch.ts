@@ -4,16 +4,17 @@
  * The answer is 200 whatever became of the events, and says for each by its index what did. With `?results=errors` only
  * the refused ones are listed, which for a good batch of 10,000 saves a megabyte.
  */
-import { setImmediate as pause } from 'node:timers/promises';
-import type { ScheduledEvents, SpecSheet } from '../../engine/index.js';
+import type { ScheduledEvents } from '../../engine/index.js';
 import { batchFormOf } from '../http/media-type.js';
 import { readQuery, refuseQuery } from '../http/query.js';
 import { replyJson } from '../http/reply.js';
 import type { Request } from '../http/request.js';
-import { readBatch, sheetStock } from '../input/batch-input.js';
+import { readBatch } from '../input/batch-input.js';
 import { readContext } from '../input/event-context.js';
 import { isRefusal } from '../input/refusal.js';
-import { renderSheets } from './batch-results.js';
+import { stepping } from '../steps.js';
+import { renderResults } from './batch-results.js';
+import { scheduleSheets } from './scheduled-sheets.js';
 import type { Answer, Services } from './services.js';
 
 export async function scheduleBatch(request: Request, services: Services): Promise<Answer> {
@@ -25,28 +26,10 @@ export async function scheduleBatch(request: Request, services: Services): Promi
   if (results !== 'all' && results !== 'errors') return refuseQuery('the query parameter results must be all or errors');
   const context = readContext(request, services);
   if (isRefusal(context)) return context;
-  const batch = await readBatch({ body: request.body, form }, context);
+  const batch = await stepping(readBatch({ body: request.body, form }, context));
   if (isRefusal(batch)) return batch;
-  const scheduled = await scheduleSheets(batch.sheets, services);
-  return replyJson(200, renderSheets({ batch, scheduled, onlyErrors: results === 'errors' }));
-}
-
-/** Those of one batch one after the other, with a pause between: each holds the thread for about a millisecond. */
-async function scheduleSheets(sheets: readonly SpecSheet[], { engine }: Services): Promise<readonly ScheduledEvents[]> {
-  const scheduled: ScheduledEvents[] = [];
-  let open = sheets.length;
-  let allSettled: () => void = () => undefined;
-  const settled = new Promise<void>((resolve) => {
-    allSettled = resolve;
+  const scheduled = await new Promise<readonly ScheduledEvents[]>((settled, failed) => {
+    stepping(scheduleSheets(batch.sheets, { engine: services.engine, settled })).catch(failed);
   });
-  for (const [place, sheet] of sheets.entries()) {
-    if (place > 0) await pause();
-    const events = engine.scheduleSheet(sheet, () => {
-      if (--open === 0) allSettled();
-    });
-    scheduled.push(events);
-    sheetStock.giveBack(sheet);
-  }
-  if (sheets.length > 0) await settled;
-  return scheduled;
+  return replyJson(200, renderResults({ batch, scheduled, onlyErrors: results === 'errors' }));
 }

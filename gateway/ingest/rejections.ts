@@ -18,14 +18,7 @@ import {
 } from '../../engine/index.js';
 import { renderRefusal } from '../handler/batch-results.js';
 import { formatInstant } from '../input/instant.js';
-import type { Refusal } from '../input/refusal.js';
-
-/** `event`: its bytes as JSON; null when they could not be told from the others. */
-export interface RejectedEvent {
-  readonly index: number;
-  readonly refusal: Refusal;
-  readonly event: Buffer | null;
-}
+import type { RejectedEvent } from './rejected-events.js';
 
 export interface Rejections {
   readonly message: InletMessage;

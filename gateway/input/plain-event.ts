@@ -20,13 +20,11 @@ import { destinationCharsMax, tagNameCharsMax, tagValueCharsMax } from '../limit
 import type { DestinationCheck } from './destination.js';
 import type { EventContext } from './event-input.js';
 import type { EventBytes } from './event-fields.js';
-import { parseInstant } from './instant.js';
+import { absent, PlainCursor } from './plain-cursor.js';
+import { parseDelay } from './delay.js';
 
-const quote = 0x22;
-const backslash = 0x5c;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
-const absent = -1;
 
 /** Fields that are read here, with the bits under which they are seen. */
 const fields = {
@@ -36,6 +34,7 @@ const fields = {
   description: 8,
   scheduled_at: 16,
   delay_ms: 32,
+  delay: 32_768,
   delivery_type: 64,
   destination: 128,
   method: 256,
@@ -53,15 +52,13 @@ const namesByLength = byLength(Object.keys(fields) as FieldName[]);
 const methods = ['POST', 'PUT', 'PATCH', 'DELETE', 'GET'].map((text) => Buffer.from(text));
 const http = Buffer.from('HTTP');
 
-/** What may stand in a label. */
-const isLabelByte = new Uint8Array(256);
-for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-') isLabelByte[char.charCodeAt(0)] = 1;
-
 export class PlainEventReader {
   readonly #spec = new PlainSpec();
+  readonly #cursor = new PlainCursor();
+  readonly #subjectSources = new SourceBytes();
   #destinations: DestinationCheck | null = null;
-  #bytes: Buffer = Buffer.alloc(0);
-  #at = 0;
+  /** What a delay counts from. */
+  #askedAtMs = 0;
   #seen = 0;
 
   /** True: the event is right, and on the sheet. */
@@ -73,94 +70,100 @@ export class PlainEventReader {
 
   /** The event that was read last, on the sheet and as everybody else knows it. */
   addTo(sheet: SpecSheet): EventSpec {
-    const spec = this.#spec.toSpec();
-    if (this.#spec.hasKey) sheet.add(spec, this.#spec.timeGiven);
-    else this.#spec.addTo(sheet);
-    return spec;
+    this.#spec.addTo(sheet);
+    return this.#spec.toSpec();
   }
 
   /** True: the event is right; `addTo` may follow. */
   read({ body, span }: EventBytes, context: EventContext): boolean {
     if (span.members <= 0 || span.payloadTwice || span.payloadDepth > payloadDepthMax) return false;
     if (span.payloadEnd - span.payloadAt > payloadBytesMax) return false;
-    // Of a message: it may say what an event does not.
-    if (context.source !== undefined || context.askedAtMs !== undefined) return false;
+    const { nowMs, askedAtMs = nowMs, source } = context;
     const spec = this.#spec;
-    this.#bytes = body;
+    this.#cursor.bytes = body;
+    this.#cursor.at = span.at + 1;
     this.#destinations = context.destinations;
+    this.#askedAtMs = askedAtMs;
     this.#seen = 0;
-    this.#at = span.at + 1;
     spec.begin(body);
-    for (let member = 0; member < span.members; member++) if (!this.#readMember(span, context)) return false;
+    for (let member = 0; member < span.members; member++) if (!this.#readMember(span)) return false;
     if (spec.destination === null) return false;
-    const { nowMs } = context;
-    if (!spec.timeGiven) spec.scheduledAtMs = nowMs;
-    else if (spec.scheduledAtMs - nowMs > aheadMsMax) return false;
+    if (source !== undefined) {
+      spec.sourceBytes = this.#subjectSources.of(source);
+      if (spec.sourceAt !== absent && !isText(body, spec.sourceAt, spec.sourceEnd, spec.sourceBytes)) return false;
+    }
+    if (!spec.timeGiven) spec.scheduledAtMs = askedAtMs;
+    else if (spec.scheduledAtMs - askedAtMs > aheadMsMax) return false;
     spec.createdAtMs = nowMs;
     spec.idempotencyKey = context.idempotencyKey;
     spec.traceparent = context.traceparent;
     return true;
   }
 
-  #readMember({ payloadAt, payloadEnd }: EventBytes['span'], { nowMs }: EventContext): boolean {
-    const keyAt = this.#text(127);
+  #readMember({ payloadAt, payloadEnd }: EventBytes['span']): boolean {
+    const cursor = this.#cursor;
+    const keyAt = cursor.text(127);
     if (keyAt === absent) return false;
-    const field = fieldAt(this.#bytes, keyAt, this.#at - 1);
+    const field = fieldAt(cursor.bytes, keyAt, cursor.at - 1);
     if (field === 0 || (this.#seen & field) !== 0) return false;
     this.#seen |= field;
     const spec = this.#spec;
-    this.#skipTo(0x3a);
+    cursor.skipTo(0x3a);
     switch (field) {
       case fields.external_job_id:
-        spec.externalJobIdAt = this.#text(255);
-        spec.externalJobIdEnd = this.#at - 1;
+        spec.externalJobIdAt = cursor.text(255);
+        spec.externalJobIdEnd = cursor.at - 1;
         return spec.externalJobIdAt !== absent && spec.externalJobIdEnd > spec.externalJobIdAt;
       case fields.source:
-        spec.sourceAt = this.#label();
-        spec.sourceEnd = this.#at - 1;
+        spec.sourceAt = cursor.label();
+        spec.sourceEnd = cursor.at - 1;
         return spec.sourceAt !== absent;
       case fields.type:
-        spec.typeAt = this.#label();
-        spec.typeEnd = this.#at - 1;
+        spec.typeAt = cursor.label();
+        spec.typeEnd = cursor.at - 1;
         return spec.typeAt !== absent;
       case fields.description:
-        spec.descriptionAt = this.#text(1_000);
-        spec.descriptionEnd = this.#at - 1;
+        spec.descriptionAt = cursor.text(1_000);
+        spec.descriptionEnd = cursor.at - 1;
         return spec.descriptionAt !== absent;
       case fields.scheduled_at:
-        return this.#takeTime(this.#instant(), null);
-      case fields.delay_ms: {
-        const delayMs = this.#whole(aheadMsMax);
-        return this.#takeTime(nowMs + delayMs, delayMs);
-      }
+        return this.#takeTime(cursor.instant(), null);
+      case fields.delay:
+        return this.#takeDelay(this.#delay());
+      case fields.delay_ms:
+        return this.#takeDelay(cursor.whole(aheadMsMax));
       case fields.delivery_type:
         return this.#isOneOf([http]) !== absent;
       case fields.destination:
         return this.#destination();
       case fields.method:
         spec.methodAt = this.#isOneOf(methods);
-        spec.methodEnd = this.#at - 1;
+        spec.methodEnd = cursor.at - 1;
         return spec.methodAt !== absent;
       case fields.payload:
         spec.payloadAt = payloadAt;
         spec.payloadEnd = payloadEnd;
-        this.#at = payloadEnd;
+        cursor.at = payloadEnd;
         return true;
       case fields.priority:
-        spec.priority = this.#whole(9);
+        spec.priority = cursor.whole(9);
         return spec.priority !== absent;
       case fields.max_retries:
-        spec.maxRetries = this.#whole(100);
+        spec.maxRetries = cursor.whole(100);
         return spec.maxRetries !== absent;
       case fields.timeout_ms:
-        spec.timeoutMs = this.#whole(1_800_000);
+        spec.timeoutMs = cursor.whole(1_800_000);
         return spec.timeoutMs >= 100;
       case fields.expires_at:
-        spec.expiresAtMs = this.#instant();
+        spec.expiresAtMs = cursor.instant();
         return spec.expiresAtMs > 0;
       default:
         return this.#tags();
     }
+  }
+
+  #takeDelay(delayMs: number): boolean {
+    return this.#takeTime(this.#askedAtMs + delayMs, delayMs);
   }
 
   #takeTime(scheduledAtMs: number, delayMs: number | null): boolean {
@@ -173,98 +176,46 @@ export class PlainEventReader {
     return true;
   }
 
-  /** Moves behind the next byte of this kind; only white space, a comma or a brace may lie before it. */
-  #skipTo(byte: number): void {
-    const bytes = this.#bytes;
-    let at = this.#at;
-    while (bytes[at] !== byte) at++;
-    this.#at = at + 1;
-  }
-
-  /** To the next token that is neither white space nor a comma. */
-  #peek(): number {
-    const bytes = this.#bytes;
-    let at = this.#at;
-    let byte = bytes[at]!;
-    while (byte <= 0x20 || byte === 0x2c) byte = bytes[++at]!;
-    this.#at = at;
-    return byte;
-  }
-
-  /** Over a text. Returns where it begins behind its quote; the place is behind its other quote then. */
-  #text(charsMax: number): number {
-    if (this.#peek() !== quote) return absent;
-    const bytes = this.#bytes;
-    const from = this.#at + 1;
-    let at = from;
-    for (let byte = bytes[at]!; byte !== quote; byte = bytes[++at]!) {
-      if (byte === backslash || byte < 0x20 || byte > 0x7e) return absent;
-    }
-    this.#at = at + 1;
-    return at - from <= charsMax ? from : absent;
-  }
-
-  #label(): number {
-    if (this.#peek() !== quote) return absent;
-    const bytes = this.#bytes;
-    const from = this.#at + 1;
-    let at = from;
-    while (isLabelByte[bytes[at]!] === 1) at++;
-    this.#at = at + 1;
-    return bytes[at] === quote && at > from && at - from <= 128 ? from : absent;
-  }
-
-  /** Up to 15 digits, so that the number is exact. */
-  #whole(max: number): number {
-    this.#peek();
-    const bytes = this.#bytes;
-    const from = this.#at;
-    let at = from;
-    let value = 0;
-    for (let byte = bytes[at]!; byte >= 0x30 && byte <= 0x39; byte = bytes[++at]!) value = value * 10 + byte - 0x30;
-    this.#at = at;
-    const next = bytes[at]!;
-    // A fraction, an exponent: numbers of another kind, which may come to the same.
-    const isOver = next === 0x2c || next === closeBrace || next <= 0x20;
-    return isOver && at > from && at - from <= 15 && value <= max ? value : absent;
-  }
-
-  #instant(): number {
-    const from = this.#text(64);
+  #delay(): number {
+    const cursor = this.#cursor;
+    const from = cursor.text(64);
     if (from === absent) return absent;
-    const instant = parseInstant(this.#bytes.toString('latin1', from, this.#at - 1));
-    return typeof instant === 'number' ? instant : absent;
+    const delayMs = parseDelay(cursor.bytes.toString('latin1', from, cursor.at - 1));
+    return typeof delayMs === 'number' && delayMs <= aheadMsMax ? delayMs : absent;
   }
 
   #isOneOf(texts: readonly Buffer[]): number {
-    const from = this.#text(16);
+    const cursor = this.#cursor;
+    const from = cursor.text(16);
     if (from === absent) return absent;
-    for (const text of texts) if (isText(this.#bytes, from, this.#at - 1, text)) return from;
+    for (const text of texts) if (isText(cursor.bytes, from, cursor.at - 1, text)) return from;
     return absent;
   }
 
   #destination(): boolean {
-    const from = this.#text(destinationCharsMax);
+    const cursor = this.#cursor;
+    const from = cursor.text(destinationCharsMax);
     if (from === absent) return false;
-    this.#spec.destination = this.#destinations!.plain(this.#bytes, from, this.#at - 1);
+    this.#spec.destination = this.#destinations!.plain(cursor.bytes, from, cursor.at - 1);
     return this.#spec.destination !== null;
   }
 
   /** Sorted by name as they come; most have two or three. */
   #tags(): boolean {
+    const cursor = this.#cursor;
+    const { bytes } = cursor;
     const { tags } = this.#spec;
-    const bytes = this.#bytes;
-    if (this.#peek() !== openBrace) return false;
-    this.#at++;
-    while (this.#peek() !== closeBrace) {
-      const nameAt = this.#text(tagNameCharsMax);
-      const nameEnd = this.#at - 1;
+    if (cursor.peek() !== openBrace) return false;
+    cursor.at++;
+    while (cursor.peek() !== closeBrace) {
+      const nameAt = cursor.text(tagNameCharsMax);
+      const nameEnd = cursor.at - 1;
       if (nameAt === absent || nameEnd === nameAt || tags.length === 4 * tagsMax) return false;
-      this.#skipTo(0x3a);
-      const valueAt = this.#text(tagValueCharsMax);
+      cursor.skipTo(0x3a);
+      const valueAt = cursor.text(tagValueCharsMax);
       if (valueAt === absent) return false;
       let place = tags.length;
-      tags.push(nameAt, nameEnd, valueAt, this.#at - 1);
+      tags.push(nameAt, nameEnd, valueAt, cursor.at - 1);
       for (; place > 0; place -= 4) {
         const order = compare(bytes, tags[place - 4]!, tags[place - 3]!, nameAt, nameEnd);
         // The parser would keep one of them.
@@ -274,11 +225,25 @@ export class PlainEventReader {
         tags[place - 4] = nameAt;
         tags[place - 3] = nameEnd;
         tags[place - 2] = valueAt;
-        tags[place - 1] = this.#at - 1;
+        tags[place - 1] = cursor.at - 1;
       }
     }
-    this.#at++;
+    cursor.at++;
     return true;
+  }
+}
+
+/** Sources of subjects as bytes. Messages of one subject mostly come one after the other. */
+class SourceBytes {
+  #text = '';
+  #bytes: Uint8Array = Buffer.alloc(0);
+
+  of(text: string): Uint8Array {
+    if (text !== this.#text) {
+      this.#text = text;
+      this.#bytes = Buffer.from(text);
+    }
+    return this.#bytes;
   }
 }
 

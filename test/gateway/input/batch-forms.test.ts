@@ -4,6 +4,7 @@ import t from 'tap';
 import { batchEventsMax, eventBodyBytesMax } from '../../../engine/index.js';
 import { type BatchForm, eventsOf, UnreadableError } from '../../../gateway/input/batch-forms.js';
 import { readBatch } from '../../../gateway/input/batch-input.js';
+import { stepping } from '../../../gateway/steps.js';
 import { eventsRead } from './read-events.js';
 import { DestinationCheck } from '../../../gateway/input/destination.js';
 import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
@@ -21,7 +22,7 @@ const forms = Object.keys(written) as BatchForm[];
 
 async function read(form: BatchForm, body: Buffer | string, idempotencyKey: string | null = null) {
   const context = { nowMs: 1_795_000_000_000, idempotencyKey, traceparent: null, destinations: new DestinationCheck(() => null) };
-  const result = await readBatch({ body: Buffer.from(body), form }, context);
+  const result = await stepping(readBatch({ body: Buffer.from(body), form }, context));
   return isRefusal(result) ? result : eventsRead(result);
 }
 

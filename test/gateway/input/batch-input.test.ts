@@ -1,6 +1,7 @@
 import t from 'tap';
 import { batchEventsMax } from '../../../engine/index.js';
 import { readBatch } from '../../../gateway/input/batch-input.js';
+import { stepping } from '../../../gateway/steps.js';
 import { eventsRead } from './read-events.js';
 import { DestinationCheck } from '../../../gateway/input/destination.js';
 import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
@@ -10,7 +11,7 @@ const good = `{"destination":"${destination}"}`;
 
 async function read(body: string, idempotencyKey: string | null = null) {
   const context = { nowMs: 1_795_000_000_000, idempotencyKey, traceparent: null, destinations: new DestinationCheck(() => null) };
-  const result = await readBatch({ body: Buffer.from(body), form: 'json' }, context);
+  const result = await stepping(readBatch({ body: Buffer.from(body), form: 'json' }, context));
   return isRefusal(result) ? result : eventsRead(result);
 }
 

@@ -142,7 +142,7 @@ function member(random: Random): string {
     case 'timeout_ms':
       return `"${name}" : ${pick(numbers)}`;
     case 'delay':
-      return `"delay":"1h"`;
+      return `"delay":"${pick(['1h', 'PT1H30M', '1.5s', '0ms', '3660d', '3661d', 'P1M', '90', '', '1 h'])}"`;
     case 'delivery_type':
       return `"delivery_type":"${pick(['HTTP', 'HTTP', 'LOCAL', 'http'])}"`;
     case 'method':
@@ -160,6 +160,9 @@ function member(random: Random): string {
   }
 }
 
+const keys = ['key', 'order-17:999', 'a "key" \\ with escapes', 'k'.repeat(31), 'k'.repeat(32), 'k'.repeat(255)];
+const pickKey = (random: Random) => keys[random.below(keys.length)]!;
+
 t.test('what the short way accepts the long one accepts too, as the very same bytes', async (t) => {
   let plain = 0;
   for (let seed = 1; seed <= 20_000; seed++) {
@@ -169,8 +172,11 @@ t.test('what the short way accepts the long one accepts too, as the very same by
     const text = `{${members.sort(() => random.below(3) - 1).join(random.below(2) === 0 ? ',' : '\n, ')}}`;
     const own = {
       ...context,
-      idempotencyKey: random.below(4) === 0 ? 'key' : null,
+      idempotencyKey: random.below(3) === 0 ? pickKey(random) : null,
       traceparent: random.below(4) === 0 ? '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' : null,
+      // A message may name a source and may have waited.
+      ...(random.below(4) === 0 ? { source: texts[random.below(3)]! } : {}),
+      ...(random.below(4) === 0 ? { askedAtMs: context.nowMs - 7 } : {}),
     };
     const { isPlain, short, long, slots } = bothWays(text, own);
     if (!isPlain) continue;

@@ -1,0 +1,79 @@
+/**
+ * A message out of a work-queue stream, held until it is acknowledged.
+ *
+ * One of the files that know the client's packages. Owned by one thread.
+ */
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { nanos } from '@nats-io/transport-node';
+
+export interface InletMessage {
+  readonly subject: string;
+  readonly data: Buffer;
+  /** Of its place in the stream. With the instant it tells the message from any other, also when the stream was restored or made anew. */
+  readonly sequence: number;
+  readonly storedAtMs: number;
+  /** Since the epoch, as the server wrote it. */
+  readonly storedAtNanos: string;
+  /** From 1. */
+  readonly deliveries: number;
+  header(name: string): string | null;
+  /** All of it is safe: the stream may forget it. */
+  done(): void;
+  /** Hand it out again, not before `afterMs`. */
+  again(afterMs: number): void;
+}
+
+const ackBytes = Buffer.from('+ACK');
+const workingBytes = Buffer.from('+WPI');
+
+export class HeldMessage implements InletMessage {
+  readonly subject: string;
+  readonly data: Buffer;
+  readonly sequence: number;
+  readonly storedAtMs: number;
+  readonly storedAtNanos: string;
+  readonly deliveries: number;
+  readonly takenAt = performance.now();
+  readonly #msg: Msg;
+  readonly #connection: NatsConnection;
+  readonly #released: () => void;
+
+  constructor(msg: Msg, connection: NatsConnection, released: () => void) {
+    this.#msg = msg;
+    this.#connection = connection;
+    this.#released = released;
+    this.subject = msg.subject;
+    this.data = Buffer.from(msg.data.buffer, msg.data.byteOffset, msg.data.length);
+    // $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<sequence>.<place>.<instant>.<pending>[.<random>]
+    const tokens = msg.reply!.split('.');
+    const at = tokens.length === 9 ? 4 : 6;
+    this.deliveries = Number(tokens[at]);
+    this.sequence = Number(tokens[at + 1]);
+    this.storedAtNanos = tokens[at + 3]!;
+    this.storedAtMs = Math.ceil(Number(this.storedAtNanos) / 1_000_000);
+  }
+
+  header(name: string): string | null {
+    const value = this.#msg.headers?.get(name);
+    return value === undefined || value === '' ? null : value;
+  }
+
+  done(): void {
+    this.#say(ackBytes);
+    this.#released();
+  }
+
+  again(afterMs: number): void {
+    this.#say(Buffer.from(`-NAK {"delay": ${nanos(afterMs)}}`));
+    this.#released();
+  }
+
+  stillWorking(): void {
+    this.#say(workingBytes);
+  }
+
+  /** What is lost with a connection is said again with the next delivery. */
+  #say(bytes: Uint8Array): void {
+    if (!this.#connection.isClosed()) this.#connection.publish(this.#msg.reply!, bytes);
+  }
+}
