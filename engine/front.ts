@@ -1,0 +1,114 @@
+/**
+ * The half of an engine that is asked: requests find the owner of their partition, answers and status changes come back.
+ *
+ *     router, lists, bulk changes --requests--> whoever owns the partition --replies--> those who asked
+ *     status hub                  <--changes--                             couriers <-- destinations desk
+ *
+ * It works on links and knows neither hosts nor disks. What it shows is put together from figures that others report (`board`).
+ *
+ * Main thread.
+ */
+import { DestinationDesk, type DestinationDeskParts } from './destination-desk.js';
+import type { Health, HealthBoard } from './health-board.js';
+import type { PartitionId, WallMs } from './kernel/brand.js';
+import { SystemClock } from './kernel/clock.js';
+import { EventLoopDelay } from './observe/event-loop.js';
+import type { FiguresBoard } from './observe/figures-board.js';
+import type { Logger } from './observe/logger.js';
+import { MetricsHistory, type MetricsHistorySlice } from './observe/metrics-history.js';
+import { RecoveryProgress } from './observe/recovery-progress.js';
+import type { HostLink } from './router/host-link.js';
+import { Router } from './router/router.js';
+import type { WatchOrder } from './status/host-watch.js';
+import { MarkedStream } from './status/marked-stream.js';
+import { StatusHub } from './status/status-hub.js';
+
+const sampleEveryMs = 1_000;
+
+export interface FrontParts {
+  readonly partitions: number;
+  /** Those who are asked to send changes, and which of them a partition's come from. */
+  readonly hosts: number;
+  readonly hostOf: (partition: PartitionId) => number;
+  readonly linkOf: (partition: PartitionId) => HostLink;
+  readonly watch: (order: WatchOrder) => void;
+  readonly couriers: number;
+  readonly askCourier: DestinationDeskParts['askCourier'];
+  readonly board: FiguresBoard;
+  /** Marks the cursors. */
+  readonly streamId: string;
+  readonly replayWindow: number;
+  readonly recoveryRate: number;
+  readonly logger: Logger;
+}
+
+export class Front {
+  readonly router: Router;
+  readonly destinations: DestinationDesk;
+  /** Where changes come in. */
+  readonly hub: StatusHub;
+  /** Where they are told. */
+  readonly stream: MarkedStream;
+  readonly #board: FiguresBoard;
+  readonly #history = new MetricsHistory();
+  readonly #progress: RecoveryProgress;
+  readonly #clock = new SystemClock();
+  readonly #loopDelay = new EventLoopDelay(this.#clock);
+  #sampling: NodeJS.Timeout | null = null;
+
+  constructor(parts: FrontParts) {
+    const { partitions, linkOf, logger } = parts;
+    this.#board = parts.board;
+    this.#progress = new RecoveryProgress(parts.recoveryRate);
+    this.router = new Router({ partitions, linkOf });
+    this.destinations = new DestinationDesk({
+      partitions,
+      couriers: parts.couriers,
+      ask: (partition, request) => linkOf(partition).ask(request),
+      askCourier: parts.askCourier,
+    });
+    this.hub = new StatusHub({
+      partitions,
+      hosts: parts.hosts,
+      hostOf: parts.hostOf,
+      replayWindow: parts.replayWindow,
+      watch: parts.watch,
+      read: (span, done) => this.router.readChanges(span, done),
+      soon: setImmediate,
+      listenerFailed: (error) => logger.error({ err: error }, 'a status listener failed and was closed'),
+    });
+    this.stream = new MarkedStream({ hub: this.hub, id: parts.streamId });
+  }
+
+  start(): void {
+    this.#loopDelay.start();
+    // What happens in the first second counts from nothing.
+    this.#board.sampleRates(this.#clock.monoMs());
+    this.#sampling = setInterval(() => this.#sample(), sampleEveryMs);
+  }
+
+  metricsHistory(from: WallMs | null): MetricsHistorySlice {
+    return this.#history.since(from, this.#clock.wallMs());
+  }
+
+  health(board: HealthBoard): Health {
+    const backlog = { overdue: this.#board.level('overdue'), longest: this.#board.level('longestBacklog') };
+    const doneInMs = this.#progress.doneInMs(backlog);
+    const doneAtMs = doneInMs === null ? null : ((this.#clock.wallMs() + doneInMs) as WallMs);
+    return board.health({ overdue: backlog.overdue, doneAtMs });
+  }
+
+  close(): void {
+    if (this.#sampling !== null) clearInterval(this.#sampling);
+    this.#loopDelay.stop();
+  }
+
+  #sample(): void {
+    this.#clock.check();
+    this.hub.tick();
+    this.#board.sampleRates(this.#clock.monoMs());
+    this.#history.sample(this.#clock.wallMs(), this.#board.historyTotals());
+    this.#board.loopDelay('main', this.#loopDelay.figures());
+    this.#progress.sample(this.#clock.monoMs(), this.#board.level('overdue'));
+  }
+}
