@@ -39,6 +39,7 @@ export {
   defaultPriority,
   defaultRetry,
   defaultSource,
+  defaultSpec,
   defaultTimeoutMs,
   deliveryTypes,
   type EventSpec,

@@ -1,36 +1,15 @@
 /** What benches schedule without going over HTTP. Fields that matter to a bench are given, the rest is as most events have it. */
-import {
-  defaultMaxRetries,
-  defaultPriority,
-  defaultRetry,
-  defaultTimeoutMs,
-  type EventSpec,
-  type WallMs,
-} from '../../engine/index.js';
+import { defaultSpec, type EventSpec, type WallMs } from '../../engine/index.js';
 
 /** About a hundred bytes. */
 const payload = Buffer.from(JSON.stringify({ order_id: 'order-1234567', amount_cents: 12_345, note: 'x'.repeat(60) }));
 
 export function sampleSpec(fields: Partial<EventSpec> & Pick<EventSpec, 'scheduledAtMs'>): EventSpec {
   return {
-    externalJobId: null,
+    ...defaultSpec,
     source: 'order-service',
-    type: null,
-    description: null,
-    delayMs: null,
-    deliveryType: 'HTTP',
     destination: 'https://example.org/hook',
-    method: 'POST',
-    headers: [],
     payload,
-    priority: defaultPriority,
-    maxRetries: defaultMaxRetries,
-    retry: defaultRetry,
-    timeoutMs: defaultTimeoutMs,
-    expiresAtMs: null,
-    tags: [],
-    idempotencyKey: null,
-    traceparent: null,
     createdAtMs: fields.scheduledAtMs,
     ...fields,
   };

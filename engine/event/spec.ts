@@ -65,3 +65,24 @@ export interface EventSpec {
   /** When the gateway accepted it: the base of `created_at`. */
   readonly createdAtMs: WallMs;
 }
+
+/** An event to a webhook of which a producer says only where and when. */
+export const defaultSpec: Omit<EventSpec, 'destination' | 'scheduledAtMs' | 'createdAtMs'> = {
+  externalJobId: null,
+  source: defaultSource,
+  type: null,
+  description: null,
+  delayMs: null,
+  deliveryType: 'HTTP',
+  method: 'POST',
+  headers: [],
+  payload: null,
+  priority: defaultPriority,
+  maxRetries: defaultMaxRetries,
+  retry: defaultRetry,
+  timeoutMs: defaultTimeoutMs,
+  expiresAtMs: null,
+  tags: [],
+  idempotencyKey: null,
+  traceparent: null,
+};

@@ -27,6 +27,7 @@ import type { HostReply } from '../../engine/actor/replies.js';
 import { ChangeSlices } from '../../engine/log/change-slices.js';
 import type { ReaderReply, ReaderRequest, StoredFacts, WriterRequest } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
+import { outcomeOf } from '../event/outcomes.js';
 import { now as start, specOf } from '../event/specs.js';
 import { type NewEventBytes, sheafOf } from './sheaves.js';
 
@@ -432,25 +433,6 @@ export function bodyOf(fields: Partial<EventSpec> = {}): Uint8Array {
   const spec = specOf(fields);
   return encodeSpec(spec, keyOf(spec) === null ? null : fingerprintOf(spec, true));
 }
-
-export function outcomeOf(event: EventId, fields: Partial<Outcome> = {}): Outcome {
-  return {
-    partition: 0 as PartitionId,
-    event,
-    attempt: 1,
-    kind: 'delivered',
-    startedAtMs: start,
-    durationMs: 5,
-    lagMs: 0.5,
-    statusCode: 200,
-    error: null,
-    responseBody: null,
-    retryAfterMs: null,
-    ...fields,
-  };
-}
-
-export const failedOutcome = { kind: 'failed', statusCode: 503, error: 'HTTP 503' } as const;
 
 export function batchesOf(records: readonly StoredRecord[]): Uint8Array<ArrayBuffer>[] {
   const batches: Uint8Array<ArrayBuffer>[] = [];

@@ -7,7 +7,8 @@ import { type EventId, formatEventId } from '../../engine/kernel/event-id.js';
 import { dueMax, turnBudgetMs, unsyncedRecordsMax } from '../../engine/kernel/limits.js';
 import { type FilterWords, SegmentFilter } from '../../engine/log/segment-filter.js';
 import { noLatency } from '../../engine/observe/latency.js';
-import { acceptedRecords, batchesOf, bodyOf, failedOutcome, newId, outcomeOf, start, TestHost } from './host-fixture.js';
+import { failedOutcome, outcomeOf } from '../event/outcomes.js';
+import { acceptedRecords, batchesOf, bodyOf, newId, start, TestHost } from './host-fixture.js';
 import { noSequence } from '../../engine/kernel/brand.js';
 import { sheafOf } from './sheaves.js';
 

@@ -1,34 +1,12 @@
 /** Specs for tests: one plain event, and any number of odd ones. */
-import { deliveryTypes, defaultRetry, type EventSpec, httpMethods, retryStrategies } from '../../engine/event/spec.js';
+import { defaultSpec, deliveryTypes, type EventSpec, httpMethods, retryStrategies } from '../../engine/event/spec.js';
 import type { WallMs } from '../../engine/kernel/brand.js';
 import type { Random } from '../wheel/random.js';
 
 export const now = 1_763_632_800_000 as WallMs;
 
 export function specOf(fields: Partial<EventSpec> = {}): EventSpec {
-  return {
-    externalJobId: null,
-    source: 'default',
-    type: null,
-    description: null,
-    scheduledAtMs: now,
-    delayMs: null,
-    deliveryType: 'HTTP',
-    destination: 'https://example.org/hook',
-    method: 'POST',
-    headers: [],
-    payload: null,
-    priority: 5,
-    maxRetries: 3,
-    retry: defaultRetry,
-    timeoutMs: 30_000,
-    expiresAtMs: null,
-    tags: [],
-    idempotencyKey: null,
-    traceparent: null,
-    createdAtMs: now,
-    ...fields,
-  };
+  return { ...defaultSpec, scheduledAtMs: now, destination: 'https://example.org/hook', createdAtMs: now, ...fields };
 }
 
 const letters = ['a', 'Z', '0', '-', ' ', '"', '\\', 'ä', 'ß', '€', '中', '😀', '👩‍👩‍👧', '\u0000', '\u2028', '\ufeff', 'é'];

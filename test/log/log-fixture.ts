@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeDispatched, encodeOutcome, emptyBody } from '../../engine/event/outcome-codec.js';
 import { type LogRecord, type RecordKind, recordKinds, type StoredRecord } from '../../engine/event/record.js';
-import { defaultRetry, type EventSpec } from '../../engine/event/spec.js';
+import { defaultSpec, type EventSpec } from '../../engine/event/spec.js';
 import { encodeSpec } from '../../engine/event/spec-codec.js';
 import { type MonoMs, noSequence, type PartitionId, type Sequence, type Slot, type WallMs } from '../../engine/kernel/brand.js';
 import type { Clock } from '../../engine/kernel/clock.js';
@@ -265,29 +265,9 @@ export class Journal {
 }
 
 function specOf(spec: Partial<EventSpec>): EventSpec {
-  return {
-    externalJobId: null,
-    source: 'default',
-    type: null,
-    description: null,
-    scheduledAtMs: 1_700_000_000_000 as WallMs,
-    delayMs: null,
-    deliveryType: 'HTTP',
-    destination: 'https://example.org/hook',
-    method: 'POST',
-    headers: [],
-    payload: Buffer.from('{"a":1}'),
-    priority: 5,
-    maxRetries: 3,
-    retry: defaultRetry,
-    timeoutMs: 30_000,
-    expiresAtMs: null,
-    tags: [],
-    idempotencyKey: null,
-    traceparent: null,
-    createdAtMs: 1_700_000_000_000 as WallMs,
-    ...spec,
-  };
+  const at = 1_700_000_000_000 as WallMs;
+  const destination = 'https://example.org/hook';
+  return { ...defaultSpec, scheduledAtMs: at, destination, payload: Buffer.from('{"a":1}'), createdAtMs: at, ...spec };
 }
 
 /** Records in a form that compares: buffers of any kind as text. */

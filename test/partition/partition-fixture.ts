@@ -12,7 +12,10 @@ import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
 import type { Command, Decision, Facts, KnownEvent, Needs } from '../../engine/partition/command.js';
 import { decide } from '../../engine/partition/decide.js';
 import { PartitionState } from '../../engine/partition/state.js';
+import { outcomeOf as outcomeAnywhere } from '../event/outcomes.js';
 import { now as start, specOf } from '../event/specs.js';
+
+export { failedOutcome } from '../event/outcomes.js';
 
 export const partition = 3 as PartitionId;
 
@@ -99,20 +102,5 @@ function knownOf(records: readonly LogRecord[]): KnownEvent {
 }
 
 export function outcomeOf(event: EventId, fields: Partial<Outcome> = {}): Outcome {
-  return {
-    partition,
-    event,
-    attempt: 1,
-    kind: 'delivered',
-    startedAtMs: start,
-    durationMs: 5,
-    lagMs: 0.5,
-    statusCode: 200,
-    error: null,
-    responseBody: null,
-    retryAfterMs: null,
-    ...fields,
-  };
+  return outcomeAnywhere(event, { partition, ...fields });
 }
-
-export const failedOutcome = { kind: 'failed', statusCode: 503, error: 'HTTP 503' } as const;

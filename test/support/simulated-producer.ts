@@ -5,7 +5,7 @@
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest } from '../../engine/actor/requests.js';
 import { type EventKey, fingerprintOf, keyOf, slotOfKey } from '../../engine/event/content.js';
-import { defaultPriority, defaultRetry, type EventSpec } from '../../engine/event/spec.js';
+import { defaultSpec, type EventSpec } from '../../engine/event/spec.js';
 import { encodeSpec } from '../../engine/event/spec-codec.js';
 import type { PartitionId, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, formatEventId, mintEventId, parseEventId, partitionOf, slotOf } from '../../engine/kernel/event-id.js';
@@ -122,25 +122,12 @@ export class SimulatedProducer {
   #prepare(fields: Partial<EventSpec>) {
     const now = Math.floor(this.#parts.scheduler.wall) as WallMs;
     const spec: EventSpec = {
-      externalJobId: null,
+      ...defaultSpec,
       source: 'tests',
-      type: null,
-      description: null,
       scheduledAtMs: now,
-      delayMs: null,
-      deliveryType: 'HTTP',
       destination: 'http://receiver.test/hook',
       method: fields.deliveryType === 'LOCAL' ? null : 'POST',
-      headers: [],
       payload: Buffer.from('{"n":1}'),
-      priority: defaultPriority,
-      maxRetries: 3,
-      retry: defaultRetry,
-      timeoutMs: 30_000,
-      expiresAtMs: null,
-      tags: [],
-      idempotencyKey: null,
-      traceparent: null,
       createdAtMs: now,
       ...fields,
     };
