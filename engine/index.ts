@@ -2,6 +2,7 @@
 
 export { type Command, type CommandSet, command, type Outcome, readInvocation, type Surroundings } from './command-line.js';
 export { type Config, configFrom, defaultConfig, laterSettings, settings, surroundingsOf } from './config.js';
+export { healthCommand } from './health-check.js';
 export type { WallMs } from './kernel/brand.js';
 export { type Clock, SystemClock } from './kernel/clock.js';
 export { descriptorLimit, shareDescriptors } from './kernel/descriptors.js';

@@ -1,5 +1,5 @@
 /** Every command of the program, the default first. */
-import { type CommandSet, laterSettings, settings } from '../engine/index.js';
+import { type CommandSet, healthCommand, laterSettings, settings } from '../engine/index.js';
 import { backupCommand } from './command/backup.js';
 import { inspectCommand } from './command/inspect.js';
 import { keysCommand } from './command/keys.js';
@@ -15,6 +15,7 @@ export function commandSet(onListening?: (listening: Listening) => void): Comman
   return {
     commands: [
       serveCommand(onListening),
+      healthCommand(),
       keysCommand(),
       backupCommand(),
       restoreCommand(),
