@@ -29,6 +29,13 @@ function whySkipped(): string | false {
   return 'no nats-server: npm run nats-server fetches one, or says how to get it';
 }
 
+/** For a test that runs it by itself; it has `needsNats`. */
+export function natsServerPath(): string {
+  const { path, fault } = program();
+  if (path === null) throw new Error(fault);
+  return path;
+}
+
 /** Where the scripts of the project look for it is known in one place only. */
 function program(): { readonly path: string | null; readonly fault: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['.scripts/nats-server.mjs'], { encoding: 'utf8' });
@@ -42,6 +49,8 @@ export interface NatsOptions {
   readonly login?: string;
   /** Any free one unless given. */
   readonly port?: number;
+  /** Variables that the configuration names. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Seat {
@@ -50,6 +59,7 @@ export interface Seat {
   readonly port: number;
   readonly config: string;
   readonly login: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export class NatsServer {
@@ -118,15 +128,13 @@ export class NatsServer {
   }
 
   #spawn(): Program {
-    const { path, fault } = program();
-    if (path === null) throw new Error(fault);
-    return new Program({ script: path, args: ['--config', this.#file] });
+    return new Program({ script: natsServerPath(), args: ['--config', this.#file], env: this.#seat.env ?? {} });
   }
 }
 
 /** Killed with the test. */
-export async function startNats(t: Test, { config = '', login = '', port }: NatsOptions = {}): Promise<NatsServer> {
-  const server = new NatsServer({ name: 'n1', dir: temporaryDir(t), port: port ?? (await freePort()), config, login });
+export async function startNats(t: Test, { config = '', login = '', port, env = {} }: NatsOptions = {}): Promise<NatsServer> {
+  const server = new NatsServer({ name: 'n1', dir: temporaryDir(t), port: port ?? (await freePort()), config, login, env });
   t.teardown(() => server.kill());
   await server.ready();
   return server;

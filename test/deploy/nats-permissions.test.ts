@@ -1,0 +1,136 @@
+/**
+ * `docs/deploy/nats/`: the real server takes the configuration, what Escapement does is permitted by it, and what nobody may do is not (P14).
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { type Consumer, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import t, { type Test } from 'tap';
+import { until, within } from '../support/deadline.js';
+import { connectNats, natsServerPath, needsNats, startNats } from '../support/nats-server.js';
+import { startServer } from '../support/server.js';
+
+const folder = 'docs/deploy/nats';
+const users = ['operator', 'engine', 'producer'] as const;
+const routes = ['nats-1', 'nats-2', 'nats-3'].map((name) => `nats://route:secret@${name}:6222`);
+/** As compose and Kubernetes set it. The password of a user is `<user>Secret`. */
+const environment: Readonly<Record<string, string>> = {
+  NATS_NAME: 'nats-1',
+  NATS_ROUTES: JSON.stringify(routes),
+  NATS_ROUTE_PASSWORD: 'secret',
+  ...Object.fromEntries(users.map((user) => [`NATS_${user.toUpperCase()}_PASSWORD`, `${user}Secret`])),
+};
+
+async function setup(t: Test) {
+  const permissions = readFileSync(`${folder}/permissions.conf`, 'utf8');
+  const nats = await startNats(t, { config: permissions, login: 'operator:operatorSecret@', env: environment });
+  const as = (user: (typeof users)[number]) => `nats://${user}:${user}Secret@127.0.0.1:${nats.port}`;
+  return { nats, as, connect: (user: (typeof users)[number]) => connectNats(t, as(user)) };
+}
+
+t.test('the server takes the configuration, and refuses it where a password is not set', needsNats, async (t) => {
+  const check = (env: Readonly<Record<string, string>>) =>
+    spawnSync(natsServerPath(), ['-t', '-c', `${folder}/nats.conf`], { encoding: 'utf8', env });
+  const { status, stderr } = check(environment);
+  t.equal(status, 0, stderr);
+  for (const name of Object.keys(environment)) {
+    const { [name]: _, ...others } = environment;
+    t.match(check(others), { status: 1, stderr: new RegExp(name) });
+  }
+});
+
+t.test('each write is synced', async (t) => {
+  t.match(readFileSync(`${folder}/nats.conf`, 'utf8'), /^ {2}sync_interval: always$/m);
+});
+
+t.test('with these permissions events come in, go out, and are told about', needsNats, async (t) => {
+  const { as, connect } = await setup(t);
+  const operator = await connect('operator');
+  const manager = await jetstreamManager(operator);
+  await manager.streams.add({ name: 'EVENTS', subjects: ['events.>'] });
+  const server = await startServer(t, { env: { ESCAPEMENT_NATS_URL: as('engine') } });
+  await server.ready();
+  await until('the streams are there', async () => {
+    const names = (await manager.streams.list().next()).map(({ config: { name } }) => name);
+    return ['ESCAPEMENT_INGEST', 'ESCAPEMENT_REJECTED', 'ESCAPEMENT_DEAD', 'ESCAPEMENT_PROGRESS'].every((name) =>
+      names.includes(name),
+    );
+  });
+
+  const producer = await connect('producer');
+  const heard = new Map<string, string>();
+  for (const subject of ['answers.1', 'escapement.status.*', 'escapement.dead.>']) {
+    producer.subscribe(subject, {
+      callback: (_, message) => void heard.set(message.subject.replace(/\d+$/, 'n'), message.string()),
+    });
+  }
+  await producer.flush();
+  const all = headers();
+  all.set('escapement-reply', 'answers.1');
+  const events = [
+    { delivery_type: 'NATS', destination: 'events.reminders', payload: { order: 7 } },
+    { delivery_type: 'NATS', destination: 'events.', source: 'orders' },
+    { delivery_type: 'NATS', destination: 'nobody.takes.this', source: 'orders', max_retries: 0 },
+  ];
+  await jetstream(producer).publish('escapement.ingest', JSON.stringify(events), { headers: all, msgID: 'once' });
+
+  const consumer: Consumer = await jetstream(operator).consumers.get('EVENTS');
+  const delivered = await consumer.next({ expires: 20_000 });
+  t.equal(delivered?.string(), '{"order":7}');
+  await until('the answer, a change and a death were heard by the producer', async () => heard.size >= 3);
+  t.match(JSON.parse(heard.get('answers.n')!), { accepted: 2, rejected: 1 });
+  t.match(JSON.parse(heard.get('escapement.dead.orders')!), { status: 'DEAD', last_error: /not permitted to publish|no stream/ });
+  await until('the rejected one is kept', async () => (await manager.streams.info('ESCAPEMENT_REJECTED')).state.messages === 1);
+  const { body } = await server.client.get('/health');
+  t.match(body, { components: [{}, {}, {}, {}, {}, { name: 'nats', status: 'ready' }] });
+  t.notMatch(server.program.stdout.join('\n'), /permission/i, 'nothing that it does by itself is refused');
+});
+
+t.test('P14: a producer can write to no log, whatever it names as its subject or as its reply', needsNats, async (t) => {
+  const { connect } = await setup(t);
+  const manager = await jetstreamManager(await connect('operator'));
+  await manager.streams.add({ name: 'ESCAPEMENT_LOG_0', subjects: ['escapement.p.*.*'] });
+  await manager.streams.add({ name: 'ESCAPEMENT_INGEST', subjects: ['escapement.ingest', 'escapement.ingest.>'] });
+  const producer = await connect('producer');
+
+  for (const subject of ['escapement.p.0.o', 'escapement.p.0.j', 'escapement.p.0.c', 'escapement.rejected', 'events.x']) {
+    await t.rejects(within('an answer', refusal(producer, subject)), /Permissions Violation/, subject);
+  }
+  for (const call of ['STREAM.INFO', 'STREAM.DELETE', 'STREAM.PURGE', 'STREAM.UPDATE', 'STREAM.MSG.GET', 'DIRECT.GET']) {
+    await t.rejects(within('an answer', refusal(producer, `$JS.API.${call}.ESCAPEMENT_LOG_0`)), /Permissions Violation/, call);
+  }
+  // The acknowledgement of the server goes to whatever is named as the reply.
+  producer.publish('escapement.ingest', 'a message', { reply: 'escapement.p.0.o' });
+  producer.publish('escapement.ingest.orders', 'another', { reply: 'escapement.p.0.j' });
+  await jetstream(producer).publish('escapement.ingest', 'the last');
+  t.match(await manager.streams.info('ESCAPEMENT_INGEST'), { state: { messages: 3 } });
+  t.match(await manager.streams.info('ESCAPEMENT_LOG_0'), { state: { messages: 0 } });
+});
+
+t.test('a producer hears no answer of others, and Escapement itself removes no stream', needsNats, async (t) => {
+  const { connect } = await setup(t);
+  const operator = await connect('operator');
+  const manager = await jetstreamManager(operator);
+  await manager.streams.add({ name: 'ESCAPEMENT_INGEST', subjects: ['escapement.ingest'] });
+  const producer = await connect('producer');
+  const overheard: string[] = [];
+  producer.subscribe('_INBOX.>', { callback: (_, message) => void overheard.push(message.subject) });
+  await producer.flush();
+  await manager.streams.info('ESCAPEMENT_INGEST');
+  await producer.flush();
+  t.same(overheard, []);
+
+  const engine = await connect('engine');
+  for (const call of ['DELETE', 'PURGE', 'UPDATE']) {
+    await t.rejects(
+      within('an answer', refusal(engine, `$JS.API.STREAM.${call}.ESCAPEMENT_INGEST`)),
+      /Permissions Violation/,
+      call,
+    );
+  }
+});
+
+/** Rejects with what the server has against it. */
+async function refusal(connection: NatsConnection, subject: string): Promise<void> {
+  await connection.request(subject, 'x', { timeout: 5_000 });
+}
