@@ -295,6 +295,7 @@ export class ActorHost {
   }
 
   #setSpace(level: SpaceLevel): void {
+    if (level === this.#space) return;
     this.#space = level;
     if (level === 'stop') return;
     this.#slots.askAgain();

@@ -19,6 +19,8 @@ import { storageFaultOf } from './sqlite.js';
 
 /** Written at each look: some 2-5 ms of a commit's time. */
 const sliceBytes = 4 * 1024 * 1024;
+/** A disk that fills up is told about a few hundred times on the way, an idle one never. */
+const movedPart = 64;
 
 export interface DiskSpaceOptions {
   readonly dir: string;
@@ -36,6 +38,8 @@ export class DiskSpace {
   #ballastBytes: number;
   #level: SpaceLevel = 'ok';
   #freeBytes = 0;
+  /** As it was last told. */
+  #toldBytes = Number.POSITIVE_INFINITY;
 
   constructor(options: DiskSpaceOptions) {
     this.#options = options;
@@ -48,7 +52,14 @@ export class DiskSpace {
     return this.#level;
   }
 
-  get freeBytes(): number {
+  /** What is free is another figure than the one that was told last, by more than is lost in a diagram. */
+  get hasMoved(): boolean {
+    return Math.abs(this.#freeBytes - this.#toldBytes) > this.#freeBytes / movedPart;
+  }
+
+  /** For telling it: free bytes at the last look. */
+  tellFreeBytes(): number {
+    this.#toldBytes = this.#freeBytes;
     return this.#freeBytes;
   }
 

@@ -110,7 +110,7 @@ export class LogWriter {
 
   /** About once a second: marks, segments that are full or old, free space, idle checkpoints. */
   tick(): void {
-    if (this.#space.look()) this.#replySpace();
+    if (this.#space.look() || this.#space.hasMoved) this.#replySpace();
     for (const [partition, lane] of this.#lanes) {
       this.#guard(partition, () => {
         this.#unlessFull(() => lane.log?.sync());
@@ -259,7 +259,7 @@ export class LogWriter {
   }
 
   #replySpace(): void {
-    this.#parts.reply({ op: 'space', level: this.#space.level, freeBytes: this.#space.freeBytes });
+    this.#parts.reply({ op: 'space', level: this.#space.level, freeBytes: this.#space.tellFreeBytes() });
   }
 
   #laneOf(partition: PartitionId): Lane {

@@ -81,3 +81,22 @@ t.test('a commit that met a full disk counts, whatever the file system says', (t
   t.equal(look(3), 'ok');
   t.end();
 });
+
+t.test('what is free is told at first and whenever it has moved, though the level stays', (t) => {
+  const { disk, look, space } = setup(t);
+  t.equal(look(5), 'ok');
+  t.equal(space.hasMoved, true);
+  t.equal(space.tellFreeBytes(), 990 * MiB);
+  t.equal(space.hasMoved, false);
+  disk.otherFree -= 10 * MiB;
+  look(1);
+  t.equal(space.hasMoved, false, 'too little');
+  disk.otherFree -= 10 * MiB;
+  look(1);
+  t.equal(space.hasMoved, true, 'with what came before it is enough');
+  t.equal(space.tellFreeBytes(), 970 * MiB);
+  disk.otherFree += 500 * MiB;
+  t.equal(look(1), 'ok');
+  t.equal(space.hasMoved, true, 'more counts too');
+  t.end();
+});
