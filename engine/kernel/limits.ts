@@ -188,3 +188,30 @@ export const rejectedBytesMax = 768 * KiB;
 export const announcedBytesMax = 4 * MiB;
 /** Dead letters on their way to their stream. */
 export const deadLettersMax = 256;
+
+/** A node's session is gone after this long without a renewal: the time until others may take over what it owned. */
+export const sessionTtlMs = 8_000;
+/** Four renewals in that time: three may be lost or late. */
+export const sessionRenewMs = 2_000;
+/** The lease ends this long before the session can be gone: clocks of two machines do not run alike, and an attempt that was let through starts a little later. */
+export const leaseMarginMs = 1_000;
+/** Nodes that live shorter than this get no partitions: one that comes and goes would move them for nothing. */
+export const memberSettledMs = 3_000;
+/** Of those who might claim a partition that nobody owns, each next one waits so much longer. */
+export const claimTurnMs = 300;
+/** Ownership markers on their way at once; a synced server writes some 2,000 a second. */
+export const claimsInFlightMax = 64;
+/** Partitions that one node hands over at a time: the others are served meanwhile. */
+export const partitionsMovingMax = 4;
+/** A partition is handed over when its next owner is at most so many records behind: half a second of replay, ... */
+export const handOverLagMax = 50_000;
+/** ... or after this long in any case: a node that cannot follow may still be able to own. */
+export const handOverPatienceMs = 30_000;
+/** A node says this often how it is with what it serves and follows. */
+export const nodeReportMs = 1_000;
+/** A partition that failed here is not claimed again for so long, twice as long each time, ... */
+export const failedHoldMs = 5_000;
+/** ... but no longer than this. */
+export const failedHoldMsMax = 300_000;
+/** A node that stops waits this long for its partitions to be handed over: attempts in flight may end, and a little more. */
+export const handOverAllMsMax = 15_000;

@@ -1,0 +1,56 @@
+/**
+ * The two key-value buckets of a cluster: its record, and the sessions of its nodes.
+ *
+ * A bucket is a stream that keeps one message for each key, under `$KV.<bucket>.<key>`, so any key-value client reads it. Sessions go by themselves, each
+ * with the time to live that came with its newest renewal; the server leaves a marker then, so that those who watch are told. Reads are answered by the
+ * leader only: a replica that lags behind would show a session that is gone, or not yet one that lives.
+ *
+ * One of the files that know the client's packages.
+ */
+import { DiscardPolicy, jetstreamManager, RetentionPolicy } from '@nats-io/jetstream';
+import { type NatsConnection, nanos } from '@nats-io/transport-node';
+import { ensureStream, type StreamNeeds } from '../nats/streams.js';
+
+export const recordStream = 'KV_ESCAPEMENT_CLUSTER';
+export const recordSubject = '$KV.ESCAPEMENT_CLUSTER.cluster';
+export const sessionStream = 'KV_ESCAPEMENT_SESSIONS';
+const sessionPrefix = '$KV.ESCAPEMENT_SESSIONS.node.';
+export const sessionPattern = `${sessionPrefix}*`;
+
+export function sessionSubject(session: string): string {
+  return `${sessionPrefix}${session}`;
+}
+
+export function sessionOfSubject(subject: string): string {
+  return subject.slice(sessionPrefix.length);
+}
+
+const apiMsMax = 5_000;
+/** How long the server remembers that a session has ended; for watchers, who are told at once. */
+const markerMs = 60_000;
+
+const bucket = {
+  retention: RetentionPolicy.Limits,
+  discard: DiscardPolicy.New,
+  max_msgs_per_subject: 1,
+  allow_rollup_hdrs: true,
+  allow_direct: false,
+} as const satisfies Partial<StreamNeeds>;
+
+const record: StreamNeeds = { ...bucket, name: recordStream, subjects: ['$KV.ESCAPEMENT_CLUSTER.>'], deny_delete: true };
+
+const sessions: StreamNeeds = {
+  ...bucket,
+  name: sessionStream,
+  subjects: ['$KV.ESCAPEMENT_SESSIONS.>'],
+  deny_delete: true,
+  allow_msg_ttl: true,
+  subject_delete_marker_ttl: nanos(markerMs),
+};
+
+/** Throws StreamUnfit, and what the server or the connection has against it. */
+export async function ensureBuckets(connection: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: apiMsMax });
+  await ensureStream(manager, record);
+  await ensureStream(manager, sessions);
+}
