@@ -181,7 +181,7 @@ t.test('where the log begins is made known again when that is given up', async (
   t.same(plain(readBack(log.dataDir).records), plain(log.journal.records));
 });
 
-t.test('F36: what another version wrote is told apart from damage, and nothing of it is touched, whatever is given up', async (t) => {
+t.test('F36: what another version wrote is told apart from damage and is not touched, whatever is given up', async (t) => {
   const ways: Record<string, (log: StoppedLog) => void> = {
     'a segment': ({ dir }) => makeSegmentLater(listSegments(dir)[1]!),
     'the open segment': ({ dir }) => makeSegmentLater(listSegments(dir)[2]!),
