@@ -2,13 +2,15 @@
  * `docs/deploy/nats/`: the real server takes the configuration, what Escapement does is permitted by it, and what nobody may do is not (P14).
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Consumer, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import t, { type Test } from 'tap';
 import { until, within } from '../support/deadline.js';
-import { connectNats, natsServerPath, needsNats, startNats } from '../support/nats-server.js';
-import { startServer } from '../support/server.js';
+import { connectNats, freePort, natsServerPath, needsNats, startNats } from '../support/nats-server.js';
+import { Program } from '../support/process.js';
+import { startServer, temporaryDir } from '../support/server.js';
 
 const folder = 'docs/deploy/nats';
 const users = ['operator', 'engine', 'producer'] as const;
@@ -38,6 +40,43 @@ t.test('the server takes the configuration, and refuses it where a password is n
     t.match(check(others), { status: 1, stderr: new RegExp(name) });
   }
 });
+
+t.test(
+  'three servers with this configuration are one cluster, which keeps what Escapement makes three times',
+  needsNats,
+  async (t) => {
+    const ports = await Promise.all(Array.from({ length: 9 }, () => freePort()));
+    const names = ['nats-1', 'nats-2', 'nats-3'];
+    const NATS_ROUTES = JSON.stringify(names.map((_, at) => `nats://route:secret@127.0.0.1:${ports[at]}`));
+    for (const [at, name] of names.entries()) {
+      const dir = temporaryDir(t);
+      copyFileSync(`${folder}/permissions.conf`, join(dir, 'permissions.conf'));
+      const own = { '0.0.0.0:6222': ports[at], '0.0.0.0:4222': ports[at + 3], '0.0.0.0:8222': ports[at + 6] };
+      let text = readFileSync(`${folder}/nats.conf`, 'utf8').replace('"/data"', JSON.stringify(join(dir, 'data')));
+      for (const [address, port] of Object.entries(own)) text = text.replace(address, `127.0.0.1:${port}`);
+      writeFileSync(join(dir, 'nats.conf'), text);
+      const env = { ...environment, NATS_NAME: name, NATS_ROUTES };
+      const server = new Program({ script: natsServerPath(), args: ['--config', join(dir, 'nats.conf')], env });
+      t.teardown(() => server.kill());
+    }
+    const healthy = async (port: number) => (await fetch(`http://127.0.0.1:${port}/healthz?js-server-only=true`)).status === 200;
+    await until('each is healthy, as its check sees it', async () => {
+      const answers = await Promise.all(ports.slice(6).map((port) => healthy(port).catch(() => false)));
+      return answers.every((answer) => answer);
+    });
+    const servers = ports.slice(3, 6).map((port) => `127.0.0.1:${port}`);
+    const ESCAPEMENT_NATS_URL = `nats://engine:engineSecret@${servers.join(',nats://')}`;
+    await startServer(t, { env: { ESCAPEMENT_NATS_URL } });
+    const operator = await connectNats(t, `nats://operator:operatorSecret@${servers[0]}`);
+    const manager = await jetstreamManager(operator, { checkAPI: false, timeout: 1_000 });
+    await until('the stream of ingestion has three replicas', async () => {
+      const info = await manager.streams.info('ESCAPEMENT_INGEST').catch(() => null);
+      return info?.config.num_replicas === 3 && info.cluster?.replicas?.every(({ current }) => current) === true;
+    });
+    const { connect_urls } = operator.info!;
+    t.equal(connect_urls, undefined, 'no addresses are told that mean something on their own network only');
+  },
+);
 
 t.test('each write is synced', async (t) => {
   t.match(readFileSync(`${folder}/nats.conf`, 'utf8'), /^ {2}sync_interval: always$/m);
