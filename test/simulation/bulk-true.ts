@@ -6,13 +6,17 @@
 import { matchesSpec } from '../../engine/event/event-filter.js';
 import { type LogRecord, type RecordKind, recordKinds, statusesOf } from '../../engine/event/record.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
+import { bulkWorkMs } from '../../engine/kernel/limits.js';
 import type { SimulatedLog } from '../support/simulated-disk.js';
-import type { BulkAction, Happening } from '../support/simulated-happenings.js';
+import type { Asked, BulkAction, Happening } from '../support/simulated-happenings.js';
 import { BrokenPromise, type Checker, type Scene } from './checker.js';
 import { standingOf } from './event-standing.js';
 
 const kindOf: Readonly<Record<BulkAction['op'], RecordKind>> = { cancel: recordKinds.cancelled, retry: recordKinds.retried };
 const statesOf = { cancel: ['SCHEDULED', 'RETRYING'], retry: ['DEAD', 'CANCELLED', 'EXPIRED'] };
+
+/** What a partition decides at the end of its time is on disk after this. */
+const lingerMs = 10_000;
 
 interface Begun {
   /** The newest record of each partition. */
@@ -25,8 +29,10 @@ export class BulkTrue implements Checker {
   readonly name = 'bulk-true';
   readonly #scene: Scene;
   readonly #begun = new Map<BulkAction, Begun>();
-  /** Changes of single events of which nobody knows yet what has become of them; a crash leaves that open for ever. */
-  #openChanges = 0;
+  /** Changes of single events of which nobody knows yet what has become of them. */
+  readonly #openChanges = new Set<Asked>();
+  /** Until then partitions may go on with a bulk change whose answer was lost with another one's host. */
+  #lingersUntilMs = 0;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -34,11 +40,14 @@ export class BulkTrue implements Checker {
 
   happened(happening: Happening): void {
     if (happening.what === 'asked' && happening.asked.change !== null) {
-      this.#openChanges++;
+      this.#openChanges.add(happening.asked);
       this.#disturb();
     }
-    if (happening.what === 'answered' && happening.asked.change !== null) this.#openChanges--;
-    if (happening.what === 'disturbed') this.#disturb();
+    if (happening.what === 'answered') this.#openChanges.delete(happening.asked);
+    if (happening.what === 'disturbed') {
+      this.#disturb();
+      this.#forgetLost(happening);
+    }
     if (happening.what !== 'change-many') return;
     const { action } = happening;
     if (action.outcome === null) this.#begin(action);
@@ -46,13 +55,23 @@ export class BulkTrue implements Checker {
       const begun = this.#begun.get(action)!;
       this.#begun.delete(action);
       if (action.outcome === 'done') this.#judge(action, begun);
+      else this.#lingersUntilMs = this.#scene.world.scheduler.now + bulkWorkMs + lingerMs;
+    }
+  }
+
+  /** What a host has not decided when it dies, it never will. */
+  #forgetLost({ by, partition }: Extract<Happening, { what: 'disturbed' }>): void {
+    const isAll = by === 'kill' || by === 'power-loss';
+    if (isAll) this.#lingersUntilMs = 0;
+    for (const asked of this.#openChanges) {
+      if (isAll || (by === 'host-crash' && asked.partition === partition)) this.#openChanges.delete(asked);
     }
   }
 
   #begin(action: BulkAction): void {
     const { world } = this.#scene;
     const last = new Map(world.partitions.map((partition) => [partition, world.disk.log(partition).last] as const));
-    const isAlone = this.#begun.size === 0 && this.#openChanges === 0;
+    const isAlone = this.#begun.size === 0 && this.#openChanges.size === 0 && world.scheduler.now >= this.#lingersUntilMs;
     this.#disturb();
     this.#begun.set(action, { last, isAlone });
   }
