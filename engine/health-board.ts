@@ -15,7 +15,7 @@ export type HealthStatus = 'ready' | 'recovering' | 'stopping' | 'degraded';
 export interface Health {
   readonly status: HealthStatus;
   readonly components: readonly { readonly name: string; readonly status: string; readonly detail: string | null }[];
-  /** `overdue`: events that were due while the engine was down and have not started yet. `done_at`: about when all have. */
+  /** `overdue`: events that were due while the engine was down, or were put back with very many, and have not started yet. `done_at`: about when all have. */
   readonly recovery: { readonly overdue: number; readonly done_at: string | null };
 }
 

@@ -1,6 +1,6 @@
 /**
  * Events of one host that were due while nobody could start them: while the engine was down, or in a span that the clock jumped
- * over. A queue per origin, highest priority first, then by deadline. They leave at the pace of recovery, which their
+ * over; and those that a bulk retry has put back. A queue per origin, highest priority first, then by deadline. They leave at the pace of recovery, which their
  * origin's courier keeps.
  *
  * Slots are asked for only once everything that is overdue has been taken in (`ask`), or the first ones would leave in the order of

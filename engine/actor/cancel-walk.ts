@@ -81,9 +81,28 @@ export class CancelWalk implements BulkWalk {
     else this.#ask(found);
   }
 
-  settleNext(mayChange: boolean): Settled {
+  settle({ count, mayChange }: { readonly count: number; readonly mayChange: number }): Settled {
     const { memory, shared, requests } = this.#parts;
-    const { columns } = memory.state;
+    const now = shared.ports.clock.wallMs();
+    let changed = 0;
+    let left = 0;
+    for (let some = count; some > 0 && this.#ready > 0; some--) {
+      const handle = this.#nextHandle();
+      if (handle === null) continue;
+      const record = decideCancelOfMany(memory.state, handle, now);
+      if (record === null) left += changed < mayChange ? 1 : 0;
+      else if (changed === mayChange) return { changed, left, hasMore: true };
+      else {
+        requests.cancelOfMany(handle, record);
+        changed++;
+      }
+    }
+    return { changed, left, hasMore: false };
+  }
+
+  /** Null: it does not match, or is gone. */
+  #nextHandle(): Handle | null {
+    const { columns } = this.#parts.memory.state;
     const { handles, bodySeqs, matches } = this.#batches[0]!;
     const place = this.#next++;
     this.#ready--;
@@ -92,39 +111,32 @@ export class CancelWalk implements BulkWalk {
       this.#next = 0;
     }
     const handle = handles[place]! as Handle;
-    if (matches?.[place] === 0 || !columns.isLive(handle) || columns.bodySeq(handle) !== bodySeqs[place]) return 'gone';
-    const record = decideCancelOfMany(memory.state, handle, shared.ports.clock.wallMs());
-    if (record === null) return 'left';
-    if (!mayChange) return 'changeable';
-    requests.writeOfMany(record);
-    return 'changed';
+    if (matches?.[place] === 0 || !columns.isLive(handle) || columns.bodySeq(handle) !== bodySeqs[place]) return null;
+    return handle;
   }
 
-  /** The reader sees what is durable; it goes through the log in its order, and answers as much as is good for one message. */
+  /** The reader goes through the log in its order, and answers as much as is good for one message. */
   #ask(found: Omit<Candidates, 'matches'>): void {
     const { memory, shared, ledger, heard, failed } = this.#parts;
     const { partition } = memory.state;
     const { handles, bodySeqs } = found;
     this.#asked++;
     const seqs = Array.from(bodySeqs) as Sequence[];
-    ledger.hold({
-      happen: () =>
-        shared.reads.ask({ op: 'match', partition, seqs, filter: this.#filter }, (reply) => {
-          if (memory.isDiscarded) return;
-          this.#asked--;
-          if (reply.op === 'failed') failed(reply);
-          else if (reply.op !== 'matches') throw new InvariantError(`expected matches, found ${reply.op}`);
-          else {
-            const { matches } = reply;
-            const end = matches.length;
-            this.#take({ handles: handles.subarray(0, end), bodySeqs: bodySeqs.subarray(0, end), matches });
-            if (end < handles.length) this.#ask({ handles: handles.subarray(end), bodySeqs: bodySeqs.subarray(end) });
-            heard();
-          }
-        }),
-      // It ends with the memory that it walks over.
-      voided: () => undefined,
-    });
+    ledger.whenReadable(seqs.at(-1)!, () =>
+      shared.reads.ask({ op: 'match', partition, seqs, filter: this.#filter }, (reply) => {
+        if (memory.isDiscarded) return;
+        this.#asked--;
+        if (reply.op === 'failed') failed(reply);
+        else if (reply.op !== 'matches') throw new InvariantError(`expected matches, found ${reply.op}`);
+        else {
+          const { matches } = reply;
+          const end = matches.length;
+          this.#take({ handles: handles.subarray(0, end), bodySeqs: bodySeqs.subarray(0, end), matches });
+          if (end < handles.length) this.#ask({ handles: handles.subarray(end), bodySeqs: bodySeqs.subarray(end) });
+          heard();
+        }
+      }),
+    );
   }
 
   #take(batch: Candidates): void {

@@ -98,7 +98,7 @@ export class ActorHost {
       watchFrom: (partition, position) => this.#watch.from([[partition, position]]),
       mayStart,
       takeAdvance: (origin) => this.#slots.takeAdvance(origin),
-      isFlooded: () => this.#firing.moreIsDue || this.#actors.some(({ changesMany }) => changesMany),
+      isFlooded: () => this.#isFlooded,
       space: () => this.#space,
     };
     for (const [number, partition] of options.partitions.entries()) {
@@ -222,7 +222,7 @@ export class ActorHost {
     this.#budget.beginTurn();
     this.#courierMail.read((mail) => this.#hear(mail), this.#budget.begin());
     this.#firing.fire();
-    this.#slots.askForBacklog(!this.#firing.moreIsDue && this.#hasStarted);
+    this.#slots.askForBacklog(!this.#isFlooded && this.#hasStarted);
     this.#readMailbox();
     const isOver = this.#budget.begin();
     for (const actor of this.#actors) {
@@ -234,6 +234,10 @@ export class ActorHost {
     this.#desk.flush();
     this.#noticeDrained();
     return this.#nextTurnInMs();
+  }
+
+  get #isFlooded(): boolean {
+    return this.#firing.moreIsDue || this.#actors.some(({ changesMany }) => changesMany);
   }
 
   #readMailbox(): void {

@@ -107,7 +107,7 @@ export class Ledger {
       this.#feed.add(record, { status, version, attempts, labels, bodySeq });
     }
     if (isOutcome(record.kind)) running.delete(handle);
-    if (status !== 'DISPATCHED') places.put(handle, 'decided');
+    if (status !== 'DISPATCHED') places.decide(handle);
     // What is kept is the body of before, if any.
     if (isFinished(status) || bodySeq === record.seq) this.#payloads.take(handle);
     return handle;
@@ -115,21 +115,27 @@ export class Ledger {
 
   /** The same for the new event under the cursor; its bytes follow with `append`. */
   enter(cursor: RecordCursor, now: MonoMs): Handle {
+    const handle = this.enterAgain(cursor);
+    this.#shared.flows.recorded(recordKinds.accepted, this.#memory.state.columns.labels(handle), now);
+    this.#shared.counters.accepted++;
+    return handle;
+  }
+
+  /** The same for an event that was finished and is pending again. */
+  enterAgain(cursor: RecordCursor): Handle {
     const { state, places } = this.#memory;
     const { handle, status, version, attempts } = state.applyAt(cursor);
-    this.#shared.flows.recorded(recordKinds.accepted, state.columns.labels(handle), now);
     if (this.#shared.isWatched()) {
-      const labels = labelsOf(cursor.body);
-      this.#feed.add(cursor.toRecord() as LogRecord, { status, version, attempts, labels, bodySeq: cursor.seq });
+      const record = cursor.toRecord() as LogRecord;
+      this.#feed.add(record, { status, version, attempts, labels: labelsOf(specIn(record)!), bodySeq: record.seq });
     }
-    places.put(handle, 'decided');
+    places.decide(handle);
     return handle;
   }
 
   /** Records that were entered one behind the other, in the bytes in which they lie. */
   append(bytes: Uint8Array, span: RecordSpan): void {
     this.#batch.appendSpan(bytes, span);
-    this.#shared.counters.accepted += span.count;
     this.#shared.counters.records += span.count;
   }
 
@@ -139,6 +145,12 @@ export class Ledger {
     this.#memory.state.apply(record);
     this.#batch.append(record);
     this.#shared.counters.records++;
+  }
+
+  /** A question to the reader about a record, which it sees when that is durable: mostly at once. It is void with the memory it is about. */
+  whenReadable(seq: Sequence, ask: () => void): void {
+    if (seq <= this.#durable) ask();
+    else this.hold({ happen: ask, voided: () => undefined });
   }
 
   /** When everything decided so far is durable; at once if it is. */

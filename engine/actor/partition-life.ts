@@ -88,7 +88,7 @@ export class PartitionLife {
     this.snapshots = new SnapshotClerk({ memory, shared, begunAt });
     this.lists = new ListDesk({ memory, shared, answers, ledger, timekeeper });
     this.tallies = new TallyDesk({ memory, shared, answers, timekeeper });
-    this.bulk = new BulkDesk({ memory, shared, answers, ledger, requests: this.requests });
+    this.bulk = new BulkDesk({ memory, shared, answers, ledger, timekeeper, requests: this.requests });
     this.retention = new Retention({ memory, shared, ledger, timekeeper, requests: this.requests });
     this.#payloads = payloads;
   }

@@ -40,7 +40,8 @@ export class PartitionMemory {
     return this.state.origins.name(this.state.columns.origin(handle));
   }
 
+  /** It leaves behind what is due now, at the pace of recovery: it was due when nobody could start it, or was put back with very many. */
   wasOverdue(handle: Handle): boolean {
-    return this.state.columns.dueAtMs(handle) < this.overdueBeforeMs;
+    return this.state.columns.dueAtMs(handle) < this.overdueBeforeMs || this.places.isPaced(handle);
   }
 }

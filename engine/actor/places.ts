@@ -12,6 +12,9 @@
  * running  an attempt is with a courier
  *
  * An event is in exactly one place, and only `cancel` and `expire` take it out of turn: from any place but `running`.
+ *
+ * Beside its place an event may have a mark: it is *paced*. It was put back with very many others, and leaves like what is overdue,
+ * wherever it is on its way. The mark goes with the next thing that is decided about the event, an attempt apart.
  */
 import type { Handle } from '../kernel/brand.js';
 
@@ -21,6 +24,8 @@ export type Place = (typeof placeNames)[number];
 const chunkRows = 65_536;
 const chunkShift = 16;
 const chunkMask = chunkRows - 1;
+const placeBits = 0b0111;
+const pacedBit = 0b1000;
 
 /** One byte for each handle, in fixed chunks. */
 export class Places {
@@ -28,11 +33,30 @@ export class Places {
 
   of(handle: Handle): Place {
     const chunk = this.#chunks[handle >>> chunkShift];
-    return chunk === undefined ? 'decided' : placeNames[chunk[handle & chunkMask]!]!;
+    return chunk === undefined ? 'decided' : placeNames[chunk[handle & chunkMask]! & placeBits]!;
   }
 
   put(handle: Handle, place: Place): void {
+    const chunk = this.#chunkOf(handle);
+    chunk[handle & chunkMask] = (chunk[handle & chunkMask]! & pacedBit) | placeNames.indexOf(place);
+  }
+
+  /** Something has been decided about the event: what was being done about it before is over. */
+  decide(handle: Handle): void {
+    this.#chunkOf(handle)[handle & chunkMask] = placeNames.indexOf('decided');
+  }
+
+  pace(handle: Handle): void {
+    this.#chunkOf(handle)[handle & chunkMask]! |= pacedBit;
+  }
+
+  isPaced(handle: Handle): boolean {
+    const chunk = this.#chunks[handle >>> chunkShift];
+    return chunk !== undefined && (chunk[handle & chunkMask]! & pacedBit) !== 0;
+  }
+
+  #chunkOf(handle: Handle): Uint8Array {
     while (this.#chunks.length <= handle >>> chunkShift) this.#chunks.push(new Uint8Array(chunkRows));
-    this.#chunks[handle >>> chunkShift]![handle & chunkMask] = placeNames.indexOf(place);
+    return this.#chunks[handle >>> chunkShift]!;
   }
 }

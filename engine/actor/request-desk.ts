@@ -143,15 +143,11 @@ export class RequestDesk {
    * it has finished, or an attempt runs and goes on.
    */
   write(record: LogRecord): Handle | null {
-    return this.#write(record, (each) => this.#parts.ledger.write(each));
-  }
-
-  #write(record: LogRecord, put: (record: LogRecord) => Handle): Handle | null {
-    const { payloads, timekeeper } = this.#parts;
+    const { ledger, payloads, timekeeper } = this.#parts;
     const { state } = this.#memory;
     const before = record.kind === recordKinds.accepted ? null : state.handleOf(record.event);
     if (before !== null && record.kind !== recordKinds.retriesStopped) timekeeper.withdraw(before);
-    const handle = put(record);
+    const handle = ledger.write(record);
     const { columns } = state;
     if (!columns.isLive(handle) || columns.status(handle) === 'DISPATCHED') return null;
     const spec = specIn(record);
@@ -159,12 +155,11 @@ export class RequestDesk {
     return handle;
   }
 
-  /** For changes that nobody waits for one by one. */
-  writeOfMany(record: LogRecord): void {
+  /** The same for the cancel of a pending event, one of very many: nobody waits for it alone. */
+  cancelOfMany(handle: Handle, record: LogRecord): void {
     const { ledger, timekeeper } = this.#parts;
-    const handle = this.#write(record, (each) => ledger.writeOfMany(each));
-    if (handle === null) return;
-    ledger.holdOfMany({ happen: (decidedAt) => timekeeper.armIfUnchanged(handle, decidedAt), voided: () => undefined });
+    timekeeper.withdraw(handle);
+    ledger.writeOfMany(record);
   }
 
   /** The reader sees what is durable, so it is asked when everything that led to the question is. */

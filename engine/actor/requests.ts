@@ -2,8 +2,8 @@
 import type { EventFilter } from '../event/event-filter.js';
 import type { LabelFilter } from '../event/label-filter.js';
 import type { ListQuery } from '../event/event-list.js';
-import type { PartitionId, Sequence } from '../kernel/brand.js';
-import type { Request, RetryTimes } from '../partition/command.js';
+import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
+import type { Request } from '../partition/command.js';
 import type { SettingsRequest } from '../partition/decide-settings.js';
 
 /** What is meant for a partition and answered under the number. */
@@ -52,7 +52,7 @@ type AboutMany =
 
 export type NumberedSheaf = Extract<NumberedHostRequest, { readonly op: 'schedule-sheaf' }>;
 
-export type BulkChange = { readonly op: 'cancel' } | { readonly op: 'retry'; readonly times: RetryTimes };
+export type BulkChange = { readonly op: 'cancel' } | { readonly op: 'retry'; readonly scheduledAtMs: WallMs };
 
 export type Enquiry = Extract<NumberedHostRequest, { readonly op: AboutMany['op'] }>;
 

@@ -69,6 +69,13 @@ export class Timekeeper {
     if (this.#memory.state.columns.newestSeq(handle) === decidedAt) this.arm(handle);
   }
 
+  /** It was put back with very many others: its turn comes behind what is due now, at the pace of recovery. */
+  armPaced(handle: Handle): void {
+    this.#memory.places.pace(handle);
+    if (this.#memory.state.columns.dueAtMs(handle) <= this.#shared.ports.clock.wallMs()) this.comesDue(handle);
+    else this.arm(handle);
+  }
+
   /** An entry of the wheel has come up: to be read ahead, due, or expired. */
   timeHasCome(handle: Handle, tick: Tick): void {
     const { state, places } = this.#memory;

@@ -17,7 +17,7 @@ import type { EventId } from '../kernel/event-id.js';
 import type { LinkState } from '../nats/nats-link.js';
 import type { DestinationAnswer, DestinationQuestion } from './destination.js';
 
-/** `overdue`: due while the engine was down, or passed over by a jump of the clock. Goes behind `regular`, at a bounded pace. */
+/** `overdue`: due while the engine was down, passed over by a jump of the clock, or put back with very many. Goes behind `regular`, at a bounded pace. */
 export const lanes = ['regular', 'overdue'] as const;
 export type Lane = (typeof lanes)[number];
 

@@ -14,6 +14,7 @@
 import type { WallMs } from '../kernel/brand.js';
 import { UnknownFormatError } from '../kernel/errors.js';
 import { recordKinds, type StoredRecord } from './record.js';
+import { rescheduleSpec, type Schedule, SpecHead } from './spec-codec.js';
 import { type EventStatus, eventStatuses } from './status.js';
 
 const formatVersion = 1;
@@ -29,16 +30,67 @@ export interface Renewal {
   readonly spec: Uint8Array;
 }
 
-export function encodeRenewal({ from, version, attempts, dueAtMs, spec }: Renewal): Uint8Array {
+export function encodeRenewal(renewal: Renewal): Uint8Array {
+  const { spec } = renewal;
   const bytes = new Uint8Array(specAt + spec.length);
-  const view = new DataView(bytes.buffer);
-  bytes[0] = formatVersion;
-  bytes[1] = eventStatuses.indexOf(from);
-  view.setUint32(2, version);
-  view.setUint32(6, attempts);
-  view.setFloat64(10, dueAtMs);
+  layOutRenewalHead(new DataView(bytes.buffer), 0, renewal);
   bytes.set(spec, specAt);
   return bytes;
+}
+
+/** Of what stands before the spec. */
+export const renewalHeadBytes = specAt;
+
+export function layOutRenewalHead(view: DataView, at: number, { from, version, attempts, dueAtMs }: Omit<Renewal, 'spec'>): void {
+  view.setUint8(at, formatVersion);
+  view.setUint8(at + 1, eventStatuses.indexOf(from));
+  view.setUint32(at + 2, version);
+  view.setUint32(at + 6, attempts);
+  view.setFloat64(at + 10, dueAtMs);
+}
+
+/** Gives a renewal that begins at `at`, in place, another due time and with it another time asked for and another expiry. */
+export function reschedule(view: DataView, at: number, times: Schedule & { readonly dueAtMs: WallMs }): void {
+  view.setFloat64(at + 10, times.dueAtMs);
+  rescheduleSpec(view, at + specAt, times);
+}
+
+/** What an actor reads of a renewal where it lies. As `SpecHead`. */
+export class RenewalHead {
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #start = 0;
+
+  static isReadableIn(view: DataView, { start, length }: { readonly start: number; readonly length: number }): boolean {
+    return (
+      length >= specAt &&
+      view.getUint8(start) === formatVersion &&
+      view.getUint8(start + 1) < eventStatuses.length &&
+      SpecHead.isReadableIn(view, { start: start + specAt, length: length - specAt })
+    );
+  }
+
+  /** Point at a renewal that is readable. Allocates nothing. */
+  inside(view: DataView, start: number): this {
+    this.#view = view;
+    this.#start = start;
+    return this;
+  }
+
+  get from(): EventStatus {
+    return eventStatuses[this.#view.getUint8(this.#start + 1)]!;
+  }
+  get version(): number {
+    return this.#view.getUint32(this.#start + 2);
+  }
+  get attempts(): number {
+    return this.#view.getUint32(this.#start + 6);
+  }
+  get dueAtMs(): WallMs {
+    return this.#view.getFloat64(this.#start + 10) as WallMs;
+  }
+  get specAt(): number {
+    return this.#start + specAt;
+  }
 }
 
 /** Throws UnknownFormatError for a format that this version does not read. */

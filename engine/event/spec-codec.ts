@@ -283,11 +283,16 @@ export interface Schedule {
   readonly expiresAtMs: WallMs | null;
 }
 
-/** Gives a spec, in place, other times. Its delay, if it has one, stands elsewhere. */
-export function reschedule(spec: Uint8Array, { scheduledAtMs, expiresAtMs }: Schedule): void {
-  const view = new DataView(spec.buffer, spec.byteOffset, originAt);
-  view.setFloat64(16, scheduledAtMs);
-  view.setFloat64(24, expiresAtMs ?? 0);
+/** Gives a spec that begins at `at`, in place, other times. Its delay, if it has one, stands elsewhere. */
+export function rescheduleSpec(view: DataView, at: number, { scheduledAtMs, expiresAtMs }: Schedule): void {
+  view.setFloat64(at + 16, scheduledAtMs);
+  view.setFloat64(at + 24, expiresAtMs ?? 0);
+}
+
+/** The same spec of an event whose time is no longer told by a delay. */
+export function withoutDelay(bytes: Uint8Array): Uint8Array {
+  const spec = decodeSpec(bytes);
+  return encodeSpec({ ...spec, delayMs: null }, spec.fingerprint);
 }
 
 export interface StoredSpec extends EventSpec {

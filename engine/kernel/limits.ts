@@ -152,6 +152,8 @@ export const bulkLimitMax = 1_000_000;
 export const bulkWorkMs = 10_000;
 /** Events that the reader looks at for a bulk change in one message: half a millisecond of its time. */
 export const bulkBatchEvents = 256;
+/** Bytes of specs that the reader goes over for one such message: the host takes them in within a millisecond. */
+export const bulkReplyBytes = 1 * MiB;
 /** Such messages under way for one bulk change. */
 export const bulkBatchesMax = 3;
 /** Records of a partition that are decided and not durable, beyond which a bulk change waits for the disk. */

@@ -34,7 +34,23 @@ interface Overlapping {
   readonly ends: NonNullable<ListedEnds>;
 }
 
+/** A finished event in the list and its final record, the newest of its segment. */
+export interface FinalPlace extends ListPlace {
+  readonly seq: Sequence;
+}
+
+export interface SliceOfFinals {
+  readonly rows: readonly FinalPlace[];
+  readonly coverage: FinishedSlice['coverage'];
+}
+
 export function listFinished(segments: PartitionSegments, query: ListQuery): FinishedSlice {
+  const { rows, coverage } = sliceOfFinals(segments, query, sliceRows);
+  return { entries: entriesOf(rows), coverage };
+}
+
+/** Over about so many rows, whether they pass the filter or not. */
+export function sliceOfFinals(segments: PartitionSegments, query: ListQuery, sliceRows: number): SliceOfFinals {
   const text = textOf(query.filter);
   if (text !== null) return listByText(segments, { text, query });
   const direction = query.order === 'asc' ? 1 : -1;
@@ -50,16 +66,23 @@ export function listFinished(segments: PartitionSegments, query: ListQuery): Fin
     const place = segments.withIndex(segment.first, (index) => index.listed.placeBehind(query, rowsMax));
     if (place !== null && (until === null || compare(place, until) < 0)) until = place;
   }
-  const rows: ListPlace[] = [];
+  const rows: FinalPlace[] = [];
   for (const { first } of asked) {
     const found = segments.withIndex(first, (index) => index.listed.rows({ ...query, until, limit: query.limit + 1 }));
     rows.push(...(found ?? []));
   }
   rows.sort(compare);
   const isCut = rows.length > query.limit;
-  const taken = isCut ? rows.slice(0, query.limit) : rows;
+  const taken = isCut ? rows.slice(0, endOfCut(rows, query.limit)) : rows;
   const coverage = isCut ? taken.at(-1)! : until;
-  return { entries: entriesOf(taken), coverage: coverage === null ? 'end' : { ms: coverage.ms, id: coverage.id } };
+  return { rows: taken, coverage: coverage === null ? 'end' : { ms: coverage.ms, id: coverage.id } };
+}
+
+/** An event may stand in several segments, at one place: whoever goes on behind it has seen all of them. */
+function endOfCut(rows: readonly FinalPlace[], limit: number): number {
+  let end = limit;
+  while (end < rows.length && comparePlaces(rows[end]!, rows[end - 1]!) === 0) end++;
+  return end;
 }
 
 /** Segments with something behind `after`, in the order in which they begin. */
@@ -78,21 +101,21 @@ function overlapping(segments: PartitionSegments, { sort, order, after }: ListQu
 }
 
 /** Events with one external job id: few, so all of them at once, by the table of keys. Sorted by `created_at`. */
-function listByText(segments: PartitionSegments, { text, query }: { text: number; query: ListQuery }): FinishedSlice {
-  const rows: ListPlace[] = [];
+function listByText(segments: PartitionSegments, { text, query }: { text: number; query: ListQuery }): SliceOfFinals {
+  const rows: FinalPlace[] = [];
   segments.searchIndexes((index) => {
     for (const seq of index.findText(text, externalIdMatchesMax)) {
       const { event } = segments.record(seq);
-      rows.push({ ms: createdAtMsOf(event, 0), id: event.slice() });
+      rows.push({ ms: createdAtMsOf(event, 0), id: event.slice(), seq });
     }
     return rows.length < externalIdMatchesMax ? 'more' : 'enough';
   });
   const direction = query.order === 'asc' ? 1 : -1;
   const behind = rows.filter((row) => query.after === null || direction * comparePlaces(row, query.after) > 0);
-  return { entries: entriesOf(behind), coverage: 'end' };
+  return { rows: behind, coverage: 'end' };
 }
 
-function entriesOf(rows: readonly ListPlace[]): Uint8Array {
+function entriesOf(rows: readonly FinalPlace[]): Uint8Array {
   const entries = new ListEntries(rows.length);
   for (const { ms, id } of rows) entries.add(ms, id);
   return entries.bytes;

@@ -16,6 +16,7 @@ import { hashOfLabel, signatureOf } from '../event/labels.js';
 import { type RecordKind, type StoredRecord, statusOfKind } from '../event/record.js';
 import { deliveryTypes } from '../event/spec.js';
 import { eventStatuses } from '../event/status.js';
+import type { Sequence } from '../kernel/brand.js';
 import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import type { RecordHead } from './record-heads.js';
 import type { Database, Statement } from './sqlite.js';
@@ -123,19 +124,19 @@ export class ListedIndex {
   }
 
   /** What passes the filter behind `after` and up to `until`, in order, `limit` at most. */
-  rows({ limit, ...range }: ListQuery & { readonly until: ListPlace | null }): ListPlace[] {
+  rows({ limit, ...range }: ListQuery & { readonly until: ListPlace | null }): (ListPlace & { readonly seq: Sequence })[] {
     const { filter, sort, order } = range;
     const bounds = rangeOf(range);
     const conditions = conditionsOf(filter);
     const direction = order === 'asc' ? 'ASC' : 'DESC';
     const text =
-      `SELECT scheduled_at, id FROM ${tableOf(sort)} WHERE ${bounds.where} AND ${conditions.where} ` +
+      `SELECT scheduled_at, id, seq FROM ${tableOf(sort)} WHERE ${bounds.where} AND ${conditions.where} ` +
       `ORDER BY ${orderOf(sort, direction)} LIMIT ?`;
     const found = this.#database
       .prepare(text)
       .raw()
-      .all(...bounds.values, ...conditions.values, limit) as Key[];
-    return found.map((key) => placeOfKey(sort, key));
+      .all(...bounds.values, ...conditions.values, limit) as [...Key, seq: Sequence][];
+    return found.map(([scheduledAt, id, seq]) => ({ ...placeOfKey(sort, [scheduledAt, id]), seq }));
   }
 
   /** How many there are of these labels, and finals of older segments that do not count any more. */

@@ -6,7 +6,7 @@
  * - *View* and *history* of one event: a walk along `prev` from its newest record, across segments.
  * - *Changes* of the past, for status streams that go on from an earlier place.
  * - *Lists* of finished events, a slice at a time, and the views that lists show.
- * - *Facts* about finished events, through the indexes of sealed segments.
+ * - *Facts* about finished events, through the indexes of sealed segments; of very many that are to be put back, pages of records.
  * - *Retirement* of the oldest segment: what has to be carried forward out of it, and its removal.
  * - *Verification* of segments that a start from a snapshot has passed over, in the background.
  * - *Checkpoints*, when the writer asks: passive, on a connection of their own, so that no commit waits.
@@ -33,11 +33,12 @@ import { PartitionSegments } from './partition-segments.js';
 import type { LogOptions, PoolReply, PoolRequest, ReaderReply, ReaderRequest, SegmentNotice, SegmentTask } from './protocol.js';
 import { Replay } from './replay.js';
 import { bundlesOf, outdatedSegment, removeBefore, sweepBefore } from './retirement.js';
+import { retriesOfIndexed, retriesOfKnown } from './retry-pages.js';
 import { runCheckpoint } from './segment.js';
 import type { SegmentName } from './segment-files.js';
 import type { SegmentIndex } from './segment-index.js';
 import type { SegmentReader } from './segment-reader.js';
-import { matchesOf, matchingSpecs } from './spec-walk.js';
+import { matchesOf } from './spec-walk.js';
 import { chooseSnapshot } from './snapshot-choice.js';
 import type { SnapshotReader } from './snapshot-file.js';
 import { type Database, openDatabase, storageFaultOf } from './sqlite.js';
@@ -226,11 +227,12 @@ export class LogReader {
         this.#parts.reply({ op: 'matches', tag, matches: matchesOf(this.#segmentsOf(partition), { seqs, filter }) });
         return;
       }
-      case 'specs': {
-        const { seqs, filter, partition } = request;
-        this.#parts.reply({ op: 'specs', tag, specs: matchingSpecs(this.#segmentsOf(partition), { seqs, filter }) });
+      case 'retries':
+        this.#parts.reply({ op: 'retries', tag, ...retriesOfKnown(this.#segmentsOf(request.partition), request) });
         return;
-      }
+      case 'indexed-retries':
+        this.#parts.reply({ op: 'indexed-retries', tag, ...retriesOfIndexed(this.#segmentsOf(request.partition), request) });
+        return;
       case 'views': {
         const segments = this.#segmentsOf(request.partition);
         this.#parts.reply({ op: 'views', tag, views: request.events.map((event) => listedView(segments, event)) });

@@ -17,7 +17,7 @@ import type { HandleCache } from './handle-cache.js';
 import { readBeginning } from './log-beginning.js';
 import { type LogPosition, logStart } from './mark.js';
 import type { SegmentOutline } from './protocol.js';
-import type { FilterWords } from './segment-filter.js';
+import { type FilterWords, SegmentFilter } from './segment-filter.js';
 import type { ListedEnds } from './listed-finals.js';
 import { type IndexName, listIndexes, listSegments, partitionDir, type SegmentName } from './segment-files.js';
 import { isIntact, SegmentIndex } from './segment-index.js';
@@ -48,6 +48,8 @@ export class PartitionSegments {
   readonly #indexOf = new Map<Sequence, IndexName>();
   /** By the path of an index, which never changes. */
   readonly #listedEnds = new Map<string, Readonly<Record<ListSort, ListedEnds>>>();
+  /** The same. */
+  readonly #filters = new Map<string, SegmentFilter>();
 
   constructor({ dataDir, partition, readers, indexes }: PartitionSegmentsParts) {
     this.partition = partition;
@@ -97,6 +99,7 @@ export class PartitionSegments {
       if (first >= this.#first) continue;
       this.#indexes.drop(path);
       this.#indexOf.delete(first);
+      this.#filters.delete(path);
     }
   }
 
@@ -163,10 +166,19 @@ export class PartitionSegments {
     return seq === before ? chain : null;
   }
 
-  /** Of the index of the segment that opens with `first`. */
+  /** Of the index of the segment that opens with `first`: memory that threads share. */
   filterOf(first: Sequence): FilterWords | null {
     const index = this.#indexOf.get(first);
-    return index === undefined ? null : this.#indexAt(index).filter();
+    return index === undefined ? null : this.#filterAt(index).words;
+  }
+
+  /** Whether the event of a final record has finished once more in a later segment that has an index. */
+  hasLaterFinal({ id, seq }: { readonly id: EventId; readonly seq: Sequence }): boolean {
+    for (let place = this.#names.length - 1; place >= 0 && this.#names[place]!.first > seq; place--) {
+      const index = this.#indexOf.get(this.#names[place]!.first);
+      if (index !== undefined && this.#filterAt(index).mayHaveId(id) && this.#indexAt(index).findId(id) !== null) return true;
+    }
+    return false;
   }
 
   /** Every segment, oldest first, with the filter of its index. */
@@ -180,6 +192,14 @@ export class PartitionSegments {
 
   #indexAt(index: IndexName): SegmentIndex {
     return this.#indexes.get(index.path, () => new SegmentIndex(index));
+  }
+
+  #filterAt(index: IndexName): SegmentFilter {
+    const known = this.#filters.get(index.path);
+    if (known !== undefined) return known;
+    const filter = new SegmentFilter(this.#indexAt(index).filter());
+    this.#filters.set(index.path, filter);
+    return filter;
   }
 
   /** Events with a record in the segment that were not over at its end, in the order of their ids. Its index must be there. */

@@ -126,13 +126,30 @@ export type ReaderRequest =
     }
   /** What is known of finished events, many at once. */
   | { readonly op: 'facts'; readonly tag: number; readonly partition: PartitionId; readonly events: readonly NewestRecord[] }
-  /** Which of these specs have the texts that a filter asks for (`match`), and what are they (`specs`)? As for `bodies`, in the order of
-   *  the log. Answered by `matches` or `specs` for the first of them, as many as are good for one message. */
+  /** Which of these specs have the texts that a filter asks for? As for `bodies`, in the order of the log. Answered by `matches` for the
+   *  first of them, as many as are good for one message. */
   | {
-      readonly op: 'match' | 'specs';
+      readonly op: 'match';
       readonly tag: number;
       readonly partition: PartitionId;
       readonly seqs: readonly Sequence[];
+      readonly filter: EventFilter;
+    }
+  /** Finished events that memory knows (`retry-sheaf.ts`), to be put back if their texts match. Answered by `retries` for the first of
+   *  them, as many as are good for one message. */
+  | {
+      readonly op: 'retries';
+      readonly tag: number;
+      readonly partition: PartitionId;
+      readonly known: Uint8Array;
+      readonly filter: EventFilter;
+    }
+  /** The same of those in indexed segments, the next ones behind `after` by their ids. Answered by `indexed-retries`. */
+  | {
+      readonly op: 'indexed-retries';
+      readonly tag: number;
+      readonly partition: PartitionId;
+      readonly after: ListPlace | null;
       readonly filter: EventFilter;
     }
   /** Finished events in indexed segments: the newest final record of an id. */
@@ -224,8 +241,14 @@ export type ReaderReply =
   | { readonly op: 'facts'; readonly tag: number; readonly facts: Uint8Array }
   /** Of the first ones asked for, in order: 1 or 0; 0 for one that is damaged. */
   | { readonly op: 'matches'; readonly tag: number; readonly matches: Uint8Array }
-  /** The same: views into one buffer, empty for 0. */
-  | { readonly op: 'specs'; readonly tag: number; readonly specs: readonly Uint8Array<ArrayBuffer>[] }
+  /** `sheaf` as in `retry-sheaf.ts`; `looked`: so many of those asked for have been looked at. */
+  | { readonly op: 'retries'; readonly tag: number; readonly sheaf: Uint8Array<ArrayBuffer>; readonly looked: number }
+  | {
+      readonly op: 'indexed-retries';
+      readonly tag: number;
+      readonly sheaf: Uint8Array<ArrayBuffer>;
+      readonly coverage: ListPlace | 'end';
+    }
   /** In the order asked; null: damaged, or no longer there. */
   | { readonly op: 'views'; readonly tag: number; readonly views: readonly (EventView | null)[] }
   /** `changes`: messages as bytes, since whoever asked for them only hands them on. The rest as in `ChangeSlice`. */

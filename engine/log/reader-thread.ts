@@ -6,7 +6,6 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { LogReader } from './log-reader.js';
-import type { FilterWords } from './segment-filter.js';
 import type { LogOptions, PoolReply, ReaderReply, ReaderRequest, SegmentNotice } from './protocol.js';
 
 export interface ReaderThreadData {
@@ -79,19 +78,12 @@ function movedWith(reply: ReaderReply): ArrayBuffer[] {
       return [reply.changes.buffer];
     case 'bodies':
       return reply.bodies.length > 0 ? [reply.bodies[0]!.buffer as ArrayBuffer] : [];
-    case 'specs':
-      return reply.specs.length > 0 ? [reply.specs[0]!.buffer] : [];
+    case 'retries':
+    case 'indexed-retries':
+      return [reply.sheaf.buffer];
     case 'replay-section':
       return [reply.section.buffer];
-    case 'replay-start':
-      return reply.segments.flatMap(({ filter }) => (filter === null ? [] : buffersOf(filter)));
-    case 'indexed':
-      return buffersOf(reply.filter);
     default:
       return [];
   }
-}
-
-function buffersOf({ ids, keys }: FilterWords): ArrayBuffer[] {
-  return [ids.buffer, keys.buffer];
 }

@@ -201,6 +201,9 @@ export class RecordCursor {
   get at(): WallMs {
     return this.view.getFloat64(this.#at + atAt, true) as WallMs;
   }
+  set at(at: WallMs) {
+    this.view.setFloat64(this.#at + atAt, at, true);
+  }
   get event(): Uint8Array {
     return this.bytes.subarray(this.#at + eventAt, this.#at + recordHeadBytes);
   }

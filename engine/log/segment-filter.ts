@@ -13,10 +13,10 @@ const bitsPerEntry = 16;
 const probes = 8;
 
 export class BloomFilter {
-  readonly words: Uint32Array<ArrayBuffer>;
+  readonly words: Uint32Array;
 
   /** `words` as an earlier filter had them. */
-  constructor(words: Uint32Array<ArrayBuffer>) {
+  constructor(words: Uint32Array) {
     this.words = words;
   }
 
@@ -48,10 +48,10 @@ function bitOf(one: number, two: number, probe: number): number {
   return (one + Math.imul(probe, two | 1)) >>> 0;
 }
 
-/** As it crosses threads. */
+/** As it crosses threads: written once, and of an index in memory that its reader and its host share. */
 export interface FilterWords {
-  readonly ids: Uint32Array<ArrayBuffer>;
-  readonly keys: Uint32Array<ArrayBuffer>;
+  readonly ids: Uint32Array;
+  readonly keys: Uint32Array;
 }
 
 export class SegmentFilter {

@@ -101,7 +101,7 @@ export class SegmentIndex {
     return (this.#notOver.all(after, limit) as Buffer[]).map((id) => new Uint8Array(id));
   }
 
-  /** Of what finished in the segment. The words own their memory, so that they can be moved to another thread. */
+  /** Of what finished in the segment. */
   filter(): FilterWords {
     const row = this.#database.prepare('SELECT ids, keys FROM filter').get() as { ids: Buffer; keys: Buffer };
     return { ids: wordsOf(row.ids), keys: wordsOf(row.keys) };
@@ -117,8 +117,10 @@ export class SegmentIndex {
   }
 }
 
-function wordsOf(bytes: Buffer): Uint32Array<ArrayBuffer> {
-  return new Uint32Array(new Uint8Array(bytes).buffer);
+function wordsOf(bytes: Buffer): Uint32Array {
+  const shared = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(shared).set(bytes);
+  return new Uint32Array(shared);
 }
 
 /** Whether the file is what was written, and written as this version does. */
@@ -219,7 +221,7 @@ function storeFilter(database: Database): void {
     filter.addId(id);
   const keys = database.prepare('SELECT DISTINCT tag_high AS tagHigh, tag_low AS tagLow FROM key').iterate();
   for (const key of keys as IterableIterator<{ tagHigh: number; tagLow: number }>) filter.addKey(key);
-  const bytes = ({ buffer }: Uint32Array<ArrayBuffer>) => Buffer.from(buffer);
+  const bytes = ({ buffer, byteLength }: Uint32Array) => Buffer.from(new Uint8Array(buffer, 0, byteLength));
   database.prepare('INSERT INTO filter VALUES (?, ?)').run(bytes(filter.words.ids), bytes(filter.words.keys));
 }
 

@@ -9,17 +9,15 @@ import type { EventFilter } from '../event/event-filter.js';
 import type { StoredRecord } from '../event/record.js';
 import { TextFilter } from '../event/spec-texts.js';
 import type { Sequence } from '../kernel/brand.js';
-import { DamageError, readFailureOf } from './damage.js';
+import { bulkReplyBytes } from '../kernel/limits.js';
+import { readFailureOf } from './damage.js';
 import type { PartitionSegments } from './partition-segments.js';
 import { runRowsMax } from './row-run.js';
 
 /** Records between two that are asked for, read along with them: as much work as reading the second one alone. */
 const gapMax = 3;
-/** Of one message: the host takes it in within a millisecond. */
-const specBytesMax = 1024 * 1024;
-
-/** One spec of those asked for; null: it is damaged, or not there. Null comes before the next one. */
-type Visit = (place: number, spec: Uint8Array | null) => void;
+/** One record of those asked for; null: it is damaged, or not there. */
+type VisitRecord = (place: number, record: StoredRecord | null) => 'more' | 'enough';
 
 /**
  * Calls `visit` for the specs at `seqs`, which rise, in order, until they come to more than `bytesMax`; for one at least. Returns how
@@ -28,22 +26,28 @@ type Visit = (place: number, spec: Uint8Array | null) => void;
 export function walkSpecs(
   segments: PartitionSegments,
   { seqs, bytesMax }: { readonly seqs: readonly Sequence[]; readonly bytesMax: number },
-  visit: Visit,
+  visit: (place: number, spec: Uint8Array | null) => void,
 ): number {
-  let place = 0;
   let bytes = 0;
-  const tell = (spec: Uint8Array | null) => {
+  return walkRecords(segments, seqs, (place, record) => {
+    const spec = record === null ? null : specOf(record);
     bytes += spec?.length ?? 0;
-    visit(place++, spec);
-  };
-  while (place < seqs.length && bytes < bytesMax) {
+    visit(place, spec);
+    return bytes < bytesMax ? 'more' : 'enough';
+  });
+}
+
+/** The same for the records themselves, until `enough`. */
+export function walkRecords(segments: PartitionSegments, seqs: readonly Sequence[], visit: VisitRecord): number {
+  let place = 0;
+  const tell = (record: StoredRecord | null): boolean => visit(place++, record) === 'more';
+  while (place < seqs.length) {
     const end = runEnd(seqs, place);
     for (const record of end - place === 1 ? [] : runOf(segments, { first: seqs[place]!, last: seqs[end - 1]! })) {
-      if (bytes >= bytesMax) return place;
-      while (seqs[place]! < record.seq) tell(specAlone(segments, seqs[place]!));
-      if (seqs[place] === record.seq) tell(newestSpecIn(record) ?? specAlone(segments, record.seq));
+      while (seqs[place]! < record.seq) if (!tell(recordAlone(segments, seqs[place]!))) return place;
+      if (seqs[place] === record.seq && !tell(record)) return place;
     }
-    while (place < end && bytes < bytesMax) tell(specAlone(segments, seqs[place]!));
+    while (place < end) if (!tell(recordAlone(segments, seqs[place]!))) return place;
   }
   return place;
 }
@@ -55,26 +59,11 @@ export function matchesOf(
 ): Uint8Array {
   const texts = new TextFilter(filter);
   const matches = new Uint8Array(seqs.length);
-  const count = walkSpecs(segments, { seqs, bytesMax: specBytesMax }, (place, spec) => {
+  const count = walkSpecs(segments, { seqs, bytesMax: bulkReplyBytes }, (place, spec) => {
     matches[place] = spec !== null && texts.matches(spec) ? 1 : 0;
   });
   return matches.subarray(0, count);
 }
-
-/** The specs themselves, empty where they do not match, in one buffer. */
-export function matchingSpecs(
-  segments: PartitionSegments,
-  { seqs, filter }: { readonly seqs: readonly Sequence[]; readonly filter: EventFilter },
-): Uint8Array<ArrayBuffer>[] {
-  const texts = new TextFilter(filter);
-  const specs: Uint8Array[] = [];
-  walkSpecs(segments, { seqs, bytesMax: specBytesMax }, (_, spec) => {
-    specs.push(spec !== null && texts.matches(spec) ? spec : nothing);
-  });
-  return inOneBuffer(specs);
-}
-
-const nothing = new Uint8Array(0);
 
 /** Views into one buffer, which can be moved to another thread: cloned one by one they cost more than the reading. */
 export function inOneBuffer(specs: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] {
@@ -111,17 +100,21 @@ function runOf(
 }
 
 /** Null: damaged, or no longer there. */
-function specAlone(segments: PartitionSegments, seq: Sequence): Uint8Array | null {
+function recordAlone(segments: PartitionSegments, seq: Sequence): StoredRecord | null {
   try {
-    return expectSpec(segments.record(seq));
+    return segments.record(seq);
   } catch (error) {
     if (readFailureOf(error, 'damaged').failure === 'io') throw error;
     return null;
   }
 }
 
-function expectSpec(record: StoredRecord): Uint8Array {
-  const spec = newestSpecIn(record);
-  if (spec === null) throw new DamageError('damaged', `expected a spec at sequence ${record.seq}, found kind ${record.kind}`);
-  return spec;
+/** Null: it holds none that can be read. */
+function specOf(record: StoredRecord): Uint8Array | null {
+  try {
+    return newestSpecIn(record);
+  } catch (error) {
+    readFailureOf(error, 'damaged');
+    return null;
+  }
 }

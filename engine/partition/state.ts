@@ -19,7 +19,7 @@ import {
   settingsKind,
   stateBehind,
 } from '../event/record.js';
-import { decodeRenewal } from '../event/renewal-codec.js';
+import { decodeRenewal, type Renewal, RenewalHead } from '../event/renewal-codec.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
 import { type EventStatus, eventStatuses, isFinished, move } from '../event/status.js';
@@ -52,6 +52,9 @@ interface NamedRecord {
   readonly idAt: number;
 }
 
+/** What a retry says beside its spec. */
+type Begun = Omit<Renewal, 'spec'>;
+
 /** What a snapshot tells first. */
 export interface Beginning {
   readonly pages: readonly PageOutline[];
@@ -76,6 +79,7 @@ export class PartitionState {
     tagLow: (handle) => this.columns.tagLow(handle),
   });
   readonly #head = new SpecHead();
+  readonly #renewal = new RenewalHead();
   readonly #applied = { handle: 0 as Handle, status: 'SCHEDULED' as EventStatus, version: 0, attempts: 0 };
   /** Newest records of events whose beginning was removed. */
   readonly #headless = new Set<Sequence>();
@@ -150,21 +154,34 @@ export class PartitionState {
     if (record.kind === settingsKind) this.settings.apply(record);
     else if (record.kind === carriedKind) this.#carry(record);
     else if (record.kind === recordKinds.accepted) this.#accept(record);
-    else if (record.kind === recordKinds.retried) this.#retry(record);
+    else if (record.kind === recordKinds.retried) this.#retryBy(record);
     // What is left is about an event, or about nothing any more.
     else if (isAboutEvent(record)) this.#advance(record);
     this.#lastSeq = record.seq;
     return applied;
   }
 
-  /** As `apply` for the record under the cursor. Of a new event no object is made: they come by the thousand, also in a replay. */
+  /**
+   * As `apply` for the record under the cursor. Of a new event no record is made, nor of one that is put back: they come by the
+   * thousand, also in a replay.
+   */
   applyAt(cursor: RecordCursor): Applied {
     const { kind, prev, seq } = cursor;
-    if (kind !== recordKinds.accepted || prev !== noSequence || seq !== this.#lastSeq + 1) return this.apply(cursor.toRecord());
-    const { view, bodyAt } = cursor;
-    if (!SpecHead.isReadableIn(view, { start: bodyAt, length: cursor.endAt - bodyAt })) return this.apply(cursor.toRecord());
-    this.#head.inside(view, bodyAt);
-    this.#enterNew({ seq, id: cursor.bytes, idAt: cursor.eventAt }, cursor.at);
+    const isNew = kind === recordKinds.accepted && prev === noSequence;
+    if (!(isNew || kind === recordKinds.retried) || seq !== this.#lastSeq + 1) return this.apply(cursor.toRecord());
+    const { view, bodyAt, endAt } = cursor;
+    const body = { start: bodyAt, length: endAt - bodyAt };
+    const isReadable = isNew ? SpecHead.isReadableIn(view, body) : RenewalHead.isReadableIn(view, body);
+    if (!isReadable) return this.apply(cursor.toRecord());
+    const named = { seq, id: cursor.bytes, idAt: cursor.eventAt };
+    if (isNew) {
+      this.#head.inside(view, bodyAt);
+      this.#enterNew(named, cursor.at);
+    } else {
+      const renewal = this.#renewal.inside(view, bodyAt);
+      this.#head.inside(view, renewal.specAt);
+      this.#retry(named, { event: cursor.event, prev, renewal });
+    }
     this.#lastSeq = seq;
     return this.#applied;
   }
@@ -194,7 +211,7 @@ export class PartitionState {
       if (place < begin) continue;
       if (place > begin) this.#advance(each);
       else if (each.kind === recordKinds.accepted) this.#accept(each);
-      else this.#begin(each);
+      else this.#beginBy(each);
     }
     if (!hadFinished) return;
     // It is not finished twice. Its row is free by now, but still says what it was.
@@ -238,37 +255,47 @@ export class PartitionState {
     this.byDeliveryType[deliveryType]++;
   }
 
-  /** A finished event is pending again. */
-  #retry(record: LogRecord): void {
+  #retryBy(record: LogRecord): void {
+    const { seq, event, prev, body } = record;
+    const renewal = decodeRenewal(body);
+    this.#head.at(renewal.spec);
+    this.#retry({ seq, id: event, idAt: 0 }, { event, prev, renewal });
+  }
+
+  /** A finished event is pending again. Its spec is under the head. */
+  #retry(named: NamedRecord, { event, prev, renewal }: Pick<LogRecord, 'event' | 'prev'> & { readonly renewal: Begun }): void {
     const { partition, finished } = this;
-    invariant(this.handleOf(record.event) === null, () => `partition ${partition}: record ${record.seq} retries a pending event`);
+    const { seq } = named;
+    invariant(this.handleOf(event) === null, () => `partition ${partition}: record ${seq} retries a pending event`);
     invariant(
-      (finished.seqOf(record.event) ?? record.prev) === record.prev,
-      () => `partition ${partition}: record ${record.seq} follows ${record.prev}, expected ${finished.seqOf(record.event)}`,
+      (finished.seqOf(event) ?? prev) === prev,
+      () => `partition ${partition}: record ${seq} follows ${prev}, expected ${finished.seqOf(event)}`,
     );
-    const isCounted = this.#isCounted(record.prev);
-    const { from, deliveryType } = this.#begin(record);
+    const isCounted = this.#isCounted(prev);
+    const { from } = renewal;
+    const { deliveryType } = this.#head;
+    this.#begin(named, renewal);
     if (!isCounted) return;
     this.byStatus[from]--;
     this.byDeliveryType[deliveryType]--;
-    finished.supersede(record.prev, { id: record.event, status: from, deliveryType });
+    finished.supersede(prev, { id: event, status: from, deliveryType });
   }
 
-  /** As if it were new, from the record alone. */
-  #begin(record: LogRecord): { readonly from: EventStatus; readonly deliveryType: DeliveryType } {
-    const { from, version, attempts, dueAtMs, spec } = decodeRenewal(record.body);
-    move(from, 'SCHEDULED');
-    const { deliveryType } = this.#head.at(spec);
-    this.#enter({ seq: record.seq, id: record.event, idAt: 0 }, { version, attempts, dueAtMs });
-    this.byDeliveryType[deliveryType]++;
-    return { from, deliveryType };
+  #beginBy({ seq, event, body }: LogRecord): void {
+    const renewal = decodeRenewal(body);
+    this.#head.at(renewal.spec);
+    this.#begin({ seq, id: event, idAt: 0 }, renewal);
+  }
+
+  /** As if it were new, from the record alone. Its spec is under the head. */
+  #begin(named: NamedRecord, renewal: Begun): void {
+    move(renewal.from, 'SCHEDULED');
+    this.#enter(named, renewal);
+    this.byDeliveryType[this.#head.deliveryType]++;
   }
 
   /** A row for an event that is pending from now on. Its spec is under the head. */
-  #enter(
-    { seq, id, idAt }: NamedRecord,
-    { version, attempts, dueAtMs }: { version: number; attempts: number; dueAtMs: WallMs },
-  ): void {
+  #enter({ seq, id, idAt }: NamedRecord, { version, attempts, dueAtMs }: Omit<Begun, 'from'>): void {
     const head = this.#head;
     const { tagHigh, tagLow } = head;
     const handle = this.columns.add({

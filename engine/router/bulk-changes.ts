@@ -45,10 +45,9 @@ export class BulkChanges {
     return this.#change({ op: 'cancel' }, asked);
   }
 
-  /** Due at once. */
+  /** Due at once; they leave at the pace of recovery. */
   retry(asked: BulkRequest): Promise<BulkResult> {
-    const times = { scheduledAtMs: Math.floor(this.#parts.wallMs()) as WallMs, delayMs: null };
-    return this.#change({ op: 'retry', times }, asked);
+    return this.#change({ op: 'retry', scheduledAtMs: Math.floor(this.#parts.wallMs()) as WallMs }, asked);
   }
 
   async #change(change: BulkChange, { filter, limit }: BulkRequest): Promise<BulkResult> {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { everyEvent } from '../../engine/event/event-filter.js';
+import { recordKinds } from '../../engine/event/record.js';
 import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { bulkWorkMs } from '../../engine/kernel/limits.js';
 import { start, TestHost } from './host-fixture.js';
@@ -9,7 +10,7 @@ t.test('a bulk retry that has only the indexes left asks for no turn before they
   // Each look at the clock takes a moment: a turn that had something to do until its time is over would come to its end.
   test.clock.lookMs = 0.01;
   const partition = 0 as PartitionId;
-  const change = { op: 'retry', times: { scheduledAtMs: start as WallMs, delayMs: null } } as const;
+  const change = { op: 'retry', scheduledAtMs: start as WallMs } as const;
   test.host.fromRouter([
     { op: 'change-many', request: 1_000, partition, change, filter: everyEvent, limit: 10, workMs: bulkWorkMs },
   ]);
@@ -19,11 +20,99 @@ t.test('a bulk retry that has only the indexes left asks for no turn before they
   }
   t.same(
     test.questions.map(({ op }) => op),
-    ['list'],
+    ['indexed-retries'],
   );
   t.equal(test.turn(), null, 'the answer will wake it');
   test.read();
   test.settle();
   t.same(test.replyTo(1_000), { op: 'changed-many', request: 1_000, matched: 0, changed: 0, hasMore: false });
+  t.end();
+});
+
+const origin = 'https://example.org';
+
+/** `count` events that were cancelled, and put back with one request. */
+function putBack(count: number) {
+  const test = TestHost.ready();
+  const events = Array.from({ length: count }, (_, place) =>
+    test.accepted({ source: 'many', destination: `${origin}/hook`, scheduledAtMs: (start + 3_600_000 + place) as WallMs }),
+  );
+  for (const event of events) test.about('cancel', event);
+  test.settle();
+  test.clock.now += 1_000;
+  const filter = { ...everyEvent, source: ['many'] };
+  const change = { op: 'retry', scheduledAtMs: test.clock.now as WallMs } as const;
+  test.host.fromRouter([
+    { op: 'change-many', request: 9_000, partition: 0 as PartitionId, change, filter, limit: 1_000, workMs: bulkWorkMs },
+  ]);
+  return { test, events };
+}
+
+t.test('what was put back by filter is queued like what is overdue, once it is durable, and what is due now before it', (t) => {
+  const { test, events } = putBack(300);
+  for (let turns = 0; test.appended < 300; turns++) {
+    if (turns === 100) throw new Error('they are not put back');
+    test.turn();
+    test.read();
+  }
+  test.turn();
+  t.equal(test.wanted('overdue').get(origin) ?? 0, 0, 'nothing before it is durable');
+  t.equal(test.replyTo(9_000), undefined);
+  test.settle();
+  test.advance(1_000);
+  t.match(test.replyTo(9_000), { op: 'changed-many', matched: 300, changed: 300, hasMore: false });
+  t.equal(test.wanted('overdue').get(origin), 300);
+  t.equal(test.wanted('regular').get(origin) ?? 0, 0);
+  test.grant(origin, 2, 'overdue');
+  test.settle();
+  t.same(
+    test.starts().map(({ overdue, attempt }) => ({ overdue, attempt })),
+    Array.from({ length: 2 }, () => ({ overdue: true, attempt: 1 })),
+  );
+  t.equal(test.durableOf(0).filter(({ kind }) => kind === recordKinds.retried).length, 300);
+  t.equal(events.length, 300);
+  t.end();
+});
+
+t.test('one of them that is changed, or fails, has its time like any other event', (t) => {
+  const { test, events } = putBack(3);
+  test.settle();
+  test.advance(1_000);
+  t.equal(test.wanted('overdue').get(origin), 3);
+  test.host.fromRouter([{ op: 'fire', request: 9_100, partition: 0 as PartitionId, event: events[0]! }]);
+  test.settle();
+  t.match(test.replyTo(9_100), { op: 'event' });
+  // It is due already, and was so before: to fire it changes nothing.
+  t.equal(test.wanted('overdue').get(origin), 3);
+  test.host.fromRouter([{ op: 'patch', request: 9_101, partition: 0 as PartitionId, event: events[1]!, patch: { priority: 9 } }]);
+  test.settle();
+  t.equal(test.wanted('overdue').get(origin), 2);
+  t.equal(test.wanted('regular').get(origin), 1);
+  test.about('cancel', events[2]!);
+  test.settle();
+  t.equal(test.wanted('overdue').get(origin), 1);
+  test.grant(origin, 1, 'overdue');
+  test.settle();
+  const [first] = test.starts();
+  test.end(first!.event, { kind: 'failed' });
+  test.settle();
+  test.advance(5_000);
+  t.equal(test.wanted('overdue').get(origin) ?? 0, 0, 'its next try is on time');
+  t.end();
+});
+
+t.test('a commit that fails takes back what was put back, and whoever asked hears of it', (t) => {
+  const { test } = putBack(40);
+  for (let turns = 0; test.appended < 40; turns++) {
+    if (turns === 100) throw new Error('they are not put back');
+    test.turn();
+    test.read();
+  }
+  test.failCommit(0);
+  test.settle();
+  test.advance(10_000);
+  t.match(test.replyTo(9_000), { op: 'refused', code: 'outcome-unknown' });
+  t.equal(test.wanted('overdue').get(origin) ?? 0, 0);
+  t.equal(test.durableOf(0).filter(({ kind }) => kind === recordKinds.retried).length, 0);
   t.end();
 });

@@ -27,6 +27,7 @@ import type { HostReply } from '../../engine/actor/replies.js';
 import { ChangeSlices } from '../../engine/log/change-slices.js';
 import type { ReaderReply, ReaderRequest, StoredFacts, WriterRequest } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
+import { knownIn, RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
 import { outcomeOf } from '../event/outcomes.js';
 import { now as start, specOf } from '../event/specs.js';
 import { type NewEventBytes, sheafOf } from './sheaves.js';
@@ -387,14 +388,18 @@ export class TestHost {
           },
         ];
       }
-      case 'specs': {
+      case 'retries': {
         const { filter } = request;
-        const specs = request.seqs.map((seq) => {
-          const spec = specIn(durable[seq - 1]!);
-          return new Uint8Array(spec !== null && matchesTexts(filter, decodeSpec(spec)) ? spec : []);
-        });
-        return [{ op: 'specs', tag, specs }];
+        const known = knownIn(request.known);
+        const retries = new RetrySheafBuilder();
+        for (const final of known) {
+          const spec = specIn(durable[final.bodySeq - 1]!)!;
+          if (matchesTexts(filter, decodeSpec(spec))) retries.append(final, spec);
+        }
+        return [{ op: 'retries', tag, sheaf: retries.take(), looked: known.length }];
       }
+      case 'indexed-retries':
+        return [{ op: 'indexed-retries', tag, sheaf: new RetrySheafBuilder().take(), coverage: 'end' }];
       case 'views': {
         const views = request.events.map(({ newest }) => (newest === null ? null : viewOf(walk(newest), request.partition)));
         return [{ op: 'views', tag, views }];

@@ -11,3 +11,19 @@ t.test('a row is where it was put, also beyond the first chunk; one that was nev
   t.equal(places.of(2 as Handle), 'decided');
   t.equal(places.of(10_000_000 as Handle), 'decided');
 });
+
+t.test('the mark of one that is paced stays from place to place, and goes with the next decision', async (t) => {
+  const places = new Places();
+  const handle = 70_000 as Handle;
+  t.notOk(places.isPaced(handle));
+  places.pace(handle);
+  for (const place of placeNames) {
+    places.put(handle, place);
+    t.equal(places.of(handle), place);
+    t.ok(places.isPaced(handle));
+  }
+  t.notOk(places.isPaced(70_001 as Handle));
+  places.decide(handle);
+  t.equal(places.of(handle), 'decided');
+  t.notOk(places.isPaced(handle));
+});

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeDispatched, encodeOutcome, emptyBody } from '../../engine/event/outcome-codec.js';
 import { type LogRecord, type RecordKind, recordKinds, type StoredRecord } from '../../engine/event/record.js';
+import { encodeRenewal } from '../../engine/event/renewal-codec.js';
 import { defaultSpec, type EventSpec } from '../../engine/event/spec.js';
 import { encodeSpec } from '../../engine/event/spec-codec.js';
+import type { EventView } from '../../engine/event/view.js';
 import { type MonoMs, noSequence, type PartitionId, type Sequence, type Slot, type WallMs } from '../../engine/kernel/brand.js';
 import type { Clock } from '../../engine/kernel/clock.js';
 import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
@@ -208,6 +210,8 @@ export function batchOf(records: readonly StoredRecord[]): Uint8Array<ArrayBuffe
   return builder.take();
 }
 
+type RenewedFrom = Pick<EventView, 'status' | 'version' | 'attempts' | 'spec'>;
+
 /** Writes histories: knows the next sequence and the newest record of each event. */
 export class Journal {
   readonly records: LogRecord[] = [];
@@ -242,6 +246,26 @@ export class Journal {
 
   cancelled({ event }: LogRecord): LogRecord {
     return this.#add(recordKinds.cancelled, event, emptyBody);
+  }
+
+  dead({ event }: LogRecord, attempt = 1): LogRecord {
+    const outcome = {
+      attempt,
+      statusCode: 500,
+      durationMs: 3,
+      lagMs: 0.5,
+      error: 'no',
+      responseBody: null,
+      nextAttemptAtMs: null,
+    };
+    return this.#add(recordKinds.dead, event, encodeOutcome(outcome));
+  }
+
+  /** `changed` or `retried`, of an event that looked like this. */
+  renewed(kind: 'changed' | 'retried', { event }: LogRecord, before: RenewedFrom): LogRecord {
+    const { status, version, attempts, spec } = before;
+    const renewal = { from: status, version: version + 1, attempts, dueAtMs: spec.scheduledAtMs };
+    return this.#add(recordKinds[kind], event, encodeRenewal({ ...renewal, spec: encodeSpec(spec, spec.fingerprint) }));
   }
 
   /** The newest record of an event. */

@@ -14,6 +14,7 @@ import { encodeMessages } from '../../engine/kernel/message-codec.js';
 import { ChangeSlices, type RecordSource } from '../../engine/log/change-slices.js';
 import type { ReaderReply, ReaderRequest, SegmentNotice } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
+import { knownIn, RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
 import { bundlesOf, notOver, outdatedSegment } from './simulated-retirement.js';
 import { isFinal } from '../../engine/log/segment-index.js';
 import { SnapshotIntake, sectionsOf } from '../../engine/partition/snapshot.js';
@@ -170,14 +171,21 @@ export class SimulatedReader {
         reply({ op: 'matches', tag, matches: Uint8Array.from(bodies, (body) => (isMatch(body) ? 1 : 0)) });
         return;
       }
-      case 'specs': {
+      case 'retries': {
         // A few with each message, so that the rest is asked for again.
-        const { bodies } = this.#bodiesOf(this.#logOf(request.partition), request.seqs.slice(0, specsPerMessage));
+        const finals = knownIn(request.known).slice(0, specsPerMessage);
+        const seqs = finals.map(({ bodySeq }) => bodySeq);
+        const { bodies } = this.#bodiesOf(this.#logOf(request.partition), seqs);
         const { filter } = request;
-        const isMatch = (body: Uint8Array) => body.length > 0 && matchesTexts(filter, decodeSpec(body));
-        reply({ op: 'specs', tag, specs: bodies.map((body) => (isMatch(body) ? new Uint8Array(body) : new Uint8Array(0))) });
+        const retries = new RetrySheafBuilder();
+        for (const [place, body] of bodies.entries())
+          if (body.length > 0 && matchesTexts(filter, decodeSpec(body))) retries.append(finals[place]!, body);
+        reply({ op: 'retries', tag, sheaf: retries.take(), looked: finals.length });
         return;
       }
+      case 'indexed-retries':
+        reply({ op: 'indexed-retries', tag, ...this.#retriesOfIndexed(request) });
+        return;
       case 'views': {
         const log = this.#logOf(request.partition);
         const views = request.events.map(({ event, newest }) => {
@@ -278,6 +286,27 @@ export class SimulatedReader {
   #tellIndexed(log: SimulatedLog, first: Sequence): void {
     const { filter } = log.segments.find((segment) => segment.first === first)!;
     this.#parts.reply({ op: 'indexed', partition: log.partition, first, next: log.nextOf(first), filter: filter! });
+  }
+
+  /** A few of them, so that the next ones are asked for. */
+  #retriesOfIndexed({ partition, filter, after }: Extract<ReaderRequest, { op: 'indexed-retries' }>) {
+    const log = this.#logOf(partition);
+    const views = this.#finals(partition, () => true).map(({ seq }) => ({ seq, view: viewOf(log.history(seq), partition) }));
+    const newest = views.filter(
+      ({ view }, at) => views.findIndex((other) => Buffer.compare(other.view.id, view.id) === 0) === at,
+    );
+    const rows = newest
+      .map((row) => ({ ...row, place: placeOf('created_at', row.view) }))
+      .filter(({ view, place }) => matchesView(filter, view) && (after === null || comparePlaces(place, after) > 0))
+      .sort((one, other) => comparePlaces(one.place, other.place));
+    const shown = rows.slice(0, specsPerMessage);
+    const retries = new RetrySheafBuilder();
+    for (const { seq, view } of shown) {
+      const spec = specIn(log.history(seq).findLast((record) => specIn(record) !== null)!)!;
+      const { id, status, version, attempts } = view;
+      retries.append({ ids: id, idAt: 0, newest: seq, status, version, attempts }, spec);
+    }
+    return { sheaf: retries.take(), coverage: shown.length < rows.length ? shown.at(-1)!.place : ('end' as const) };
   }
 
   /** Null when the segment is damaged: then it has no index, as in production. */
