@@ -3,12 +3,13 @@
  *
  * A JavaScript object with these fields costs 200-300 bytes and is walked by every garbage collection; a row costs 106
  * bytes and is never looked at. Rows come in chunks of 65,536: a table that doubled would copy gigabytes in one tick, and
- * would need both copies at that moment.
+ * would need both copies at that moment. Only the first chunk begins small and grows, in two steps that copy less than 1 MB: most
+ * partitions, and all of the simulator's, never hold more, and 7 MB for each cost it half of its time.
  *
  * A row is named by its handle. Freed rows are used again, last freed first, so that live rows stay dense; `generation`
  * tells a reused row from the one that somebody remembered.
  *
- * `Chunk` is the one list of columns. A snapshot walks it (`gather`, `scatter`), so whoever adds a column adds a line there and
+ * `chunkOf` is the one list of columns. A snapshot walks it (`gather`, `scatter`), so whoever adds a column adds a line there and
  * nothing else to have it remembered.
  */
 import type { Handle, Sequence, WallMs } from '../kernel/brand.js';
@@ -19,37 +20,41 @@ import { pendingPerPartitionMax } from '../kernel/limits.js';
 import type { Labels } from '../event/labels.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses } from '../event/status.js';
-import type { ListedRows, RowSpan } from './row-filter.js';
+import type { RowSpan } from './row-filter.js';
 
 const chunkRows = 65_536;
 const chunkShift = 16;
 const chunkMask = chunkRows - 1;
+/** Of the first chunk, and by how much it grows until it is one like the others. */
+const firstRows = 1_024;
+const growth = 8;
 
 /** Each field is a column: a typed array with the same number of elements for each row. */
-class Chunk implements ListedRows {
-  readonly id = new Uint8Array(chunkRows * eventIdBytes);
-  readonly tagHigh = new Uint32Array(chunkRows);
-  readonly tagLow = new Uint32Array(chunkRows);
-  readonly bodySeq = new Float64Array(chunkRows);
-  readonly newestSeq = new Float64Array(chunkRows);
-  readonly scheduledAt = new Float64Array(chunkRows);
-  readonly dueAt = new Float64Array(chunkRows);
-  readonly expiresAt = new Float64Array(chunkRows);
-  readonly version = new Uint32Array(chunkRows);
-  readonly origin = new Uint32Array(chunkRows);
-  readonly source = new Uint32Array(chunkRows);
-  readonly type = new Uint32Array(chunkRows);
-  readonly destination = new Uint32Array(chunkRows);
-  readonly signatureHigh = new Uint32Array(chunkRows);
-  readonly signatureLow = new Uint32Array(chunkRows);
-  readonly attempts = new Uint32Array(chunkRows);
-  readonly attemptsInRun = new Uint8Array(chunkRows);
-  readonly status = new Uint8Array(chunkRows);
-  readonly maxRetries = new Uint8Array(chunkRows);
-  readonly priority = new Uint8Array(chunkRows);
-  readonly deliveryType = new Uint8Array(chunkRows);
-}
+const chunkOf = (rows: number) => ({
+  id: new Uint8Array(rows * eventIdBytes),
+  tagHigh: new Uint32Array(rows),
+  tagLow: new Uint32Array(rows),
+  bodySeq: new Float64Array(rows),
+  newestSeq: new Float64Array(rows),
+  scheduledAt: new Float64Array(rows),
+  dueAt: new Float64Array(rows),
+  expiresAt: new Float64Array(rows),
+  version: new Uint32Array(rows),
+  origin: new Uint32Array(rows),
+  source: new Uint32Array(rows),
+  type: new Uint32Array(rows),
+  destination: new Uint32Array(rows),
+  signatureHigh: new Uint32Array(rows),
+  signatureLow: new Uint32Array(rows),
+  attempts: new Uint32Array(rows),
+  attemptsInRun: new Uint8Array(rows),
+  status: new Uint8Array(rows),
+  maxRetries: new Uint8Array(rows),
+  priority: new Uint8Array(rows),
+  deliveryType: new Uint8Array(rows),
+});
 
+type Chunk = ReturnType<typeof chunkOf>;
 type ColumnArray = Chunk[keyof Chunk];
 
 export interface ColumnForm {
@@ -58,9 +63,9 @@ export interface ColumnForm {
 }
 
 /** The columns in the order in which `gather` lays them out. */
-export const columnForms: readonly ColumnForm[] = Object.entries(new Chunk()).map(([name, array]: [string, ColumnArray]) => ({
+export const columnForms: readonly ColumnForm[] = Object.entries(chunkOf(1)).map(([name, array]: [string, ColumnArray]) => ({
   name,
-  bytesPerRow: array.byteLength / chunkRows,
+  bytesPerRow: array.byteLength,
 }));
 
 const bytesPerRow = columnForms.reduce((sum, form) => sum + form.bytesPerRow, 0);
@@ -98,6 +103,8 @@ export class EventColumns {
   /** Freed handles; the last one is used next. */
   readonly #free: number[] = [];
   #rows = 0;
+  /** So many rows fit into the chunks. */
+  #room = 0;
 
   /** Live rows. */
   get size(): number {
@@ -320,8 +327,8 @@ export class EventColumns {
     const first = this.#rows as Handle;
     for (let row = 0; row < rows; ) {
       const handle = this.#rows;
-      if (handle === this.#chunks.length * chunkRows) this.#openChunk();
-      const count = Math.min(rows - row, chunkRows - (handle & chunkMask));
+      if (handle === this.#room) this.#makeRoom();
+      const count = Math.min(rows - row, this.#room - handle);
       const chunk = this.#chunks[handle >>> chunkShift]!;
       let columnAt = 0;
       for (const { name, bytesPerRow: width } of columnForms) {
@@ -338,7 +345,7 @@ export class EventColumns {
 
   #valuesOf(name: keyof Chunk, handles: ArrayLike<number>): ColumnArray {
     const Values = this.#chunks[0]![name].constructor as new (length: number) => ColumnArray;
-    const perRow = this.#chunks[0]![name].length / chunkRows;
+    const perRow = this.#chunks[0]![name].length / Math.min(this.#room, chunkRows);
     const values = new Values(handles.length * perRow);
     for (let row = 0; row < handles.length; row++) {
       const column = this.#chunks[handles[row]! >>> chunkShift]![name];
@@ -352,13 +359,23 @@ export class EventColumns {
     const reused = this.#free.pop();
     if (reused !== undefined) return reused as Handle;
     invariant(this.#rows < pendingPerPartitionMax, () => `a partition holds at most ${pendingPerPartitionMax} pending events`);
-    if (this.#rows === this.#chunks.length * chunkRows) this.#openChunk();
+    if (this.#rows === this.#room) this.#makeRoom();
     return this.#rows++ as Handle;
   }
 
-  #openChunk(): void {
-    this.#chunks.push(new Chunk());
-    this.#generations.push(new Uint32Array(chunkRows));
+  #makeRoom(): void {
+    const isFirst = this.#room < chunkRows;
+    const rows = isFirst ? Math.min(chunkRows, Math.max(firstRows, this.#room * growth)) : chunkRows;
+    const chunk = chunkOf(rows);
+    const generations = new Uint32Array(rows);
+    if (isFirst && this.#room > 0) {
+      for (const { name } of columnForms) chunk[name as keyof Chunk].set(this.#chunks[0]![name as keyof Chunk]);
+      generations.set(this.#generations[0]!);
+    }
+    const at = isFirst ? 0 : this.#chunks.length;
+    this.#chunks[at] = chunk;
+    this.#generations[at] = generations;
+    this.#room = isFirst ? rows : this.#room + rows;
   }
 }
 

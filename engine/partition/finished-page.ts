@@ -2,7 +2,8 @@
  * Finished events of one segment of the log that no index knows yet: a row of numbers each, in the order of their final records.
  *
  * Rows are only ever added, but for the last ones, which move to the next page when that is opened; an event that is put back
- * leaves an empty place. Chunks of 16,384 rows, as in `columns.ts`, and the same fields: what lists and bulk changes ask.
+ * leaves an empty place. Chunks of 16,384 rows, the first of which begins small, as in `columns.ts`, and the same fields: what lists and
+ * bulk changes ask.
  *
  * Owned by its partition (`finished.ts`).
  */
@@ -17,30 +18,33 @@ import type { ListedRows, RowSpan } from './row-filter.js';
 const chunkRows = 16_384;
 const chunkShift = 14;
 const chunkMask = chunkRows - 1;
+const firstRows = 512;
 
 /** Each field is a column, as in `columns.ts`; snapshots walk them. */
-class Chunk implements ListedRows {
-  readonly id = new Uint8Array(chunkRows * eventIdBytes);
-  readonly tagHigh = new Uint32Array(chunkRows);
-  readonly tagLow = new Uint32Array(chunkRows);
+const chunkOf = (rows: number) => ({
+  id: new Uint8Array(rows * eventIdBytes),
+  tagHigh: new Uint32Array(rows),
+  tagLow: new Uint32Array(rows),
   /** The final record. */
-  readonly newestSeq = new Float64Array(chunkRows);
-  readonly scheduledAt = new Float64Array(chunkRows);
-  readonly source = new Uint32Array(chunkRows);
-  readonly type = new Uint32Array(chunkRows);
-  readonly destination = new Uint32Array(chunkRows);
-  readonly signatureHigh = new Uint32Array(chunkRows);
-  readonly signatureLow = new Uint32Array(chunkRows);
-  readonly status = new Uint8Array(chunkRows);
-  readonly priority = new Uint8Array(chunkRows);
-  readonly deliveryType = new Uint8Array(chunkRows);
-  readonly version = new Uint32Array(chunkRows);
-  readonly attempts = new Uint32Array(chunkRows);
-  readonly bodySeq = new Float64Array(chunkRows);
-}
+  newestSeq: new Float64Array(rows),
+  scheduledAt: new Float64Array(rows),
+  source: new Uint32Array(rows),
+  type: new Uint32Array(rows),
+  destination: new Uint32Array(rows),
+  signatureHigh: new Uint32Array(rows),
+  signatureLow: new Uint32Array(rows),
+  status: new Uint8Array(rows),
+  priority: new Uint8Array(rows),
+  deliveryType: new Uint8Array(rows),
+  version: new Uint32Array(rows),
+  attempts: new Uint32Array(rows),
+  bodySeq: new Float64Array(rows),
+});
 
-export const finishedForms: readonly ColumnForm[] = Object.entries(new Chunk()).map(
-  ([name, array]: [string, Chunk[keyof Chunk]]) => ({ name, bytesPerRow: array.byteLength / chunkRows }),
+type Chunk = ReturnType<typeof chunkOf>;
+
+export const finishedForms: readonly ColumnForm[] = Object.entries(chunkOf(1)).map(
+  ([name, array]: [string, Chunk[keyof Chunk]]) => ({ name, bytesPerRow: array.byteLength }),
 );
 
 const bytesPerRow = finishedForms.reduce((sum, form) => sum + form.bytesPerRow, 0);
@@ -55,6 +59,8 @@ export class FinishedPage {
     tagLow: (row) => this.#chunkOf(row).tagLow[row & chunkMask]!,
   });
   #rows = 0;
+  /** So many rows fit into the chunks. */
+  #room = 0;
 
   constructor(first: Sequence) {
     this.first = first;
@@ -66,7 +72,7 @@ export class FinishedPage {
 
   /** The row at `at` of `rows`, copied: that of an event as its final record has left it. */
   add(rows: ListedRows, at: number): void {
-    if (this.#rows === this.#chunks.length * chunkRows) this.#chunks.push(new Chunk());
+    if (this.#rows === this.#room) this.#makeRoom();
     const handle = this.#rows++ as Handle;
     copyRow({ rows, at }, { rows: this.#chunks[handle >>> chunkShift]!, at: handle & chunkMask });
     this.#enter(handle);
@@ -163,9 +169,9 @@ export class FinishedPage {
       () => `expected ${count} rows of ${bytesPerRow} bytes, found ${bytes.length}`,
     );
     for (let row = 0; row < count; ) {
-      if (this.#rows === this.#chunks.length * chunkRows) this.#chunks.push(new Chunk());
+      if (this.#rows === this.#room) this.#makeRoom();
       const at = this.#rows & chunkMask;
-      const some = Math.min(count - row, chunkRows - at);
+      const some = Math.min(count - row, this.#room - this.#rows);
       let columnAt = 0;
       for (const { name, bytesPerRow: width } of finishedForms) {
         const from = columnAt + row * width;
@@ -197,6 +203,20 @@ export class FinishedPage {
 
   #seq(row: Handle): Sequence {
     return this.#chunkOf(row).newestSeq[row & chunkMask]! as Sequence;
+  }
+
+  #makeRoom(): void {
+    if (this.#room === firstRows) {
+      const [first] = this.#chunks;
+      const whole = chunkOf(chunkRows);
+      for (const { name } of finishedForms) whole[name as keyof Chunk].set(first![name as keyof Chunk]);
+      this.#chunks[0] = whole;
+      this.#room = chunkRows;
+      return;
+    }
+    const rows = this.#room === 0 ? firstRows : chunkRows;
+    this.#chunks.push(chunkOf(rows));
+    this.#room += rows;
   }
 
   #chunkOf(row: number): Chunk {

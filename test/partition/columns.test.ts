@@ -146,6 +146,17 @@ t.test('rows spread over chunks do not touch each other', async (t) => {
   t.equal(wrong, 0);
 });
 
+t.test('a row that was used twice while the first chunk was small is known by its generation when that has grown', async (t) => {
+  const columns = new EventColumns();
+  const handle = columns.add(rowOf());
+  const generation = columns.generation(handle);
+  columns.free(handle);
+  t.equal(columns.add(rowOf()), handle);
+  while (columns.rows < 10_000) columns.add(rowOf());
+  t.equal(columns.generation(handle), generation + 1);
+  t.equal(columns.generation((handle + 9_000) as Handle), generation);
+});
+
 t.test('size counts live rows, whatever was freed and used again', async (t) => {
   const columns = new EventColumns();
   const handles = Array.from({ length: 100 }, () => columns.add(rowOf()));
