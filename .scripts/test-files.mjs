@@ -11,12 +11,15 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
+import { inSources } from './source-places.mjs';
 import { root, seconds } from './step.mjs';
 
 const limitMs = 180_000;
 const tests = join(root, 'build', 'test');
+/** Where the long ones are, longest first: one that begins late would run on by itself when all others are done. */
+const longFirst = ['crash', 'bench', 'simulation', 'contract', 'tooling', 'engine', 'gateway'];
 
-/** Compiled test files, as paths from the root. `patterns`: words of which the path of the source contains one; none: all. */
+/** Compiled test files, as paths from the root, long ones first. `patterns`: words of which the path of the source contains one; none: all. */
 export function testFiles(patterns) {
   if (!existsSync(tests)) return [];
   const words = patterns.map((pattern) =>
@@ -29,7 +32,13 @@ export function testFiles(patterns) {
     .map((file) => relative(root, join(tests, file)).split(sep).join('/'))
     .filter((file) => file.endsWith('.test.js'))
     .filter((file) => words.length === 0 || words.some((word) => sourceOf(file).includes(word)))
-    .sort();
+    .sort()
+    .sort((one, other) => rankOf(one) - rankOf(other));
+}
+
+function rankOf(file) {
+  const rank = longFirst.indexOf(file.split('/')[2]);
+  return rank < 0 ? longFirst.length : rank;
 }
 
 /** It says so by what it imports. */
@@ -78,7 +87,7 @@ async function runFile(file, running) {
   const startedAt = performance.now();
   // tap's own limit lets a file say which test hangs, so it has to come before ours.
   const env = { ...process.env, TAP_TIMEOUT: String(limitMs / 1000 - 5) };
-  const child = spawn(process.execPath, ['--enable-source-maps', file], {
+  const child = spawn(process.execPath, [file], {
     cwd: root,
     env,
     detached: true,
@@ -132,5 +141,5 @@ function countPoints(output) {
 function print({ file, output, faults, points, took, failed }, verbose) {
   const detail = [points === 1 ? '1 test' : `${points} tests`, took, ...faults].join(', ');
   console.log(`${failed === 0 ? 'ok    ' : 'FAILED'} ${sourceOf(file)} (${detail})`);
-  if (failed > 0 || verbose) console.log(output.replace(/^/gm, '    '));
+  if (failed > 0 || verbose) console.log(inSources(output).replace(/^/gm, '    '));
 }

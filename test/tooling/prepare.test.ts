@@ -87,6 +87,8 @@ t.test('test files are counted, and every way to fail is one', async (t) => {
   t.equal(code, 1);
   t.match(output, /ok {4} test\/two\.test\.ts \(1 test,/);
   t.match(output, /FAILED test\/fails\.test\.ts \(2 tests,/);
+  t.match(output, /test\/fails\.test\.ts:2:\d+/, 'where in the source, not in what was compiled');
+  t.match(output, /fileName: test\/fails\.test\.ts\s+lineNumber: 2\b/);
   t.match(output, /ok {4} test\/skips\.test\.ts/);
   t.match(output, /FAILED test\/ends\.test\.ts .*was ended by SIGKILL/);
   t.match(output, /FAILED test\/empty\.test\.ts .*has no tests/);
