@@ -21,7 +21,7 @@ interface Result extends LoopFigures {
   readonly connections: number;
 }
 
-const sizes = { small: 0.3, full: 5 } as const;
+const sizes = { small: 0.1, full: 5 } as const;
 
 /** Seconds for each server and number of connections. */
 export const bench: Bench = {

@@ -19,7 +19,7 @@ import { sampleSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
 const partitions = 4;
-const sizes = { small: 20_000, full: 1_000_000 } as const;
+const sizes = { small: 5_000, full: 1_000_000 } as const;
 const dayMs = 86_400_000;
 const askEveryMs = 100;
 

@@ -19,7 +19,7 @@ import { startEscapement, type Target } from '../lib/targets.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
 const partitions = 4;
-const sizes = { small: 10_000, full: 5_000_000 } as const;
+const sizes = { small: 2_000, full: 5_000_000 } as const;
 const monthMs = 30 * 86_400_000;
 const batchEvents = 1_000;
 const batchesAtOnce = 4;

@@ -34,7 +34,7 @@ export const bench: Bench = {
       try {
         await server.ready(readyMsMax);
         const loop = { url: `${server.url}/api/v1/events/batch?results=errors`, body, connections: 4 };
-        const { requestsPerSecond } = await closedLoop({ ...loop, seconds: pending === sizes.small ? 1 : 2 });
+        const { requestsPerSecond } = await closedLoop({ ...loop, seconds: pending === sizes.small ? 0.2 : 2 });
         await server.kill();
         const began = performance.now();
         await server.restart();

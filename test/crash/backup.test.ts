@@ -15,6 +15,8 @@ const script = new URL('./small-disk-server.js', import.meta.url);
 /** Sealed about once a second under this load. */
 const flags = ['--segment-kib', '512'];
 const lanes = 2;
+/** Each lane rests so long between its batches: the backup has to have something to run behind, not the machine to be full. */
+const restMs = 15;
 const readsAtOnce = 16;
 
 t.setTimeout(timeout);
@@ -56,6 +58,7 @@ class Load {
 
   async #lane({ client }: Server): Promise<void> {
     for (let n = 0; this.#goesOn; n++) {
+      await pause(restMs);
       try {
         const events = Array.from({ length: 10 }, () => ({
           destination: 'http://127.0.0.1:1/',

@@ -11,7 +11,7 @@ import { startServer } from '../support/server.js';
 import { Follower } from './follower.js';
 import { seededRandom } from './plan.js';
 
-const seconds = Number(process.env['ESCAPEMENT_TEST_STREAM_SECONDS'] ?? 12);
+const seconds = Number(process.env['ESCAPEMENT_TEST_STREAM_SECONDS'] ?? 8);
 const clients = 200;
 /** Of so many clients, one hears everything; the others hear of one source each. */
 const everythingOneIn = 10;

@@ -9,7 +9,7 @@ import t from 'tap';
 import { temporaryDir } from '../support/server.js';
 import { torture } from './torture.js';
 
-const rounds = 5;
+const rounds = 6;
 const retentionMs = 5_000;
 const timeout = 150_000;
 
@@ -40,7 +40,7 @@ t.test(
       seed,
       more: (round) => round < rounds,
       eventsPerSecond: 300,
-      loadMs: [500, 2_500],
+      loadMs: [500, 1_700],
       report: (line) => t.comment(line),
       retentionMs,
       server: {
