@@ -39,7 +39,7 @@ t.test(
       dataDir,
       seed,
       more: (round) => round < rounds,
-      eventsPerSecond: 300,
+      eventsPerSecond: 200,
       loadMs: [500, 1_700],
       report: (line) => t.comment(line),
       retentionMs,

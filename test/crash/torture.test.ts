@@ -17,7 +17,7 @@ t.test(
       dataDir: temporaryDir(t),
       seed,
       more: (round) => round < rounds,
-      eventsPerSecond: 400,
+      eventsPerSecond: 250,
       loadMs: [200, 1_000],
       report: (line) => t.comment(line),
     });
