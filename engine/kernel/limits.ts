@@ -217,3 +217,10 @@ export const failedHoldMs = 5_000;
 export const failedHoldMsMax = 300_000;
 /** A node that stops waits this long for its partitions to be handed over: attempts in flight may end, and a little more. */
 export const handOverAllMsMax = 15_000;
+
+/** Records of one entry of a journal: below the usual `max_payload` of 1 MiB, with a record more and headers. */
+export const journalEntryBytesMax = 512 * KiB;
+/** One try to add an entry waits this long: a stream on three synced disks takes milliseconds; one whose leader died never answers. */
+export const journalTryMs = 2_000;
+/** Entries of a partition that somebody who follows it has been sent and has not taken: 8 MiB at most. */
+export const journalReadAheadEntries = 16;

@@ -115,6 +115,7 @@ export class LogReader {
     // Before its replay nothing of a partition is open or known; the replay finds everything by itself.
     if (segments === undefined) return;
     if (notice.op === 'checkpoint') this.#checkpoint(segments);
+    else if (notice.op === 'replaced') this.#forget(segments);
     else {
       segments.refresh();
       this.#closeCheckpointer(segments.partition);
@@ -385,6 +386,16 @@ export class LogReader {
     const opened = { name, database: openDatabase(name.path, { mode: 'write' }) };
     this.#checkpointers.set(partition, opened);
     return opened;
+  }
+
+  /** Whoever asks next finds what is there then. */
+  #forget(segments: PartitionSegments): void {
+    const { partition } = segments;
+    for (const name of segments.names) segments.release(name);
+    for (const [tag, running] of this.#replays) if (running.partition === partition) this.#endReplay(tag);
+    this.#closeCheckpointer(partition);
+    this.#underWay.delete(partition);
+    this.#partitions.delete(partition);
   }
 
   #closeCheckpointer(partition: PartitionId): void {

@@ -15,15 +15,17 @@
  * commits. At `walBytesMax` it even waits for readers, once. One that does not let go after that is a stranger's, or hangs: the
  * -wal file then grows until the segment is sealed, and the operator is told (`held`).
  *
+ * *A copy* of logs that others write (`isCopy`) is opened and closed one by one, and its segments begin where it is told.
+ *
  * No port, thread or timer in here; `writer-thread.ts` has those.
  */
 import { join } from 'node:path';
-import type { PartitionId, Sequence } from '../kernel/brand.js';
+import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { Clock } from '../kernel/clock.js';
 import { InvariantError, invariant } from '../kernel/errors.js';
 import { DiskSpace } from './disk-space.js';
 import { PartitionLog, type SegmentStorage, segmentStorage } from './partition-log.js';
-import type { LogOptions, SegmentNotice, WriterReply, WriterRequest } from './protocol.js';
+import type { LogOptions, LogReply, LogRequest, SegmentNotice } from './protocol.js';
 import { storageFaultOf } from './sqlite.js';
 
 const MiB = 1024 * 1024;
@@ -39,8 +41,10 @@ const idleTicks = 3;
 export interface LogWriterParts {
   readonly options: LogOptions;
   readonly clock: Clock;
-  readonly reply: (reply: WriterReply) => void;
+  readonly reply: (reply: LogReply) => void;
   readonly notice: (notice: SegmentNotice) => void;
+  /** Nothing is open until `open`, and nothing is sealed but by `seal`. */
+  readonly isCopy?: boolean;
   /** For tests: files that fail, a disk that is full. */
   readonly storage?: SegmentStorage;
   readonly freeBytesOf?: (dir: string) => number;
@@ -71,7 +75,7 @@ export class LogWriter {
   /** Partitions with something waiting, in the order in which they began to wait. */
   readonly #turns = new Set<PartitionId>();
 
-  /** Opens, or begins, the log of every partition; one that cannot be opened is `failed` at once. */
+  /** Opens, or begins, the log of every partition, unless it is a copy; one that cannot be opened is `failed` at once. */
   constructor(parts: LogWriterParts) {
     this.#parts = parts;
     const { dataDir, partitions, ballastBytes, freeBytesMin } = parts.options;
@@ -81,6 +85,7 @@ export class LogWriter {
     for (const partition of partitions) {
       const lane = new Lane(this.#catchUpBytes());
       this.#lanes.set(partition, lane);
+      if (parts.isCopy) continue;
       this.#guard(partition, () => {
         lane.log = this.#open(partition);
       });
@@ -89,7 +94,7 @@ export class LogWriter {
   }
 
   /** Takes a request in; `commitNext` carries appends out. */
-  submit(request: Exclude<WriterRequest, { readonly op: 'close' }>): void {
+  submit(request: Exclude<LogRequest, { readonly op: 'close' }>): void {
     const lane = this.#laneOf(request.partition);
     if (request.op === 'reopen') this.#reopen(request.partition, request.after);
     else if (!lane.failed) {
@@ -114,11 +119,44 @@ export class LogWriter {
     for (const [partition, lane] of this.#lanes) {
       this.#guard(partition, () => {
         this.#unlessFull(() => lane.log?.sync());
-        if (this.#isDueForSealing(lane)) this.#unlessFull(() => this.#seal(partition));
+        if (!this.#parts.isCopy && this.#isDueForSealing(lane)) this.#unlessFull(() => this.#seal(partition));
       });
       lane.ticksIdle++;
       if (lane.ticksIdle === idleTicks && lane.unaskedBytes > 0) this.#askForCheckpoint(partition);
     }
+  }
+
+  /** Of a copy: the log as it is, also behind a failure. Null: `failed` has been replied. */
+  open(partition: PartitionId): PartitionLog | null {
+    const lane = this.#laneOf(partition);
+    lane.waiting.length = 0;
+    lane.failed = false;
+    this.#guard(partition, () => {
+      lane.log ??= this.#open(partition);
+      lane.log.reopenAfter(lane.log.last.seq);
+    });
+    return lane.failed ? null : lane.log;
+  }
+
+  /** Of a copy: commit what waits, close the files. */
+  shut(partition: PartitionId): void {
+    const lane = this.#laneOf(partition);
+    if (lane.waiting.length > 0) this.#commit(partition);
+    this.#turns.delete(partition);
+    const { log } = lane;
+    lane.log = null;
+    if (log !== null) this.#guard(partition, () => log.close());
+  }
+
+  /** Of a copy: its open segment is as full or as old as a segment gets. */
+  wantsSeal(partition: PartitionId): boolean {
+    return this.#isDueForSealing(this.#laneOf(partition));
+  }
+
+  /** Of a copy: the next record begins a segment, unless it does anyway. */
+  seal(partition: PartitionId, createdAt: WallMs): void {
+    const { log } = this.#laneOf(partition);
+    if (log?.segment.isEmpty === false) this.#guard(partition, () => this.#seal(partition, createdAt));
   }
 
   /** Commit all that waits and close the files. */
@@ -189,10 +227,10 @@ export class LogWriter {
     return log.segment.bytes >= segmentBytesMax || this.#parts.clock.wallMs() - log.segment.header.createdAt >= segmentAgeMsMax;
   }
 
-  #seal(partition: PartitionId): void {
+  #seal(partition: PartitionId, createdAt?: WallMs): void {
     const lane = this.#laneOf(partition);
     invariant(lane.log !== null, () => `partition ${partition}: a log that is not open cannot be sealed`);
-    const { first, next } = lane.log.seal();
+    const { first, next } = lane.log.seal(createdAt);
     this.#beginSegment(partition, next);
     this.#parts.reply({ op: 'sealed', partition, first, next });
   }

@@ -18,7 +18,7 @@
  * Owned by the log writer's thread.
  */
 import type { LogRecord } from '../event/record.js';
-import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
+import { noSequence, type PartitionId, type Sequence, type WallMs } from '../kernel/brand.js';
 import type { Clock } from '../kernel/clock.js';
 import { chainStart } from './checksum.js';
 import { DamageError } from './damage.js';
@@ -117,9 +117,9 @@ export class PartitionLog {
 
   /**
    * Close the open segment for good and begin the next; returns the sequences where they open. When the disk is too full
-   * for that, the open one goes on; after any other error only `reopenAfter` and `close` may follow.
+   * for that, the open one goes on; after any other error only `reopenAfter` and `close` may follow. `createdAt`: of the next.
    */
-  seal(): { readonly first: Sequence; readonly next: Sequence } {
+  seal(createdAt = this.#clock.wallMs()): { readonly first: Sequence; readonly next: Sequence } {
     const sealed = this.#segment;
     const { seq, chain } = sealed.last;
     const next = (seq + 1) as Sequence;
@@ -127,7 +127,7 @@ export class PartitionLog {
       // A reader in the middle of a read keeps the -wal file in use; what then stays in it is read from there.
       sealed.checkpoint('truncate');
       if (this.#options.durability === 'os') sealed.syncWal();
-      this.#segment = this.#create({ first: next, chainBefore: chain, carried: [] });
+      this.#segment = this.#create({ first: next, chainBefore: chain, carried: [], createdAt });
     } catch (error) {
       if (storageFaultOf(error) !== 'disk-full') this.#abandon();
       throw error;
@@ -182,15 +182,17 @@ export class PartitionLog {
     first,
     chainBefore,
     carried,
+    createdAt = this.#clock.wallMs(),
   }: {
     readonly first: Sequence;
     readonly chainBefore: number;
     readonly carried: readonly LogRecord[];
+    readonly createdAt?: WallMs;
   }): Segment {
     const replaced = listSegments(this.#dir).find((name) => name.first === first);
     const opening = (replaced?.opening ?? 0) + 1;
     const name = { first, opening, path: segmentPath(this.#dir, { first, opening }) };
-    const header = { partition: this.partition, first, chainBefore, createdAt: this.#clock.wallMs() };
+    const header = { partition: this.partition, first, chainBefore, createdAt };
     return this.#storage.create(name, { header, carried, options: this.#options });
   }
 

@@ -25,7 +25,9 @@ import type { FilterWords } from './segment-filter.js';
 
 // ---- log writer ----
 
-export type WriterRequest =
+export type WriterRequest = LogRequest | ReplicaRequest;
+
+export type LogRequest =
   /** Records of one partition with consecutive sequences, as `record-batch.ts` lays them out. */
   | { readonly op: 'append'; readonly partition: PartitionId; readonly batch: Uint8Array<ArrayBuffer> }
   /** After every replay: make sure that all of it is on disk and go on behind `after`; when a commit has failed, in a new segment
@@ -34,13 +36,28 @@ export type WriterRequest =
   /** Commit what has come, checkpoint, close the files; the thread's task ends. */
   | { readonly op: 'close' };
 
+/** In a cluster, where a replica stands between the host and the log writer (`cluster/replica.ts`). */
+export type ReplicaRequest =
+  /** Keep the copy of the log as the journal goes on, or no longer. Tells `following` now and then. */
+  | { readonly op: 'follow'; readonly partition: PartitionId; readonly on: boolean }
+  /** Take in what the journal has, and open it anew under this epoch. Answered by `owned`, `lost` or `stuck`; only then `append`. */
+  | { readonly op: 'own'; readonly partition: PartitionId; readonly epoch: number }
+  /** Everything that has come is to be durable, and then the end is written into the journal. Answered by `released`, `lost` or `stuck`. */
+  | { readonly op: 'release'; readonly partition: PartitionId }
+  /** At once: nothing more is written. Not answered. */
+  | { readonly op: 'drop'; readonly partition: PartitionId }
+  /** Retention has removed what was before `first`. */
+  | { readonly op: 'floor'; readonly partition: PartitionId; readonly first: Sequence };
+
 /** What a failed commit was. `disk-full`: rolled back whole, nothing of it is stored. `io`: what is stored is not known. */
 export type WriteFailure = 'disk-full' | 'io';
 
 /** `refuse`: no new work; `stop`: not even outcomes fit any more, so nothing may start. */
 export type SpaceLevel = 'ok' | 'refuse' | 'stop';
 
-export type WriterReply =
+export type WriterReply = LogReply | ReplicaReply;
+
+export type LogReply =
   /** Everything up to `seq` has been fsynced (or handed to the system, with durability `os`). */
   | { readonly op: 'durable'; readonly partition: PartitionId; readonly seq: Sequence; readonly commitMs: number }
   /** Nothing behind `durable` counts; requests for this partition are dropped until `reopen`. */
@@ -58,13 +75,28 @@ export type WriterReply =
   | { readonly op: 'held'; readonly partition: PartitionId; readonly isHeld: boolean; readonly walBytes: number }
   | { readonly op: 'space'; readonly level: SpaceLevel; readonly freeBytes: number };
 
+export type ReplicaReply =
+  | { readonly op: 'owned' | 'released'; readonly partition: PartitionId; readonly epoch: number }
+  /** Somebody else has opened the journal since. Nothing behind what was durable counts. */
+  | { readonly op: 'lost'; readonly partition: PartitionId; readonly epoch: number; readonly detail: string }
+  /** This node can neither own nor follow it: its disk, or an entry of the journal, is not as it should be. */
+  | { readonly op: 'stuck'; readonly partition: PartitionId; readonly detail: string }
+  /** Entries of the journal that the copy does not have yet, and where it ends. */
+  | { readonly op: 'following'; readonly partition: PartitionId; readonly lag: number; readonly last: Sequence }
+  /** The owner has removed what was before `first`. */
+  | { readonly op: 'floor'; readonly partition: PartitionId; readonly first: Sequence }
+  /** Journal and copy were not the same: what was acknowledged may be gone, or was written again. */
+  | { readonly op: 'regressed'; readonly partition: PartitionId; readonly detail: string };
+
 // ---- writer to reader ----
 
 export type SegmentNotice =
   /** A segment that opens with `first` takes the appends now; older ones end before it, whatever else is in their files. */
   | { readonly op: 'opened'; readonly partition: PartitionId; readonly first: Sequence }
   /** Enough has been appended to the open segment, or nothing for a while: fold its -wal file into the main file. */
-  | { readonly op: 'checkpoint'; readonly partition: PartitionId };
+  | { readonly op: 'checkpoint'; readonly partition: PartitionId }
+  /** In a cluster: its files are others than before. */
+  | { readonly op: 'replaced'; readonly partition: PartitionId };
 
 // ---- reader to the main thread, which owns the pool ----
 

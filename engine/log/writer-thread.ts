@@ -8,12 +8,12 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { SystemClock } from '../kernel/clock.js';
 import { LogWriter } from './log-writer.js';
-import type { LogOptions, WriterRequest } from './protocol.js';
+import type { LogOptions, LogRequest } from './protocol.js';
 
 const tickMs = 1_000;
 
 export interface WriterThreadData {
-  /** `WriterRequest` in, `WriterReply` out: the actor host's. */
+  /** `LogRequest` in, `LogReply` out: the actor host's. */
   readonly port: MessagePort;
   /** `SegmentNotice` out: the reader's. */
   readonly link: MessagePort;
@@ -54,13 +54,13 @@ export function logWriter({ port, link, options }: WriterThreadData): Promise<vo
         end();
       }
     };
-    const take = (request: WriterRequest) => {
+    const take = (request: LogRequest) => {
       if (request.op === 'close') end();
       else writer.submit(request);
     };
     const takeAll = () => {
       while (isOpen) {
-        const next = receiveMessageOnPort(port) as { readonly message: WriterRequest } | undefined;
+        const next = receiveMessageOnPort(port) as { readonly message: LogRequest } | undefined;
         if (next === undefined) return;
         take(next.message);
       }
@@ -73,7 +73,7 @@ export function logWriter({ port, link, options }: WriterThreadData): Promise<vo
       });
     }, tickMs);
     port.on('close', end);
-    port.on('message', (request: WriterRequest) => {
+    port.on('message', (request: LogRequest) => {
       carefully(() => {
         take(request);
         do takeAll();

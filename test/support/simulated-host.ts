@@ -15,7 +15,7 @@ import type { PartitionId } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import { readAheadBytesMax } from '../../engine/kernel/limits.js';
 import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
-import type { ReaderReply, ReaderRequest, WriterReply, WriterRequest } from '../../engine/log/protocol.js';
+import type { ReaderReply, ReaderRequest, LogReply, LogRequest } from '../../engine/log/protocol.js';
 import type { SimulatedCourier } from './simulated-courier.js';
 import { short } from './simulated-destinations.js';
 import type { SimulatedDisk } from './simulated-disk.js';
@@ -71,7 +71,7 @@ export class SimulatedHost {
       this.#take(() => this.host.fromRouter([sabotagedRequest(sabotage, request)]));
     });
     this.#toMain = this.#wire(mailLine, (mail) => this.#parts.mail(mail));
-    const fromWriter = this.#wire<WriterReply>(writerLine, (reply) => {
+    const fromWriter = this.#wire<LogReply>(writerLine, (reply) => {
       // What was in the commit is lost, and attempts that were in it may be made again.
       if (reply.op === 'failed') parts.commitFailed(reply.partition);
       this.#take(() => this.host.fromWriter(reply));
@@ -100,7 +100,7 @@ export class SimulatedHost {
       notice: (notice) => link.send(notice),
       lies: sabotage.durableTooEarly ?? false,
     });
-    const toWriter = this.#wire<WriterRequest>(
+    const toWriter = this.#wire<LogRequest>(
       () => '',
       (request) => this.writer.take(request),
     );
@@ -110,7 +110,8 @@ export class SimulatedHost {
       {
         clock: this.#clock,
         random: weather.chance,
-        toWriter: (request) => toWriter.send(request, request.op === 'append' ? [request.batch.buffer] : []),
+        // There is no replica here, so nobody asks for one.
+        toWriter: (request) => toWriter.send(request as LogRequest, request.op === 'append' ? [request.batch.buffer] : []),
         toReader: (request) => toReader.send(request),
         couriers: {
           couriers: this.#toCouriers.length,
@@ -249,7 +250,7 @@ function noticeLine(notice: HostNotice): string {
   return notice.op === 'phase' ? `partition ${notice.partition} is ${notice.phase} ${notice.detail ?? ''}` : notice.op;
 }
 
-function writerLine(reply: WriterReply): string {
+function writerLine(reply: LogReply): string {
   switch (reply.op) {
     case 'durable':
       return `partition ${reply.partition} is durable up to ${reply.seq}`;

@@ -5,7 +5,7 @@
  * what follows is dropped until `reopen`. What it never does is call something durable that is not.
  */
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
-import type { SegmentNotice, SpaceLevel, WriterReply, WriterRequest } from '../../engine/log/protocol.js';
+import type { SegmentNotice, SpaceLevel, LogReply, LogRequest } from '../../engine/log/protocol.js';
 import type { SimulatedDisk, SimulatedLog } from './simulated-disk.js';
 import type { Scheduler } from './simulated-time.js';
 import type { Weather } from './simulated-weather.js';
@@ -15,7 +15,7 @@ export interface SimulatedWriterParts {
   readonly disk: SimulatedDisk;
   readonly weather: Weather;
   readonly partitions: readonly PartitionId[];
-  readonly reply: (reply: WriterReply) => void;
+  readonly reply: (reply: LogReply) => void;
   readonly notice: (notice: SegmentNotice) => void;
   /** For the tests of the checkers: says "durable" before it is. */
   readonly lies: boolean;
@@ -47,7 +47,7 @@ export class SimulatedWriter {
     if (parts.disk.isFull) this.setSpace('refuse');
   }
 
-  take(request: WriterRequest): void {
+  take(request: LogRequest): void {
     if (this.#isGone || request.op === 'close') return;
     const lane = this.#lanes.get(request.partition)!;
     if (request.op === 'reopen') {

@@ -1,0 +1,201 @@
+/**
+ * The copy of a partition's log on this node's disk, as its replica uses it: a `LogWriter` that follows.
+ *
+ * The journal has what is in it, so nothing is lost when it cannot be written; but then this node can neither own nor follow the partition
+ * until it can. Every way in which a disk fails comes out of here as a `CopyFault`.
+ *
+ * Owned by the replica thread.
+ */
+import { mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
+import { DamageError, readFailureOf } from '../log/damage.js';
+import { HandleCache } from '../log/handle-cache.js';
+import type { LogWriter } from '../log/log-writer.js';
+import { type LogPosition, logStart } from '../log/mark.js';
+import type { PartitionLog } from '../log/partition-log.js';
+import { PartitionSegments } from '../log/partition-segments.js';
+import { batchSpan } from '../log/record-batch.js';
+import { Replay } from '../log/replay.js';
+import { partitionDir, syncDir } from '../log/segment-files.js';
+import type { SegmentIndex } from '../log/segment-index.js';
+import type { SegmentReader } from '../log/segment-reader.js';
+
+/** This node's disk does not take or give what it should. */
+export class CopyFault extends Error {
+  override readonly name = 'CopyFault';
+  /** What is there is not what was written. */
+  readonly isDamage: boolean;
+
+  constructor(detail: string, { isDamage }: { readonly isDamage: boolean }) {
+    super(detail);
+    this.isDamage = isDamage;
+  }
+}
+
+export interface LocalCopyParts {
+  readonly dataDir: string;
+  readonly partition: PartitionId;
+  readonly writer: LogWriter;
+  /** Other threads forget what they know of its files. */
+  replaced(): void;
+}
+
+export interface StoredBatch {
+  readonly batch: Uint8Array<ArrayBuffer>;
+  /** When the segment that begins with it was begun; null: it is in the middle of one. */
+  readonly segment: WallMs | null;
+}
+
+/** Segments open at once while it is read. */
+const readersMax = 4;
+
+export class LocalCopy {
+  readonly #parts: LocalCopyParts;
+  #log: PartitionLog | null = null;
+  /** What the log writer said about this partition last. */
+  #fault: string | null = null;
+
+  constructor(parts: LocalCopyParts) {
+    this.#parts = parts;
+  }
+
+  /** The log writer has said `failed`. */
+  failed(detail: string): void {
+    this.#fault = detail;
+  }
+
+  get isOpen(): boolean {
+    return this.#log !== null;
+  }
+
+  /** Throws CopyFault. */
+  open(): void {
+    this.#fault = null;
+    this.#log = this.#parts.writer.open(this.#parts.partition);
+    this.#checkFault();
+  }
+
+  /** After a replay up to `after`: says `reopened`. Throws CopyFault. */
+  reopen(after: Sequence): void {
+    const { writer, partition } = this.#parts;
+    this.#careful(() => writer.submit({ op: 'reopen', partition, after }));
+  }
+
+  close(): void {
+    if (this.#log === null) return;
+    this.#log = null;
+    this.#parts.writer.shut(this.#parts.partition);
+  }
+
+  /** Where it ends. */
+  get last(): LogPosition {
+    return this.#open.last;
+  }
+
+  /** Batches, which follow `last`. Throws CopyFault. */
+  append(batch: Uint8Array<ArrayBuffer>): void {
+    const { writer, partition } = this.#parts;
+    this.#careful(() => {
+      writer.submit({ op: 'append', partition, batch });
+      while (writer.commitNext());
+    });
+  }
+
+  /** The next record begins a segment. Throws CopyFault. */
+  seal(createdAt: WallMs): void {
+    this.#careful(() => this.#parts.writer.seal(this.#parts.partition, createdAt));
+  }
+
+  get wantsSeal(): boolean {
+    return this.#parts.writer.wantsSeal(this.#parts.partition);
+  }
+
+  /** Null: there is no such record, or none any more. Throws CopyFault. */
+  chainAt(seq: Sequence): number | null {
+    return this.#reading((segments) => segments.chainAt(seq));
+  }
+
+  /** Before its first record. Throws CopyFault. */
+  get beginning(): LogPosition {
+    return this.#reading((segments) => segments.beginning);
+  }
+
+  /** What is in it behind `from`, verified; nothing may be appended meanwhile. Throws CopyFault. */
+  *batchesAfter(from: LogPosition): Generator<StoredBatch, void, undefined> {
+    const { segments, close } = this.#openSegments();
+    try {
+      const replay = new Replay(segments, { mark: logStart, from });
+      for (let batch = replay.next(); batch !== null; batch = replay.next()) {
+        const { first } = batchSpan(batch);
+        const begun = segments.names.find((name) => name.first === first);
+        yield { batch, segment: begun === undefined ? null : segments.readerOf(begun).header.createdAt };
+      }
+    } catch (error) {
+      throw faultOf(error);
+    } finally {
+      close();
+    }
+  }
+
+  /** Its files go where nobody looks for them, and are removed by nobody. Returns where. */
+  setAside(now: WallMs): string {
+    const { dataDir, partition } = this.#parts;
+    this.close();
+    const dir = partitionDir(dataDir, partition);
+    const aside = join(dataDir, 'set-aside', `${String(partition).padStart(4, '0')}-${Math.floor(now)}`);
+    mkdirSync(dirname(aside), { recursive: true });
+    renameSync(dir, aside);
+    syncDir(dirname(aside));
+    syncDir(dirname(dir));
+    this.#parts.replaced();
+    return aside;
+  }
+
+  get #open(): PartitionLog {
+    if (this.#log === null) throw new CopyFault(`the log of partition ${this.#parts.partition} is not open`, { isDamage: false });
+    return this.#log;
+  }
+
+  #careful(work: () => void): void {
+    this.#checkFault();
+    work();
+    this.#checkFault();
+  }
+
+  /** It stays until the log is opened anew, since the log writer drops what comes until then. */
+  #checkFault(): void {
+    if (this.#fault !== null) throw new CopyFault(this.#fault, { isDamage: false });
+  }
+
+  #reading<Answer>(read: (segments: PartitionSegments) => Answer): Answer {
+    const { segments, close } = this.#openSegments();
+    try {
+      return read(segments);
+    } catch (error) {
+      throw faultOf(error);
+    } finally {
+      close();
+    }
+  }
+
+  #openSegments(): { readonly segments: PartitionSegments; close(): void } {
+    const { dataDir, partition } = this.#parts;
+    const readers = new HandleCache<SegmentReader>(readersMax);
+    const indexes = new HandleCache<SegmentIndex>(1);
+    const close = () => {
+      readers.close();
+      indexes.close();
+    };
+    try {
+      return { segments: new PartitionSegments({ dataDir, partition, readers, indexes }), close };
+    } catch (error) {
+      throw faultOf(error);
+    }
+  }
+}
+
+/** Rethrows what is no fault of a disk. */
+function faultOf(error: unknown): CopyFault {
+  return new CopyFault(readFailureOf(error, 'broken').detail, { isDamage: error instanceof DamageError });
+}
