@@ -36,6 +36,15 @@ export function markerSubject(partition: PartitionId): string {
   return `escapement.p.${partition}.o`;
 }
 
+/** Of every partition. */
+export const markerPattern = 'escapement.p.*.o';
+
+/** Null for a subject that is none of a partition. */
+export function partitionOfSubject(subject: string): PartitionId | null {
+  const number = Number(subject.split('.')[2]);
+  return Number.isSafeInteger(number) ? (number as PartitionId) : null;
+}
+
 export function journalSubject(partition: PartitionId): string {
   return `escapement.p.${partition}.j`;
 }

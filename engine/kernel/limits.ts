@@ -205,8 +205,8 @@ export const claimTurnMs = 300;
 export const claimsInFlightMax = 64;
 /** Partitions that one node hands over at a time: the others are served meanwhile. */
 export const partitionsMovingMax = 4;
-/** A partition is handed over when its next owner is at most so many records behind: half a second of replay, ... */
-export const handOverLagMax = 50_000;
+/** A partition is handed over when its next owner is at most so many entries of its journal behind: a fraction of a second, ... */
+export const handOverLagMax = 64;
 /** ... or after this long in any case: a node that cannot follow may still be able to own. */
 export const handOverPatienceMs = 30_000;
 /** A node says this often how it is with what it serves and follows. */

@@ -1,0 +1,372 @@
+/**
+ * This node's part in the cluster: which partitions it follows, claims, serves and hands over.
+ *
+ * Its session says that it lives (session.ts), the others' who else does (members.ts), the markers whose is what (ownership.ts), and the placement whose it should
+ * be (placement.ts). With each change, and ten times a second for what depends on time, every partition is looked at: from what is so (outlook.ts) follows
+ * one step (partition-course.ts). Here the steps are carried out: orders to the hosts, markers to the stream.
+ *
+ * What a host says is believed only for the epoch that it was told to take.
+ *
+ * Invariants: the hosts serve nothing without a session and a marker of that session; at most `claimsInFlightMax` markers are on their way; at most
+ * `moving` partitions are on their way to their next owner.
+ *
+ * Main thread. Leaves to the hosts how a partition is followed, restored, served and released.
+ */
+import type { PartitionId } from '../kernel/brand.js';
+import type { LeaseBoard } from '../kernel/lease-board.js';
+import { claimsInFlightMax, handOverAllMsMax, partitionsMovingMax } from '../kernel/limits.js';
+import type { NatsLink } from '../nats/nats-link.js';
+import type { Logger } from '../observe/logger.js';
+import { type ClusterTimes, usualTimes } from './cluster-times.js';
+import { type ClusterView, clusterView } from './cluster-view.js';
+import { Course } from './course.js';
+import { FailureHolds } from './failure-holds.js';
+import type { LogStreamsShape } from './log-streams.js';
+import { type Member, type MemberMap, Members } from './members.js';
+import { type NodeReport, NodeReports } from './node-reports.js';
+import { type Owner, type OwnerMap, Ownership } from './ownership.js';
+import { Outlook } from './outlook.js';
+import { nextStep, type Stage, type Step } from './partition-course.js';
+import { Session } from './session.js';
+
+/** What this node has done with a partition, told to its host. */
+export interface PartitionHands {
+  follow(partition: PartitionId, on: boolean): void;
+  /** The marker of this epoch is won: catch up, open the journal, replay, serve. Ends following. */
+  take(partition: PartitionId, epoch: number): void;
+  /** In order; answered by 'released'. */
+  release(partition: PartitionId): void;
+  /** At once: nothing more starts or is answered as done. */
+  drop(partition: PartitionId): void;
+}
+
+/** What a host has to say of a partition. */
+export type PartitionNews = { readonly partition: PartitionId } & (
+  | { readonly op: 'serving'; readonly epoch: number; readonly takeoverMs: number; readonly unfinishedAttempts: number }
+  | { readonly op: 'released'; readonly epoch: number }
+  /** Fenced: somebody else has opened its journal. */
+  | { readonly op: 'lost'; readonly epoch: number; readonly detail: string }
+  | { readonly op: 'following'; readonly lag: number }
+  | { readonly op: 'failed'; readonly detail: string }
+);
+
+export interface ClusterNodeParts {
+  readonly link: NatsLink;
+  readonly board: LeaseBoard;
+  readonly self: Omit<Member, 'session'>;
+  readonly shape: LogStreamsShape;
+  readonly hands: PartitionHands;
+  readonly logger: Logger;
+  readonly times?: ClusterTimes;
+  /** Partitions handed over at a time. */
+  readonly moving?: number;
+}
+
+const lookEveryMs = 100;
+const stopLookMs = 10;
+
+export class ClusterNode {
+  readonly #parts: ClusterNodeParts;
+  readonly #session: Session;
+  readonly #members: Members;
+  readonly #ownership: Ownership;
+  readonly #reports: NodeReports;
+  readonly #holds = new FailureHolds();
+  readonly #outlook: Outlook;
+  readonly #courses: readonly Course[];
+  readonly #timer: NodeJS.Timeout;
+  #markersInFlight = 0;
+  #isLookDue = false;
+  #isStopping = false;
+  #isClosed = false;
+
+  constructor(parts: ClusterNodeParts) {
+    this.#parts = parts;
+    const times = parts.times ?? usualTimes;
+    const { link, board, self, shape, logger } = parts;
+    this.#courses = Array.from({ length: shape.partitions }, () => new Course());
+    this.#ownership = new Ownership({
+      link,
+      ...shape,
+      unreadable: (partition, detail) =>
+        logger.error({ partition, detail }, 'an ownership marker cannot be read: its partition is left alone'),
+    });
+    this.#members = new Members({ link, ...times });
+    this.#session = new Session({
+      link,
+      board,
+      self,
+      times,
+      began: (session) => {
+        logger.info({ session, node: self.node }, 'joined the cluster');
+        this.#outlook.joined();
+        this.#lookSoon();
+      },
+      ended: (session, why) => this.#sessionEnded(session, why),
+      reread: () => this.#reread(),
+    });
+    this.#reports = new NodeReports({ link, everyMs: times.reportMs, own: () => this.#report() });
+    this.#outlook = new Outlook({
+      self,
+      board,
+      times,
+      partitions: shape.partitions,
+      session: this.#session,
+      members: this.#members,
+      ownership: this.#ownership,
+      reports: this.#reports,
+      holds: this.#holds,
+      logger,
+    });
+    this.#ownership.watch((partition, owner) => this.#ownerChanged(partition, owner));
+    this.#members.watch(() => this.#lookSoon());
+    this.#timer = setInterval(() => this.#look(), lookEveryMs);
+    this.#timer.unref();
+  }
+
+  get owners(): OwnerMap {
+    return this.#ownership;
+  }
+
+  get members(): MemberMap {
+    return this.#members;
+  }
+
+  /** Null: none at the moment. */
+  get session(): string | null {
+    return this.#session.name;
+  }
+
+  stageOf(partition: PartitionId): Stage {
+    return this.#courses[partition]!.stage;
+  }
+
+  view(): ClusterView {
+    return clusterView({
+      partitions: this.#courses.length,
+      members: this.#members,
+      owners: this.#ownership,
+      placeOf: (partition) => this.#outlook.placeOf(partition),
+      reportOf: (session) => (session === this.#session.name ? (this.#report()?.report ?? null) : this.#reports.of(session)),
+    });
+  }
+
+  /** What a host has to say. */
+  news(news: PartitionNews): void {
+    const course = this.#courses[news.partition]!;
+    switch (news.op) {
+      case 'serving':
+        if (course.stage === 'restoring' && course.takenEpoch === news.epoch) this.#nowServing(news, course);
+        break;
+      case 'released':
+        if (course.stage === 'releasing' && course.takenEpoch === news.epoch)
+          this.#carryOut(news.partition, { do: 'yield', epoch: news.epoch });
+        break;
+      case 'lost':
+        if (course.isHeldHere && course.takenEpoch === news.epoch) void this.#wasLost(news.partition, news.detail);
+        break;
+      case 'following':
+        if (course.isFollowed) course.lag = news.lag;
+        break;
+      case 'failed':
+        this.#hasFailed(news.partition, news.detail);
+        break;
+    }
+    this.#lookSoon();
+  }
+
+  /** Hands everything over, at most for `withinMs`, and leaves. Nothing is served afterwards. */
+  async stop(withinMs = handOverAllMsMax): Promise<void> {
+    this.#isStopping = true;
+    this.#session.retire();
+    this.#look();
+    const deadline = performance.now() + withinMs;
+    while (this.#isAnythingOurs() && this.#session.name !== null && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, stopLookMs));
+    }
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    this.#dropAll();
+    await this.#session.leave();
+    this.#reports.close();
+    this.#members.close();
+    this.#ownership.close();
+  }
+
+  #lookSoon(): void {
+    if (this.#isLookDue || this.#isClosed) return;
+    this.#isLookDue = true;
+    setImmediate(() => this.#look());
+  }
+
+  #look(): void {
+    this.#isLookDue = false;
+    if (this.#isClosed) return;
+    const now = performance.now();
+    this.#outlook.refresh(now);
+    const movingMax = this.#parts.moving ?? partitionsMovingMax;
+    let moving = this.#courses.filter((course) => course.isMoving).length;
+    this.#courses.forEach((course, number) => {
+      const partition = number as PartitionId;
+      const facts = this.#outlook.factsOf(partition, { course, now, mayMove: moving < movingMax, isStopping: this.#isStopping });
+      const step = nextStep(course, facts);
+      if (step.do === 'release') moving++;
+      this.#carryOut(partition, step);
+    });
+  }
+
+  #carryOut(partition: PartitionId, step: Step): void {
+    const course = this.#courses[partition]!;
+    const { hands } = this.#parts;
+    switch (step.do) {
+      case 'nothing':
+        break;
+      case 'follow':
+        course.followed();
+        hands.follow(partition, true);
+        break;
+      case 'unfollow':
+        course.left();
+        hands.follow(partition, false);
+        break;
+      case 'claim':
+        if (this.#markersInFlight < claimsInFlightMax) void this.#writeMarker(partition, { epoch: step.epoch, released: false });
+        break;
+      case 'take':
+        course.taken(step.epoch);
+        hands.take(partition, step.epoch);
+        break;
+      case 'release':
+        course.stage = 'releasing';
+        hands.release(partition);
+        break;
+      case 'drop':
+        this.#drop(partition);
+        break;
+      case 'yield':
+        void this.#writeMarker(partition, { epoch: step.epoch, released: true });
+        break;
+    }
+  }
+
+  async #writeMarker(
+    partition: PartitionId,
+    { epoch, released }: { readonly epoch: number; readonly released: boolean },
+  ): Promise<void> {
+    const course = this.#courses[partition]!;
+    const session = this.#session.name!;
+    const { node } = this.#parts.self;
+    if (released && !course.isFollowed) course.left();
+    course.stage = released ? 'yielding' : 'claiming';
+    this.#markersInFlight++;
+    try {
+      const result = await this.#ownership.write(partition, { epoch, session, node, released });
+      course.isHandedOver = released && result === 'written' && this.#ownership.of(partition)?.released === true;
+    } finally {
+      this.#markersInFlight--;
+      course.markerSettled();
+      this.#lookSoon();
+    }
+  }
+
+  #drop(partition: PartitionId): void {
+    const course = this.#courses[partition]!;
+    if (course.stage !== 'restoring') course.servedAt = performance.now();
+    course.left();
+    this.#parts.hands.drop(partition);
+  }
+
+  #dropAll(): void {
+    this.#courses.forEach((course, partition) => {
+      if (course.isHeldHere) this.#drop(partition as PartitionId);
+    });
+  }
+
+  #nowServing(
+    { partition, epoch, takeoverMs, unfinishedAttempts }: PartitionNews & { readonly op: 'serving' },
+    course: Course,
+  ): void {
+    const { takeoverMs: sinceServedMs } = course.serving(performance.now(), unfinishedAttempts);
+    this.#holds.clear(partition);
+    const fields = {
+      partition,
+      epoch,
+      takeover_ms: sinceServedMs,
+      restore_ms: Math.round(takeoverMs),
+      attempts_again: unfinishedAttempts,
+    };
+    this.#parts.logger.info(fields, 'partition taken over');
+  }
+
+  async #wasLost(partition: PartitionId, detail: string): Promise<void> {
+    const { takenEpoch } = this.#courses[partition]!;
+    this.#parts.logger.warn({ partition, epoch: takenEpoch, detail }, 'partition lost to another node');
+    this.#drop(partition);
+    await this.#ownership.readAgain([partition]);
+    const owner = this.#ownership.of(partition);
+    // Fenced without another marker: something else writes there. It is not fought for.
+    if (owner !== null && owner.session === this.#session.name && owner.epoch === takenEpoch)
+      this.#holds.hold(partition, performance.now());
+    this.#lookSoon();
+  }
+
+  #hasFailed(partition: PartitionId, detail: string): void {
+    const course = this.#courses[partition]!;
+    const heldMs = this.#holds.hold(partition, performance.now());
+    this.#parts.logger.error({ partition, detail, held_ms: heldMs }, 'partition failed here: others may have it');
+    if (course.isHeldHere) this.#drop(partition);
+    else if (course.isFollowed) {
+      this.#parts.hands.follow(partition, false);
+      course.isFollowed = false;
+      course.lag = null;
+      if (course.stage === 'following') course.stage = 'elsewhere';
+    }
+  }
+
+  #sessionEnded(session: string, why: string): void {
+    this.#parts.logger.warn({ session, why }, 'no longer in the cluster: its partitions are left to others');
+    this.#dropAll();
+    this.#outlook.left(session);
+    this.#members.over(session);
+    this.#lookSoon();
+  }
+
+  /** After a connection that was lost: whose is what, by the leader's word. */
+  async #reread(): Promise<boolean> {
+    const held = [...this.#courses.keys()].filter((partition) => this.#courses[partition]!.isHeldHere) as PartitionId[];
+    const isRead = await this.#ownership.readAgain(held);
+    this.#look();
+    return isRead;
+  }
+
+  #ownerChanged(partition: PartitionId, owner: Owner | null): void {
+    const course = this.#courses[partition]!;
+    course.seenEpoch = Math.max(course.seenEpoch, owner?.epoch ?? 0);
+    if (owner?.released === true) course.servedAt = performance.now();
+    else course.isHandedOver = false;
+    this.#lookSoon();
+  }
+
+  #isAnythingOurs(): boolean {
+    const session = this.#session.name;
+    return this.#courses.some(({ stage }, partition) => {
+      const owner = this.#ownership.of(partition as PartitionId);
+      const isMarked = owner !== null && owner.session === session && !owner.released;
+      return isMarked || (stage !== 'elsewhere' && stage !== 'following');
+    });
+  }
+
+  #report(): { readonly session: string; readonly report: NodeReport } | null {
+    const session = this.#session.name;
+    if (session === null) return null;
+    const served: NodeReport['served'] = new Map(
+      [...this.#courses.entries()].flatMap(([partition, course]) =>
+        course.served === null ? [] : [[partition as PartitionId, course.served]],
+      ),
+    );
+    const followed: NodeReport['followed'] = new Map(
+      [...this.#courses.entries()].flatMap(([partition, { lag }]) => (lag === null ? [] : [[partition as PartitionId, lag]])),
+    );
+    return { session, report: { served, followed } };
+  }
+}

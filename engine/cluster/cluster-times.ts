@@ -1,0 +1,28 @@
+/** The times by which a node acts in a cluster: all nodes of one must have the same. Tests use shorter ones. */
+import {
+  claimTurnMs,
+  handOverPatienceMs,
+  leaseMarginMs,
+  memberSettledMs,
+  nodeReportMs,
+  sessionRenewMs,
+  sessionTtlMs,
+} from '../kernel/limits.js';
+import type { SessionTimes } from './session.js';
+
+export interface ClusterTimes extends SessionTimes {
+  readonly settledMs: number;
+  readonly turnMs: number;
+  readonly reportMs: number;
+  readonly patienceMs: number;
+}
+
+export const usualTimes: ClusterTimes = {
+  ttlMs: sessionTtlMs,
+  renewMs: sessionRenewMs,
+  marginMs: leaseMarginMs,
+  settledMs: memberSettledMs,
+  turnMs: claimTurnMs,
+  reportMs: nodeReportMs,
+  patienceMs: handOverPatienceMs,
+};

@@ -1,0 +1,80 @@
+/**
+ * What this node remembers of one partition: where it stands in its course, since when what is so, and what is told of it.
+ *
+ * Times are those of `performance.now()`. Main thread.
+ */
+import type { ServedReport } from './node-reports.js';
+import type { Stage } from './partition-course.js';
+
+export class Course {
+  stage: Stage = 'elsewhere';
+  /** Of the newest ownership that the host was told to take; 0: none. */
+  takenEpoch = 0;
+  /** The highest of any marker that was seen. */
+  seenEpoch = 0;
+  /** The host was told to follow it, and not yet anything else. */
+  isFollowed = false;
+  /** Entries behind the owner, while it is followed; null: not told yet. */
+  lag: number | null = null;
+  served: ServedReport | null = null;
+  /** Released here, and nobody has claimed it yet. */
+  isHandedOver = false;
+  /** Since when anybody may claim it; null: nobody may. */
+  freeSince: number | null = null;
+  /** Since when another node should own it; null: none should. */
+  misplacedSince: number | null = null;
+  /** When it was last known to be served by anybody. */
+  servedAt: number | null = null;
+
+  /** Some host was told to take it, and it has not ended. */
+  get isHeldHere(): boolean {
+    return this.stage === 'restoring' || this.stage === 'serving' || this.stage === 'releasing';
+  }
+
+  /** On its way from here to its next owner. */
+  get isMoving(): boolean {
+    return this.stage === 'releasing' || this.stage === 'yielding' || this.isHandedOver;
+  }
+
+  followed(): void {
+    this.isFollowed = true;
+    this.lag = null;
+    this.stage = 'following';
+  }
+
+  /** Neither followed nor served any more. */
+  left(): void {
+    this.isFollowed = false;
+    this.lag = null;
+    this.served = null;
+    this.stage = 'elsewhere';
+  }
+
+  /** Its marker has arrived or not: the newest marker says what follows. */
+  markerSettled(): void {
+    this.stage = this.isFollowed ? 'following' : 'elsewhere';
+  }
+
+  taken(epoch: number): void {
+    this.left();
+    this.stage = 'restoring';
+    this.takenEpoch = epoch;
+  }
+
+  serving(now: number, duplicates: number): ServedReport {
+    this.stage = 'serving';
+    const takeoverMs = Math.round(now - (this.servedAt ?? this.freeSince ?? now));
+    this.served = { epoch: this.takenEpoch, takeoverMs, duplicates };
+    return this.served;
+  }
+
+  noteFree(isFree: boolean, now: number): void {
+    if (!isFree) this.freeSince = null;
+    else this.freeSince ??= now;
+  }
+
+  noteMisplaced(isMisplaced: boolean, now: number): void {
+    if (!isMisplaced) this.misplacedSince = null;
+    else this.misplacedSince ??= now;
+  }
+}

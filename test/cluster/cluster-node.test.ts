@@ -1,0 +1,272 @@
+/** Nodes with hosts that hold no events, over a real nats-server: who ends up with what, and how it gets there. */
+import t, { type Test } from 'tap';
+import { ClusterNode } from '../../engine/cluster/cluster-node.js';
+import type { ClusterTimes } from '../../engine/cluster/cluster-times.js';
+import type { PartitionId } from '../../engine/kernel/brand.js';
+import { LeaseBoard } from '../../engine/kernel/lease-board.js';
+import type { NatsLink } from '../../engine/nats/nats-link.js';
+import { createLogger } from '../../engine/observe/logger.js';
+import { pause, until } from '../support/deadline.js';
+import { type NatsServer, needsNats } from '../support/nats-server.js';
+import { linkTo, setUpCluster, times as sessionTimes } from './cluster-fixture.js';
+import { auditMarkers } from './marker-audit.js';
+import { OwnerRegistry, StandInHosts } from './stand-in-hosts.js';
+
+const times: ClusterTimes = { ...sessionTimes, settledMs: 800, turnMs: 100, reportMs: 100, patienceMs: 5_000 };
+const shape = { partitions: 60, streams: 2 };
+const all = Array.from({ length: shape.partitions }, (_, partition) => partition as PartitionId);
+
+interface Joined {
+  readonly node: ClusterNode;
+  readonly hosts: StandInHosts;
+  readonly link: NatsLink;
+  readonly lines: string[];
+}
+
+async function setup(t: Test) {
+  const { nats, connection } = await setUpCluster(t, shape);
+  const registry = new OwnerRegistry();
+  const nodes: Joined[] = [];
+  async function join(name: string, { weight = 1, moving = 4, server = nats as NatsServer } = {}): Promise<Joined> {
+    const link = await linkTo(t, server);
+    const board = LeaseBoard.create(0);
+    const hosts = new StandInHosts(name, { board, registry });
+    const self = { node: name, address: `${name}:8080`, weight, version: '0', startedAt: Date.now() };
+    const lines: string[] = [];
+    const logger = createLogger({ level: 'info', format: 'json', sink: { write: (line) => lines.push(line) } });
+    const node = new ClusterNode({ link, board, self, shape, hands: hosts, logger, times, moving });
+    hosts.node = node;
+    const joined = { node, hosts, link, lines };
+    nodes.push(joined);
+    t.teardown(() => node.stop(0));
+    return joined;
+  }
+  /** Each partition is served by one node, and by no more than its share each. */
+  const isShared = (...names: string[]): boolean => {
+    const most = Math.ceil(shape.partitions / names.length);
+    const served = all.map((partition) => registry.servedBy(partition));
+    return (
+      served.every((by) => by.length === 1 && names.includes(by[0]!)) &&
+      names.every((name) => served.filter(([by]) => by === name).length <= most)
+    );
+  };
+  const shared = (...names: string[]) => until(`shared by ${names.join(', ')}`, () => isShared(...names), 20_000);
+  /** What must hold at the end of each test. */
+  async function wellDone(t: Test) {
+    t.same(registry.faults, [], 'never two owners');
+    const { faults, markers } = await until('the log answers', () => auditMarkers(connection, shape).catch(() => null));
+    t.same(faults, []);
+    return markers;
+  }
+  return { nats, connection, registry, nodes, join, shared, isShared, wellDone };
+}
+
+t.test('one node alone takes everything once it has settled', needsNats, async (t) => {
+  const { join, shared, wellDone } = await setup(t);
+  const { node } = await join('a');
+  await shared('a');
+  const view = node.view();
+  t.match(view.nodes, [{ id: 'a', address: 'a:8080', alive: true, partitions: all }]);
+  t.match(view.partitions[0], { partition: 0, owner: 'a', epoch: 1, standby: null, standby_lag: null, takeover_duplicates: 0 });
+  t.type(view.partitions[0]!.last_takeover_ms, 'number');
+  const markers = await wellDone(t);
+  t.ok([...markers.values()].every((list) => list.length === 1));
+});
+
+t.test('nodes that start together share without moving anything, and each partition has a standby', needsNats, async (t) => {
+  const { join, shared, wellDone } = await setup(t);
+  const nodes = [await join('a'), await join('b'), await join('c')];
+  await shared('a', 'b', 'c');
+  const markers = await wellDone(t);
+  t.equal([...markers.values()].flat().length, shape.partitions, 'one marker each');
+  await until('each is followed', () => nodes.reduce((sum, { hosts }) => sum + hosts.following.size, 0) === shape.partitions);
+  const view = await until('all see it', () => {
+    const seen = nodes[1]!.node.view();
+    return seen.partitions.every(({ standby_lag, last_takeover_ms }) => standby_lag === 0 && last_takeover_ms !== null) && seen;
+  });
+  t.ok(view.partitions.every(({ owner, standby }) => owner !== standby));
+  t.same(
+    view.nodes.map(({ id, alive, partitions }) => [id, alive, partitions.length]),
+    [
+      ['a', true, 20],
+      ['b', true, 20],
+      ['c', true, 20],
+    ],
+  );
+});
+
+t.test('three nodes, then five, then two: few at a time move, and little more than must (F35)', needsNats, async (t) => {
+  const { nodes, join, shared, wellDone } = await setup(t);
+  for (const name of ['a', 'b', 'c']) await join(name, { moving: 2 });
+  await shared('a', 'b', 'c');
+  let mostMoving = 0;
+  const watch = setInterval(() => {
+    for (const { node } of nodes) {
+      const moving = all.filter((partition) => ['releasing', 'yielding'].includes(node.stageOf(partition))).length;
+      mostMoving = Math.max(mostMoving, moving);
+    }
+  }, 2);
+  t.teardown(() => clearInterval(watch));
+  for (const name of ['d', 'e']) await join(name, { moving: 2 });
+  await shared('a', 'b', 'c', 'd', 'e');
+  clearInterval(watch);
+  t.ok(mostMoving <= 2, `${mostMoving} moved at a time`);
+  const takes = () => nodes.reduce((sum, { hosts }) => sum + hosts.taken.length, 0);
+  const movedIn = takes() - shape.partitions;
+  t.ok(movedIn <= 1.5 * 24, `${movedIn} moved, 24 must`);
+  const before = takes();
+  await Promise.all(['c', 'd', 'e'].map((name) => nodes.find(({ hosts }) => hosts.name === name)!.node.stop()));
+  await shared('a', 'b');
+  const movedOut = takes() - before;
+  // Nodes leave one after the other as far as the others can tell: some partitions may move twice.
+  t.ok(movedOut <= 2 * 36, `${movedOut} moved, 36 must`);
+  t.ok(
+    nodes.every(({ hosts }) => hosts.dropped.length === 0),
+    'nothing was torn away',
+  );
+  await wellDone(t);
+});
+
+t.test('a planned stop hands everything over in order, at once', needsNats, async (t) => {
+  const { join, shared, wellDone } = await setup(t);
+  const a = await join('a');
+  const b = await join('b');
+  await shared('a', 'b');
+  const startedAt = performance.now();
+  await a.node.stop();
+  await shared('b');
+  t.ok(performance.now() - startedAt < times.ttlMs, 'nobody waited for the session to be over');
+  t.equal(a.hosts.released.length, 30);
+  t.equal(a.hosts.dropped.length, 0);
+  t.same(
+    b.node.view().nodes.map(({ id }) => id),
+    ['b'],
+  );
+  const markers = await wellDone(t);
+  t.equal([...markers.values()].filter((list) => list.some(({ released }) => released)).length, 30);
+});
+
+t.test('a node that is gone without a word is replaced when its session is over', needsNats, async (t) => {
+  const { join, shared, isShared, wellDone } = await setup(t);
+  const a = await join('a');
+  const b = await join('b');
+  await shared('a', 'b');
+  const goneAt = performance.now();
+  await a.link.close();
+  await until('it gives up by itself', () => a.hosts.dropped.length === 30);
+  t.ok(performance.now() - goneAt < times.ttlMs, 'before its session is over');
+  t.equal(isShared('b'), false);
+  await shared('b');
+  const { last_takeover_ms } = b.node.view().partitions.find(({ epoch }) => epoch === 2)!;
+  t.ok(last_takeover_ms! >= times.ttlMs - 100 && last_takeover_ms! < times.ttlMs + 4_000, `${last_takeover_ms} ms`);
+  await wellDone(t);
+});
+
+t.test('a node that joins and leaves every now and then moves nothing (P9)', needsNats, async (t) => {
+  const { nodes, join, shared, wellDone } = await setup(t);
+  await join('a');
+  await join('b');
+  await shared('a', 'b');
+  for (let round = 0; round < 4; round++) {
+    const { node } = await join('flap');
+    await until('it has joined', () => node.session !== null);
+    await pause(times.settledMs / 2);
+    await node.stop();
+  }
+  t.ok(nodes.filter(({ hosts }) => hosts.name === 'flap').every(({ hosts }) => hosts.taken.length === 0));
+  const markers = await wellDone(t);
+  t.equal([...markers.values()].flat().length, shape.partitions);
+});
+
+t.test(
+  'NATS away for half a time to live changes nothing; for one or two, everybody stops and goes on with the same (P3)',
+  needsNats,
+  async (t) => {
+    const { nats, nodes, join, shared, registry, wellDone } = await setup(t);
+    await join('a');
+    await join('b');
+    await shared('a', 'b');
+    const before = all.map((partition) => registry.servedBy(partition)[0]);
+    for (const [factor, mayStop] of [
+      [0.5, false],
+      [1, true],
+      [2, true],
+    ] as const) {
+      const taken = nodes.reduce((sum, { hosts }) => sum + hosts.taken.length, 0);
+      nats.signal('SIGSTOP');
+      await pause(factor * times.ttlMs);
+      if (factor >= 1)
+        t.ok(
+          all.every((partition) => registry.servedBy(partition).length === 0),
+          'nobody acts',
+        );
+      nats.signal('SIGCONT');
+      await shared('a', 'b');
+      const again = nodes.reduce((sum, { hosts }) => sum + hosts.taken.length, 0) - taken;
+      t.ok(mayStop || again === 0, `${again} were taken again after ${factor} of the time to live`);
+      t.same(
+        all.map((partition) => registry.servedBy(partition)[0]),
+        before,
+        'the same have the same',
+      );
+    }
+    await wellDone(t);
+  },
+);
+
+t.test(
+  'NATS killed and started again for two times to live: nobody acts meanwhile, and all is served afterwards (P3)',
+  needsNats,
+  async (t) => {
+    const { nats, join, shared, registry, wellDone } = await setup(t);
+    await join('a');
+    await join('b');
+    await shared('a', 'b');
+    await nats.kill();
+    await pause(2 * times.ttlMs);
+    t.ok(all.every((partition) => registry.servedBy(partition).length === 0));
+    await nats.restart();
+    await shared('a', 'b');
+    await wellDone(t);
+  },
+);
+
+t.test('a partition that fails on one node is given to another', needsNats, async (t) => {
+  const { join, shared, registry, wellDone } = await setup(t);
+  const a = await join('a');
+  const b = await join('b');
+  await shared('a', 'b');
+  const p = all.find((partition) => registry.servedBy(partition)[0] === 'a')!;
+  a.hosts.broken.add(p);
+  a.hosts.drop(p);
+  a.node.news({ op: 'failed', partition: p, detail: 'a checksum is wrong' });
+  await until('the other one has it', () => registry.servedBy(p)[0] === 'b');
+  t.match(a.lines.join(''), /a checksum is wrong/);
+  t.match(b.node.owners.of(p), { node: 'b', released: false });
+  await wellDone(t);
+});
+
+t.test('who was fenced ends at once, and the marker says who goes on', needsNats, async (t) => {
+  const { join, shared, registry, wellDone } = await setup(t);
+  const a = await join('a');
+  await shared('a');
+  const p = all[5]!;
+  a.node.news({ op: 'lost', partition: p, epoch: 1, detail: 'somebody else has opened' });
+  t.equal(a.node.stageOf(p), 'elsewhere');
+  t.ok(a.hosts.dropped.includes(p));
+  a.node.news({ op: 'lost', partition: all[6]!, epoch: 7, detail: 'of another epoch' });
+  t.equal(a.node.stageOf(all[6]!), 'serving');
+  t.same(registry.faults, []);
+  await wellDone(t);
+});
+
+t.test('a gateway sees everything and owns nothing', needsNats, async (t) => {
+  const { join, shared, wellDone } = await setup(t);
+  const gateway = await join('gateway', { weight: 0 });
+  await join('a');
+  await shared('a');
+  await until('it sees it', () => gateway.node.view().partitions.every(({ owner }) => owner === 'a'));
+  t.equal(gateway.hosts.taken.length + gateway.hosts.following.size, 0);
+  t.same(gateway.node.view().nodes.find(({ id }) => id === 'gateway')?.partitions, []);
+  await wellDone(t);
+});
