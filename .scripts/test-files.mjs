@@ -17,7 +17,7 @@ import { root, seconds } from './step.mjs';
 const limitMs = 180_000;
 const tests = join(root, 'build', 'test');
 /** Where the long ones are, longest first: one that begins late would run on by itself when all others are done. */
-const longFirst = ['crash', 'bench', 'simulation', 'contract', 'tooling', 'engine', 'gateway'];
+const longFirst = ['crash', 'cluster', 'bench', 'simulation', 'contract', 'tooling', 'engine', 'gateway'];
 
 /** Compiled test files, as paths from the root, long ones first. `patterns`: words of which the path of the source contains one; none: all. */
 export function testFiles(patterns) {

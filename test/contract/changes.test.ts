@@ -287,9 +287,11 @@ t.test('the same request is the same content, whatever was patched meanwhile', a
 // ---- retry ----
 
 t.test('a retry gives a fresh budget while attempts go on counting', async (t) => {
-  receiver.answer('/stubborn', { status: 500 });
+  // An origin of its own: what fails here would open the circuit of the others, or wait for theirs.
+  const stubborn = await startReceiver(t);
+  stubborn.answer('/', { status: 500 });
   const retry = { strategy: 'fixed', initial_ms: 20, max_ms: 20, jitter: 'none' };
-  const { body } = await client.schedule({ destination: `${receiver.url}/stubborn`, max_retries: 1, retry });
+  const { body } = await client.schedule({ destination: stubborn.url, max_retries: 1, retry });
   await until('it is dead', async () => (await statusOf(body.id)) === 'DEAD');
   const dead = (await client.event(body.id)).body;
   t.equal(dead.attempts, 2);
@@ -306,10 +308,10 @@ t.test('a retry gives a fresh budget while attempts go on counting', async (t) =
   await until('it is dead again', async () => (await statusOf(body.id)) === 'DEAD');
   t.equal((await client.event(body.id)).body.attempts, 4);
   t.same(
-    receiver.at('/stubborn').map(({ attempt }) => attempt),
+    stubborn.at('/').map(({ attempt }) => attempt),
     [1, 2, 3, 4],
   );
-  receiver.answer('/stubborn', { status: 200 });
+  stubborn.answer('/', { status: 200 });
   await client.retry(body.id, {});
   await until('it is delivered', async () => (await statusOf(body.id)) === 'DELIVERED');
   t.match((await client.event(body.id)).body, { attempts: 5 });
