@@ -17,7 +17,7 @@ import type { FiguresBoard } from './observe/figures-board.js';
 import type { Logger } from './observe/logger.js';
 import { MetricsHistory, type MetricsHistorySlice } from './observe/metrics-history.js';
 import { RecoveryProgress } from './observe/recovery-progress.js';
-import type { HostLink } from './router/host-link.js';
+import type { PartitionLink } from './router/host-link.js';
 import { Router } from './router/router.js';
 import type { WatchOrder } from './status/host-watch.js';
 import { MarkedStream } from './status/marked-stream.js';
@@ -30,7 +30,7 @@ export interface FrontParts {
   /** Those who are asked to send changes, and which of them a partition's come from. */
   readonly hosts: number;
   readonly hostOf: (partition: PartitionId) => number;
-  readonly linkOf: (partition: PartitionId) => HostLink;
+  readonly linkOf: (partition: PartitionId) => PartitionLink;
   readonly watch: (order: WatchOrder) => void;
   readonly couriers: number;
   readonly askCourier: DestinationDeskParts['askCourier'];

@@ -67,15 +67,15 @@ export class RequestDesk {
    * New events. Those that are certainly new, as nearly all are, are decided where they lie, and what is decided together is written,
    * held and answered together; the others go the way of every request.
    */
-  receiveSheaf({ request, events }: Pick<NumberedSheaf, 'request' | 'events'>): void {
+  receiveSheaf({ request, events, again = false }: Pick<NumberedSheaf, 'request' | 'events' | 'again'>): void {
     const { state } = this.#memory;
     const cursor = new RecordCursor(events);
     let stretch: NewStretch | null = null;
     for (let number = request; cursor.next(); number++) {
-      if (this.#mayNotPass(cursor) || !decideInPlace(state, cursor)) {
+      if (again || this.#mayNotPass(cursor) || !decideInPlace(state, cursor)) {
         stretch?.close();
         stretch = null;
-        const command = { op: 'schedule', event: cursor.event.slice(), body: cursor.body.slice() } as const;
+        const command = { op: 'schedule', event: cursor.event.slice(), body: cursor.body.slice(), again } as const;
         this.receive({ request: number, command });
         continue;
       }
@@ -196,7 +196,8 @@ export class RequestDesk {
       case 'put': {
         if (!SpecHead.isReadable(command.body)) return null;
         const { tagHigh, tagLow } = this.#head.at(command.body);
-        return tagHigh === 0 && tagLow === 0 ? null : `key:${tagHigh}:${tagLow}`;
+        if (tagHigh !== 0 || tagLow !== 0) return `key:${tagHigh}:${tagLow}`;
+        return command.op === 'schedule' && command.again === true ? `event:${formatEventId(command.event)}` : null;
       }
       case 'find': {
         const { high, low } = tagOfKey(command.key);

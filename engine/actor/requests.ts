@@ -24,6 +24,8 @@ export interface ScheduleSheaf {
   readonly op: 'schedule-sheaf';
   readonly count: number;
   readonly events: Uint8Array;
+  /** Some may have been asked before under the same ids, by a node that has lost the answer. */
+  readonly again?: boolean;
 }
 
 export type HostRequest =

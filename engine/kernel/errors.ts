@@ -27,6 +27,8 @@ export const errorKinds = {
   overloaded: { retryable: true, hint: 'slow down and repeat after `Retry-After`' },
   'partition-unavailable': { retryable: true, hint: 'see /health for the partition and its reason' },
   stopping: { retryable: true, hint: 'the engine is shutting down; repeat on its successor' },
+  /** Between nodes only: nothing was written, and the owner of now is to be asked. */
+  'not-owner': { retryable: true, hint: 'the partition has another owner; ask again' },
   'disk-full': { retryable: true, hint: 'free disk space; accepting goes on by itself' },
   'outcome-unknown': { retryable: false, hint: 'GET the event id before repeating the request' },
   'record-damaged': { retryable: false, hint: 'a stored record fails its checksum; run verify' },

@@ -224,3 +224,22 @@ export const journalEntryBytesMax = 512 * KiB;
 export const journalTryMs = 2_000;
 /** Entries of a partition that somebody who follows it has been sent and has not taken: 8 MiB at most. */
 export const journalReadAheadEntries = 16;
+
+/** Of what nodes say to each other, in one message of NATS: half of what servers take unless they are told otherwise. */
+export const peerPartBytesMax = 512 * KiB;
+/** Put together: the open requests of one node, which its mailbox for the other one bounds, and as much again for the rest. */
+export const peerMessageBytesMax = 2 * mailboxBytesMax;
+/** Nodes show each other that they live this often ... */
+export const peerPulseMs = 1_000;
+/** ... and what one was asked is lost when it has been silent for this long: longer than a pause that its collector of garbage makes. */
+export const peerSilenceMsMax = 4_000;
+/** The contract: new events that no owner has answered for by now are kept for the next one. */
+export const ownerAnswersMs = 2_000;
+/** Whatever else is asked about a partition waits this long for an owner: longer than a takeover. */
+export const ownerWaitMsMax = 15_000;
+/** A partition whose owner says that it is none is asked again after so long, or when there is news of it. */
+export const ownerAgainMs = 100;
+/** How long new events may take to become safe for the next owner. */
+export const keepMsMax = 5_000;
+/** How often an owner looks for events that were kept while it was not heard. */
+export const keptLookMs = 1_000;

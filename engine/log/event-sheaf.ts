@@ -11,9 +11,9 @@
 import { recordKinds } from '../event/record.js';
 import type { SpecRoom } from '../event/spec-codec.js';
 import { noSequence, type WallMs } from '../kernel/brand.js';
-import { eventIdBytes } from '../kernel/event-id.js';
+import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import { sheafBytesMax, sheafEventsMax } from '../kernel/limits.js';
-import { layOutHead, recordHeadBytes, startOfRecords } from './record-batch.js';
+import { layOutHead, RecordCursor, recordHeadBytes, startOfRecords } from './record-batch.js';
 
 /** Where an id and a body are to be found. */
 export interface EncodedEvent {
@@ -83,4 +83,11 @@ export class EventSheafBuilder {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer);
   }
+}
+
+/** A copy. */
+export function idInSheaf(events: Uint8Array, place: number): EventId {
+  const cursor = new RecordCursor(events);
+  for (let at = 0; at <= place; at++) cursor.next();
+  return cursor.event.slice();
 }

@@ -52,7 +52,8 @@ export type Put = Condition & { readonly op: 'put'; readonly event: EventId; rea
 
 /** From outside: somebody waits for the answer. */
 export type Request =
-  | { readonly op: 'schedule'; readonly event: EventId; readonly body: Uint8Array }
+  /** `again`: it may have been asked before under this id, and is then as if asked once. */
+  | { readonly op: 'schedule'; readonly event: EventId; readonly body: Uint8Array; readonly again?: boolean }
   | Put
   | About
   /** Which event has this key? `about` is meant for it. */

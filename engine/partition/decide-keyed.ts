@@ -28,7 +28,7 @@ const head = new SpecHead();
 
 export function decideSchedule(state: PartitionState, command: Schedule, { now, facts }: Circumstances): Decision {
   const { tagHigh, tagLow } = head.at(command.body);
-  if (tagHigh === 0 && tagLow === 0) return accepted(state, command);
+  if (tagHigh === 0 && tagLow === 0) return decideWithoutKey(state, command, facts);
   if (facts === null) return askAboutKey(state, { tagHigh, tagLow }) ?? accepted(state, command);
   const asked = decodeSpec(command.body);
   const key = keyOf(asked);
@@ -47,6 +47,19 @@ export function decideSchedule(state: PartitionState, command: Schedule, { now, 
     event: known.event,
     status: current.status,
   });
+}
+
+/** Only its id can tell whether it was asked before. */
+function decideWithoutKey(state: PartitionState, command: Schedule, facts: Facts | null): Decision {
+  if (command.again !== true) return accepted(state, command);
+  const { event } = command;
+  const handle = state.handleOf(event);
+  if (handle !== null) return answered({ op: 'replayed', newest: state.columns.newestSeq(handle) });
+  const finished = state.finished.seqOf(event);
+  if (finished !== null) return answered({ op: 'replayed', newest: finished });
+  if (facts === null && state.finished.mayBeIndexedId(event)) return needing({ about: 'id', event, finished });
+  const known = facts?.[0];
+  return known === undefined ? accepted(state, command) : answered({ op: 'replayed', newest: known.newest });
 }
 
 /**

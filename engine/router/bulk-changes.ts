@@ -12,7 +12,7 @@ import type { EventFilter } from '../event/event-filter.js';
 import type { PartitionId, WallMs } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { bulkWorkMs } from '../kernel/limits.js';
-import type { HostLink } from './host-link.js';
+import type { PartitionLink } from './host-link.js';
 
 export interface BulkRequest {
   readonly filter: EventFilter;
@@ -29,7 +29,7 @@ export interface BulkResult {
 
 export interface BulkChangesParts {
   readonly partitions: number;
-  linkOf(partition: PartitionId): Pick<HostLink, 'ask'>;
+  linkOf(partition: PartitionId): Pick<PartitionLink, 'ask'>;
   readonly now: () => number;
   readonly wallMs: () => number;
 }

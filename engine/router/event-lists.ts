@@ -27,7 +27,7 @@ import type { PartitionId } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { eventIdBytes, formatEventId, partitionOf, slotOf } from '../kernel/event-id.js';
 import { externalIdMatchesMax, listWorkMs, viewsPerMessageMax } from '../kernel/limits.js';
-import type { HostLink } from './host-link.js';
+import type { PartitionLink } from './host-link.js';
 
 export interface ListRequest {
   readonly filter: EventFilter;
@@ -52,7 +52,7 @@ type Partitions = readonly PartitionId[];
 
 export interface EventListsParts {
   readonly partitions: number;
-  linkOf(partition: PartitionId): Pick<HostLink, 'ask'>;
+  linkOf(partition: PartitionId): Pick<PartitionLink, 'ask'>;
   readonly now: () => number;
 }
 

@@ -10,7 +10,7 @@
 import type { HostReply } from '../actor/replies.js';
 import type { HostRequest, NumberedHostRequest } from '../actor/requests.js';
 import type { PartitionId } from '../kernel/brand.js';
-import { EngineError, InvariantError } from '../kernel/errors.js';
+import { EngineError, type ErrorCode, InvariantError } from '../kernel/errors.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { mailboxBytesMax, mailboxItemsMax, sheafEventsMax } from '../kernel/limits.js';
 import { encodeMessages } from '../kernel/message-codec.js';
@@ -55,8 +55,20 @@ interface Open {
   readonly asker: Asker;
 }
 
+/** New events that somebody keeps until they are answered: a sheaf that has left its builder. */
+export interface ForwardedSheaf {
+  readonly events: Uint8Array;
+  /** Some of them may have been asked before, under the same ids: then they are as if asked once. */
+  readonly again: boolean;
+  readonly sheaf: OpenSheaf;
+}
+
+/** What is needed to ask about partitions, whoever owns them. */
+export type PartitionLink = Pick<HostLink, 'ask' | 'askFor' | 'schedule'>;
+
 export class HostLink {
   readonly #post: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly #lossOfReads: ErrorCode;
   readonly #open = new Map<number, Open>();
   /** By the number of their first event. */
   readonly #sheaves = new Map<number, OpenSheaf>();
@@ -73,8 +85,13 @@ export class HostLink {
   /** Null: it takes requests. */
   #closedBecause: EngineError | null = null;
 
-  constructor(post: (bytes: Uint8Array<ArrayBuffer>) => void) {
+  /** `lossOfReads`: why a read is refused that was lost with its host. */
+  constructor(
+    post: (bytes: Uint8Array<ArrayBuffer>) => void,
+    { lossOfReads = 'partition-unavailable' }: { readonly lossOfReads?: 'partition-unavailable' | 'not-owner' } = {},
+  ) {
     this.#post = post;
+    this.#lossOfReads = lossOfReads;
   }
 
   /** Rejects with EngineError: what the host refused, or why it was not asked. */
@@ -115,6 +132,19 @@ export class HostLink {
     if (gathering.builder.isFull) this.#closeSheaf(gathering);
     if (++this.#gathered >= sheafEventsMax) this.#flush();
     else this.#flushSoon();
+  }
+
+  /** The same for a whole sheaf. */
+  forward({ events, again, sheaf }: ForwardedSheaf): void {
+    const refusal = this.#refusal(sheaf.partition);
+    if (refusal !== null) {
+      sheaf.lost(() => refusal);
+      return;
+    }
+    this.#openItems += sheaf.count;
+    this.#openBytes += sheaf.bytes;
+    this.#sendSheaf({ events, again, sheaf });
+    this.#flushSoon();
   }
 
   /** Without an answer to wait for. */
@@ -179,9 +209,9 @@ export class HostLink {
     this.#openItems = 0;
     this.#openBytes = 0;
     this.#outgoing = [];
-    for (const each of open) each.asker.refused(lossOf(each, detail));
+    for (const each of open) each.asker.refused(this.#lossOf(each, detail));
     for (const sheaf of sheaves)
-      sheaf.lost((event) => lossOf({ isRepeatable: false, event, partition: sheaf.partition }, detail));
+      sheaf.lost((event) => this.#lossOf({ isRepeatable: false, event, partition: sheaf.partition }, detail));
   }
 
   /** A fresh host is there and takes what has come meanwhile. */
@@ -211,6 +241,12 @@ export class HostLink {
     return new EngineError('overloaded', `${this.#openItems} requests wait for partition ${partition}`);
   }
 
+  #lossOf({ isRepeatable, event, partition }: Omit<Open, 'bytes' | 'asker'>, detail: string): EngineError {
+    if (isRepeatable) return new EngineError(this.#lossOfReads, `partition ${partition}: ${detail}`);
+    const members = event === null ? {} : { event_id: formatEventId(event) };
+    return new EngineError('outcome-unknown', `partition ${partition}: ${detail}`, { members });
+  }
+
   #gatheringOf(partition: PartitionId): Gathering {
     const known = this.#gathering.get(partition);
     if (known !== undefined) return known;
@@ -223,12 +259,16 @@ export class HostLink {
   #closeSheaf(gathering: Gathering): void {
     const { builder, sheaf } = gathering;
     if (sheaf.count === 0) return;
-    const events = builder.take();
+    this.#sendSheaf({ events: builder.take(), again: false, sheaf });
+    gathering.sheaf = new OpenSheaf(sheaf.partition);
+  }
+
+  #sendSheaf({ events, again, sheaf }: ForwardedSheaf): void {
     const first = (Math.floor(this.#lastRequest / sheafEventsMax) + 1) * sheafEventsMax;
     this.#lastRequest = first + sheafEventsMax - 1;
     this.#sheaves.set(first, sheaf);
-    this.#outgoing.push({ op: 'schedule-sheaf', request: first, partition: sheaf.partition, count: sheaf.count, events });
-    gathering.sheaf = new OpenSheaf(sheaf.partition);
+    const { partition, count } = sheaf;
+    this.#outgoing.push({ op: 'schedule-sheaf', request: first, partition, count, events, ...(again ? { again } : {}) });
   }
 }
 
@@ -239,16 +279,12 @@ function refusalOf({ code, detail, event, status, errors = [] }: Extract<HostRep
   return new EngineError(code, detail, { members, errors });
 }
 
-function lossOf({ isRepeatable, event, partition }: Omit<Open, 'bytes' | 'asker'>, detail: string): EngineError {
-  if (isRepeatable) return new EngineError('partition-unavailable', `partition ${partition}: ${detail}`);
-  const members = event === null ? {} : { event_id: formatEventId(event) };
-  return new EngineError('outcome-unknown', `partition ${partition}: ${detail}`, { members });
-}
+const repeatable: readonly string[] = ['get', 'history', 'changes', 'list', 'views', 'tally', 'configure', 'keep-copy'];
 
 /** Neither a read nor setting what is set already changes anything, so both can be repeated. */
 function isRepeatable(request: Unnumbered): boolean {
   const { op } = request.op === 'find' ? request.about : request;
-  return op === 'get' || op === 'history' || op === 'changes' || op === 'configure' || op === 'keep-copy';
+  return repeatable.includes(op);
 }
 
 /** The event that may have been changed. What is put may be there already, under another id. */

@@ -9,13 +9,13 @@ import type { PartitionId } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import type { Statistics } from '../observe/figures-board.js';
 import { mergeLatency } from '../observe/latency.js';
-import type { Accepted, HostLink } from './host-link.js';
+import type { Accepted, PartitionLink } from './host-link.js';
 
 type TallyReply = Extract<Accepted, { readonly op: 'tally' }>;
 
 export interface LabelStatisticsParts {
   readonly partitions: number;
-  linkOf(partition: PartitionId): HostLink;
+  linkOf(partition: PartitionId): PartitionLink;
   readonly wallMs: () => number;
 }
 

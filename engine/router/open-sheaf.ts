@@ -9,13 +9,15 @@ import type { PartitionId } from '../kernel/brand.js';
 import type { EngineError, InvariantError } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 
-/** Who waits for new events, each by its place. Of each exactly one of the three is called, once; none may throw. */
+/** Who waits for new events, each by its place. Of each exactly one of the four is called, once; none may throw. */
 export interface NewEventsAsker {
   accepted(place: number): void;
   /** The same event was accepted before, as `view`. */
   replayed(place: number, view: EventView): void;
   /** InvariantError: a bug of ours, and what has become of the event is not known. */
   refused(place: number, error: EngineError | InvariantError): void;
+  /** Safe for the owner to come, which has not decided about it. */
+  kept(place: number): void;
   eventAt(place: number): EventId;
 }
 
@@ -58,6 +60,11 @@ export class OpenSheaf {
 
   refused(at: number, error: EngineError | InvariantError): void {
     this.#take(at)?.refused(this.#places[at]!, error);
+  }
+
+  /** All that have no answer. */
+  kept(): void {
+    for (let at = 0; at < this.count; at++) this.#take(at)?.kept(this.#places[at]!);
   }
 
   /** All that have no answer. `errorOf`: why. */

@@ -28,7 +28,7 @@ import {
 } from '../kernel/event-id.js';
 import { decodeMessages } from '../kernel/message-codec.js';
 import type { Change, Condition, Question } from '../partition/command.js';
-import type { Accepted, HostLink } from './host-link.js';
+import type { Accepted, PartitionLink } from './host-link.js';
 import { labelStatistics } from './label-statistics.js';
 import { BulkChanges, type BulkRequest, type BulkResult } from './bulk-changes.js';
 import { EventLists, type EventPage, type ListRequest } from './event-lists.js';
@@ -64,12 +64,12 @@ interface ChangeSpan {
 
 export class Router {
   readonly #partitions: number;
-  readonly #linkOf: (partition: PartitionId) => HostLink;
+  readonly #linkOf: (partition: PartitionId) => PartitionLink;
   readonly #lists: EventLists;
   readonly #bulk: BulkChanges;
   readonly #sheet = new SpecSheet();
 
-  constructor({ partitions, linkOf }: { partitions: number; linkOf: (partition: PartitionId) => HostLink }) {
+  constructor({ partitions, linkOf }: { partitions: number; linkOf: (partition: PartitionId) => PartitionLink }) {
     this.#partitions = partitions;
     this.#linkOf = linkOf;
     const now = () => performance.now();
@@ -219,7 +219,7 @@ function resultOf(events: ScheduledEvents, place: number): ScheduleResult | Engi
   const other = events.otherAt(place);
   if (other instanceof Error) return other;
   if (other !== null) return { replayed: true, view: other };
-  return { replayed: false, id: events.idAt(place), partition: events.partitionAt(place) };
+  return { replayed: false, id: events.idAt(place), partition: events.partitionAt(place), isKept: events.isKept(place) };
 }
 
 /** A text that cannot be one of our ids names no event. */

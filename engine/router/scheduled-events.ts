@@ -12,7 +12,8 @@ import type { NewEventsAsker } from './open-sheaf.js';
 
 /** What has become of one event: a new one, one that was there before, or none. */
 export type ScheduleResult =
-  | { readonly replayed: false; readonly id: string; readonly partition: number }
+  /** `isKept`: safe for the next owner of its partition, which decides about it. */
+  | { readonly replayed: false; readonly id: string; readonly partition: number; readonly isKept: boolean }
   | { readonly replayed: true; readonly view: EventView };
 
 export class ScheduledEvents implements NewEventsAsker {
@@ -23,6 +24,8 @@ export class ScheduledEvents implements NewEventsAsker {
   readonly #settled: (events: ScheduledEvents) => void;
   /** By place: those that were not simply accepted. */
   #others: Map<number, EventView | EngineError | InvariantError> | null = null;
+  /** By place: those that are safe for an owner to come. */
+  #kept: Set<number> | null = null;
   #missing: number;
 
   /** `settled` is told when nothing is missing any more; never from in here. */
@@ -50,6 +53,12 @@ export class ScheduledEvents implements NewEventsAsker {
     this.#setApart(place, view);
   }
 
+  kept(place: number): void {
+    this.#kept ??= new Set();
+    this.#kept.add(place);
+    this.accepted();
+  }
+
   refused(place: number, error: EngineError | InvariantError): void {
     this.#setApart(place, error);
   }
@@ -69,7 +78,12 @@ export class ScheduledEvents implements NewEventsAsker {
 
   /** Every event was accepted and is new. */
   get isPlain(): boolean {
-    return this.#others === null;
+    return this.#others === null && this.#kept === null;
+  }
+
+  /** Accepted for the next owner of its partition. */
+  isKept(place: number): boolean {
+    return this.#kept?.has(place) ?? false;
   }
 
   /** Null: accepted, and new. */

@@ -124,6 +124,8 @@ const fieldErrors = Type.Array(
   Type.Object({ pointer: Type.String({ description: 'JSON pointer into the body' }), detail: Type.String() }, closed),
 );
 
+export const keptEvent = Type.Object({ id: Type.String({ format: 'uuid' }), status: Type.Literal('ACCEPTED') }, closed);
+
 export const batchResult = Type.Object(
   {
     accepted: count,
@@ -131,7 +133,10 @@ export const batchResult = Type.Object(
     rejected: count,
     results: Type.Array(
       Type.Union([
-        Type.Object({ index: count, id: Type.String(), status: oneOf(eventStatuses), duplicate: Type.Boolean() }, closed),
+        Type.Object(
+          { index: count, id: Type.String(), status: oneOf([...eventStatuses, 'ACCEPTED']), duplicate: Type.Boolean() },
+          closed,
+        ),
         Type.Object({
           index: count,
           code: Type.String(),

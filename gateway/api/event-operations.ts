@@ -2,7 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import { batchEventsMax } from '../../engine/index.js';
 import { eventSchema } from '../input/event-schema.js';
-import { batchResult, event, history, oneOf } from './answers.js';
+import { batchResult, event, history, keptEvent, oneOf } from './answers.js';
 import { exampleEvent, exampleId, exampleInput } from './examples.js';
 import { type Operation, ofReading, ofWriting, type ParameterDoc } from './operation.js';
 
@@ -70,6 +70,13 @@ export const eventOperations: Readonly<Record<string, Operation>> = {
         schema: event,
         headers: { ...versionTag, Location: 'its path' },
         example: exampleEvent,
+      },
+      202: {
+        description:
+          'in a cluster: it is safe, and the next owner of its partition takes it in; so far nobody has for two seconds',
+        schema: keptEvent,
+        headers: { Location: 'its path' },
+        example: { id: exampleId, status: 'ACCEPTED' },
       },
     },
     problems: [...ofWriting, 'external-job-id-conflict', 'idempotency-key-reused', 'destination-not-allowed'],

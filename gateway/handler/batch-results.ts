@@ -34,8 +34,8 @@ class Results implements OutcomeVisitor {
     const other = events.otherAt(place);
     if (other === null) {
       this.#accepted++;
-      if (!this.#onlyErrors)
-        this.#lines.push(renderEntry(index, { id: events.idAt(place), status: 'SCHEDULED', duplicate: false }));
+      const status = events.isKept(place) ? 'ACCEPTED' : 'SCHEDULED';
+      if (!this.#onlyErrors) this.#lines.push(renderEntry(index, { id: events.idAt(place), status, duplicate: false }));
     } else if (other instanceof EngineError) {
       this.refused(index, refusalOf(other));
     } else if (other instanceof Error) {

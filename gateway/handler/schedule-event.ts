@@ -4,7 +4,7 @@
  * The body is read, the event encoded and handed on, and the answer written before this returns; it leaves when the event is durable.
  * So nothing of the request but these bytes has to outlive it, and the collector of garbage finds nearly all of it dead.
  */
-import { SpecSheet } from '../../engine/index.js';
+import { type ScheduledEvents, SpecSheet } from '../../engine/index.js';
 import { refuseOtherThanJson } from '../http/media-type.js';
 import { readQuery } from '../http/query.js';
 import { type Reply, replyJson } from '../http/reply.js';
@@ -33,7 +33,8 @@ export function scheduleEvent(request: Request, { engine, clock, destinations }:
   let reply: Reply | null = null;
   const events = engine.scheduleSheet(sheet, (settled) => {
     const other = settled.otherAt(0);
-    if (other === null) answer.settle(reply!);
+    if (settled.isKept(0)) answer.settle(replyJson(202, `{"id":"${settled.idAt(0)}","status":"ACCEPTED"}`, location(settled)));
+    else if (other === null) answer.settle(reply!);
     else if (other instanceof Error) answer.settle(other);
     else {
       answer.settle(
@@ -46,6 +47,10 @@ export function scheduleEvent(request: Request, { engine, clock, destinations }:
   });
   const id = events.idAt(0);
   const body = renderAccepted(spec, { id, partition: events.partitionAt(0) });
-  reply = replyJson(201, body, [['Location', `/api/v1/events/${id}`], created]);
+  reply = replyJson(201, body, [...location(events), created]);
   return answer;
+}
+
+function location(events: ScheduledEvents): readonly (readonly [string, string])[] {
+  return [['Location', `/api/v1/events/${events.idAt(0)}`]];
 }

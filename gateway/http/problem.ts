@@ -85,7 +85,9 @@ export function problemReply(refusal: Refusal, path: string): Reply {
 
 /** An error of the engine is a refusal already, but for its class. */
 export function refusalOf(error: EngineError): Refusal {
-  return { refused: true, code: error.code, detail: error.message, errors: error.errors, members: error.members };
+  // Whoever asks an owner in vain asks the next one, and gives up with another code.
+  const code = error.code === 'not-owner' ? 'internal' : error.code;
+  return { refused: true, code, detail: error.message, errors: error.errors, members: error.members };
 }
 
 export function statusOf(code: RefusalCode): number {

@@ -6,7 +6,7 @@ import type { ErrorCode, FieldError } from '../../engine/index.js';
 
 /** The engine's codes and those that only a front door has. */
 export type RefusalCode =
-  | ErrorCode
+  | Exclude<ErrorCode, 'not-owner'>
   | 'malformed-json'
   | 'malformed-request'
   | 'unauthenticated'

@@ -405,6 +405,30 @@ t.test('new events of one sheaf are answered together; those whose key is taken 
   t.equal(test.host.actors[0]!.wheel!.size, 5, 'all of them are armed');
 });
 
+t.test('an event that is asked about again under its id is one event, pending or finished', async (t) => {
+  const test = TestHost.ready();
+  const events = [later, { ...later, externalJobId: 'a' }, later, later].map((fields) => ({
+    event: newId(),
+    body: bodyOf(fields),
+  }));
+  test.scheduleSheaf(events.slice(0, 3));
+  test.settle();
+  test.about('cancel', events[2]!.event);
+  test.settle();
+  const before = test.durableOf(0).length;
+  const again = 1_000;
+  test.host.fromRouter([{ ...sheafOf(again, 0 as PartitionId, events), again: true }]);
+  test.settle();
+  t.same(
+    events.map((_, place) => test.replyTo(again + place)?.op),
+    ['replayed', 'replayed', 'replayed', 'accepted'],
+    'with a key or without; one that nobody had asked for is new',
+  );
+  t.match(test.replyTo(again), { view: { id: events[0]!.event, status: 'SCHEDULED' } });
+  t.match(test.replyTo(again + 2), { view: { id: events[2]!.event, status: 'CANCELLED' } });
+  t.equal(test.durableOf(0).length, before + 1);
+});
+
 t.test('nobody hears of a sheaf before it is durable, and when its commit fails all of it is undone', async (t) => {
   const test = TestHost.ready();
   const events = [later, later].map((fields) => ({ event: newId(), body: bodyOf(fields) }));

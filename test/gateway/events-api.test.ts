@@ -409,3 +409,13 @@ t.test('metrics and problem texts are served as text', async (t) => {
   t.match(problem.headers.get('content-type'), /^text\/plain/);
   t.match(problem.text, /503[\s\S]*may succeed later/);
 });
+
+t.test('an event without an owner that answers is accepted for the next one, with 202 and its id', async (t) => {
+  const { call, engine } = await setupGateway(t);
+  engine.isWithoutOwner = true;
+  const { status, headers, json } = await call('POST', events, { destination });
+  t.equal(status, 202);
+  t.strictSame(json, { id: headers.get('location')?.slice(events.length + 1), status: 'ACCEPTED' });
+  const batch = await call('POST', `${events}/batch`, { events: [{ destination }] });
+  t.match(batch.json, { accepted: 1, results: [{ index: 0, status: 'ACCEPTED', duplicate: false }] });
+});

@@ -16,7 +16,7 @@ t.test('exactly what may pass by itself is retryable', async (t) => {
   const retryable = Object.entries(errorKinds).filter(([, kind]) => kind.retryable);
   t.same(
     retryable.map(([code]) => code).sort(),
-    ['disk-full', 'in-flight', 'not-finished', 'overloaded', 'partition-unavailable', 'stopping'],
+    ['disk-full', 'in-flight', 'not-finished', 'not-owner', 'overloaded', 'partition-unavailable', 'stopping'],
     'outcome-unknown is not among them: repeating it blindly could make two events',
   );
 });

@@ -31,6 +31,7 @@ function scheduled(link: HostLink, bytes: number): Promise<'accepted'> {
       accepted: () => resolve('accepted'),
       replayed: () => reject(new Error('replayed')),
       refused: (_, error) => reject(error),
+      kept: () => reject(new Error('kept')),
       eventAt: () => event,
     };
     const room = { bytes: Buffer.alloc(bytes) };

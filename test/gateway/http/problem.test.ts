@@ -1,5 +1,5 @@
 import t from 'tap';
-import { EngineError, type ErrorCode, errorKinds } from '../../../engine/index.js';
+import { EngineError, errorKinds } from '../../../engine/index.js';
 import { problemReply, problemText, refusalCodes, refusalOf } from '../../../gateway/http/problem.js';
 import { refuse } from '../../../gateway/input/refusal.js';
 
@@ -23,7 +23,7 @@ const documented: Readonly<Record<number, readonly string[]>> = {
 t.test('every code has the documented status and a text behind its type', async (t) => {
   for (const [status, codes] of Object.entries(documented)) {
     for (const code of codes) {
-      const reply = problemReply(refuse(code as ErrorCode, 'why'), '/x');
+      const reply = problemReply(refuse(code as (typeof refusalCodes)[number], 'why'), '/x');
       t.equal(reply.status, Number(status), code);
       const document = JSON.parse(reply.body as string) as { type: string };
       t.match(document, {
@@ -39,7 +39,8 @@ t.test('every code has the documented status and a text behind its type', async 
     }
   }
   t.same([...refusalCodes].sort(), Object.values(documented).flat().sort());
-  t.ok(Object.keys(errorKinds).every((code) => (refusalCodes as readonly string[]).includes(code)));
+  const toldOutside = Object.keys(errorKinds).filter((code) => code !== 'not-owner');
+  t.ok(toldOutside.every((code) => (refusalCodes as readonly string[]).includes(code)));
   t.equal(problemText('constructor'), null);
 });
 

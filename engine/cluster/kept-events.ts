@@ -1,0 +1,191 @@
+/**
+ * New events that no owner has answered for: kept in the partition's command subject, until the next owner has taken them in.
+ *
+ *     asker --sheaf, PubAck--> escapement.p.<p>.c --read in order--> owner decides, durable --> purged
+ *
+ * An owner reads them before it takes any request, so that a repeat by its producer meets the first one; and looks again each second, since a node may keep
+ * what an owner that lives is too slow for. Events bear their ids, so one that had been decided already stays one.
+ *
+ * One of the files that know the client's packages. Main thread.
+ */
+import { randomBytes } from 'node:crypto';
+import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { PartitionId } from '../kernel/brand.js';
+import { EngineError, type InvariantError } from '../kernel/errors.js';
+import type { EventView } from '../event/view.js';
+import type { EventId } from '../kernel/event-id.js';
+import { keepMsMax } from '../kernel/limits.js';
+import { idInSheaf } from '../log/event-sheaf.js';
+import { RecordCursor } from '../log/record-batch.js';
+import type { NatsLink } from '../nats/nats-link.js';
+import type { Publisher } from '../nats/publisher.js';
+import type { Logger } from '../observe/logger.js';
+import { type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
+import { commandSubject, logStreamOf } from './log-streams.js';
+import type { OwnerHost } from './owner-link.js';
+
+const formatHeader = 'Escapement-Format';
+/** Of the bytes of a sheaf as they lie in the stream. */
+const sheafFormat = '1';
+const apiMsMax = 5_000;
+const notFound = 10_037;
+
+/** True: they are safe. Never rejects. */
+export async function keepEvents(publisher: Publisher, partition: PartitionId, events: Uint8Array): Promise<boolean> {
+  const result = await publisher.publish(
+    {
+      subject: commandSubject(partition),
+      payload: events,
+      headers: [[formatHeader, sheafFormat]],
+      messageId: randomBytes(12).toString('base64url'),
+    },
+    keepMsMax,
+  );
+  return result.kind === 'stored';
+}
+
+export interface KeptEventsParts {
+  readonly link: NatsLink;
+  /** How many streams logs are in. */
+  readonly streams: number;
+  readonly logger: Pick<Logger, 'info' | 'error'>;
+}
+
+export class KeptEvents {
+  readonly #parts: KeptEventsParts;
+  /** Of the connection that it was made for. */
+  #manager: { readonly connection: unknown; readonly manager: JetStreamManager } | null = null;
+
+  constructor(parts: KeptEventsParts) {
+    this.#parts = parts;
+  }
+
+  /** Has everything that is kept decided by the owner, which is here. False: not all of it; try again. Never rejects. */
+  async takeIn(partition: PartitionId, owner: OwnerHost): Promise<boolean> {
+    const stream = logStreamOf(partition, this.#parts.streams);
+    const subject = commandSubject(partition);
+    try {
+      const manager = await this.#managerNow();
+      if (manager === null) return false;
+      for (let after = 0; ; ) {
+        const message = await nextOf(manager, { stream, subject, after });
+        if (message === null) return true;
+        const { seq, data, format } = message;
+        if (format !== sheafFormat) {
+          this.#parts.logger.error({ partition, seq, format }, 'events that another version has kept cannot be read and stay');
+        } else {
+          if (!(await this.#decided(partition, { events: data, owner }))) return false;
+          await manager.streams.purge(stream, { filter: subject, seq: seq + 1 });
+        }
+        after = seq;
+      }
+    } catch (error) {
+      this.#parts.logger.error({ partition, err: error }, 'kept events cannot be read');
+      return false;
+    }
+  }
+
+  /** Partitions for which something is kept. Never rejects; empty also when the server does not say. */
+  async look(): Promise<readonly PartitionId[]> {
+    const found: PartitionId[] = [];
+    try {
+      const manager = await this.#managerNow();
+      if (manager === null) return [];
+      for (let stream = 0; stream < this.#parts.streams; stream++) {
+        const name = logStreamOf(stream as PartitionId, this.#parts.streams);
+        const { state } = await manager.streams.info(name, { subjects_filter: 'escapement.p.*.c' });
+        for (const subject of Object.keys(state.subjects ?? {})) found.push(Number(subject.split('.')[2]) as PartitionId);
+      }
+    } catch {
+      // Whatever it was, the next look is a second away.
+    }
+    return found;
+  }
+
+  async #managerNow(): Promise<JetStreamManager | null> {
+    const { connection } = this.#parts.link;
+    if (connection === null) return null;
+    if (this.#manager?.connection !== connection) {
+      const manager = await jetstreamManager(connection, { checkAPI: false, timeout: apiMsMax });
+      this.#manager = { connection, manager };
+    }
+    return this.#manager.manager;
+  }
+
+  #decided(partition: PartitionId, { events, owner }: { events: Uint8Array; owner: OwnerHost }): Promise<boolean> {
+    return new Promise((resolve) => {
+      const sheaf = new OpenSheaf(partition);
+      const asker = new KeptSheaf(events, {
+        refused: (event, error) =>
+          this.#parts.logger.error({ partition, event, err: error }, 'an event that was kept is refused'),
+        over: resolve,
+      });
+      const { count } = new RecordCursor(events);
+      for (let place = 0; place < count; place++) sheaf.add(asker, place, Math.ceil(events.length / count));
+      asker.open = count;
+      if (count === 0) resolve(true);
+      else owner.forward({ events, again: true, sheaf });
+    });
+  }
+}
+
+interface Kept {
+  readonly seq: number;
+  readonly data: Uint8Array;
+  readonly format: string;
+}
+
+async function nextOf(
+  manager: JetStreamManager,
+  { stream, subject, after }: { readonly stream: string; readonly subject: string; readonly after: number },
+): Promise<Kept | null> {
+  try {
+    // The client's type leaves out what servers have long known: the next message of a subject.
+    const query = { seq: after + 1, next_by_subj: subject } as { seq: number };
+    const message = await manager.streams.getMessage(stream, query);
+    if (message === null) return null;
+    return { seq: message.seq, data: message.data, format: message.header.get(formatHeader) };
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === notFound) return null;
+    throw error;
+  }
+}
+
+class KeptSheaf implements NewEventsAsker {
+  open = 0;
+  readonly #events: Uint8Array;
+  readonly #told: { refused(event: EventId, error: Error): void; over(areAllDecided: boolean): void };
+  #comesAgain = false;
+
+  constructor(events: Uint8Array, told: { refused(event: EventId, error: Error): void; over(areAllDecided: boolean): void }) {
+    this.#events = events;
+    this.#told = told;
+  }
+
+  accepted(): void {
+    this.#settled();
+  }
+
+  replayed(_place: number, _view: EventView): void {
+    this.#settled();
+  }
+
+  refused(place: number, error: EngineError | InvariantError): void {
+    if (error instanceof EngineError && (error.retryable || error.code === 'outcome-unknown')) this.#comesAgain = true;
+    else this.#told.refused(this.eventAt(place), error);
+    this.#settled();
+  }
+
+  kept(): void {
+    this.#comesAgain = true;
+    this.#settled();
+  }
+
+  eventAt(place: number): EventId {
+    return idInSheaf(this.#events, place);
+  }
+
+  #settled(): void {
+    if (--this.open === 0) this.#told.over(!this.#comesAgain);
+  }
+}

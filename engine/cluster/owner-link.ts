@@ -1,0 +1,336 @@
+/**
+ * What is asked about one partition finds its owner, also while that changes.
+ *
+ *     asked --> owner of now --> answered
+ *                  |  not the owner (nothing was written), or lost: a read, a new event
+ *                  +--> waits for news of the owner, asked again
+ *                         |  2 s: new events become safe for the next owner -> kept
+ *                         +  15 s: refused, as unavailable
+ *
+ * New events are gathered into sheaves here and kept until they are answered, so they can be asked again under the same ids: an owner that had decided
+ * about them already finds that it has. A change of an event whose answer was lost is not asked again, since a second one might not be the same.
+ *
+ * Bounded as a host's link is, with what is under way and what waits together. Main thread.
+ */
+import type { EventView } from '../event/view.js';
+import type { PartitionId } from '../kernel/brand.js';
+import { EngineError, InvariantError } from '../kernel/errors.js';
+import { formatEventId } from '../kernel/event-id.js';
+import {
+  mailboxBytesMax,
+  mailboxItemsMax,
+  ownerAgainMs,
+  ownerAnswersMs,
+  ownerWaitMsMax,
+  sheafEventsMax,
+} from '../kernel/limits.js';
+import { EventSheafBuilder, idInSheaf } from '../log/event-sheaf.js';
+import type { Accepted, Asker, HostLink, NewEventAsked, PartitionLink, Unnumbered } from '../router/host-link.js';
+import { type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
+
+export type OwnerHost = Pick<HostLink, 'askFor' | 'forward'>;
+
+export interface OwnerLinkParts {
+  readonly partition: PartitionId;
+  /** Null: nobody owns it who could be asked. */
+  owner(): OwnerHost | null;
+  /** Makes new events safe for the next owner. False: they may not be. Never rejects. */
+  keep(partition: PartitionId, events: Uint8Array): Promise<boolean>;
+  readonly monoMs: () => number;
+}
+
+/** Of all partitions together. */
+export class OwnerLoad {
+  items = 0;
+  bytes = 0;
+
+  refusal(partition: PartitionId): EngineError | null {
+    if (this.items < mailboxItemsMax && this.bytes < mailboxBytesMax) return null;
+    return new EngineError('overloaded', `${this.items} requests wait for partition ${partition} and others`);
+  }
+}
+
+/** Waits for another owner, or under way. */
+interface Errand {
+  /** False: it is settled by now. */
+  isOpen(): boolean;
+  readonly since: number;
+  againAt: number;
+  /** `owner` null: there is none, and its time may be over. */
+  go(owner: OwnerHost | null, now: number): void;
+}
+
+export class OwnerLink implements PartitionLink {
+  readonly #parts: OwnerLinkParts;
+  readonly #load: OwnerLoad;
+  readonly #builder = new EventSheafBuilder();
+  #gathering: OpenSheaf;
+  #flushIsDue = false;
+  /** Not with an owner. */
+  #waiting: Errand[] = [];
+  /** Sheaves that have no answer yet, wherever they are. */
+  readonly #sheaves = new Set<SheafErrand>();
+  #isClosed: EngineError | null = null;
+
+  constructor(parts: OwnerLinkParts, load: OwnerLoad) {
+    this.#parts = parts;
+    this.#load = load;
+    this.#gathering = new OpenSheaf(parts.partition);
+  }
+
+  ask(request: Unnumbered): Promise<Accepted> {
+    return new Promise((resolve, reject) => this.askFor({ answered: resolve, refused: reject }, request));
+  }
+
+  askFor(asker: Asker, request: Unnumbered): void {
+    const refusal = this.#isClosed ?? this.#load.refusal(this.#parts.partition);
+    if (refusal !== null) {
+      asker.refused(refusal);
+      return;
+    }
+    const load = this.#load;
+    load.items++;
+    const since = this.#parts.monoMs();
+    let isOpen = true;
+    const settle = (tell: () => void): void => {
+      isOpen = false;
+      load.items--;
+      tell();
+    };
+    const errand: Errand = {
+      since,
+      againAt: since,
+      isOpen: () => isOpen,
+      go: (owner, now) => {
+        if (owner !== null) {
+          owner.askFor(
+            {
+              answered: (reply) => settle(() => asker.answered(reply)),
+              refused: (error) => {
+                if (error.code === 'not-owner') this.#wait(errand);
+                else settle(() => asker.refused(error));
+              },
+            },
+            request,
+          );
+        } else if (now - since > ownerWaitMsMax) {
+          settle(() => asker.refused(this.#unavailable()));
+        } else {
+          this.#wait(errand);
+        }
+      },
+    };
+    errand.go(this.#parts.owner(), since);
+  }
+
+  schedule(event: NewEventAsked): void {
+    const { asker, place } = event;
+    const refusal = this.#isClosed ?? this.#load.refusal(this.#parts.partition);
+    if (refusal !== null) {
+      asker.refused(place, refusal);
+      return;
+    }
+    const bytes = event.bodyEnd - event.bodyAt;
+    this.#builder.append(event);
+    this.#gathering.add(asker, place, bytes);
+    this.#load.items++;
+    this.#load.bytes += bytes;
+    if (this.#builder.isFull || this.#gathering.count >= sheafEventsMax) this.#flush();
+    else this.#flushSoon();
+  }
+
+  /** There is news of the owner. */
+  ownerChanged(): void {
+    this.#goAgain(Number.POSITIVE_INFINITY);
+  }
+
+  /** Several times a second. */
+  tick(): void {
+    const now = this.#parts.monoMs();
+    this.#goAgain(now);
+    for (const sheaf of [...this.#sheaves]) sheaf.tick(now);
+  }
+
+  /** Refuses what comes from now on; what is open is still answered. */
+  close(because: EngineError): void {
+    this.#isClosed = because;
+  }
+
+  #goAgain(dueBy: number): void {
+    if (this.#waiting.length === 0) return;
+    const now = this.#parts.monoMs();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const errand of waiting) {
+      if (!errand.isOpen()) continue;
+      if (errand.againAt > dueBy) this.#waiting.push(errand);
+      // After its time it is not asked once more: an owner that says no each time must not hold it for ever.
+      else errand.go(now - errand.since > ownerWaitMsMax ? null : this.#parts.owner(), now);
+    }
+  }
+
+  #wait(errand: Errand): void {
+    errand.againAt = this.#parts.monoMs() + ownerAgainMs;
+    this.#waiting.push(errand);
+  }
+
+  #flushSoon(): void {
+    if (this.#flushIsDue) return;
+    this.#flushIsDue = true;
+    setImmediate(() => {
+      this.#flushIsDue = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const sheaf = this.#gathering;
+    if (sheaf.count === 0) return;
+    const { partition, keep, monoMs } = this.#parts;
+    this.#gathering = new OpenSheaf(partition);
+    const errand = new SheafErrand({
+      sheaf,
+      events: this.#builder.take(),
+      since: monoMs(),
+      wait: () => this.#wait(errand),
+      keep: (events) => keep(partition, events),
+      unavailable: () => this.#unavailable(),
+      over: () => {
+        if (!this.#sheaves.delete(errand)) return;
+        this.#load.items -= sheaf.count;
+        this.#load.bytes -= sheaf.bytes;
+      },
+    });
+    this.#sheaves.add(errand);
+    errand.go(this.#parts.owner());
+  }
+
+  #unavailable(): EngineError {
+    return new EngineError('partition-unavailable', `partition ${this.#parts.partition} has no owner at the moment`);
+  }
+}
+
+interface SheafErrandParts {
+  readonly sheaf: OpenSheaf;
+  readonly events: Uint8Array;
+  readonly since: number;
+  wait(): void;
+  keep(events: Uint8Array): Promise<boolean>;
+  unavailable(): EngineError;
+  /** All are answered. */
+  over(): void;
+}
+
+/** New events that left together. */
+class SheafErrand implements Errand {
+  readonly since: number;
+  againAt = 0;
+  readonly #parts: SheafErrandParts;
+  /** Somebody may have decided about some of them. */
+  #mayBeThere = false;
+  #isBeingKept = false;
+
+  constructor(parts: SheafErrandParts) {
+    this.#parts = parts;
+    this.since = parts.since;
+  }
+
+  isOpen(): boolean {
+    return this.#parts.sheaf.left > 0;
+  }
+
+  go(owner: OwnerHost | null): void {
+    const { sheaf, events, wait } = this.#parts;
+    if (owner === null) {
+      wait();
+      return;
+    }
+    const asked = new OpenSheaf(sheaf.partition);
+    const attempt = new SheafAttempt({
+      sheaf,
+      events,
+      comesBack: (isLost) => {
+        this.#mayBeThere ||= isLost;
+        if (sheaf.left === 0) this.#parts.over();
+        else wait();
+      },
+    });
+    const bytes = Math.ceil(sheaf.bytes / sheaf.count);
+    for (let place = 0; place < sheaf.count; place++) asked.add(attempt, place, bytes);
+    owner.forward({ events, again: this.#mayBeThere, sheaf: asked });
+  }
+
+  tick(now: number): void {
+    if (this.#isBeingKept || now - this.since < ownerAnswersMs || !this.isOpen()) return;
+    this.#isBeingKept = true;
+    void this.#keep();
+  }
+
+  async #keep(): Promise<void> {
+    const { sheaf, keep, events, unavailable, over } = this.#parts;
+    const isSafe = await keep(events);
+    if (!this.isOpen()) return;
+    if (isSafe) sheaf.kept();
+    else if (!this.#mayBeThere) sheaf.lost(unavailable);
+    else
+      sheaf.lost(
+        (event) => new EngineError('outcome-unknown', unavailable().message, { members: { event_id: formatEventId(event) } }),
+      );
+    over();
+  }
+}
+
+interface SheafAttemptParts {
+  readonly sheaf: OpenSheaf;
+  readonly events: Uint8Array;
+  /** Every event was answered or came back. `isLost`: of some of them nobody knows what became. */
+  readonly comesBack: (isLost: boolean) => void;
+}
+
+/** One try to have a sheaf decided by one owner. */
+class SheafAttempt implements NewEventsAsker {
+  readonly #sheaf: OpenSheaf;
+  readonly #events: Uint8Array;
+  readonly #comesBack: (isLost: boolean) => void;
+  #open: number;
+  #isLost = false;
+
+  constructor({ sheaf, events, comesBack }: SheafAttemptParts) {
+    this.#sheaf = sheaf;
+    this.#events = events;
+    this.#comesBack = comesBack;
+    this.#open = sheaf.count;
+  }
+
+  accepted(place: number): void {
+    this.#sheaf.accepted(place, 1);
+    this.#settled();
+  }
+
+  /** Under its own id: it was decided before, and the answer was lost. */
+  replayed(place: number, view: EventView): void {
+    if (Buffer.compare(view.id, this.eventAt(place)) === 0) this.#sheaf.accepted(place, 1);
+    else this.#sheaf.replayed(place, view);
+    this.#settled();
+  }
+
+  refused(place: number, error: EngineError | InvariantError): void {
+    const isLost = error instanceof EngineError && error.code === 'outcome-unknown';
+    this.#isLost ||= isLost;
+    const comesAgain = isLost || (error instanceof EngineError && error.code === 'not-owner');
+    if (!comesAgain) this.#sheaf.refused(place, error);
+    this.#settled();
+  }
+
+  kept(): void {
+    throw new InvariantError('an owner keeps nothing for the next one');
+  }
+
+  eventAt(place: number): Uint8Array {
+    return idInSheaf(this.#events, place);
+  }
+
+  #settled(): void {
+    if (--this.#open === 0) this.#comesBack(this.#isLost);
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The asker's end of a conversation with one other node: a `HostLink` whose host is that node, and the order to send status changes.
+ *
+ *     link --requests--> other node --replies--> link
+ *
+ * Modes
+ *   talking  Requests leave as they come, each second a pulse. A part is missing, the other one says so, or has been silent for too long -> a new
+ *            conversation begins, and what was open is lost as if a host had died. NATS is away -> waiting.
+ *   waiting  Nothing leaves; what comes waits in the link. NATS is back: a new conversation -> talking.
+ *   closed   The other node is gone: what is open is lost, and nothing comes any more.
+ *
+ * Main thread.
+ */
+import type { HostReply } from '../actor/replies.js';
+import type { StatusChange } from '../event/status-change.js';
+import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
+import { peerSilenceMsMax } from '../kernel/limits.js';
+import { HostLink } from '../router/host-link.js';
+import { InLane, OutLane, type PeerMessage } from './peer-lanes.js';
+import type { PeerPart } from './peer-message.js';
+import type { PeerPost } from './peer-post.js';
+import type { WatchAnswer, WatchRequest } from './watch-desk.js';
+
+export interface PeerCallParts {
+  /** Of the other node. */
+  readonly session: string;
+  readonly post: Pick<PeerPost, 'isUp' | 'partBytesMax' | 'publish'>;
+  readonly monoMs: () => number;
+  watching(answer: WatchAnswer): void;
+  changes(changes: readonly StatusChange[]): void;
+  /** What was ordered to be watched is void. */
+  restarted(): void;
+}
+
+export class PeerCall {
+  readonly link: HostLink;
+  readonly #parts: PeerCallParts;
+  #conversation = 0;
+  #out: OutLane | null = null;
+  #in = new InLane();
+  #heardAt = 0;
+  #isClosed = false;
+
+  constructor(parts: PeerCallParts) {
+    this.#parts = parts;
+    this.link = new HostLink((bytes) => this.#out?.send('requests', bytes), { lossOfReads: 'not-owner' });
+    if (parts.post.isUp) this.#talk();
+    else this.link.lost('NATS is away');
+  }
+
+  watch(request: WatchRequest): void {
+    this.#out?.send('watch', encodeMessages([request]));
+  }
+
+  heard(part: PeerPart): void {
+    if (part.conversation !== this.#conversation || this.#out === null) return;
+    this.#heardAt = this.#parts.monoMs();
+    if (part.topic === 'broken') {
+      this.#beginAnew('the other node has missed a part of what it was asked');
+      return;
+    }
+    const message = this.#in.take(part);
+    if (this.#in.isBroken) this.#beginAnew('a part of the answers is missing');
+    else if (message !== null) this.#heed(message);
+  }
+
+  /** About once a second. */
+  pulse(): void {
+    if (this.#out === null) return;
+    if (this.#parts.monoMs() - this.#heardAt > peerSilenceMsMax) this.#beginAnew('the other node does not answer');
+    else this.#out.send('pulse', nothing);
+  }
+
+  postChanged(isUp: boolean): void {
+    if (this.#isClosed) return;
+    if (this.#out !== null) this.#end('this node is cut off from the others, or was');
+    if (isUp) this.#begin();
+  }
+
+  close(detail: string): void {
+    this.#isClosed = true;
+    this.#end(detail);
+  }
+
+  #heed({ topic, bytes }: PeerMessage): void {
+    if (topic === 'replies') this.link.answered(decodeMessages<HostReply>(bytes));
+    else if (topic === 'watching') for (const answer of decodeMessages<WatchAnswer>(bytes)) this.#parts.watching(answer);
+    else if (topic === 'changes') this.#parts.changes(decodeMessages<StatusChange>(bytes));
+  }
+
+  #begin(): void {
+    this.#talk();
+    this.link.restored();
+    this.#parts.restarted();
+  }
+
+  #talk(): void {
+    const { post, session, monoMs } = this.#parts;
+    this.#in = new InLane();
+    this.#heardAt = monoMs();
+    this.#out = new OutLane({
+      conversation: ++this.#conversation,
+      publish: (part) => post.publish(session, part),
+      partBytesMax: () => post.partBytesMax,
+    });
+    // So that the other node knows of it even if nothing is asked for long.
+    this.#out.send('pulse', nothing);
+  }
+
+  #end(detail: string): void {
+    this.#out = null;
+    this.link.lost(detail);
+  }
+
+  #beginAnew(detail: string): void {
+    this.#end(detail);
+    this.#begin();
+  }
+}
+
+const nothing = new Uint8Array(0);
