@@ -9,7 +9,7 @@ import { type CourierPorts, runCourierOn } from './dispatch/courier-ports.js';
 import type { CourierNats, CourierThreadData, CourierThreadOptions } from './dispatch/courier-thread.js';
 import { LocalDeliverer, type LocalHandler } from './dispatch/local-deliverer.js';
 import type { DestinationAnswer, DestinationQuestion } from './dispatch/destination.js';
-import type { CourierControl, CourierNotice } from './dispatch/protocol.js';
+import type { CourierControl, CourierNotice, SettingsTold } from './dispatch/protocol.js';
 import { SystemTiming } from './dispatch/timing.js';
 import { courierOf } from './event/courier-of.js';
 import { natsOrigin } from './event/origin.js';
@@ -119,6 +119,20 @@ export class CourierCrew {
   /** What it knows of origins, or sets for them. Rejects with EngineError when it dies meanwhile. */
   ask(courier: number, question: DestinationQuestion): Promise<DestinationAnswer> {
     return courier === 0 ? this.#local.courier.ask(question) : this.#threads[courier - 1]!.ask(question);
+  }
+
+  /** What a partition that another node owns keeps of settings: to each courier what is its own. */
+  settingsTold({ partition, position, rows }: SettingsTold): void {
+    const ownRows = (courier: number) => rows.filter(({ origin }) => courierOf(origin, this.size) === courier);
+    this.#local.courier.settingsTold({ partition, position, rows: ownRows(0) });
+    for (const [index, thread] of this.#threads.entries()) {
+      thread.tell({ op: 'settings', partition, position, rows: ownRows(index + 1) });
+    }
+  }
+
+  /** So many nodes make attempts. */
+  shareAmong(sharers: number): void {
+    for (const thread of this.#threads) thread.tell({ op: 'share', sharers });
   }
 
   /** No new attempts; resolves when none is running, or after `drainMs`. */

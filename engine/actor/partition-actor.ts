@@ -331,7 +331,7 @@ export class PartitionActor {
     return this.#phase === 'ready' && life !== null && (life.lists.hasWork || life.tallies.hasWork || life.bulk.hasWork);
   }
 
-  receive(request: number, command: Request | SettingsRequest): void {
+  receive(request: number, command: Request | SettingsRequest | { readonly op: 'settings-of' }): void {
     if (this.#phase === 'failed') {
       this.#answers.refuse(request, 'partition-unavailable', `partition ${this.partition} has stopped: ${this.#detail}`);
     } else if (takesRoom(command) && this.#shared.space() !== 'ok') {
@@ -340,6 +340,8 @@ export class PartitionActor {
       this.#postponed.push(() => this.receive(request, command));
     } else if (command.op === 'configure' || command.op === 'keep-copy') {
       this.#life?.settings.receive(request, command);
+    } else if (command.op === 'settings-of') {
+      this.#life?.settings.show(request);
     } else {
       this.#life?.requests.receive({ request, command });
     }
@@ -436,7 +438,7 @@ export class PartitionActor {
 }
 
 /** Its record holds a whole spec. On a disk that is nearly full only what makes do with less is taken. */
-function takesRoom(command: Request | SettingsRequest): boolean {
+function takesRoom(command: Request | SettingsRequest | { readonly op: 'settings-of' }): boolean {
   const { op } = command.op === 'find' ? command.about : command;
   return op === 'schedule' || op === 'put' || op === 'patch' || op === 'retry';
 }

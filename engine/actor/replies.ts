@@ -25,6 +25,13 @@ export type HostReply =
     }
   /** What is set for an origin from now on. */
   | { readonly op: 'settings'; readonly request: number; readonly row: SettingsRow }
+  /** All that is kept for origins in the partition, as of `position`. */
+  | {
+      readonly op: 'settings-kept';
+      readonly request: number;
+      readonly position: Sequence;
+      readonly rows: readonly SettingsRow[];
+    }
   /** `entries` as `ListEntries` lays them out, in no order; those behind `coverage` do not count. */
   | { readonly op: 'listed'; readonly request: number; readonly entries: Uint8Array; readonly coverage: ListCoverage }
   /** `waiting`: by place in `waitReasons`. `flows`: of the whole host. */

@@ -16,6 +16,8 @@ export type NumberedHostRequest = { readonly request: number; readonly partition
   | Extract<SettingsRequest, { op: 'configure' }>
   /** To its second partition: what the home has decided. */
   | Extract<SettingsRequest, { op: 'keep-copy' }>
+  /** All that is kept for origins here: for the couriers of other nodes. */
+  | { readonly op: 'settings-of' }
   | AboutMany
 );
 

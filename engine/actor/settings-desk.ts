@@ -38,6 +38,16 @@ export class SettingsDesk {
     });
   }
 
+  /** To whoever tells the couriers of other nodes. */
+  show(request: number): void {
+    const { memory, shared, answers, ledger } = this.#parts;
+    const rows = memory.state.settings.rows().map(plain);
+    ledger.hold({
+      happen: (position) => shared.ports.reply({ op: 'settings-kept', request, position, rows }),
+      voided: ({ detail }) => answers.refuse(request, 'partition-unavailable', detail),
+    });
+  }
+
   /** Couriers may grant slots at the origins whose settings are kept here from now on. `courier`: it alone is told. */
   tell(courier: number | null): void {
     const { memory, shared, ledger } = this.#parts;

@@ -88,6 +88,10 @@ function untilClosed(workerPort: MessagePort, ports: CourierPorts): Promise<void
             .ask(message.question)
             .then((answer) => notify(workerPort, { op: 'answer', number: message.number, answer }), reject);
           return;
+        case 'settings':
+          return ports.courier.settingsTold(message);
+        case 'share':
+          return ports.courier.shareAmong(message.sharers);
         case 'drain':
           ports.drain(message.drainMs).then((left) => notify(workerPort, { op: 'drained', left }), reject);
           return;

@@ -21,7 +21,7 @@ import type { HostNumber, Origin } from './origin.js';
 import type { Destination, DestinationAnswer, DestinationQuestion } from './destination.js';
 import { destinationOf, firstNames } from './destination-view.js';
 import { Origins, type OriginsNews, type OriginsOptions } from './origins.js';
-import type { CourierFigures, CourierReply, CourierRequest } from './protocol.js';
+import type { CourierFigures, CourierReply, CourierRequest, SettingsTold } from './protocol.js';
 import type { CancelTimer, Timing } from './timing.js';
 
 export type CourierOptions = OriginsOptions;
@@ -97,6 +97,16 @@ export class Courier {
   /** There is a way to this origin, or none for now: then nothing is started there. */
   reach(origin: string, isReachable: boolean): void {
     this.#origins.reach(origin, isReachable);
+  }
+
+  /** What a partition of another node keeps of settings. */
+  settingsTold({ partition, position, rows }: SettingsTold): void {
+    this.#origins.told(partition, { position, rows });
+  }
+
+  /** So many nodes make attempts. */
+  shareAmong(sharers: number): void {
+    this.#origins.shareAmong(sharers);
   }
 
   /** Its thread has ended. Its attempts run on; who takes its partitions over asks for them with `running?`. */

@@ -53,6 +53,8 @@ export interface OriginParts {
   readonly concurrency: number;
   /** Overdue attempts per second. */
   readonly recoveryRate: number;
+  /** Nodes that make attempts there, each of them its share of all limits. */
+  readonly sharers: number;
   /** Null: no circuit breaker. */
   readonly breaker: Breaker | null;
   /** Null: not known yet. */
@@ -72,17 +74,22 @@ export class Origin {
   #settings: OriginSettings | null = null;
   /** Null: no rate is set. */
   #rate: TokenBucket | null = null;
-  readonly #recovery: TokenBucket;
+  readonly #recoveryRate: number;
+  #recovery: TokenBucket;
+  /** Nodes that make attempts there. */
+  #sharers: number;
   /** False: there is no way to it, so that an attempt would only be spent. */
   isReachable = true;
   /** Of the last minute; made when the first attempt ends. */
   #ended: AttemptWindow | null = null;
 
-  constructor({ name, concurrency, recoveryRate, breaker, settings }: OriginParts) {
+  constructor({ name, concurrency, recoveryRate, sharers, breaker, settings }: OriginParts) {
     this.name = name;
     this.#usualConcurrency = concurrency;
     this.#breaker = breaker;
-    this.#recovery = new TokenBucket(recoveryRate);
+    this.#recoveryRate = recoveryRate;
+    this.#sharers = sharers;
+    this.#recovery = new TokenBucket(recoveryRate / sharers);
     this.settings = settings;
   }
 
@@ -93,7 +100,19 @@ export class Origin {
   /** From the next grant on. */
   set settings(settings: OriginSettings | null) {
     this.#settings = settings;
-    const rate = settings?.ratePerSecond ?? null;
+    this.#setRate(settings?.ratePerSecond ?? null);
+  }
+
+  /** So many nodes make attempts there from now on. */
+  shareAmong(sharers: number): void {
+    if (sharers === this.#sharers) return;
+    this.#sharers = sharers;
+    this.#recovery = new TokenBucket(this.#recoveryRate / sharers);
+    this.#setRate(this.#settings?.ratePerSecond ?? null);
+  }
+
+  #setRate(whole: number | null): void {
+    const rate = whole === null ? null : whole / this.#sharers;
     if (rate !== (this.#rate?.ratePerSecond ?? null)) this.#rate = rate === null ? null : new TokenBucket(rate);
   }
 
@@ -109,6 +128,11 @@ export class Origin {
 
   get concurrency(): number {
     return this.#settings?.concurrency ?? this.#usualConcurrency;
+  }
+
+  /** What of it is this node's. Rounded up: together a few more than were asked for, but none with nothing. */
+  get #share(): number {
+    return Math.ceil(this.concurrency / this.#sharers);
   }
 
   get wants(): number {
@@ -167,7 +191,7 @@ export class Origin {
     invariant(
       this.#hasRoom(lane) && this.#held === null,
       () =>
-        `${lane} slot of ${this.name} granted with ${this.taken} of ${this.concurrency} taken, ${this.wants} wanted, ${this.#held}`,
+        `${lane} slot of ${this.name} granted with ${this.taken} of ${this.#share} taken, ${this.wants} wanted, ${this.#held}`,
     );
     const claim = this.#nextClaim(lane);
     claim.wants[lane] -= 1;
@@ -198,7 +222,7 @@ export class Origin {
 
   /** Gives one slot in advance, if there is a host to which it may be given; null: there is none. */
   advance(): HostNumber | null {
-    if (this.wantsAdvancesBack || 2 * (this.taken + 1) > this.concurrency) return null;
+    if (this.wantsAdvancesBack || 2 * (this.taken + 1) > this.#share) return null;
     const claim = this.#claims.find(({ isActive, granted }) => isActive && granted === 0);
     if (claim === undefined) return null;
     claim.isActive = false;
@@ -279,8 +303,8 @@ export class Origin {
 
   #hasRoom(lane: Lane): boolean {
     if (this.#wants[lane] === 0) return false;
-    const { concurrency } = this;
-    return this.taken < (lane === 'regular' ? concurrency : concurrency - Math.floor(concurrency / 4));
+    const share = this.#share;
+    return this.taken < (lane === 'regular' ? share : share - Math.floor(share / 4));
   }
 
   #giveBack(claim: Claim, count: number): void {

@@ -67,6 +67,7 @@ export class Origins {
   /** How often a circuit has opened. */
   #openings = 0;
   #taken = 0;
+  #sharers = 1;
 
   /** `changed`: something happened that the end of this turn must deal with. */
   constructor(parts: { readonly options: OriginsOptions; readonly timing: Timing; readonly changed: () => void }) {
@@ -142,6 +143,15 @@ export class Origins {
   set(row: SettingsRow): void {
     this.#book.set(row);
     this.#renew(row.origin);
+  }
+
+  /** So many nodes make attempts, each of them its share of what any origin allows. */
+  shareAmong(sharers: number): void {
+    this.#sharers = sharers;
+    for (const origin of this.#byName.values()) {
+      origin.shareAmong(sharers);
+      this.#touch(origin);
+    }
   }
 
   /** As if nothing had ever failed there. */
@@ -286,7 +296,8 @@ export class Origins {
   #made(name: string): Origin {
     const { originConcurrency: concurrency, breaker: breaks, recoveryRate } = this.#options;
     const breaker = breaks ? this.#newBreaker(() => origin) : null;
-    const origin: Origin = new Origin({ name, concurrency, recoveryRate, breaker, settings: this.#book.of(name) });
+    const settings = this.#book.of(name);
+    const origin: Origin = new Origin({ name, concurrency, recoveryRate, sharers: this.#sharers, breaker, settings });
     origin.isReachable = !this.#unreachable.has(name);
     return origin;
   }

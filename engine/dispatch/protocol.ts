@@ -27,19 +27,20 @@ interface Slots {
   readonly count: number;
 }
 
+/** Everything that is set for origins of a courier in a partition's log, as of `position`. Before it, nothing is granted there. */
+export interface SettingsTold {
+  readonly partition: PartitionId;
+  readonly position: Sequence;
+  readonly rows: readonly SettingsRow[];
+}
+
 export type CourierRequest =
   /** `count` more slots, on top of what was asked for before. */
   | ({ readonly op: 'want' } & Slots)
   | ({ readonly op: 'release' } & Slots)
   /** Wants of `count` events that were cancelled or have expired while waiting. Fewer may be open: what was granted meanwhile is released instead. */
   | ({ readonly op: 'unwant' } & Slots)
-  /** Everything that is set for origins of this courier in a partition's log, as of `position`. Before it, nothing is granted there. */
-  | {
-      readonly op: 'settings';
-      readonly partition: PartitionId;
-      readonly position: Sequence;
-      readonly rows: readonly SettingsRow[];
-    }
+  | ({ readonly op: 'settings' } & SettingsTold)
   /** The partition has stopped: if it has not told its settings, it will not. */
   | { readonly op: 'settings-lost'; readonly partition: PartitionId }
   | { readonly op: 'start'; readonly attempt: Attempt }
@@ -69,6 +70,10 @@ export type CourierControl =
   | { readonly op: 'detach'; readonly host: number }
   /** Answered under the same number. */
   | { readonly op: 'ask'; readonly number: number; readonly question: DestinationQuestion }
+  /** Of a partition that another node owns. */
+  | ({ readonly op: 'settings' } & SettingsTold)
+  /** So many nodes make attempts: each of them takes its share of what an origin allows. */
+  | { readonly op: 'share'; readonly sharers: number }
   /** Grant nothing any more; answered by `drained` when nothing runs, or after `drainMs`. */
   | { readonly op: 'drain'; readonly drainMs: number }
   | { readonly op: 'close' };

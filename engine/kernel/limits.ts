@@ -241,5 +241,3 @@ export const ownerWaitMsMax = 15_000;
 export const ownerAgainMs = 100;
 /** How long new events may take to become safe for the next owner. */
 export const keepMsMax = 5_000;
-/** How often an owner looks for events that were kept while it was not heard. */
-export const keptLookMs = 1_000;

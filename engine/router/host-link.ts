@@ -279,7 +279,17 @@ function refusalOf({ code, detail, event, status, errors = [] }: Extract<HostRep
   return new EngineError(code, detail, { members, errors });
 }
 
-const repeatable: readonly string[] = ['get', 'history', 'changes', 'list', 'views', 'tally', 'configure', 'keep-copy'];
+const repeatable: readonly string[] = [
+  'get',
+  'history',
+  'changes',
+  'list',
+  'views',
+  'tally',
+  'configure',
+  'keep-copy',
+  'settings-of',
+];
 
 /** Neither a read nor setting what is set already changes anything, so both can be repeated. */
 function isRepeatable(request: Unnumbered): boolean {

@@ -244,3 +244,21 @@ t.test('a page has the first origins behind a name, in order, however many there
   for (let next = await page('', 700); next.length > 0; next = await page(all.at(-1)!, 700)) all.push(...next);
   t.same(all, [...names, 'http://00010.test.never-used'].sort());
 });
+
+t.test('where several nodes make attempts, each lets its share of concurrency, rate and recovery through', async (t) => {
+  const { ask, look, courier, timing, granted } = setup(t, { originConcurrency: 10, recoveryRate: 1_000_000 });
+  courier.shareAmong(3);
+  courier.settingsTold({ partition: 0 as PartitionId, position: 9 as Sequence, rows: [] });
+  t.same(await ask(want(20)), { regular: 4, overdue: 0 }, 'rounded up, so that none is left with nothing');
+  t.match(await look(), { concurrency: 10 }, 'what is set is shown whole');
+  courier.shareAmong(1);
+  await timing.turn();
+  t.equal(granted.regular, 10, 'the others are gone');
+
+  const paced = setup(t);
+  paced.courier.shareAmong(2);
+  await paced.ask(told(0, [rowOf({ ratePerSecond: 10 })]), want(100));
+  const before = paced.granted.regular;
+  for (let step = 0; step < 200; step++) await paced.timing.advance(10);
+  t.equal(paced.granted.regular - before, 10, 'two seconds at half the rate');
+});
