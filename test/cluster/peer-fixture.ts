@@ -107,7 +107,9 @@ export class PeerNode {
   }
 
   async connected(): Promise<void> {
-    await until('the node is connected', () => this.link.state.isConnected);
+    const connection = await until('the node is connected', () => this.link.connection);
+    // What is published before the server knows who listens is lost, which begins a conversation anew.
+    await connection.flush();
   }
 
   /** Settles for each event with what has become of it. */
