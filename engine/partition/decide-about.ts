@@ -70,7 +70,9 @@ function cancelledBy(now: WallMs): NewRecord {
 /** One of many that are to be cancelled. Null: its attempt runs, so it is left as it is. */
 export function decideCancelOfMany(state: PartitionState, handle: Handle, now: WallMs): LogRecord | null {
   const { columns } = state;
-  return columns.status(handle) === 'DISPATCHED' ? null : nextRecord(state, handle, cancelledBy(now));
+  if (columns.status(handle) === 'DISPATCHED') return null;
+  state.expect(handle);
+  return nextRecord(state, handle, cancelledBy(now));
 }
 
 /** The attempt that runs is the last one already when no retry is left: then there is nothing to stop. */

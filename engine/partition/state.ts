@@ -115,6 +115,11 @@ export class PartitionState {
     return found;
   }
 
+  /** Something is about to be decided about the event in this row, which need not be looked for. */
+  expect(handle: Handle): void {
+    this.#lastFound = handle;
+  }
+
   /** Rows of pending events with this tag. A tag is a hash: the texts decide. */
   tagged({ tagHigh, tagLow }: { tagHigh: number; tagLow: number }): Handle[] {
     return this.#keys.tagged({ tagHigh, tagLow });
