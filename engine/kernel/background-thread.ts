@@ -4,7 +4,7 @@
  * Snapshots, indexes and verifying compute for seconds. On a machine with few cores they took the time of threads that have a
  * tick every millisecond: an event that was due while snapshots of a million others were taken left 8-20 ms late instead of 4.
  */
-import { constants, getPriority, setPriority } from 'node:os';
+import { backgroundNiceness, standBack } from './thread-priority.js';
 
 export interface BackgroundTask<Data> {
   /** Address of the module. */
@@ -16,7 +16,7 @@ export interface BackgroundTask<Data> {
 
 /** The pool's task. */
 export async function inBackground<Data>({ module, name, data }: BackgroundTask<Data>): Promise<void> {
-  standBack();
+  standBack(backgroundNiceness);
   const exported = (await import(module)) as Readonly<Record<string, (data: Data) => Promise<void>>>;
   try {
     await exported[name]!(data);
@@ -29,14 +29,4 @@ export async function inBackground<Data>({ module, name, data }: BackgroundTask<
 function asError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   return new Error(error.message, { cause: error.stack });
-}
-
-/**
- * Of this thread alone on Linux; elsewhere it would be of the process, which must not stand back. Not to the lowest priority:
- * beside four busy threads on two cores that left it half a percent of one, and an index of a small segment took 15 seconds.
- */
-function standBack(): void {
-  const { PRIORITY_BELOW_NORMAL: behind } = constants.priority;
-  // A process that was started further behind may not come forward.
-  if (process.platform === 'linux' && getPriority(0) < behind) setPriority(0, behind);
 }

@@ -5,6 +5,7 @@
  * reads of running partitions take turns.
  */
 import type { MessagePort } from 'node:worker_threads';
+import { logNiceness, standBack } from '../kernel/thread-priority.js';
 import { LogReader } from './log-reader.js';
 import type { LogOptions, PoolReply, ReaderReply, ReaderRequest, SegmentNotice } from './protocol.js';
 
@@ -21,6 +22,7 @@ export interface ReaderThreadData {
 /** Ends when the host's port is closed or `close` has been carried out; rejects on a bug. All ports are to be transferred. */
 export function logReader({ port, link, pool, options }: ReaderThreadData): Promise<void> {
   return new Promise((resolve, reject) => {
+    standBack(logNiceness);
     const reader = new LogReader({
       options,
       reply: (reply) => port.postMessage(reply, movedWith(reply)),

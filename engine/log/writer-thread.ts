@@ -7,6 +7,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { SystemClock } from '../kernel/clock.js';
+import { logNiceness, standBack } from '../kernel/thread-priority.js';
 import { LogWriter } from './log-writer.js';
 import type { LogOptions, LogRequest } from './protocol.js';
 
@@ -23,6 +24,7 @@ export interface WriterThreadData {
 /** Ends when the port is closed or `close` has been carried out; rejects on a bug. Both ports are to be transferred. */
 export function logWriter({ port, link, options }: WriterThreadData): Promise<void> {
   return new Promise((resolve, reject) => {
+    standBack(logNiceness);
     const clock = new SystemClock();
     const writer = new LogWriter({
       options,
