@@ -9,6 +9,7 @@
  *
  * Main thread.
  */
+import { snapshotRecordsOf } from './actor/snapshots.js';
 import type { HostMail } from './actor/mail.js';
 import type { HostNotice } from './actor/notices.js';
 import { BackgroundTasks } from './background-tasks.js';
@@ -28,7 +29,6 @@ import {
   readAheadBytesMax,
   segmentAgeMsMax,
   segmentBytesMax,
-  snapshotRecords,
   terminateMsMax,
   walBytesMax,
 } from './kernel/limits.js';
@@ -190,7 +190,7 @@ export class Back {
       options: {
         partitions: own,
         readAheadBytesMax,
-        snapshotRecords: options.snapshotRecords ?? snapshotRecords,
+        snapshotRecords: options.snapshotRecords ?? snapshotRecordsOf(own.length),
         retentionMs: options.retentionMs ?? config.retentionDays * dayMs,
       },
       log: {

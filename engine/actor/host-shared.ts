@@ -31,7 +31,7 @@ export interface HostShared {
   mayStart(): boolean;
   /** Whether there was a slot at hand, which is the caller's now: given in advance, and nobody waits there. */
   takeAdvance(origin: string): boolean;
-  /** More events are due than a turn takes, or very many are being changed. */
+  /** More events are due than a turn takes, very many are being changed, or a partition is not ready yet. */
   isFlooded(): boolean;
   /** Free space as the log writer last saw it. */
   space(): SpaceLevel;

@@ -98,7 +98,7 @@ export class ActorHost {
       watchFrom: (partition, position) => this.#watch.from([[partition, position]]),
       mayStart,
       takeAdvance: (origin) => this.#slots.takeAdvance(origin),
-      isFlooded: () => this.#isFlooded,
+      isFlooded: () => this.#isFlooded || this.#actors.some(({ phase }) => phase === 'recovering'),
       space: () => this.#space,
     };
     for (const [number, partition] of options.partitions.entries()) {
@@ -226,7 +226,10 @@ export class ActorHost {
     this.#readMailbox();
     const isOver = this.#budget.begin();
     for (const actor of this.#actors) {
+      // One after the other: while the log of one is read, another takes its snapshot in.
+      const hadWork = actor.hasRecoveryWork;
       guarded(actor, () => actor.stepRecovery(this.#ports.clock.monoMs(), isOver));
+      if (hadWork && isOver()) break;
     }
     this.#stepWalks(this.#budget.beginWalks());
     for (const actor of this.#actors) guarded(actor, () => actor.keepHouse());

@@ -1,11 +1,12 @@
 /**
  * When is it time for the next snapshot of a partition? It is taken from the log, elsewhere; the actor only says up to where.
  *
- * Every so many durable records, so that a replay after a crash is short; at least a quarter of the pending events, because a
+ * Every so many durable records of all partitions of a host, so that a replay after a crash is short; at least a quarter of the pending events, because a
  * snapshot writes all of them; and not before twice the time has passed that the last one took, so that under load they cost a
  * third of a core at most. Once more before an orderly stop, if the next start would otherwise have much to replay.
  */
 import type { MonoMs, Sequence } from '../kernel/brand.js';
+import { snapshotRecords, snapshotRecordsMin } from '../kernel/limits.js';
 import type { HostShared } from './host-shared.js';
 import type { PartitionMemory } from './partition-memory.js';
 
@@ -17,6 +18,11 @@ const pauseTimes = 2;
 const heldMsMax = 60_000;
 /** Before a stop this part of the usual number of records is worth a snapshot. */
 const stopShare = 1 / 8;
+
+/** Of each partition between two snapshots, on a host with so many. */
+export function snapshotRecordsOf(partitions: number): number {
+  return Math.max(snapshotRecordsMin, Math.ceil(snapshotRecords / partitions));
+}
 
 export interface SnapshotClerkParts {
   readonly memory: PartitionMemory;
@@ -39,7 +45,7 @@ export class SnapshotClerk {
     this.#newest = parts.begunAt;
   }
 
-  /** In each turn: is one due? While more events are due than a turn takes it would stand in their way, and is held back. */
+  /** In each turn: is one due? While something else is more urgent it would stand in its way, and is held back. */
   turn(durable: Sequence): void {
     if (this.dueInMs(durable) !== 0) return;
     const { clock } = this.#parts.shared.ports;

@@ -73,8 +73,10 @@ export const segmentAgeMsMax = 86_400_000;
 /** Half of a segment: what is in the -wal file takes its space twice. */
 export const walBytesMax = 128 * MiB;
 
-/** Records between two snapshots of a partition: a replay after a crash reads some 300,000 a second, one partition of a host after the other. */
-export const snapshotRecords = 100_000;
+/** Records of a host between snapshots, shared by its partitions: a replay after a crash reads some 400,000 a second, ... */
+export const snapshotRecords = 800_000;
+/** ... but so many of each at least: a snapshot opens half a dozen files and syncs two. */
+export const snapshotRecordsMin = 25_000;
 
 /** Of a webhook's answer: read at most, and kept with the attempt. */
 export const responseReadBytesMax = 64 * KiB;

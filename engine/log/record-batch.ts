@@ -60,12 +60,20 @@ export interface RecordSpan {
 
 /** Collects records until `take`. Owned by one thread; `append` allocates nothing but for growth (`log-append.bench.ts`). */
 export class RecordBatchBuilder {
-  #bytes = new Uint8Array(startBytes);
-  #view = new DataView(this.#bytes.buffer);
+  readonly #startBytes: number;
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
   #end = startOfRecords;
   #lastAt = startOfRecords;
   #count = 0;
   #next = 0;
+
+  /** `usualBytes`: as much as is usually in it when it is taken. */
+  constructor(usualBytes = startBytes) {
+    this.#startBytes = usualBytes;
+    this.#bytes = new Uint8Array(usualBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
 
   get count(): number {
     return this.#count;
@@ -129,7 +137,7 @@ export class RecordBatchBuilder {
     this.clear();
     if (end <= keepBytesMax) return this.#bytes.slice(0, end);
     const whole = this.#bytes.subarray(0, end);
-    this.#bytes = new Uint8Array(startBytes);
+    this.#bytes = new Uint8Array(this.#startBytes);
     this.#view = new DataView(this.#bytes.buffer);
     return whole;
   }

@@ -14,11 +14,13 @@ import { type LogPosition, logStart } from './mark.js';
 import { otherThanMark, shorterThanMark } from './partition-log.js';
 import type { PartitionSegments } from './partition-segments.js';
 import { RecordBatchBuilder, RecordCursor } from './record-batch.js';
+import { batchBytesMax } from './segment-reader.js';
 
 export class Replay {
   readonly #segments: PartitionSegments;
   readonly #mark: LogPosition;
-  readonly #builder = new RecordBatchBuilder();
+  /** A batch ends with the record that takes it beyond its bounds, and most are small. */
+  readonly #builder = new RecordBatchBuilder(batchBytesMax + 64 * 1024);
   /** About where it will end, for the progress report. */
   readonly #goal: Sequence;
   /** The first record that it reads. */

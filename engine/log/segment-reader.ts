@@ -22,7 +22,7 @@ import { type Database, openDatabase, type Statement, storageFaultOf } from './s
 const columns = 'seq, kind, prev, at, crc, chain, CAST(event || body AS BLOB)';
 
 /** A batch ends with the record that takes it to this many bytes. */
-const batchBytesMax = 1024 * 1024;
+export const batchBytesMax = 1024 * 1024;
 /** So many rows in a row that cannot be read are taken for the rest of the file. */
 const unreadableRowsMax = 2 ** 22;
 

@@ -14,7 +14,7 @@ import { readBeginning } from '../log/log-beginning.js';
 import { logStart } from '../log/mark.js';
 import { PartitionSegments } from '../log/partition-segments.js';
 import type { SnapshotTask } from '../log/protocol.js';
-import { readBatch } from '../log/record-batch.js';
+import { RecordCursor } from '../log/record-batch.js';
 import { Replay } from '../log/replay.js';
 import { partitionDir } from '../log/segment-files.js';
 import { SegmentFilter } from '../log/segment-filter.js';
@@ -80,7 +80,8 @@ function stateAt(
     const replay = new Replay(segments, { mark: logStart, from: usable?.header.position ?? segments.beginning });
     const isThere = (): boolean => state.lastSeq >= upTo && state.isWhole;
     for (let batch = replay.next(); batch !== null && !isThere(); batch = replay.next()) {
-      for (const record of readBatch(batch)) if (!isThere()) state.apply(record);
+      const cursor = new RecordCursor(batch);
+      while (!isThere() && cursor.next()) state.applyAt(cursor);
     }
     invariant(state.lastSeq >= upTo, () => `partition ${segments.partition}: the log ends at ${state.lastSeq}, expected ${upTo}`);
     return state;

@@ -778,6 +778,27 @@ t.test('a log that contradicts itself stops its partition with the reason', asyn
   t.same(test.phases(1), ['recovering', 'ready']);
 });
 
+t.test('partitions are replayed one after the other: the first is ready while the others have hardly begun', async (t) => {
+  const partitions = [0, 1, 2];
+  const logs = new Map(partitions.map((partition) => [partition, acceptedRecords(3_000, () => later)]));
+  const test = new TestHost({ partitions, logs });
+  test.host.start();
+  // A turn is over after a few looks at the clock.
+  test.clock.lookMs = 0.25;
+  const turnsUntilReady = (partition: number): number => {
+    let turns = 0;
+    for (; test.phases(partition).at(-1) !== 'ready'; turns++) {
+      test.turn();
+      test.commit();
+      test.read();
+    }
+    return turns;
+  };
+  const first = turnsUntilReady(0);
+  const others = turnsUntilReady(1) + turnsUntilReady(2);
+  t.ok(first < others, `${first} turns for one, then ${others} for two`);
+});
+
 t.test('records that do not follow from each other stop the replay', async (t) => {
   const [first, second] = acceptedRecords(2, () => later);
   const test = new TestHost({ logs: new Map([[0, [first!, { ...second!, kind: recordKinds.delivered }]]]) });

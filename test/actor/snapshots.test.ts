@@ -1,5 +1,6 @@
 /** When snapshots are asked for. How they are made is in `test/partition/snapshot-task.test.ts` and `test/engine/retention.test.ts`. */
 import t from 'tap';
+import { snapshotRecordsOf } from '../../engine/actor/snapshots.js';
 import type { WallMs } from '../../engine/kernel/brand.js';
 import { acceptedRecords, start, TestHost } from './host-fixture.js';
 
@@ -71,3 +72,30 @@ for (const { what, passesMs, turns } of [
     t.equal(asked(test), 1);
   });
 }
+
+t.test('while another partition of the host is not ready it is held back, as it would take a core from it', async (t) => {
+  const test = TestHost.ready({ partitions: [0, 1], snapshotRecords });
+  let read = 0;
+  test.readInstead = ({ op }) => {
+    if (op === 'snapshot') read++;
+    return null;
+  };
+  test.schedule(later, { partition: 1 });
+  test.turn();
+  test.failCommit(1);
+  accept(test, snapshotRecords);
+  test.turn();
+  t.equal(test.phases(1).at(-1), 'recovering');
+  t.equal(asked(test), 0);
+  test.clock.now += 10_000;
+  test.settle();
+  t.equal(test.phases(1).at(-1), 'ready');
+  test.turn();
+  t.equal(asked(test) + read, 1);
+});
+
+t.test('the partitions of a host share what a replay may have to read, but none takes one for a few records', async (t) => {
+  t.equal(snapshotRecordsOf(1), 800_000);
+  t.equal(snapshotRecordsOf(4), 200_000);
+  t.equal(snapshotRecordsOf(1_024), 25_000);
+});
