@@ -112,6 +112,11 @@ export class ActorHost {
     return this.#actors;
   }
 
+  /** More was due than the last turn had time for. */
+  get isFlooded(): boolean {
+    return this.#firing.moreIsDue;
+  }
+
   /** Begin to replay all partitions. */
   start(): void {
     for (const actor of this.#actors) actor.recover();
