@@ -12,6 +12,7 @@ import { DestinationDesk, type DestinationDeskParts } from './destination-desk.j
 import type { Health, HealthBoard } from './health-board.js';
 import type { PartitionId, WallMs } from './kernel/brand.js';
 import { SystemClock } from './kernel/clock.js';
+import { loopDelayPeriodMs } from './kernel/loop-delay.js';
 import { EventLoopDelay } from './observe/event-loop.js';
 import type { FiguresBoard } from './observe/figures-board.js';
 import type { Logger } from './observe/logger.js';
@@ -53,8 +54,8 @@ export class Front {
   readonly #history = new MetricsHistory();
   readonly #progress: RecoveryProgress;
   readonly #clock = new SystemClock();
-  readonly #loopDelay = new EventLoopDelay(this.#clock);
-  #sampling: NodeJS.Timeout | null = null;
+  readonly #loopDelay = new EventLoopDelay({ clock: this.#clock });
+  readonly #intervals: NodeJS.Timeout[] = [];
 
   constructor(parts: FrontParts) {
     const { partitions, linkOf, logger } = parts;
@@ -81,10 +82,13 @@ export class Front {
   }
 
   start(): void {
-    this.#loopDelay.start();
+    this.#loopDelay.begin();
     // What happens in the first second counts from nothing.
     this.#board.sampleRates(this.#clock.monoMs());
-    this.#sampling = setInterval(() => this.#sample(), sampleEveryMs);
+    this.#intervals.push(
+      setInterval(() => this.#sample(), sampleEveryMs),
+      setInterval(() => this.#loopDelay.turn(), loopDelayPeriodMs),
+    );
   }
 
   metricsHistory(from: WallMs | null): MetricsHistorySlice {
@@ -99,8 +103,7 @@ export class Front {
   }
 
   close(): void {
-    if (this.#sampling !== null) clearInterval(this.#sampling);
-    this.#loopDelay.stop();
+    for (const interval of this.#intervals) clearInterval(interval);
   }
 
   #sample(): void {

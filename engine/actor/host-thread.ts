@@ -18,7 +18,9 @@ import type { CourierReply } from '../dispatch/protocol.js';
 import type { StatusChange } from '../event/status-change.js';
 import { SystemClock } from '../kernel/clock.js';
 import { InvariantError } from '../kernel/errors.js';
+import { loopDelayPeriodMs } from '../kernel/loop-delay.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
+import { Rest } from '../kernel/rest.js';
 import type { ReaderReply, WriterReply } from '../log/protocol.js';
 import { EventLoopDelay } from '../observe/event-loop.js';
 import { ActorHost } from './host.js';
@@ -28,7 +30,6 @@ import { rehearse } from './rehearsal.js';
 import type { HostReply } from './replies.js';
 import type { HostRequest } from './requests.js';
 
-const figuresEveryMs = 250;
 const clockCheckEveryMs = 1_000;
 
 export interface HostThreadData {
@@ -56,10 +57,12 @@ class HostThread {
   readonly #couriers: MessagePort[];
   readonly #host: ActorHost;
   readonly #clock = new SystemClock();
-  readonly #loopDelay = new EventLoopDelay(this.#clock);
+  readonly #loopDelay = new EventLoopDelay({ clock: this.#clock });
   #replies: HostReply[] = [];
   #changes: StatusChange[] = [];
   #turnIsDue = false;
+  #turns = 0;
+  readonly #rest = new Rest();
   #timer: NodeJS.Timeout | null = null;
   readonly #intervals: NodeJS.Timeout[] = [];
   #isOpen = true;
@@ -95,7 +98,6 @@ class HostThread {
       this.#isOpen = false;
       if (this.#timer !== null) clearTimeout(this.#timer);
       for (const interval of this.#intervals) clearInterval(interval);
-      this.#loopDelay.stop();
       for (const port of [this.#main, this.#writer, this.#reader, ...this.#couriers]) port.close();
       if (error === null) resolve();
       else reject(error);
@@ -104,9 +106,9 @@ class HostThread {
     this.#listen(this.#writer, 'log writer', (reply: WriterReply) => this.#host.fromWriter(reply));
     this.#listen(this.#reader, 'reader', (reply: ReaderReply) => this.#host.fromReader(reply));
     for (const [number, port] of this.#couriers.entries()) this.#listenToCourier(number, port);
-    this.#loopDelay.start();
+    this.#loopDelay.begin();
     this.#intervals.push(
-      setInterval(() => this.#sendFigures(), figuresEveryMs),
+      setInterval(() => this.#look(), loopDelayPeriodMs),
       setInterval(() => this.#checkClock(), clockCheckEveryMs),
     );
     rehearse();
@@ -161,6 +163,7 @@ class HostThread {
     if (!this.#isOpen) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#turns++;
     const waitMs = this.#host.turn();
     this.#sendGathered();
     if (waitMs === null) return;
@@ -190,7 +193,9 @@ class HostThread {
     this.#main.postMessage(mail, transfer);
   }
 
-  #sendFigures(): void {
+  #look(): void {
+    this.#loopDelay.turn();
+    if (!this.#rest.isOver(this.#turns)) return;
     this.#mail({ op: 'notice', notice: { op: 'figures', figures: this.#host.figures(this.#loopDelay.figures()) } });
   }
 

@@ -4,21 +4,20 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { natsOrigin } from '../event/origin.js';
+import { LoopDelay, loopDelayPeriodMs } from '../kernel/loop-delay.js';
+import { Rest } from '../kernel/rest.js';
 import type { NatsAddress } from '../nats/nats-address.js';
 import { NatsLink } from '../nats/nats-link.js';
 import type { CourierOptions } from './courier.js';
 import { type CourierPorts, runCourierOn } from './courier-ports.js';
 import { createEgressPolicy, type EgressMode, parseEgressAllow } from './egress.js';
 import { HttpDeliverer } from './http-deliverer.js';
-import { LoopDelay } from './loop-delay.js';
 import { NatsDeliverer } from './nats-deliverer.js';
 import { NetworkedDeliverer } from './networked-deliverer.js';
 import type { CourierControl, CourierNotice } from './protocol.js';
 import { rehearseCourier } from './rehearsal.js';
 import { Signer } from './signer.js';
 import { SystemTiming } from './timing.js';
-
-const figuresEveryMs = 250;
 
 export interface CourierThreadOptions extends CourierOptions {
   readonly egress: EgressMode;
@@ -122,15 +121,17 @@ function sendFigures({
   readonly timing: SystemTiming;
   readonly workerPort: MessagePort;
 }): () => void {
-  const loopDelay = new LoopDelay();
+  let loopDelaysMs: number[] = [];
+  const loopDelay = new LoopDelay({ clock: timing, note: (delayMs) => loopDelaysMs.push(Math.max(0, delayMs)) });
+  const rest = new Rest();
   const timer = setInterval(() => {
+    loopDelay.turn();
     timing.check();
-    notify(workerPort, { op: 'figures', figures: { ...ports.courier.figures, loopDelaysMs: loopDelay.take() } });
-  }, figuresEveryMs);
-  return () => {
-    clearInterval(timer);
-    loopDelay.stop();
-  };
+    if (!rest.isOver(ports.courier.turns)) return;
+    notify(workerPort, { op: 'figures', figures: { ...ports.courier.figures, loopDelaysMs } });
+    loopDelaysMs = [];
+  }, loopDelayPeriodMs);
+  return () => clearInterval(timer);
 }
 
 function notify(workerPort: MessagePort, notice: CourierNotice): void {

@@ -56,6 +56,7 @@ export class Courier {
   /** Timers of attempts that wait for their moment. */
   readonly #waits = new Set<CancelTimer>();
   #turnEnds = false;
+  #turns = 0;
   #draining = false;
   #closed = false;
   #drained: (() => void) | null = null;
@@ -75,6 +76,11 @@ export class Courier {
   /** Slots in use: granted or running. */
   get taken(): number {
     return this.#origins.taken;
+  }
+
+  /** Since it began: nothing has changed between two looks that see the same. */
+  get turns(): number {
+    return this.#turns;
   }
 
   get figures(): Omit<CourierFigures, 'loopDelaysMs'> {
@@ -288,6 +294,7 @@ export class Courier {
     if (this.#closed) return;
     this.#origins.settle(this.#news, { grant: !this.#draining });
     this.#turnEnds = false;
+    this.#turns++;
     const outbox = [...this.#outbox];
     this.#outbox.clear();
     for (const [host, replies] of outbox) this.#send(host, replies);

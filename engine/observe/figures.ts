@@ -1,6 +1,7 @@
 /**
  * What threads measure and the main thread shows: counters since the thread started and latency buckets. Plain data, so
- * that it crosses threads; sent about four times a second, whole, so that a lost message costs nothing.
+ * that it crosses threads; sent four times a second while something happens, once a second in any case, whole, so that a lost message
+ * costs nothing.
  */
 import type { DeliveryType } from '../event/spec.js';
 import type { EventStatus } from '../event/status.js';
