@@ -254,7 +254,8 @@ export class ClusterNode {
     { epoch, released }: { readonly epoch: number; readonly released: boolean },
   ): Promise<void> {
     const course = this.#courses[partition]!;
-    const session = this.#session.name!;
+    // Without a session there is none to begin or end: nothing is written then.
+    const session = this.#session.name ?? '';
     const { node } = this.#parts.self;
     if (released && !course.isFollowed) course.left();
     course.stage = released ? 'yielding' : 'claiming';

@@ -89,9 +89,11 @@ export class Ownership implements OwnerMap {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Writes the marker behind the one that is known. */
+  /** Writes the marker behind the one that is known, if it may stand there. */
   async write(partition: PartitionId, marker: Marker): Promise<MarkerResult> {
-    const after = this.of(partition)?.markerSeq ?? 0;
+    const known = this.of(partition);
+    if (!mayFollow(known, marker)) return 'lost';
+    const after = known?.markerSeq ?? 0;
     for (let tries = 0; tries < triesMax; tries++) {
       if (tries > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs * tries));
       if (await this.#tryToWrite(partition, { marker, after })) return 'written';
@@ -193,6 +195,12 @@ export class Ownership implements OwnerMap {
     this.#owners[partition] = owner;
     for (const listener of [...this.#listeners]) listener(partition, owner);
   }
+}
+
+/** A release ends its own ownership and no other; a claim begins a later one. Whoever decided on an older view must not write on a newer one. */
+export function mayFollow(known: Marker | null, { epoch, session, released }: Marker): boolean {
+  if (!released) return epoch > (known?.epoch ?? 0);
+  return known !== null && !known.released && known.epoch === epoch && known.session === session;
 }
 
 function isSame(one: Marker, other: Marker): boolean {

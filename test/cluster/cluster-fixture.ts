@@ -1,6 +1,7 @@
 /** A nats-server with the streams of a cluster, and links to it. */
 import type { Test } from 'tap';
 import { ensureBuckets } from '../../engine/cluster/buckets.js';
+import type { ClusterTimes } from '../../engine/cluster/cluster-times.js';
 import { ensureLogStreams } from '../../engine/cluster/log-streams.js';
 import { readNatsAddress } from '../../engine/nats/nats-address.js';
 import { NatsLink } from '../../engine/nats/nats-link.js';
@@ -9,6 +10,10 @@ import { connectNats, type NatsServer, startNats } from '../support/nats-server.
 
 /** Short enough for tests; the server counts in whole seconds. */
 export const times = { ttlMs: 2_000, renewMs: 400, marginMs: 300 };
+
+/** For whole nodes. */
+export const clusterTimes: ClusterTimes = { ...times, settledMs: 800, turnMs: 100, reportMs: 100, patienceMs: 5_000 };
+export const nodeShape = { partitions: 60, streams: 2 };
 
 export const shape = { partitions: 16, streams: 2 };
 

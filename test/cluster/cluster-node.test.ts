@@ -1,19 +1,16 @@
 /** Nodes with hosts that hold no events, over a real nats-server: who ends up with what, and how it gets there. */
 import t, { type Test } from 'tap';
 import { ClusterNode } from '../../engine/cluster/cluster-node.js';
-import type { ClusterTimes } from '../../engine/cluster/cluster-times.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { LeaseBoard } from '../../engine/kernel/lease-board.js';
 import type { NatsLink } from '../../engine/nats/nats-link.js';
 import { createLogger } from '../../engine/observe/logger.js';
 import { pause, until } from '../support/deadline.js';
 import { type NatsServer, needsNats } from '../support/nats-server.js';
-import { linkTo, setUpCluster, times as sessionTimes } from './cluster-fixture.js';
+import { linkTo, nodeShape as shape, setUpCluster, clusterTimes as times } from './cluster-fixture.js';
 import { auditMarkers } from './marker-audit.js';
 import { OwnerRegistry, StandInHosts } from './stand-in-hosts.js';
 
-const times: ClusterTimes = { ...sessionTimes, settledMs: 800, turnMs: 100, reportMs: 100, patienceMs: 5_000 };
-const shape = { partitions: 60, streams: 2 };
 const all = Array.from({ length: shape.partitions }, (_, partition) => partition as PartitionId);
 
 interface Joined {

@@ -66,6 +66,18 @@ t.test('a claim on an old view is lost, and what is newest is known afterwards',
   t.equal(await b.ownership.write(p, marker('b', 2)), 'written');
 });
 
+t.test('what was decided on an older marker is not written behind a newer one', needsNats, async (t) => {
+  const { nats } = await setUpCluster(t, shape);
+  const { ownership } = await ownershipAt(t, nats);
+  const p = 8 as PartitionId;
+  await ownership.write(p, marker('a', 1));
+  await ownership.write(p, marker('b', 2));
+  // Found by the simulation: a host said "released" when another one had the partition already.
+  t.equal(await ownership.write(p, marker('a', 1, true)), 'lost');
+  t.equal(await ownership.write(p, marker('a', 2)), 'lost');
+  t.match(ownership.of(p), { session: 'b', epoch: 2, released: false });
+});
+
 t.test('whoever starts later sees the newest of each, and hears what follows', needsNats, async (t) => {
   const { nats } = await setUpCluster(t, shape);
   const a = await ownershipAt(t, nats);
