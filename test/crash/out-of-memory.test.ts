@@ -9,13 +9,15 @@ import { startReceiver } from '../support/receiver.js';
 import { startServer } from '../support/server.js';
 
 const timeout = 90_000;
+/** Four tests in a row. */
+const fileTimeout = 170_000;
 /** Small, so that it is soon used up. */
 const heapMiB = 96;
 /** Threads by age, with one actor host: the courier is the oldest, the reader the youngest. */
 const threads = 4;
 const eaters = { courier: '0', 'actor host': '1', 'log writer': '2', 'main thread': 'main' } as const;
 
-t.setTimeout(timeout);
+t.setTimeout(fileTimeout);
 
 for (const [name, place] of Object.entries(eaters)) {
   t.test(`the ${name} runs out of memory: what was acknowledged is delivered all the same`, { timeout }, async (t) => {

@@ -59,6 +59,8 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   const held = await Receiver.start(receiver.arrivals);
   const server = await Server.start({ dataDir: options.dataDir, env: { ESCAPEMENT_LOG_LEVEL: 'warn' }, ...options.server });
   try {
+    // The first kill is to hit load, however slow the machine; `first-moments.test.ts` kills what is not yet ready.
+    await server.ready();
     return await new Torture({ options, receiver, held, server }).run();
   } finally {
     await server.client.close();
