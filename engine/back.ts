@@ -87,6 +87,7 @@ export class Back {
       threads: courierThreads,
       tasks: this.#longTasks,
       handlers: deliver ?? {},
+      lease: null,
       nats: config.nats === null ? null : { address: config.nats, name: `escapement ${version} delivery` },
       options: {
         originConcurrency: config.originConcurrency,
@@ -205,6 +206,7 @@ export class Back {
         pagesMax: null,
         ...log,
       },
+      cluster: null,
       connectCouriers: () => Array.from({ length: this.#crew.size }, (_, courier) => this.#crew.connect(courier, host)),
       mail: (mail) => this.#take(host, mail),
       pool: (request) => this.#backgroundTasks.run(request),
@@ -248,6 +250,14 @@ export class Back {
           'a segment that is due to go cannot be read and stays',
         );
         break;
+      case 'regressed':
+        this.#logger.error(
+          { partition: notice.partition, detail: notice.detail },
+          'the journal of a partition was not what this node knew of it',
+        );
+        break;
+      case 'partition-news':
+        break;
       case 'drained':
         this.#drained.add(host);
         this.#hostDrained();
@@ -265,6 +275,7 @@ export class Back {
   #logPhase({ partition, phase, detail }: Extract<HostNotice, { op: 'phase' }>): void {
     const fields = { partition, phase, detail };
     if (phase === 'failed') this.#logger.error(fields, 'a partition has stopped');
+    else if (phase === 'elsewhere') this.#logger.info(fields, 'a partition is elsewhere');
     else if (detail !== null) this.#logger.warn(fields, 'a partition is replayed');
     else this.#logger.info(fields, phase === 'ready' ? 'a partition is ready' : 'a partition is replayed');
   }

@@ -15,6 +15,7 @@ import { courierOf } from './event/courier-of.js';
 import { natsOrigin } from './event/origin.js';
 import { settlesWithin } from './kernel/deadline.js';
 import { EngineError } from './kernel/errors.js';
+import type { LeaseBoard } from './kernel/lease-board.js';
 import { localConcurrency } from './kernel/limits.js';
 import type { LongTasks } from './kernel/thread-pool.js';
 
@@ -31,6 +32,8 @@ export interface CourierCrewParts {
   /** Null: NATS is not configured. */
   readonly nats: CourierNats | null;
   readonly handlers: Readonly<Record<string, LocalHandler>>;
+  /** In a cluster: until when this node may act as an owner. Null without one. */
+  readonly lease: LeaseBoard | null;
   notice(courier: number, notice: CourierNotice): void;
   /** A fresh courier stands in the place of one that died; `connect` gives a host its port. */
   replaced(courier: number, error: Error): void;
@@ -44,13 +47,13 @@ class CourierThread {
   readonly #askers = new Map<number, Asker>();
   #lastAsked = 0;
 
-  constructor({ tasks, options }: CourierCrewParts, nats: CourierNats | null) {
+  constructor({ tasks, options, lease }: CourierCrewParts, nats: CourierNats | null) {
     const channel = new MessageChannel();
     this.control = channel.port1;
     this.ended = tasks.run<CourierThreadData>({
       module: new URL('./dispatch/courier-thread.js', import.meta.url),
       name: 'runCourierThread',
-      data: { options, nats, workerPort: channel.port2 },
+      data: { options, nats, workerPort: channel.port2, lease: lease?.shared ?? null },
       transfer: [channel.port2],
     });
   }
@@ -98,6 +101,7 @@ export class CourierCrew {
       options: { ...parts.options, originConcurrency: localConcurrency, breaker: false },
       deliverer: new LocalDeliverer(parts.handlers),
       timing: new SystemTiming(),
+      lease: parts.lease,
       failed: (host, error) => parts.broken(host, error),
     });
     for (let thread = 0; thread < parts.threads; thread++) this.#start(thread);

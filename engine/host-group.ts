@@ -13,18 +13,31 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { HostThreadData } from './actor/host-thread.js';
 import type { HostMail, HostOrder } from './actor/mail.js';
 import type { HostOptions } from './actor/host-ports.js';
+import type { ReplicaThreadData } from './cluster/replica-thread.js';
 import { settlesWithin } from './kernel/deadline.js';
+import type { LeaseBoard } from './kernel/lease-board.js';
 import { terminateMsMax } from './kernel/limits.js';
 import type { LongTasks } from './kernel/thread-pool.js';
 import type { LogOptions, PoolReply, PoolRequest } from './log/protocol.js';
 import type { ReaderThreadData } from './log/reader-thread.js';
 import type { WriterThreadData } from './log/writer-thread.js';
+import type { NatsAddress } from './nats/nats-address.js';
+
+/** What a host's threads need to know of the cluster. */
+export interface HostCluster {
+  readonly nats: NatsAddress;
+  /** How many streams the partition logs are in. */
+  readonly streams: number;
+  readonly lease: LeaseBoard;
+}
 
 export interface HostGroupParts {
   readonly number: number;
   readonly tasks: LongTasks;
   readonly options: HostOptions;
   readonly log: LogOptions;
+  /** Null: there is no cluster, and the log on this disk is the truth. */
+  readonly cluster: HostCluster | null;
   /** A port to each courier for a host that is about to start. */
   connectCouriers(): readonly MessagePort[];
   mail(mail: HostMail): void;
@@ -49,7 +62,8 @@ export class HostGroup {
   }
 
   start(): void {
-    const { tasks: longTasks, options, log } = this.#parts;
+    const { number, tasks: longTasks, options, log, cluster } = this.#parts;
+    const lease = cluster === null ? null : { shared: cluster.lease.shared, host: number };
     const main = new MessageChannel();
     const writer = new MessageChannel();
     const reader = new MessageChannel();
@@ -66,17 +80,11 @@ export class HostGroup {
       longTasks.run<HostThreadData>({
         module: new URL('./actor/host-thread.js', import.meta.url),
         name: 'actorHost',
-        data: { options, main: main.port2, writer: writer.port1, reader: reader.port1, couriers },
+        data: { options, main: main.port2, writer: writer.port1, reader: reader.port1, couriers, lease },
         transfer: [main.port2, writer.port1, reader.port1, ...couriers],
         end: laggards.signal,
       }),
-      longTasks.run<WriterThreadData>({
-        module: new URL('./log/writer-thread.js', import.meta.url),
-        name: 'logWriter',
-        data: { port: writer.port2, link: link.port1, options: log },
-        transfer: [writer.port2, link.port1],
-        end: laggards.signal,
-      }),
+      this.#runWriter({ port: writer.port2, link: link.port1, options: log }, laggards.signal),
       longTasks.run<ReaderThreadData>({
         module: new URL('./log/reader-thread.js', import.meta.url),
         name: 'logReader',
@@ -103,6 +111,20 @@ export class HostGroup {
       this.#main = null;
       if (!this.#isClosing) this.#parts.died(failure ?? new Error('an actor host ended without being asked'));
     });
+  }
+
+  /** In a cluster replicas stand where the log writer stands without one. */
+  #runWriter(data: WriterThreadData, end: AbortSignal): Promise<unknown> {
+    const { number, tasks, cluster } = this.#parts;
+    const transfer = [data.port, data.link];
+    if (cluster === null) {
+      const module = new URL('./log/writer-thread.js', import.meta.url);
+      return tasks.run<WriterThreadData>({ module, name: 'logWriter', data, transfer, end });
+    }
+    const { nats, streams } = cluster;
+    const module = new URL('./cluster/replica-thread.js', import.meta.url);
+    const name = `escapement replicas of host ${number}`;
+    return tasks.run<ReplicaThreadData>({ module, name: 'replicas', data: { ...data, nats, streams, name }, transfer, end });
   }
 
   /** To nobody while it is down: the link has refused what was open, and settles what comes. */

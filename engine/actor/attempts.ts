@@ -11,6 +11,7 @@ import { recordKinds } from '../event/record.js';
 import type { RetryPolicy } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
 import type { Handle } from '../kernel/brand.js';
+import type { EventId } from '../kernel/event-id.js';
 import { labelsOf } from '../event/status-change.js';
 import type { HostShared } from './host-shared.js';
 import type { Ledger } from './ledger.js';
@@ -120,6 +121,13 @@ export class Attempts {
     if (!running.wasOverdue) shared.flows.ended(outcome, this.#memory.state.columns.labels(handle), shared.ports.clock.monoMs());
     if (records[0]!.kind !== recordKinds.retrying) return;
     ledger.hold({ happen: (decidedAt) => timekeeper.armIfUnchanged(handle, decidedAt), voided: () => undefined });
+  }
+
+  /** The lease was over when it was about to start: should it come back, it is begun again, under the same number. */
+  unstarted(event: EventId): void {
+    const handle = this.#memory.state.handleOf(event);
+    if (handle === null || !this.#memory.running.delete(handle)) return;
+    this.#parts.timekeeper.arm(handle);
   }
 
   /** The courier of some origins died with all that it ran and had granted: it is these events' turn once more. */

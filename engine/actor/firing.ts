@@ -79,7 +79,7 @@ export class Firing {
     this.#firing = [];
     this.#wheels = [];
     for (const actor of this.#parts.actors) {
-      if (actor.phase !== 'ready' || actor.wheel === null) continue;
+      if (actor.phase !== 'ready' || actor.wheel === null || !actor.mayStart) continue;
       this.#firing.push(actor);
       this.#wheels.push(actor.wheel);
     }

@@ -5,6 +5,7 @@
 import type { StatusChange } from '../event/status-change.js';
 import type { PartitionId } from '../kernel/brand.js';
 import type { Clock } from '../kernel/clock.js';
+import type { LeaseBoard } from '../kernel/lease-board.js';
 import type { ReaderRequest, WriterRequest } from '../log/protocol.js';
 import type { CourierDeskPorts } from './courier-desk.js';
 import type { HostNotice } from './notices.js';
@@ -12,6 +13,8 @@ import type { HostReply } from './replies.js';
 
 export interface HostPorts {
   readonly clock: Clock;
+  /** In a cluster: until when this node may act as an owner. Null: there is no cluster, and every partition is this host's for good. */
+  readonly lease: Pick<LeaseBoard, 'isAhead'> | null;
   /** In [0, 1). */
   random(): number;
   toWriter(request: WriterRequest): void;

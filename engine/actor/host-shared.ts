@@ -27,7 +27,7 @@ export interface HostShared {
   isWatched(): boolean;
   /** Tells whoever watches that changes of a partition are sent behind this position, which is durable. */
   watchFrom(partition: PartitionId, position: Sequence): void;
-  /** False while draining and while the disk is full. */
+  /** False while draining, while the disk is full, and when the lease is over. */
   mayStart(): boolean;
   /** Whether there was a slot at hand, which is the caller's now: given in advance, and nobody waits there. */
   takeAdvance(origin: string): boolean;

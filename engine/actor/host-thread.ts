@@ -18,6 +18,7 @@ import type { CourierReply } from '../dispatch/protocol.js';
 import type { StatusChange } from '../event/status-change.js';
 import { SystemClock } from '../kernel/clock.js';
 import { InvariantError } from '../kernel/errors.js';
+import { LeaseBoard } from '../kernel/lease-board.js';
 import { loopDelayPeriodMs } from '../kernel/loop-delay.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import { Rest } from '../kernel/rest.js';
@@ -40,6 +41,8 @@ export interface HostThreadData {
   readonly reader: MessagePort;
   /** By number; the first is the main thread's own courier. */
   readonly couriers: readonly MessagePort[];
+  /** Of a cluster's lease board, and which host this is there; null without a cluster. */
+  readonly lease: { readonly shared: SharedArrayBuffer; readonly host: number } | null;
 }
 
 /** Ends after `close`, or when the main thread has closed its port; rejects when a neighbour thread is gone. */
@@ -56,6 +59,8 @@ class HostThread {
   readonly #reader: MessagePort;
   readonly #couriers: MessagePort[];
   readonly #host: ActorHost;
+  /** Shows that this thread lives. */
+  readonly #beat: () => void;
   readonly #clock = new SystemClock();
   readonly #loopDelay = new EventLoopDelay({ clock: this.#clock });
   #replies: HostReply[] = [];
@@ -68,12 +73,15 @@ class HostThread {
   #isOpen = true;
   #end: (error: Error | null) => void = () => undefined;
 
-  constructor({ options, main, writer, reader, couriers }: HostThreadData) {
+  constructor({ options, main, writer, reader, couriers, lease }: HostThreadData) {
+    const board = lease === null ? null : new LeaseBoard(lease.shared);
+    this.#beat = lease === null ? () => undefined : () => board!.beat(lease.host);
     this.#main = main;
     this.#writer = writer;
     this.#reader = reader;
     this.#couriers = [...couriers];
     this.#host = new ActorHost(options, {
+      lease: board,
       clock: this.#clock,
       random: Math.random,
       toWriter: (request) => writer.postMessage(request, request.op === 'append' ? [request.batch.buffer] : []),
@@ -149,6 +157,8 @@ class HostThread {
       case 'close':
         this.#close();
         break;
+      default:
+        this.#host.obey(order);
     }
   }
 
@@ -194,6 +204,7 @@ class HostThread {
   }
 
   #look(): void {
+    this.#beat();
     this.#loopDelay.turn();
     if (!this.#rest.isOver(this.#turns)) return;
     this.#mail({ op: 'notice', notice: { op: 'figures', figures: this.#host.figures(this.#loopDelay.figures()) } });

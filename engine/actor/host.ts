@@ -24,6 +24,7 @@ import type { HostOptions, HostPorts } from './host-ports.js';
 import type { HostShared } from './host-shared.js';
 import { Inbox } from './inbox.js';
 import { LabelFlows } from './label-flows.js';
+import type { PartitionOrder } from './mail.js';
 import type { HostNotice } from './notices.js';
 import { PartitionActor } from './partition-actor.js';
 import { tellPastChanges } from './past-changes.js';
@@ -67,6 +68,8 @@ export class ActorHost {
   /** Every partition has been replayed, or has failed: only now is there a position to answer `watch` with. */
   #hasStarted = false;
   #space: SpaceLevel = 'ok';
+  /** The lease, in the last turn. */
+  #wasAhead = true;
   #draining = false;
   #drainedSent = false;
 
@@ -78,7 +81,8 @@ export class ActorHost {
     this.#reads = new Reads((request) => ports.toReader(request));
     this.#desk = new CourierDesk(ports.couriers);
     this.#payloadBudget = new PayloadBudget(options.readAheadBytesMax);
-    const mayStart = (): boolean => !this.#draining && this.#space !== 'stop';
+    const { lease } = ports;
+    const mayStart = (): boolean => !this.#draining && this.#space !== 'stop' && (lease === null || lease.isAhead);
     const actors: PartitionActor[] = [];
     this.#actors = actors;
     this.#slots = new Slots({ clock: ports.clock, actors, desk: this.#desk, mayStart });
@@ -117,9 +121,9 @@ export class ActorHost {
     return this.#firing.moreIsDue;
   }
 
-  /** Begin to replay all partitions. */
+  /** Begin to replay all partitions; in a cluster each when this node owns it. */
   start(): void {
-    for (const actor of this.#actors) actor.recover();
+    for (const actor of this.#actors) actor.start();
   }
 
   // ---- messages ----
@@ -137,6 +141,12 @@ export class ActorHost {
           this.#mailbox.push(request);
       }
     }
+  }
+
+  /** In a cluster. */
+  obey(order: PartitionOrder): void {
+    guarded(this.#actorOf(order.partition), (actor) => actor.obey(order));
+    this.#firing.phaseChanged();
   }
 
   fromWriter(reply: WriterReply): void {
@@ -164,6 +174,8 @@ export class ActorHost {
         case 'sealed':
           actor.segmentSealed(reply.next);
           break;
+        default:
+          actor.heed(reply);
       }
     });
   }
@@ -195,6 +207,9 @@ export class ActorHost {
       case 'outcome':
         guarded(this.#actorOf(reply.outcome.partition), (actor) => actor.ended(reply.outcome));
         break;
+      case 'unstarted':
+        guarded(this.#actorOf(reply.partition), (actor) => actor.unstarted(reply.event));
+        break;
       case 'waiting':
         this.#desk.setReason(reply.origin, reply.reason);
         break;
@@ -225,6 +240,7 @@ export class ActorHost {
   /** Milliseconds until the next turn is needed without a message; 0: at once; null: never. */
   turn(): number | null {
     this.#budget.beginTurn();
+    this.#lookAtLease();
     this.#courierMail.read((mail) => this.#hear(mail), this.#budget.begin());
     this.#firing.fire();
     this.#slots.askForBacklog(!this.#isFlooded && this.#hasStarted);
@@ -246,6 +262,13 @@ export class ActorHost {
 
   get #isFlooded(): boolean {
     return this.#firing.moreIsDue || this.#actors.some(({ changesMany }) => changesMany);
+  }
+
+  /** What was granted while it was over has been given back. */
+  #lookAtLease(): void {
+    const isAhead = this.#ports.lease === null || this.#ports.lease.isAhead;
+    if (isAhead && !this.#wasAhead) this.#slots.askAgain();
+    this.#wasAhead = isAhead;
   }
 
   #readMailbox(): void {
@@ -301,7 +324,7 @@ export class ActorHost {
     for (const actor of this.#actors) {
       if (actor.hasRecoveryWork || actor.hasWalks) return 0;
       if (actor.reloadAtMs !== null) earliest = Math.min(earliest, now + actor.reloadAtMs - this.#ports.clock.monoMs());
-      earliest = Math.min(earliest, now + (actor.snapshotInMs ?? Number.POSITIVE_INFINITY));
+      earliest = Math.min(earliest, now + (actor.houseInMs ?? Number.POSITIVE_INFINITY));
     }
     return earliest === Number.POSITIVE_INFINITY ? null : Math.max(0, earliest - now);
   }

@@ -23,4 +23,22 @@ export type HostNotice =
   | { readonly op: 'held'; readonly partition: PartitionId; readonly isHeld: boolean; readonly walBytes: number }
   /** The oldest segment should go and cannot be read; it stays, and is tried again. */
   | { readonly op: 'retention-stuck'; readonly partition: PartitionId; readonly detail: string }
+  | { readonly op: 'partition-news'; readonly news: PartitionNews }
+  /** The journal of a partition was not what this node knew of it: what was acknowledged may be gone, or was written again. */
+  | { readonly op: 'regressed'; readonly partition: PartitionId; readonly detail: string }
   | { readonly op: 'drained' };
+
+/** In a cluster: what has come of a `PartitionOrder`, or has happened since. */
+export type PartitionNews = {
+  readonly partition: PartitionId;
+} & /** `unfinishedAttempts`: begun by an owner before and without an outcome, so begun again. */
+(
+  | { readonly op: 'serving'; readonly epoch: number; readonly takeoverMs: number; readonly unfinishedAttempts: number }
+  | { readonly op: 'released'; readonly epoch: number }
+  /** Somebody else has opened its journal. */
+  | { readonly op: 'lost'; readonly epoch: number; readonly detail: string }
+  /** Entries of the journal that are not in the copy yet. */
+  | { readonly op: 'following'; readonly lag: number }
+  /** This node can neither own nor follow it at present. */
+  | { readonly op: 'failed'; readonly detail: string }
+);

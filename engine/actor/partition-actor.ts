@@ -4,11 +4,10 @@
  *     recovering --replayed, reopened, every row placed--> ready --a commit failed--> recovering ...
  *          \--the log contradicts itself--> failed <--an invariant broke--/
  *
- * recovering  Memory is being made from the log. Requests and outcomes wait. What a replay reads may be in the page cache only, if
- *             a process was killed in the middle of a commit or an fsync failed; so nobody hears of it, and nothing starts, before
- *             the log writer has confirmed it (`reopened`).
+ * recovering  Memory is being made from the log (`rebuilding.ts`). Requests and outcomes wait.
  * ready       The parts of `partition-life.ts` do the work.
  * failed      Every request is refused until somebody has looked. The process and the other partitions go on.
+ * elsewhere   In a cluster (`tenure.ts`): the partition is not this node's, and there is no memory of it.
  *
  * A failed commit leads back to recovering, because memory then holds what the disk does not. State changes when it is
  * decided and is heard of when it is durable, so throwing it away takes nothing back that anybody has heard.
@@ -25,8 +24,9 @@ import {
   type Tick,
   type WallMs,
 } from '../kernel/brand.js';
-import { formatEventId } from '../kernel/event-id.js';
-import type { WriteFailure } from '../log/protocol.js';
+import type { ErrorCode } from '../kernel/errors.js';
+import type { EventId } from '../kernel/event-id.js';
+import type { ReplicaReply, WriteFailure } from '../log/protocol.js';
 import { type FilterWords, SegmentFilter } from '../log/segment-filter.js';
 import type { PartitionPhase } from '../observe/figures.js';
 import type { Request } from '../partition/command.js';
@@ -35,26 +35,18 @@ import { PartitionState } from '../partition/state.js';
 import type { Wheel } from '../wheel/wheel.js';
 import { Answers } from './answers.js';
 import type { HostShared } from './host-shared.js';
+import type { PartitionOrder } from './mail.js';
 import type { Enquiry, NumberedSheaf } from './requests.js';
 import type { Loss } from './ledger.js';
 import { PartitionLife } from './partition-life.js';
-import { Recovery, type RecoveryResult, type RunningAttempt } from './recovery.js';
+import { Rebuilding } from './rebuilding.js';
+import type { RecoveryResult, RunningAttempt } from './recovery.js';
+import { type Tenant, Tenure } from './tenure.js';
 import type { QueuePlace } from './timekeeper.js';
 
 /** A failed commit is followed by a replay after this long, doubling up to the second figure while it fails again. */
 const reloadWaitMs = 250;
 const reloadWaitMsMax = 5_000;
-/** Rows placed between two looks at the clock. */
-const placedRows = 1_024;
-
-/** Rows are being put where they belong, in steps, since there may be millions. */
-interface Placing {
-  /** The next one. */
-  row: number;
-  readonly place: (handle: Handle) => void;
-  readonly done: () => void;
-}
-
 export class PartitionActor {
   readonly partition: PartitionId;
   readonly #number: number;
@@ -66,20 +58,15 @@ export class PartitionActor {
   #durableBefore: Sequence | null = null;
   /** Null while recovering, until the log has been replayed, and once failed. */
   #life: PartitionLife | null = null;
-  #recovery: Recovery | null = null;
-  /** What the log told, until the log writer has made sure of it. */
-  #replayed: RecoveryResult | null = null;
-  #placing: Placing | null = null;
+  readonly #rebuilding: Rebuilding;
+  /** Null without a cluster: the partition is this host's for good. */
+  readonly #tenure: Tenure | null;
   /** Monotonic: a step of the wall clock must not put a replay off by as much. */
   #reloadAtMs: MonoMs | null = null;
   /** In a row. */
   #failedCommits = 0;
   /** What came while recovering. */
   #postponed: (() => void)[] = [];
-  /** By event id: attempts that ended while recovering. Their outcomes are among what is postponed. */
-  readonly #ended = new Map<string, number>();
-  /** Couriers that died since they were asked what they run. */
-  #lost: ((origin: string) => boolean)[] = [];
   /** What is shown of a partition without a life. */
   readonly #nothing: PartitionState;
 
@@ -91,6 +78,14 @@ export class PartitionActor {
     this.#shared = shared;
     this.#answers = new Answers({ partition, reads, reply: (reply) => ports.reply(reply) });
     this.#nothing = new PartitionState(partition);
+    this.#rebuilding = new Rebuilding({
+      partition,
+      shared,
+      live: (result) => this.#live(result),
+      done: (unfinishedAttempts) => this.#becomeReady(unfinishedAttempts),
+      failed: (detail) => this.fail(detail),
+    });
+    this.#tenure = ports.lease === null ? null : new Tenure({ partition, shared, tenant: this.#tenant() });
   }
 
   get phase(): PartitionPhase {
@@ -126,7 +121,8 @@ export class PartitionActor {
 
   /** In each turn: what has outlived the retention goes, a little at a time, and a snapshot is taken when one is due. */
   keepHouse(): void {
-    if (this.#phase !== 'ready') return;
+    this.#tenure?.turn();
+    if (this.#phase !== 'ready' || !this.mayStart) return;
     this.#life?.retention.turn();
     this.#life?.snapshots.turn(this.#life.ledger.durable);
   }
@@ -136,8 +132,18 @@ export class PartitionActor {
     return this.#life?.bulk.isOpen ?? false;
   }
 
+  /** What is due may start; not while the partition is handed over. */
+  get mayStart(): boolean {
+    return this.#tenure?.mayStart ?? true;
+  }
+
+  /** When `keepHouse` has something to do though no message comes; null: not before. */
+  get houseInMs(): number | null {
+    return this.#tenure?.dueInMs ?? this.#snapshotInMs;
+  }
+
   /** When the next snapshot is due; null: not before more is durable, or a flood is over, which has turns enough. */
-  get snapshotInMs(): number | null {
+  get #snapshotInMs(): number | null {
     return this.#phase !== 'ready' || this.#life === null || this.#shared.isFlooded()
       ? null
       : this.#life.snapshots.dueInMs(this.#life.ledger.durable);
@@ -148,14 +154,38 @@ export class PartitionActor {
     return this.#phase !== 'ready' || this.#life === null || this.#life.snapshots.hasLast(this.#life.ledger.durable);
   }
 
+  // ---- whose it is ----
+
+  /** Begin to rebuild memory from the log; in a cluster not before it is this node's. */
+  start(): void {
+    if (this.#tenure === null) this.recover();
+    else this.#goElsewhere(null);
+  }
+
+  obey(order: PartitionOrder): void {
+    this.#tenure?.obey(order);
+  }
+
+  heed(reply: ReplicaReply): void {
+    this.#tenure?.heed(reply);
+  }
+
+  #goElsewhere(detail: string | null): void {
+    this.#rebuilding.abandon();
+    this.#rebuilding.forget();
+    this.#reloadAtMs = null;
+    this.#setPhase('elsewhere', null);
+    this.tellSettings(null);
+    this.#endLife({ code: 'outcome-unknown', detail: detail ?? 'elsewhere' });
+    this.#runPostponed();
+  }
+
   // ---- recovering ----
 
   /** Begin to rebuild memory from the log. */
   recover(): void {
-    const { reads, desk } = this.#shared;
     this.#reloadAtMs = null;
-    this.#lost = [];
-    this.#recovery = new Recovery({ partition: this.partition, reads, couriers: desk.askRunning(this.partition) });
+    this.#rebuilding.begin();
     this.#setPhase('recovering', this.#detail);
   }
 
@@ -166,37 +196,25 @@ export class PartitionActor {
 
   /** There is something to do without another message. */
   get hasRecoveryWork(): boolean {
-    return this.#placing !== null || (this.#recovery?.hasWork ?? false) || (this.#life?.retention.hasWork ?? false);
+    return this.#rebuilding.hasWork || (this.#life?.retention.hasWork ?? false);
   }
 
   courierRuns(courier: number, attempts: readonly RunningAttempt[]): void {
-    this.#recovery?.courierRuns(courier, attempts);
+    this.#rebuilding.courierRuns(courier, attempts);
   }
 
   /** Goes on until there is nothing to do for now, or `isOver` says that the turn's time is up. */
   stepRecovery(now: MonoMs, isOver: () => boolean): void {
     if (this.#reloadAtMs !== null && now >= this.#reloadAtMs) this.recover();
-    if (this.#recovery !== null) this.#stepReplay(this.#recovery, isOver);
-    if (this.#placing !== null) this.#stepPlacing(this.#placing, isOver);
-  }
-
-  #stepReplay(recovery: Recovery, isOver: () => boolean): void {
-    const result = recovery.step(isOver);
-    if (recovery.failure !== null) {
-      this.fail(recovery.failure.detail);
-      return;
-    }
-    if (result === null) return;
-    this.#recovery = null;
-    this.#replayed = result;
-    this.#shared.ports.toWriter({ op: 'reopen', partition: this.partition, after: result.state.lastSeq });
+    this.#rebuilding.step(isOver);
   }
 
   /** What the replay has seen is on disk for certain, and the log goes on behind it. */
   reopened(): void {
-    if (this.#replayed === null) return;
-    const { state, running, begunAt } = this.#replayed;
-    this.#replayed = null;
+    this.#rebuilding.reopened();
+  }
+
+  #live({ state, begunAt }: RecoveryResult): PartitionLife {
     const life = new PartitionLife({
       state,
       begunAt,
@@ -205,47 +223,33 @@ export class PartitionActor {
       shared: this.#shared,
       answers: this.#answers,
       failed: (detail) => this.fail(detail),
+      removed: (first) => this.#tenure?.removed(first),
     });
     this.#life = life;
-    this.#placing = {
-      row: 0,
-      place: (handle) => life.place(handle, this.#runningAttempt(state, { handle, running })),
-      done: () => this.#becomeReady(),
-    };
+    return life;
   }
 
-  /** The attempt of this event that has an outcome coming, or one that came meanwhile; null: none. */
-  #runningAttempt(
-    { columns, origins }: PartitionState,
-    { handle, running }: { handle: Handle; running: ReadonlyMap<string, number> },
-  ): number | null {
-    if (running.size === 0 && this.#ended.size === 0) return null;
-    const event = formatEventId(columns.id(handle));
-    const ended = this.#ended.get(event);
-    if (ended !== undefined) return ended;
-    const origin = origins.name(columns.origin(handle));
-    return this.#lost.some((isLost) => isLost(origin)) ? null : (running.get(event) ?? null);
-  }
-
-  #stepPlacing(placing: Placing, isOver: () => boolean): void {
-    const { columns } = this.state;
-    while (placing.row < columns.rows) {
-      const end = Math.min(placing.row + placedRows, columns.rows);
-      for (; placing.row < end; placing.row++) {
-        if (columns.isLive(placing.row as Handle)) placing.place(placing.row as Handle);
-      }
-      if (isOver()) return;
-    }
-    this.#placing = null;
-    placing.done();
-  }
-
-  #becomeReady(): void {
+  #becomeReady(unfinishedAttempts: number): void {
     this.#setPhase('ready', null);
     this.tellSettings(null);
-    this.#ended.clear();
-    this.#lost = [];
     this.#runPostponed();
+    this.#tenure?.serves(unfinishedAttempts);
+  }
+
+  #tenant(): Tenant {
+    const life = () => this.#life;
+    return {
+      begin: () => this.recover(),
+      end: (detail) => this.#goElsewhere(detail),
+      stopStarting: () => life()?.stopStarting(),
+      get hasRunning() {
+        return (life()?.memory.running.size ?? 0) > 0;
+      },
+      get isSettled() {
+        const { ledger, requests } = life() ?? {};
+        return (ledger?.isSettled ?? true) && (requests?.parked ?? 0) === 0;
+      },
+    };
   }
 
   /** The wall clock was set back: events go into a new wheel, row by row. */
@@ -253,7 +257,10 @@ export class PartitionActor {
     const life = this.#life;
     if (this.#phase !== 'ready' || life === null) return;
     life.timekeeper.beginAnew(this.#tick());
-    this.#placing = { row: 0, place: (handle) => life.timekeeper.armAnew(handle), done: () => undefined };
+    this.#rebuilding.placeAll(life.memory.state, {
+      place: (handle) => life.timekeeper.armAnew(handle),
+      done: () => undefined,
+    });
   }
 
   /** The wall clock was set forward: what it has passed over is overdue. */
@@ -264,8 +271,8 @@ export class PartitionActor {
   /** A commit failed: what is behind `durable` is not on disk, or nobody knows. Memory goes, the log will tell. */
   writeFailed({ durable, failure, detail }: { durable: Sequence; failure: WriteFailure; detail: string }): void {
     // The log writer could not open its files: behind the replay that is under way it is asked to try again.
-    if (this.#phase === 'failed' || this.#recovery !== null) return;
-    this.#replayed = null;
+    if (this.#phase === 'failed' || this.#rebuilding.isReplaying) return;
+    this.#rebuilding.abandon();
     this.durableUpTo(durable);
     this.#failedCommits++;
     const waitMs = Math.min(reloadWaitMs * 2 ** (this.#failedCommits - 1), reloadWaitMsMax);
@@ -277,19 +284,18 @@ export class PartitionActor {
   /** The partition stops with a report. */
   fail(detail: string): void {
     if (this.#phase === 'failed') return;
-    this.#recovery = null;
-    this.#replayed = null;
+    this.#rebuilding.abandon();
     this.#reloadAtMs = null;
     this.#setPhase('failed', detail);
     this.tellSettings(null);
     this.#endLife({ code: 'outcome-unknown', detail });
     this.#runPostponed();
+    this.#tenure?.failed(detail);
   }
 
   #endLife(loss: Loss): void {
     const life = this.#life;
     this.#life = null;
-    this.#placing = null;
     if (life === null) return;
     this.#durableBefore = life.ledger.durable;
     for (const { request, command } of life.discard(loss)) this.receive(request, command);
@@ -304,15 +310,16 @@ export class PartitionActor {
   #setPhase(phase: PartitionPhase, detail: string | null): void {
     this.#phase = phase;
     this.#detail = detail;
-    this.#shared.ports.notify({ op: 'phase', partition: this.partition, phase, detail, done: this.#recovery?.done ?? 0 });
+    this.#shared.ports.notify({ op: 'phase', partition: this.partition, phase, detail, done: this.#rebuilding.progress });
   }
 
   // ---- ready ----
 
   /** About many events. */
   enquire(enquiry: Enquiry): void {
-    if (this.#phase === 'failed') {
-      this.#answers.refuse(enquiry.request, 'partition-unavailable', `partition ${this.partition} has stopped: ${this.#detail}`);
+    const refusal = this.#refusal();
+    if (refusal !== null) {
+      this.#answers.refuse(enquiry.request, refusal.code, refusal.detail);
     } else if (this.#phase === 'recovering') this.#postponed.push(() => this.enquire(enquiry));
     else if (enquiry.op === 'change-many') this.#life?.bulk.receive(enquiry);
     else if (enquiry.op === 'tally') this.#life?.tallies.receive(enquiry);
@@ -332,8 +339,9 @@ export class PartitionActor {
   }
 
   receive(request: number, command: Request | SettingsRequest | { readonly op: 'settings-of' }): void {
-    if (this.#phase === 'failed') {
-      this.#answers.refuse(request, 'partition-unavailable', `partition ${this.partition} has stopped: ${this.#detail}`);
+    const refusal = this.#refusal();
+    if (refusal !== null) {
+      this.#answers.refuse(request, refusal.code, refusal.detail);
     } else if (takesRoom(command) && this.#shared.space() !== 'ok') {
       this.#answers.refuse(request, 'disk-full', 'the disk is nearly full');
     } else if (this.#phase === 'recovering') {
@@ -350,19 +358,34 @@ export class PartitionActor {
   /** New events. */
   receiveSheaf(sheaf: NumberedSheaf): void {
     const { request, count } = sheaf;
-    if (this.#phase === 'failed') {
-      const detail = `partition ${this.partition} has stopped: ${this.#detail}`;
-      this.#answers.refuseSheaf(request, count, { code: 'partition-unavailable', detail });
+    const refusal = this.#refusal();
+    if (refusal !== null) {
+      this.#answers.refuseSheaf(request, count, refusal);
     } else if (this.#shared.space() !== 'ok') {
       this.#answers.refuseSheaf(request, count, { code: 'disk-full', detail: 'the disk is nearly full' });
     } else if (this.#phase === 'recovering') this.#postponed.push(() => this.receiveSheaf(sheaf));
     else this.#life?.requests.receiveSheaf(sheaf);
   }
 
+  /** Why nothing is taken; null: it is. */
+  #refusal(): { readonly code: ErrorCode; readonly detail: string } | null {
+    if (this.#phase === 'failed') {
+      return { code: 'partition-unavailable', detail: `partition ${this.partition} has stopped: ${this.#detail}` };
+    }
+    if (this.#tenure?.isElsewhere !== true) return null;
+    return { code: 'not-owner', detail: `partition ${this.partition} is not this node's` };
+  }
+
+  /** A courier did not start what it was given. */
+  unstarted(event: EventId): void {
+    if (this.#phase === 'recovering') this.#postponed.push(() => this.unstarted(event));
+    else this.#life?.attempts.unstarted(event);
+  }
+
   /** A courier reports how an attempt ended. */
   ended(outcome: Outcome): void {
     if (this.#phase === 'recovering') {
-      this.#ended.set(formatEventId(outcome.event), outcome.attempt);
+      this.#rebuilding.ended(outcome);
       this.#postponed.push(() => this.ended(outcome));
     } else this.#life?.attempts.ended(outcome);
   }
@@ -386,8 +409,7 @@ export class PartitionActor {
   }
 
   courierLost(courier: number, isLost: (origin: string) => boolean): void {
-    this.#recovery?.courierRuns(courier, []);
-    if (this.#phase === 'recovering') this.#lost.push(isLost);
+    if (this.#phase === 'recovering') this.#rebuilding.courierLost(courier, isLost);
     this.#life?.attempts.courierLost(isLost);
   }
 
@@ -405,7 +427,7 @@ export class PartitionActor {
   /** Couriers hear what is set for origins, or that they will not hear it from here. `courier`: it alone. */
   tellSettings(courier: number | null): void {
     if (this.#phase === 'ready') this.#life?.settings.tell(courier);
-    else if (this.#phase === 'failed') this.#shared.desk.settingsLost(this.partition, courier);
+    else if (this.#phase !== 'recovering') this.#shared.desk.settingsLost(this.partition, courier);
   }
 
   forgetChanges(): void {

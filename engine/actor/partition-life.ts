@@ -41,6 +41,8 @@ export interface PartitionLifeParts {
   readonly answers: Answers;
   /** What is known contradicts the log: the partition must stop. */
   failed(detail: string): void;
+  /** Retention has removed what was before `first`. */
+  removed(first: Sequence): void;
 }
 
 export class PartitionLife {
@@ -57,7 +59,7 @@ export class PartitionLife {
   readonly tallies: TallyDesk;
   readonly #payloads: Payloads;
 
-  constructor({ state, begunAt, tick, number, shared, answers, failed }: PartitionLifeParts) {
+  constructor({ state, begunAt, tick, number, shared, answers, failed, removed }: PartitionLifeParts) {
     const memory = new PartitionMemory(state, tick);
     const payloads = new Payloads(
       {
@@ -89,7 +91,7 @@ export class PartitionLife {
     this.lists = new ListDesk({ memory, shared, answers, ledger, timekeeper });
     this.tallies = new TallyDesk({ memory, shared, answers, timekeeper });
     this.bulk = new BulkDesk({ memory, shared, answers, ledger, timekeeper, requests: this.requests });
-    this.retention = new Retention({ memory, shared, ledger, timekeeper, requests: this.requests });
+    this.retention = new Retention({ memory, shared, ledger, timekeeper, requests: this.requests, removed });
     this.#payloads = payloads;
   }
 
@@ -110,6 +112,11 @@ export class PartitionLife {
   /** Nothing is running and nothing waits for the disk. */
   get isIdle(): boolean {
     return this.memory.running.size === 0 && this.ledger.isSettled;
+  }
+
+  /** The partition is being handed over: what runs goes on, and nothing else begins. */
+  stopStarting(): void {
+    this.#giveUpSlots();
   }
 
   /** End of a turn: records go to the log writer, reads to the reader. */

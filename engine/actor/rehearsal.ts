@@ -56,6 +56,7 @@ class Rehearsal {
     this.#host = new ActorHost(
       { partitions: [partition], readAheadBytesMax, snapshotRecords, retentionMs: Number.MAX_SAFE_INTEGER },
       {
+        lease: null,
         clock: { wallMs: () => this.#nowMs as WallMs, monoMs: () => this.#nowMs as MonoMs },
         random: () => 0,
         toWriter: (request) => this.#toWriter.push(request),

@@ -48,6 +48,8 @@ export interface RetentionParts {
   readonly ledger: Ledger;
   readonly timekeeper: Timekeeper;
   readonly requests: RequestDesk;
+  /** What was before `first` is gone. */
+  removed(first: Sequence): void;
 }
 
 type Step = 'resting' | 'asking' | 'carrying' | 'syncing' | 'settling' | 'removing';
@@ -215,6 +217,7 @@ export class Retention {
     this.#step = 'removing';
     this.#ask({ op: 'remove', partition: this.#partition, first: next }, () => {
       this.#memory.state.removeBefore(next);
+      this.#parts.removed(next);
       this.#segment = null;
       this.#rest(0);
     });

@@ -3,6 +3,7 @@
  * do webhooks, and for the main thread, where the handlers of an embedding program are.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { LeaseBoard } from '../kernel/lease-board.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import { Courier, type CourierOptions } from './courier.js';
 import type { Deliverer } from './deliverer.js';
@@ -24,6 +25,8 @@ export interface CourierPortsParts {
   readonly options: CourierOptions;
   readonly deliverer: Deliverer;
   readonly timing: Timing;
+  /** As of `Courier`. */
+  readonly lease?: Pick<LeaseBoard, 'isAhead'> | null;
   /** A host broke the protocol (InvariantError): what is known of its slots cannot be trusted any more. */
   readonly failed: (host: HostNumber, error: unknown) => void;
 }

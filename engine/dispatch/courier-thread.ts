@@ -3,6 +3,7 @@
  * builds a courier, hands it ports, and reports a few figures.
  */
 import type { MessagePort } from 'node:worker_threads';
+import { LeaseBoard } from '../kernel/lease-board.js';
 import { natsOrigin } from '../event/origin.js';
 import { LoopDelay, loopDelayPeriodMs } from '../kernel/loop-delay.js';
 import { Rest } from '../kernel/rest.js';
@@ -41,10 +42,12 @@ export interface CourierThreadData {
   /** Null: not configured, or another courier's. */
   readonly nats: CourierNats | null;
   readonly workerPort: MessagePort;
+  /** Of a cluster's lease board; null without a cluster. */
+  readonly lease: SharedArrayBuffer | null;
 }
 
 /** The pool's task. Resolves after `close`; rejects when an invariant does not hold, and the pool brings a fresh thread. */
-export async function runCourierThread({ options, nats, workerPort }: CourierThreadData): Promise<void> {
+export async function runCourierThread({ options, nats, workerPort, lease }: CourierThreadData): Promise<void> {
   const timing = new SystemTiming();
   await rehearseCourier(options, timing);
   const http = new HttpDeliverer({
@@ -59,7 +62,13 @@ export async function runCourierThread({ options, nats, workerPort }: CourierThr
   const broken = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  const ports = runCourierOn({ options, deliverer, timing, failed: (_host, error) => fail(error) });
+  const ports = runCourierOn({
+    options,
+    deliverer,
+    timing,
+    lease: lease === null ? null : new LeaseBoard(lease),
+    failed: (_host, error) => fail(error),
+  });
   if (link === null) ports.courier.reach(natsOrigin, false);
   else followLink(link, { ports, workerPort });
   const stopFigures = sendFigures({ ports, timing, workerPort });

@@ -5,6 +5,8 @@
  * A host asks for slots as its events become due; it gets them as the origin allows and answers each with an attempt. So
  * an event that waits costs nothing here and can still be cancelled there.
  *
+ * In a cluster nothing starts once the lease is over; the host is told (`unstarted`).
+ *
  * Every attempt that starts ends in exactly one outcome, which goes to the host that asked for it, or to the one that has
  * since asked what runs of its partition. When its host is gone and nobody has asked, it is dropped, and the attempt will
  * be made again under the same number.
@@ -16,6 +18,7 @@
 import type { Attempt, Outcome } from '../event/attempt.js';
 import { decodeSpec } from '../event/spec-codec.js';
 import type { PartitionId, WallMs } from '../kernel/brand.js';
+import type { LeaseBoard } from '../kernel/lease-board.js';
 import { type Deliverer, type DeliveryResult, failedWithout } from './deliverer.js';
 import type { HostNumber, Origin } from './origin.js';
 import type { Destination, DestinationAnswer, DestinationQuestion } from './destination.js';
@@ -30,6 +33,8 @@ export interface CourierParts {
   readonly options: CourierOptions;
   readonly deliverer: Deliverer;
   readonly timing: Timing;
+  /** In a cluster: until when this node may act as an owner. Null without one. */
+  readonly lease?: Pick<LeaseBoard, 'isAhead'> | null;
   /** At most once a turn and host. */
   readonly send: (host: HostNumber, replies: readonly CourierReply[]) => void;
 }
@@ -40,6 +45,9 @@ const clockLookMs = 1_000;
 const askedMsMax = 2_000;
 const askedLookMs = 2;
 
+/** Nobody has heard of it, and nothing is counted. */
+const unstarted = failedWithout({ error: 'the lease of this node is over', unhealthy: false });
+
 interface RunningAttempt {
   readonly attempt: Attempt;
   /** Where the outcome goes; null: its host is gone and nobody has asked since. */
@@ -49,6 +57,7 @@ interface RunningAttempt {
 export class Courier {
   readonly #deliverer: Deliverer;
   readonly #timing: Timing;
+  readonly #lease: Pick<LeaseBoard, 'isAhead'> | null;
   readonly #send: CourierParts['send'];
   readonly #origins: Origins;
   readonly #running = new Set<RunningAttempt>();
@@ -61,7 +70,8 @@ export class Courier {
   #closed = false;
   #drained: (() => void) | null = null;
 
-  constructor({ options, deliverer, timing, send }: CourierParts) {
+  constructor({ options, deliverer, timing, send, lease = null }: CourierParts) {
+    this.#lease = lease;
     this.#deliverer = deliverer;
     this.#timing = timing;
     this.#send = send;
@@ -215,8 +225,8 @@ export class Courier {
     const running: RunningAttempt = { attempt, host };
     this.#running.add(running);
     const perform = () => this.#perform(running);
-    void (origin.breaker === null ? perform() : origin.breaker.run(perform)).then(({ kind }) => {
-      origin.count(this.#timing.monoMs(), kind !== 'delivered');
+    void (origin.breaker === null ? perform() : origin.breaker.run(perform)).then((result) => {
+      if (result !== unstarted) origin.count(this.#timing.monoMs(), result.kind !== 'delivered');
       this.#end(origin, running);
     });
   }
@@ -226,6 +236,12 @@ export class Courier {
     const { attempt } = running;
     for (let earlyMs = this.#earlyMs(attempt); earlyMs > 0; earlyMs = this.#earlyMs(attempt)) {
       await this.#waited(Math.min(earlyMs, clockLookMs));
+    }
+    // The host has looked before; but its message may be as old as a stall of this thread.
+    if (this.#lease?.isAhead === false) {
+      if (running.host !== null)
+        this.#post(running.host, { op: 'unstarted', partition: attempt.partition, event: attempt.event });
+      return unstarted;
     }
     const startedAtMs = this.#timing.wallMs();
     const startedMono = this.#timing.monoMs();

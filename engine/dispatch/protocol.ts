@@ -54,6 +54,8 @@ export type CourierReply =
   /** A slot given in advance comes back with `release`, unless it has been used by now. */
   | { readonly op: 'recall'; readonly origin: string }
   | { readonly op: 'outcome'; readonly outcome: Outcome }
+  /** In a cluster: the lease of this node was over when it was about to start, so it was not. */
+  | { readonly op: 'unstarted'; readonly partition: PartitionId; readonly event: EventId }
   /** Why this host's open wants at `origin` are not granted; null: they are. Sent on a change only. */
   | { readonly op: 'waiting'; readonly origin: string; readonly reason: WaitReason | null }
   | {

@@ -220,6 +220,8 @@ export const failedHoldMsMax = 300_000;
 /** A node that stops waits this long for its partitions to be handed over: attempts in flight may end, and a little more. */
 export const handOverAllMsMax = 15_000;
 
+/** Attempts in flight may end for this long before a partition is handed over, and then what has been decided may become durable for as long. */
+export const releaseMsMax = 5_000;
 /** Records of one entry of a journal: below the usual `max_payload` of 1 MiB, with a record more and headers. */
 export const journalEntryBytesMax = 512 * KiB;
 /** One try to add an entry waits this long: a stream on three synced disks takes milliseconds; one whose leader died never answers. */

@@ -11,7 +11,6 @@
 import { rmSync } from 'node:fs';
 import { encodeCarried } from '../event/carried-codec.js';
 import { noSequence, type Sequence, type WallMs } from '../kernel/brand.js';
-import { invariant } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 import { findById, recordsOfEvent } from './event-lookup.js';
 import { writeBeginning } from './log-beginning.js';
@@ -57,15 +56,17 @@ function bundleOf(
   return { event, newest, body: encodeCarried(records) };
 }
 
-/** Everything before `first` is gone when it returns, also for a start after a crash at any point of it. */
+/**
+ * Segments that end before `first` are gone when it returns, also for a start after a crash at any point of it. `first` opens a segment where it was
+ * decided; a copy of the log on another node may have been cut elsewhere after a failure, and keeps a little more.
+ */
 export function removeBefore(segments: PartitionSegments, first: Sequence): void {
-  invariant(
-    segments.names.some((name) => name.first === first),
-    () => `partition ${segments.partition}: no segment opens with ${first}`,
-  );
-  writeBeginning(segments.dir, first);
+  const kept = segments.names.findLast((name) => name.first <= first);
+  // It has removed more than that before.
+  if (kept === undefined) return;
+  writeBeginning(segments.dir, kept.first);
   segments.refresh();
-  sweepBefore(segments.dir, first);
+  sweepBefore(segments.dir, kept.first);
 }
 
 /** Files that nobody looks at any more: of segments that were removed, also by a process that did not get to their files. */

@@ -23,7 +23,8 @@ export interface LatencyFigures {
   readonly points: readonly number[];
 }
 
-export const partitionPhases = ['recovering', 'ready', 'failed'] as const;
+/** `elsewhere`: another node of the cluster owns it, or nobody does. */
+export const partitionPhases = ['recovering', 'ready', 'failed', 'elsewhere'] as const;
 export type PartitionPhase = (typeof partitionPhases)[number];
 
 /** From one actor host. */

@@ -67,6 +67,8 @@ export interface TestHostParts {
   readonly readAheadBytesMax?: number;
   readonly snapshotRecords?: number;
   readonly retentionMs?: number;
+  /** There is a cluster: every partition is elsewhere until it is taken. */
+  readonly lease?: { isAhead: boolean } | null;
 }
 
 export class TestHost {
@@ -97,6 +99,7 @@ export class TestHost {
     readAheadBytesMax = 64 * 1024 * 1024,
     snapshotRecords = 1_000_000,
     retentionMs = 7 * 86_400_000,
+    lease = null,
   }: TestHostParts = {}) {
     this.#couriers = couriers;
     for (const partition of partitions) {
@@ -107,6 +110,7 @@ export class TestHost {
     this.host = new ActorHost(
       { partitions: partitions as readonly PartitionId[], readAheadBytesMax, snapshotRecords, retentionMs },
       {
+        lease,
         clock: this.clock,
         random: () => 0,
         toWriter: (request) => this.#write(request),

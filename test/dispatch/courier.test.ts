@@ -9,7 +9,7 @@ import { attemptOf, HeldDeliverer, ManualTiming, nothingSet, noon, refused, unhe
 const origin = 'http://receiver.test';
 const quiet = 'http://quiet.test';
 
-function setup(t: Test, options: Partial<CourierOptions> = {}) {
+function setup(t: Test, options: Partial<CourierOptions> = {}, lease: { isAhead: boolean } | null = null) {
   const timing = new ManualTiming();
   const deliverer = new HeldDeliverer();
   let replies: { host: number; reply: CourierReply }[] = [];
@@ -25,6 +25,7 @@ function setup(t: Test, options: Partial<CourierOptions> = {}) {
     },
     deliverer,
     timing,
+    lease,
     send: (host, batch) => replies.push(...batch.map((reply) => ({ host, reply }))),
   });
   courier.receive(0, [nothingSet]);
@@ -55,6 +56,8 @@ function line(host: number, reply: CourierReply): string {
       return `${host}: waiting for ${reply.reason} at ${reply.origin}`;
     case 'outcome':
       return `${host}: ${reply.outcome.kind} ${reply.outcome.attempt}`;
+    case 'unstarted':
+      return `${host}: unstarted`;
     case 'running':
       return `${host}: running ${reply.attempts.map(({ attempt }) => attempt).join()}`;
   }
@@ -90,6 +93,17 @@ t.test('taking back more wishes than are open leaves none, and the slots granted
   t.same(await ask(0, { op: 'unwant', origin, lane: 'regular', count: 5 }), ['0: waiting for null at http://receiver.test']);
   t.same(await ask(0, { op: 'release', origin, lane: 'regular', count: 2 }), []);
   t.equal(courier.taken, 0);
+});
+
+t.test('nothing starts once the lease of the node is over, and its slot is free again', async (t) => {
+  const lease = { isAhead: true };
+  const { ask, deliverer, courier } = setup(t, {}, lease);
+  await ask(0, want(2));
+  await ask(0, start());
+  lease.isAhead = false;
+  t.match(await ask(0, start()), ['0: unstarted']);
+  t.equal(courier.running, 1, 'what had started goes on');
+  deliverer.end();
 });
 
 t.test('hosts at one origin take turns', async (t) => {

@@ -108,6 +108,7 @@ export class SimulatedHost {
     this.host = new ActorHost(
       { partitions, readAheadBytesMax, snapshotRecords: weather.snapshotRecords, retentionMs: weather.retentionMs },
       {
+        lease: null,
         clock: this.#clock,
         random: weather.chance,
         // There is no replica here, so nobody asks for one.
