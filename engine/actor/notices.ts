@@ -31,8 +31,7 @@ export type HostNotice =
 /** In a cluster: what has come of a `PartitionOrder`, or has happened since. */
 export type PartitionNews = {
   readonly partition: PartitionId;
-} & /** `unfinishedAttempts`: begun by an owner before and without an outcome, so begun again. */
-(
+} /** `unfinishedAttempts`: begun by an owner before and without an outcome, so begun again. */ & (
   | { readonly op: 'serving'; readonly epoch: number; readonly takeoverMs: number; readonly unfinishedAttempts: number }
   | { readonly op: 'released'; readonly epoch: number }
   /** Somebody else has opened its journal. */
