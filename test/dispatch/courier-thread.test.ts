@@ -46,7 +46,10 @@ async function setup(t: Test, changes: Partial<CourierThreadOptions> = {}) {
   });
   t.teardown(() => pool.destroy());
   const control = new MessageChannel();
-  const task = pool.run({ options: { ...options, ...changes }, workerPort: control.port2 }, { transferList: [control.port2] });
+  const task = pool.run(
+    { options: { ...options, ...changes }, nats: null, workerPort: control.port2, lease: null },
+    { transferList: [control.port2] },
+  );
   const tell = (message: CourierControl, ports: MessagePort[] = []) => control.port1.postMessage(message, ports);
   const attach = (host: number) => {
     const { port1, port2 } = new MessageChannel();
