@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { ClusterNode } from '../../engine/cluster/cluster-node.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { LeaseBoard } from '../../engine/kernel/lease-board.js';
+import { memberSettledMs } from '../../engine/kernel/limits.js';
 import type { NatsLink } from '../../engine/nats/nats-link.js';
 import { createLogger } from '../../engine/observe/logger.js';
 import { pause, until } from '../support/deadline.js';
@@ -24,14 +25,17 @@ async function setup(t: Test) {
   const { nats, connection } = await setUpCluster(t, shape);
   const registry = new OwnerRegistry();
   const nodes: Joined[] = [];
-  async function join(name: string, { weight = 1, moving = 4, server = nats as NatsServer } = {}): Promise<Joined> {
+  async function join(
+    name: string,
+    { weight = 1, moving = 4, server = nats as NatsServer, settledMs = times.settledMs } = {},
+  ): Promise<Joined> {
     const link = await linkTo(t, server);
     const board = LeaseBoard.create(0);
     const hosts = new StandInHosts(name, { board, registry });
     const self = { node: name, address: `${name}:8080`, weight, version: '0', startedAt: Date.now() };
     const lines: string[] = [];
     const logger = createLogger({ level: 'info', format: 'json', sink: { write: (line) => lines.push(line) } });
-    const node = new ClusterNode({ link, board, self, shape, hands: hosts, logger, times, moving });
+    const node = new ClusterNode({ link, board, self, shape, hands: hosts, logger, times: { ...times, settledMs }, moving });
     hosts.node = node;
     const joined = { node, hosts, link, lines };
     nodes.push(joined);
@@ -72,7 +76,9 @@ t.test('one node alone takes everything once it has settled', needsNats, async (
 
 t.test('nodes that start together share without moving anything, and each partition has a standby', needsNats, async (t) => {
   const { join, shared, wellDone } = await setup(t);
-  const nodes = [await join('a'), await join('b'), await join('c')];
+  // As in service: on a busy machine it may take a second until all three have been seen.
+  const settledMs = memberSettledMs;
+  const nodes = await Promise.all(['a', 'b', 'c'].map((name) => join(name, { settledMs })));
   await shared('a', 'b', 'c');
   const markers = await wellDone(t);
   t.equal([...markers.values()].flat().length, shape.partitions, 'one marker each');
