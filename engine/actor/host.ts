@@ -98,7 +98,8 @@ export class ActorHost {
       payloadBudget: this.#payloadBudget,
       snapshotRecords: options.snapshotRecords,
       retentionMs: options.retentionMs,
-      isWatched: () => this.#watch.isOn,
+      // What a partition decides before that was announced is left to the log: whoever listens reads it from there.
+      isWatched: () => this.#watch.isOn && this.#hasStarted,
       watchFrom: (partition, position) => this.#watch.from([[partition, position]]),
       mayStart,
       takeAdvance: (origin) => this.#slots.takeAdvance(origin),

@@ -1043,6 +1043,44 @@ t.test('a watcher hears the positions of a partition anew after its replay', asy
   );
 });
 
+t.test('a fresh host tells of no change before it has said where it stands, though one of its partitions is ready', async (t) => {
+  const test = new TestHost({ partitions: [0, 1] });
+  test.host.start();
+  test.host.fromRouter([{ op: 'watch', on: true, round: 1 }]);
+  test.turn();
+  const others = test.questions.filter(
+    ({ op, ...question }) => op === 'replay' && 'partition' in question && question.partition === 1,
+  );
+  test.questions = test.questions.filter((question) => !others.includes(question));
+  test.settle();
+  const event = test.schedule({ scheduledAtMs: start }).event;
+  test.settle();
+  t.same(
+    test.replies.map(({ op }) => op),
+    ['accepted'],
+  );
+  test.grantAll();
+  test.settle();
+  t.same(test.changes, [], 'whoever listens would take them for the next ones behind those of the host before');
+  test.questions.push(...others);
+  test.settle();
+  t.match(
+    test.notices.filter((notice) => notice.op === 'watching'),
+    [
+      {
+        round: 1,
+        positions: [
+          [0, 2],
+          [1, 0],
+        ],
+      },
+    ],
+  );
+  test.end(event);
+  test.settle();
+  t.match(test.changes, [{ partition: 0, seq: 3, status: 'DELIVERED' }]);
+});
+
 t.test('draining starts nothing, waits for what runs, and says when all of it is durable', async (t) => {
   const test = TestHost.ready();
   const running = test.accepted({ scheduledAtMs: start });
