@@ -2,14 +2,14 @@
  * What an operator asks about destinations, and sets for them. The main thread's part: it puts together what partitions keep
  * and what couriers know.
  *
- *     PATCH: home partition decides, its record is durable --> copy in the second partition, durable --> the origin's courier
- *            has put it in force --> answer
+ *     PATCH: home partition decides, its record is durable --> copy in the second partition, durable --> couriers have
+ *            put it in force --> answer
  *
  * So what was answered survives a crash, and a pause that was answered is followed by no further start. Everything can be
  * repeated: a change that is already so writes nothing.
  */
-import { courierOf } from './event/courier-of.js';
-import type { Destination, DestinationAnswer, DestinationQuestion } from './dispatch/destination.js';
+import type { Destination } from './dispatch/destination.js';
+import type { OriginCouriers } from './dispatch/origin-couriers.js';
 import { isStandardSecret } from './dispatch/signer.js';
 import { type OriginChange, placeOfOrigin, type SettingsRow } from './event/origin-settings.js';
 import type { PartitionId } from './kernel/brand.js';
@@ -29,10 +29,8 @@ export interface DestinationPage {
 
 export interface DestinationDeskParts {
   readonly partitions: number;
-  /** As hosts count them: the first is the main thread's own. */
-  readonly couriers: number;
+  readonly couriers: OriginCouriers;
   ask(partition: PartitionId, request: Unnumbered): Promise<Accepted>;
-  askCourier(courier: number, question: DestinationQuestion): Promise<DestinationAnswer>;
 }
 
 export class DestinationDesk {
@@ -44,12 +42,8 @@ export class DestinationDesk {
 
   async page({ after, limit }: { readonly after: string; readonly limit: number }): Promise<DestinationPage> {
     // One more than asked for tells whether there are more.
-    const question = { about: 'page', after, limit: limit + 1 } as const;
-    const couriers = Array.from({ length: this.#parts.couriers }, (_, courier) => courier);
-    const pages = await Promise.all(couriers.map((courier) => this.#parts.askCourier(courier, question)));
-    const all = pages
-      .flatMap((page) => page ?? notRead('not all partitions, which keep the settings, have been read'))
-      .sort(byOrigin);
+    const page = await this.#parts.couriers.page({ after, limit: limit + 1 });
+    const all = page ?? notRead('not all partitions, which keep the settings, have been read');
     return { data: all.slice(0, limit), hasMore: all.length > limit };
   }
 
@@ -82,10 +76,9 @@ export class DestinationDesk {
   }
 
   async #look(origin: string, what: { readonly row: SettingsRow | null; readonly closeBreaker: boolean }): Promise<Destination> {
-    const courier = courierOf(origin, this.#parts.couriers);
-    const answer = await this.#parts.askCourier(courier, { about: 'one', origin, ...what });
     const { home } = placeOfOrigin(origin, this.#parts.partitions);
-    return answer?.[0] ?? notRead(`partition ${home}, which keeps the settings of ${origin}, has not been read`);
+    const shown = await this.#parts.couriers.one({ origin, ...what });
+    return shown ?? notRead(`partition ${home}, which keeps the settings of ${origin}, has not been read`);
   }
 }
 
@@ -102,8 +95,4 @@ function refuseBadSecret(secret: string | null): void {
   if (secret === null || secret.split(',').every(isStandardSecret)) return;
   const detail = 'must be one or several secrets of the form whsec_<base64> with 24 to 64 bytes, separated by commas';
   throw new EngineError('invalid', `secret ${detail}`, { errors: [{ pointer: '/secret', detail }] });
-}
-
-function byOrigin(one: Destination, other: Destination): number {
-  return one.origin < other.origin ? -1 : 1;
 }

@@ -11,6 +11,7 @@ import type { HostMail } from './actor/mail.js';
 import type { HostReply } from './actor/replies.js';
 import { Back } from './back.js';
 import type { Engine } from './contract.js';
+import { CrewCouriers } from './crew-couriers.js';
 import type { DestinationChange, DestinationPage } from './destination-desk.js';
 import type { Destination } from './dispatch/destination.js';
 import { createEgressPolicy, type EgressPolicy, parseEgressAllow } from './dispatch/egress.js';
@@ -103,8 +104,7 @@ export class NodeEngine implements Engine {
       hostOf: (partition) => back.hostOf(partition),
       linkOf: (partition) => this.#links[back.hostOf(partition)]!,
       watch: ({ host, on, round }) => this.#links[host]!.send({ op: 'watch', on, round }),
-      couriers: back.couriers,
-      askCourier: (courier, question) => back.askCourier(courier, question),
+      couriersOf: new CrewCouriers({ couriers: back.couriers, ask: (courier, question) => back.askCourier(courier, question) }),
       board: this.#board,
       streamId,
       replayWindow: config.replayWindow,

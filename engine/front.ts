@@ -8,7 +8,8 @@
  *
  * Main thread.
  */
-import { DestinationDesk, type DestinationDeskParts } from './destination-desk.js';
+import { DestinationDesk } from './destination-desk.js';
+import type { OriginCouriers } from './dispatch/origin-couriers.js';
 import type { Health, HealthBoard } from './health-board.js';
 import type { PartitionId, WallMs } from './kernel/brand.js';
 import { SystemClock } from './kernel/clock.js';
@@ -33,8 +34,8 @@ export interface FrontParts {
   readonly hostOf: (partition: PartitionId) => number;
   readonly linkOf: (partition: PartitionId) => PartitionLink;
   readonly watch: (order: WatchOrder) => void;
-  readonly couriers: number;
-  readonly askCourier: DestinationDeskParts['askCourier'];
+  /** Those who make attempts: of this node, or of all. */
+  readonly couriersOf: OriginCouriers;
   readonly board: FiguresBoard;
   /** Marks the cursors. */
   readonly streamId: string;
@@ -64,9 +65,8 @@ export class Front {
     this.router = new Router({ partitions, linkOf });
     this.destinations = new DestinationDesk({
       partitions,
-      couriers: parts.couriers,
+      couriers: parts.couriersOf,
       ask: (partition, request) => linkOf(partition).ask(request),
-      askCourier: parts.askCourier,
     });
     this.hub = new StatusHub({
       partitions,

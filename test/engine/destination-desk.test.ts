@@ -1,7 +1,6 @@
 import t from 'tap';
 import { DestinationDesk } from '../../engine/destination-desk.js';
-import type { Destination, DestinationQuestion } from '../../engine/dispatch/destination.js';
-import { courierOf } from '../../engine/event/courier-of.js';
+import type { OriginAsked } from '../../engine/dispatch/origin-couriers.js';
 import { defaultSettings, placeOfOrigin } from '../../engine/event/origin-settings.js';
 import type { Sequence } from '../../engine/kernel/brand.js';
 import { EngineError } from '../../engine/kernel/errors.js';
@@ -14,10 +13,9 @@ const place = placeOfOrigin(origin, 4);
 /** Partitions and couriers that note what they are asked; `stopped` partitions refuse. */
 function setup({ stopped = [], unread = false }: { stopped?: readonly number[]; unread?: boolean } = {}) {
   const asked: string[] = [];
-  const questions: DestinationQuestion[] = [];
+  const questions: OriginAsked[] = [];
   const desk = new DestinationDesk({
     partitions: 4,
-    couriers: 3,
     ask: (partition, request) => {
       asked.push(`${request.op} ${partition}`);
       if (stopped.includes(partition)) return Promise.reject(new EngineError('partition-unavailable', 'it has stopped'));
@@ -28,11 +26,16 @@ function setup({ stopped = [], unread = false }: { stopped?: readonly number[]; 
         row: { origin, version: 7 as Sequence, settings },
       } satisfies Accepted);
     },
-    askCourier: (courier, question) => {
-      asked.push(`courier ${courier}`);
-      questions.push(question);
-      const page: Destination[] = question.about === 'page' ? [destinationOf(`http://${courier}.test`)] : [destinationOf(origin)];
-      return Promise.resolve(unread ? null : page);
+    couriers: {
+      one: (question) => {
+        asked.push('couriers');
+        questions.push(question);
+        return Promise.resolve(unread ? null : destinationOf(question.origin));
+      },
+      page: ({ after, limit }) => {
+        const all = ['http://0.test', 'http://1.test', 'http://2.test'].filter((name) => name > after);
+        return Promise.resolve(unread ? null : all.slice(0, limit).map(destinationOf));
+      },
     },
   });
   return { desk, asked, questions };
@@ -41,8 +44,8 @@ function setup({ stopped = [], unread = false }: { stopped?: readonly number[]; 
 t.test('a change is decided at home, copied, and then put in force', async (t) => {
   const { desk, asked, questions } = setup();
   await desk.configure(origin, { paused: true });
-  t.same(asked, [`configure ${place.home}`, `keep-copy ${place.second}`, `courier ${courierOf(origin, 3)}`]);
-  t.match(questions, [{ about: 'one', origin, row: { version: 7, settings: { paused: true } }, closeBreaker: false }]);
+  t.same(asked, [`configure ${place.home}`, `keep-copy ${place.second}`, 'couriers']);
+  t.match(questions, [{ origin, row: { version: 7, settings: { paused: true } }, closeBreaker: false }]);
 });
 
 t.test('with its home stopped nothing is changed', async (t) => {
@@ -63,11 +66,11 @@ t.test('with the second stopped the change is in force, and the asker is told to
 t.test('a breaker is reset without a record', async (t) => {
   const { desk, asked, questions } = setup();
   await desk.configure(origin, { closeBreaker: true });
-  t.same(asked, [`courier ${courierOf(origin, 3)}`]);
+  t.same(asked, ['couriers']);
   t.match(questions, [{ row: null, closeBreaker: true }]);
 });
 
-t.test('a page is put together from all couriers, in order', async (t) => {
+t.test('a page says whether there is more behind it', async (t) => {
   const { desk } = setup();
   const page = await desk.page({ after: '', limit: 2 });
   t.same(
@@ -75,6 +78,7 @@ t.test('a page is put together from all couriers, in order', async (t) => {
     ['http://0.test', 'http://1.test'],
   );
   t.ok(page.hasMore);
+  t.match(await desk.page({ after: 'http://0.test', limit: 2 }), { hasMore: false });
 });
 
 t.test('what nobody knows yet is refused, not guessed', async (t) => {

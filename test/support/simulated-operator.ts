@@ -3,6 +3,7 @@
  *
  * What is asked of a part that dies is refused, as its link and its crew would do in production.
  */
+import { CrewCouriers } from '../../engine/crew-couriers.js';
 import { type DestinationChange, DestinationDesk } from '../../engine/destination-desk.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest } from '../../engine/actor/requests.js';
@@ -42,9 +43,11 @@ export class SimulatedOperator {
     this.#link = new SimulatedLink(firstRequest, parts);
     this.#desk = new DestinationDesk({
       partitions: parts.partitions,
-      couriers: parts.couriers,
+      couriers: new CrewCouriers({
+        couriers: parts.couriers,
+        ask: (courier, question) => this.#askCourier(courier, question),
+      }),
       ask: (partition, request) => this.#link.ask(partition, request),
-      askCourier: (courier, question) => this.#askCourier(courier, question),
     });
   }
 
