@@ -95,10 +95,6 @@ export interface CommandSet {
   readonly commands: readonly Command[];
   /** All settings with a variable, of whatever command. */
   readonly settings: Table;
-  /** Of the contract, but without an effect in this version: ignoring them would be a promise that is not kept. */
-  readonly later: readonly string[];
-  /** Commands that cannot be had yet, and why. */
-  readonly missing: Readonly<Record<string, string>>;
 }
 
 /** Throws StartError for anything that cannot be understood. */
@@ -112,10 +108,10 @@ export function readInvocation(set: CommandSet, surroundings: Surroundings): Inv
     return { do: 'print', text: isNamed && wanted !== undefined ? helpOf(wanted) : helpOfAll(set) };
   }
   if (rest.includes('--version')) return { do: 'print', text: version };
-  if (wanted === undefined) throw new StartError(set.missing[first!] ?? unknownCommand(set, first!));
+  if (wanted === undefined) throw new StartError(unknownCommand(set, first!));
   const { words, flags } = parseCommandLine(wanted.settings, { argv: rest, plain: ['--help', '-h', '--version'] });
   if (!isNamed && words[0] !== undefined) throw new StartError(`the command comes first: escapement ${words[0]} ...`);
-  refuseUnknownVariables(set.settings, { env, later: set.later });
+  refuseUnknownVariables(set.settings, env);
   return { do: 'run', run: wanted.prepare({ words, sources: { flags, env } }, surroundings) };
 }
 

@@ -8,12 +8,13 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { Surroundings } from './command-line.js';
 import { StartError } from './kernel/errors.js';
-import { attemptsInFlightMax, partitionsMax, replayWindow } from './kernel/limits.js';
+import { attemptsInFlightMax, clusterPartitions, partitionsMax, replayWindow } from './kernel/limits.js';
 import { version } from './kernel/version.js';
 import type { NatsAddress } from './nats/nats-address.js';
 import {
   list,
   natsAddress,
+  nodeName,
   oneOf,
   readSettings,
   type Setting,
@@ -28,7 +29,24 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as
 export type LogLevel = (typeof logLevels)[number];
 export type LogFormat = 'json' | 'pretty';
 
+/**
+ * What a process is of: `serve` all of it, `engine` partitions and couriers, asked over HTTP for health and metrics only, `gateway` what is asked
+ * and told, without partitions and without a data directory.
+ */
+export const roles = ['serve', 'gateway', 'engine'] as const;
+export type Role = (typeof roles)[number];
+
+export interface ClusterConfig {
+  /** Null: generated, and kept in the data directory if there is one. */
+  readonly nodeId: string | null;
+  /** Null: as the cluster's record says; a new cluster begins with the usual number. */
+  readonly partitions: number | null;
+}
+
 export interface Config {
+  readonly role: Role;
+  /** Null: one node, alone. */
+  readonly cluster: ClusterConfig | null;
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
@@ -36,9 +54,11 @@ export interface Config {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
   /** File of hashed API keys, as an absolute path. Null: no key is asked for. */
   readonly apiKeys: string | null;
-  /** Absolute. */
+  /** Absolute. Not used by a gateway. */
   readonly dataDir: string;
+  /** In a cluster what a new one would begin with. */
   readonly partitions: number;
+  /** In a cluster at most: its record may say that there are fewer partitions. */
   readonly actorThreads: number;
   readonly durability: 'fsync' | 'os';
   /** How long finished events stay readable. */
@@ -64,6 +84,9 @@ export interface Config {
 function setting<Value>(definition: Setting<Value>): Setting<Value> {
   return definition;
 }
+
+/** Of one node alone. */
+const partitionsAlone = 4;
 
 export const settings = {
   host: setting({
@@ -105,11 +128,12 @@ export const settings = {
     fallback: './data',
     meaning: 'where everything is kept; locked, so that two processes cannot share it',
   }),
-  partitions: setting({
+  partitions: setting<number | null>({
     name: 'PARTITIONS',
     form: wholeNumber({ min: 1, max: partitionsMax }),
-    fallback: 4,
-    meaning: 'fixed when the data directory is created; another value later is refused',
+    fallback: null,
+    fallbackText: `${partitionsAlone}, in a cluster ${clusterPartitions}`,
+    meaning: 'fixed when the data directory, or the cluster, is created; another value later is refused',
   }),
   actorThreads: setting<number | null>({
     name: 'ACTOR_THREADS',
@@ -183,6 +207,19 @@ export const settings = {
     fallbackText: 'none',
     meaning: 'turns ingestion from NATS and delivery to NATS on; several servers of one cluster, separated by commas',
   }),
+  cluster: setting({
+    name: 'CLUSTER',
+    form: yesOrNo(['true', 'false']),
+    fallback: false,
+    meaning: 'partitions are shared with other nodes, through NATS; needs --nats-url',
+  }),
+  nodeId: setting<string | null>({
+    name: 'NODE_ID',
+    form: nodeName,
+    fallback: null,
+    fallbackText: 'generated, in the data directory',
+    meaning: 'name in the cluster, of this node alone',
+  }),
   insecure: setting({
     name: 'INSECURE',
     form: yesOrNo(['true', 'false']),
@@ -203,24 +240,58 @@ export const settings = {
   }),
 };
 
-/** Of the contract, but without an effect in this version: ignoring them would be a promise that is not kept. */
-export const laterSettings = ['CLUSTER', 'NODE_ID'];
+/**
+ * Which of them a role takes: a flag without an effect would be a promise that is not kept. What is kept and what is delivered is not a gateway's business,
+ * what is told to whoever watches is not an engine's.
+ */
+export const settingsOf = {
+  serve: settings,
+  gateway: without([
+    'dataDir',
+    'actorThreads',
+    'durability',
+    'retentionDays',
+    'webhookSecrets',
+    'originConcurrency',
+    'breaker',
+    'recoveryRate',
+    'cluster',
+  ]),
+  engine: without(['replayWindow', 'cluster']),
+};
+
+function without<Name extends keyof typeof settings>(names: readonly Name[]): Omit<typeof settings, Name> {
+  const taken = Object.entries(settings).filter(([name]) => !(names as readonly string[]).includes(name));
+  return Object.fromEntries(taken) as Omit<typeof settings, Name>;
+}
 
 /** Of this very process: the one place that reads its environment. */
 export function surroundingsOf(argv: readonly string[]): Surroundings {
   return { argv, env: process.env, cwd: process.cwd(), cores: availableParallelism(), version };
 }
 
+const nothingGiven = { flags: new Map<string, string>(), env: {} };
+
 /** The defaults, for a program that embeds the engine and for tests. Reads no environment. */
 export function defaultConfig(given: Partial<Config> & { readonly dataDir: string }): Config {
-  const values = readSettings(settings, { flags: new Map(), env: {} });
-  return { ...configFrom(values, { cwd: given.dataDir, cores: availableParallelism() }), ...given };
+  const machine = { role: 'serve', cwd: given.dataDir, cores: availableParallelism() } as const;
+  return { ...configFrom(readSettings(settings, nothingGiven), machine), ...given };
 }
 
-/** Rules that concern several settings. Throws StartError. */
-export function configFrom(values: ValuesOf<typeof settings>, machine: { readonly cwd: string; readonly cores: number }): Config {
-  const { tlsCert, tlsKey, apiKeys, actorThreads, ...rest } = values;
-  const { host, insecure, partitions } = rest;
+/** Rules that concern several settings. What the role does not take may be left out of `values`. Throws StartError. */
+export function configFrom(
+  values: Partial<ValuesOf<typeof settings>>,
+  { role, ...machine }: { readonly role: Role; readonly cwd: string; readonly cores: number },
+): Config {
+  const given = { ...readSettings(settings, nothingGiven), ...values };
+  const { tlsCert, tlsKey, apiKeys, actorThreads, cluster, nodeId, partitions: wanted, ...rest } = given;
+  const { host, insecure, nats } = rest;
+  const isClustered = cluster || role !== 'serve';
+  const partitions = wanted ?? (isClustered ? clusterPartitions : partitionsAlone);
+  if (isClustered && nats === null) {
+    const what = role === 'serve' ? 'ESCAPEMENT_CLUSTER=true' : `"escapement ${role}"`;
+    throw new StartError(`${what} needs ESCAPEMENT_NATS_URL: the nodes of a cluster share their work through NATS`);
+  }
   if (!isLoopback(host) && apiKeys === null && !insecure) {
     throw new StartError(
       `ESCAPEMENT_HOST is ${host}, which others can reach, and nothing asks them who they are: set ESCAPEMENT_API_KEYS (see "escapement keys --help"), or ESCAPEMENT_INSECURE=true if that is meant`,
@@ -229,13 +300,18 @@ export function configFrom(values: ValuesOf<typeof settings>, machine: { readonl
   if ((tlsCert === null) !== (tlsKey === null)) {
     throw new StartError('ESCAPEMENT_TLS_CERT and ESCAPEMENT_TLS_KEY belong together: set both or neither');
   }
-  if (actorThreads !== null && actorThreads > partitions) {
+  // How many partitions a cluster has that was there before may be known to its record alone.
+  const isKnown = wanted !== null || !isClustered;
+  if (actorThreads !== null && isKnown && actorThreads > partitions) {
     throw new StartError(
       `ESCAPEMENT_ACTOR_THREADS is ${actorThreads}, but only ${partitions} can be used: each thread needs a partition of its own`,
     );
   }
   return {
     ...rest,
+    role,
+    cluster: isClustered ? { nodeId, partitions: wanted } : null,
+    partitions,
     tls:
       tlsCert === null || tlsKey === null
         ? null

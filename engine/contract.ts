@@ -3,6 +3,7 @@
  *
  * Whatever changes something answers when it is durable; what is refused rejects with `EngineError`.
  */
+import type { ClusterView } from './cluster/cluster-view.js';
 import type { DestinationChange, DestinationPage } from './destination-desk.js';
 import type { Destination } from './dispatch/destination.js';
 import type { DeliveryType } from './event/spec.js';
@@ -74,6 +75,10 @@ export interface Engine {
   health(): Health;
   /** Prometheus text. */
   metrics(): Promise<string>;
+  /** Nodes and partitions as this node sees them. Null: it is alone, no cluster is configured. */
+  cluster(): ClusterView | null;
+  /** Where a front door listens, for the other nodes to tell. */
+  listensAt(address: string): void;
   /** Null: allowed. Else the reason: egress forbids the literal address, no such handler, NATS is not configured. */
   checkDestination(type: DeliveryType, destination: string): string | null;
   /** Refuses new requests, fires nothing more, lets attempts in flight end (10 s at most), closes the files. */

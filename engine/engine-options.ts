@@ -20,6 +20,8 @@ export type EngineConfig = Pick<
   | 'recoveryRate'
   | 'replayWindow'
   | 'nats'
+  | 'role'
+  | 'cluster'
 >;
 
 export interface EngineOptions {

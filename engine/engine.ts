@@ -10,6 +10,7 @@
 import type { HostMail } from './actor/mail.js';
 import type { HostReply } from './actor/replies.js';
 import { Back } from './back.js';
+import type { ClusterView } from './cluster/cluster-view.js';
 import type { Engine } from './contract.js';
 import { CrewCouriers } from './crew-couriers.js';
 import type { DestinationChange, DestinationPage } from './destination-desk.js';
@@ -24,7 +25,7 @@ import type { EventView, HistoryEntry } from './event/view.js';
 import { Front } from './front.js';
 import { type Health, HealthBoard } from './health-board.js';
 import type { WallMs } from './kernel/brand.js';
-import { EngineError } from './kernel/errors.js';
+import { EngineError, StartError } from './kernel/errors.js';
 import { decodeMessages } from './kernel/message-codec.js';
 import { version } from './kernel/version.js';
 import { type DataDir, openDataDir } from './log/data-dir.js';
@@ -182,6 +183,12 @@ export class NodeEngine implements Engine {
   metrics(): Promise<string> {
     return this.#metrics.text();
   }
+  cluster(): ClusterView | null {
+    return null;
+  }
+  listensAt(): void {
+    // There is nobody to tell.
+  }
 
   /** Null: allowed. Else the reason. */
   checkDestination(type: DeliveryType, destination: string): string | null {
@@ -216,6 +223,9 @@ export class NodeEngine implements Engine {
 
 /** Opens the data directory and brings the engine up; partitions become ready behind it. Throws StartError when it cannot be. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
+  if (options.config.cluster !== null) {
+    throw new StartError('a cluster is configured (ESCAPEMENT_CLUSTER), and this version runs nodes alone only: unset it');
+  }
   const engine = new NodeEngine(options);
   engine.start();
   return engine;

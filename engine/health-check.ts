@@ -13,7 +13,7 @@ import { request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { pathToFileURL } from 'node:url';
 import { type Command, command, readInvocation } from './command-line.js';
-import { laterSettings, settings, surroundingsOf } from './config.js';
+import { settings, surroundingsOf } from './config.js';
 import { StartError } from './kernel/errors.js';
 import { yesOrNo } from './settings.js';
 
@@ -77,7 +77,7 @@ function faultOf(url: string): Promise<string | null> {
 }
 
 async function main(): Promise<void> {
-  const set = { commands: [healthCommand()], settings, later: laterSettings, missing: {} };
+  const set = { commands: [healthCommand()], settings };
   try {
     const invocation = readInvocation(set, surroundingsOf(['health', ...process.argv.slice(2)]));
     if (invocation.do === 'print') process.stdout.write(`${invocation.text}\n`);

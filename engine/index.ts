@@ -1,7 +1,17 @@
 /** The only door to the engine: what the gateway, the benches and embedding programs use. */
 
 export { type Command, type CommandSet, command, type Outcome, readInvocation, type Surroundings } from './command-line.js';
-export { type Config, configFrom, defaultConfig, laterSettings, settings, surroundingsOf } from './config.js';
+export {
+  type ClusterConfig,
+  type Config,
+  configFrom,
+  defaultConfig,
+  type Role,
+  roles,
+  settings,
+  settingsOf,
+  surroundingsOf,
+} from './config.js';
 export { healthCommand } from './health-check.js';
 export type { WallMs } from './kernel/brand.js';
 export { type Clock, SystemClock } from './kernel/clock.js';
@@ -69,6 +79,7 @@ export type { EventView, HistoryEntry } from './event/view.js';
 export { type EventFilter, everyEvent, matchesView, type Span, type TagFilter } from './event/event-filter.js';
 export { type ListOrder, type ListPlace, type ListSort, listOrders, listSorts } from './event/event-list.js';
 
+export type { ClusterView } from './cluster/cluster-view.js';
 export type { Engine } from './contract.js';
 export type { DestinationChange, DestinationPage } from './destination-desk.js';
 export type { Destination } from './dispatch/destination.js';

@@ -46,6 +46,13 @@ export const text: Form<string> = { expects: 'a text', placeholder: 'text', read
 /** Separated by commas; empty parts are dropped. */
 export const list: Form<readonly string[]> = { expects: 'a list', placeholder: 'a,b', read: (given) => parts(given) };
 
+/** It stands in tables, lines of the log and labels of metrics. */
+export const nodeName: Form<string> = {
+  expects: 'a name of at most 64 characters, of A-Z a-z 0-9 . _ -',
+  placeholder: 'name',
+  read: (given) => (/^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : undefined),
+};
+
 /** Standard Webhooks secrets: what the signature library takes. */
 export const webhookSecrets: Form<readonly string[]> = {
   expects: 'one or several secrets of the form whsec_<base64>, separated by commas',
@@ -154,16 +161,13 @@ function readSetting<Value>(setting: Setting<Value>, { flags, env }: Sources): V
   throw new StartError(`${where} must be ${setting.form.expects}${found}`);
 }
 
-/** Variables with our prefix that the table does not have. `later`: names that a later version will have. */
-export function refuseUnknownVariables(table: Table, { env, later }: { env: Sources['env']; later: readonly string[] }): void {
+/** Variables with our prefix that the table does not have. Throws StartError. */
+export function refuseUnknownVariables(table: Table, env: Sources['env']): void {
   const known = Object.values(table)
     .filter(({ flagOnly }) => flagOnly !== true)
     .map(variableOf);
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith(prefix) || known.includes(variable) || value === undefined || value === '') continue;
-    if (later.includes(variable.slice(prefix.length))) {
-      throw new StartError(`${variable} is set, but this version does not support it yet: unset it`);
-    }
     throw new StartError(`unknown variable ${variable}${didYouMean(variable, known)}`);
   }
 }

@@ -1,20 +1,17 @@
 /** Every command of the program, the default first. */
-import { type CommandSet, healthCommand, laterSettings, settings } from '../engine/index.js';
+import { type CommandSet, healthCommand, roles, settings } from '../engine/index.js';
 import { backupCommand } from './command/backup.js';
 import { inspectCommand } from './command/inspect.js';
 import { keysCommand } from './command/keys.js';
+import { type Listening, nodeCommand } from './command/node.js';
 import { repairCommand } from './command/repair.js';
 import { restoreCommand } from './command/restore.js';
-import { type Listening, serveCommand } from './command/serve.js';
 import { verifyCommand } from './command/verify.js';
 
-const needsNats = (half: string): string =>
-  `"escapement ${half}" needs NATS, which this version does not have: use "escapement serve"`;
-
-export function commandSet(onListening?: (listening: Listening) => void): CommandSet {
+export function commandSet(onListening: (listening: Listening) => void = () => undefined): CommandSet {
   return {
     commands: [
-      serveCommand(onListening),
+      ...roles.map((role) => nodeCommand(role, onListening)),
       healthCommand(),
       keysCommand(),
       backupCommand(),
@@ -24,7 +21,5 @@ export function commandSet(onListening?: (listening: Listening) => void): Comman
       repairCommand(),
     ],
     settings,
-    later: laterSettings,
-    missing: { gateway: needsNats('gateway'), engine: needsNats('engine') },
   };
 }

@@ -9,17 +9,17 @@ import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { readInvocation, StartError, surroundingsOf } from '../engine/index.js';
 import { exitCodes } from './command/exit-codes.js';
-import type { Listening } from './command/serve.js';
+import type { Listening } from './command/node.js';
 import { commandSet } from './commands.js';
 
 export interface MainOptions {
   /** Without program and script. */
   readonly argv: readonly string[];
-  /** Called once when `serve` takes requests. */
+  /** Called once when a node takes requests. */
   readonly onListening?: (listening: Listening) => void;
 }
 
-/** Resolves when `serve` listens; the process then goes on until a signal. Any other command ends it. */
+/** Resolves when a node listens; the process then goes on until a signal. Any other command ends it. */
 export async function main({ argv, onListening }: MainOptions): Promise<void> {
   try {
     const invocation = readInvocation(commandSet(onListening), surroundingsOf(argv));

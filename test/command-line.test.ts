@@ -38,8 +38,6 @@ function setup() {
       }),
     ],
     settings: { place, speed },
-    later: ['WINGS'],
-    missing: { fly: 'flying needs wings' },
   };
   const read = (argv: readonly string[], env: Record<string, string> = {}) =>
     readInvocation(set, { argv, env, cwd: '/', cores: 2, version: '1.2.3' });
@@ -81,14 +79,12 @@ t.test('what a command does not take is refused before it runs', async (t) => {
     [['go', 'now'], /"escapement go" does not take "now"/],
     [['--place', 'x', 'fetch', 'a'], /the command comes first: escapement fetch/],
     [['stop'], /unknown command "stop": there are go, fetch/],
-    [['fly'], /^flying needs wings$/],
     [['--speed', 'x'], /--speed must be/],
   ];
   for (const [argv, message] of refusals) {
     t.throws(() => read(argv), StartError);
     t.throws(() => read(argv), { message }, argv.join(' '));
   }
-  t.throws(() => read(['fetch', 'a'], { ESCAPEMENT_WINGS: '2' }), /does not support it yet/);
   t.throws(() => read(['fetch', 'a'], { ESCAPEMENT_PLAC: 'x' }), /did you mean ESCAPEMENT_PLACE/);
   t.same(ran, []);
 });

@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { type Config, configFrom, defaultConfig, settings } from '../engine/config.js';
+import { type Config, configFrom, defaultConfig, type Role, roles, settings, settingsOf } from '../engine/config.js';
 import { StartError } from '../engine/kernel/errors.js';
-import { readSettings, variableOf } from '../engine/settings.js';
+import { readSettings, type Table, variableOf } from '../engine/settings.js';
 
-function configOf(env: Record<string, string> = {}, cores = 4): Config {
-  return configFrom(readSettings(settings, { flags: new Map(), env }), { cwd: '/srv/escapement', cores });
+function configOf(env: Record<string, string> = {}, cores = 4, role: Role = 'serve'): Config {
+  return configFrom(readSettings<Table>(settingsOf[role], { flags: new Map(), env }), { role, cwd: '/srv/escapement', cores });
 }
 
 t.test('without flags and environment it serves on loopback with the documented defaults', async (t) => {
   t.same(configOf(), {
+    role: 'serve',
+    cluster: null,
     host: '127.0.0.1',
     port: 8080,
     tls: null,
@@ -39,6 +41,45 @@ t.test('actor threads follow the cores, but are never more than the partitions',
   t.equal(configOf({}, 64).actorThreads, 4);
   t.equal(configOf({ ESCAPEMENT_ACTOR_THREADS: '2' }, 64).actorThreads, 2);
   t.throws(() => configOf({ ESCAPEMENT_ACTOR_THREADS: '5' }), StartError);
+});
+
+t.test('a cluster needs NATS, and the roles that share work need a cluster', async (t) => {
+  const nats = { ESCAPEMENT_NATS_URL: 'nats://n1' };
+  t.throws(() => configOf({ ESCAPEMENT_CLUSTER: 'true' }), { message: /^ESCAPEMENT_CLUSTER=true needs ESCAPEMENT_NATS_URL: / });
+  t.match(configOf({ ...nats, ESCAPEMENT_CLUSTER: 'true' }), { role: 'serve', cluster: { nodeId: null, partitions: null } });
+  t.equal(configOf({ ...nats, ESCAPEMENT_CLUSTER: 'false' }).cluster, null);
+  for (const role of ['gateway', 'engine'] as const) {
+    t.throws(() => configOf({}, 4, role), { message: new RegExp(`^"escapement ${role}" needs ESCAPEMENT_NATS_URL: `) });
+    const { cluster, ...config } = configOf({ ...nats, ESCAPEMENT_NODE_ID: 'node-1.a_B' }, 4, role);
+    t.same(cluster, { nodeId: 'node-1.a_B', partitions: null });
+    t.equal(config.role, role);
+  }
+  for (const name of ['a b', 'a/b', 'é', 'n'.repeat(65)]) {
+    t.throws(() => configOf({ ESCAPEMENT_NODE_ID: name }), { message: /^ESCAPEMENT_NODE_ID must be/ }, name);
+  }
+});
+
+t.test('a cluster has 64 partitions unless its record or its operator says otherwise', async (t) => {
+  const cluster = { ESCAPEMENT_NATS_URL: 'nats://n1', ESCAPEMENT_CLUSTER: 'true' };
+  t.match(configOf(cluster), { partitions: 64, cluster: { partitions: null } });
+  t.match(configOf({ ...cluster, ESCAPEMENT_PARTITIONS: '8' }), { partitions: 8, cluster: { partitions: 8 } });
+  t.equal(configOf(cluster, 16).actorThreads, 15);
+  const threads = { ...cluster, ESCAPEMENT_ACTOR_THREADS: '100' };
+  t.throws(() => configOf({ ...threads, ESCAPEMENT_PARTITIONS: '8' }), /ESCAPEMENT_ACTOR_THREADS is 100, but only 8/);
+  t.equal(configOf(threads).actorThreads, 100, 'the record may say that there are as many partitions');
+});
+
+t.test('each role takes what has an effect there', async (t) => {
+  const variablesOf = (role: Role) => Object.values(settingsOf[role]).map(variableOf);
+  t.same(variablesOf('serve'), Object.values(settings).map(variableOf));
+  const needed = ['HOST', 'PORT', 'API_KEYS', 'TLS_CERT', 'NATS_URL', 'NODE_ID', 'PARTITIONS', 'LOG_LEVEL'];
+  for (const role of roles) for (const name of needed) t.ok(variablesOf(role).includes(`ESCAPEMENT_${name}`), `${role} ${name}`);
+  for (const name of ['DATA_DIR', 'DURABILITY', 'RETENTION_DAYS', 'ACTOR_THREADS', 'WEBHOOK_SECRET', 'CLUSTER']) {
+    t.notOk(variablesOf('gateway').includes(`ESCAPEMENT_${name}`), name);
+  }
+  t.notOk(variablesOf('engine').includes('ESCAPEMENT_REPLAY_WINDOW'));
+  const shared = { ESCAPEMENT_NATS_URL: 'nats://n1', ESCAPEMENT_RETENTION_DAYS: 'of another command' };
+  t.equal(configOf(shared, 4, 'gateway').retentionDays, 7, 'variables of other commands are not read');
 });
 
 t.test('listening beyond loopback has to be meant', async (t) => {

@@ -24,6 +24,8 @@ export const idempotencyKeyMs = 86_400_000;
 export const slots = 4096;
 /** More partitions than this cost more file handles than they bring parallelism. */
 export const partitionsMax = 1024;
+/** Of a new cluster whose operator has not said: enough to be shared evenly by a dozen nodes, and to go on growing. */
+export const clusterPartitions = 64;
 /** Rows of one partition: handles are 26-bit so that a handle and its generation fit one double. */
 export const pendingPerPartitionMax = 2 ** 26;
 

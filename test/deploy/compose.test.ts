@@ -45,8 +45,8 @@ t.test('the settings of each Escapement are ones that it starts with', async (t)
   t.ok(escapementsOf(compose).length > 0);
   for (const [name, { environment = {} }] of escapementsOf(compose)) {
     const env = { ...imageEnvironment, ...environment };
-    t.doesNotThrow(() => refuseUnknownVariables(settings, { env, later: [] }), name);
-    const config = configFrom(readSettings(settings, { flags: new Map(), env }), { cwd: '/app', cores: 4 });
+    t.doesNotThrow(() => refuseUnknownVariables(settings, env), name);
+    const config = configFrom(readSettings(settings, { flags: new Map(), env }), { role: 'serve', cwd: '/app', cores: 4 });
     t.equal(config.host, '0.0.0.0');
     t.same(config.nats?.servers, ['nats-1:4222', 'nats-2:4222', 'nats-3:4222']);
     t.ok(

@@ -138,8 +138,12 @@ t.test('the settings of each Escapement are ones that it starts with, and its da
     const [{ env = [], ports, volumeMounts, livenessProbe, readinessProbe }] = spec.template.spec.containers as [Container];
     const given = env.map(({ name, value = 'fromASecret' }) => [name, value.replace(/\$\(\w+\)/g, 'fromASecret')]);
     const variables: Readonly<Record<string, string>> = { ...image, ...Object.fromEntries(given) };
-    t.doesNotThrow(() => refuseUnknownVariables(settings, { env: variables, later: [] }), metadata.name);
-    const config = configFrom(readSettings(settings, { flags: new Map(), env: variables }), { cwd: '/app', cores: 4 });
+    t.doesNotThrow(() => refuseUnknownVariables(settings, variables), metadata.name);
+    const config = configFrom(readSettings(settings, { flags: new Map(), env: variables }), {
+      role: 'serve',
+      cwd: '/app',
+      cores: 4,
+    });
     t.equal(config.insecure, false, 'whoever reaches it is asked for a key');
     t.ok(ports.some(({ containerPort }) => containerPort === config.port));
     t.equal(spec.template.metadata.annotations?.['prometheus.io/port'], `${config.port}`);

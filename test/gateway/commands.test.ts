@@ -8,17 +8,24 @@ function read(argv: readonly string[], env: Record<string, string> = {}) {
   return readInvocation(commandSet(), { argv, env, cwd: '/srv/escapement', cores: 4, version: '1.2.3' });
 }
 
-t.test('serve is the default, the halves need NATS, others are unknown', async (t) => {
+t.test('serve is the default, and others are unknown', async (t) => {
   t.equal(read([]).do, 'run');
   t.equal(read(['serve', '--port', '0']).do, 'run');
-  t.throws(() => read(['gateway']), /needs NATS/);
-  t.throws(() => read(['engine', '--port', '1']), /needs NATS/);
   t.throws(() => read(['stop']), /unknown command "stop"/);
   t.throws(() => read(['serve', 'now']), /does not take "now"/);
 });
 
-t.test('settings of a later version are refused rather than ignored', async (t) => {
-  t.throws(() => read([], { ESCAPEMENT_CLUSTER: 'true' }), /does not support it yet/);
+t.test('the halves are commands that need NATS and take no flags of the other half', async (t) => {
+  for (const half of ['gateway', 'engine']) {
+    t.equal(read([half, '--nats-url', 'nats://n1', '--port', '0']).do, 'run');
+    const invocation = read([half]);
+    if (invocation.do !== 'run') throw new Error('expected run');
+    await t.rejects(invocation.run(), { message: new RegExp(`^"escapement ${half}" needs ESCAPEMENT_NATS_URL`) });
+  }
+  t.throws(() => read(['gateway', '--data-dir', 'x']), /unknown flag --data-dir/);
+  t.throws(() => read(['gateway', '--durability', 'os']), /unknown flag --durability/);
+  t.throws(() => read(['engine', '--replay-window', '5']), /unknown flag --replay-window/);
+  t.equal(read(['gateway'], { ESCAPEMENT_DATA_DIR: 'x' }).do, 'run', 'all share one file of variables');
 });
 
 t.test('the help explains every setting, and every command by itself', async (t) => {

@@ -8,6 +8,7 @@ import {
   type DestinationChange,
   type DestinationPage,
   type BulkResult,
+  type ClusterView,
   type Engine,
   EngineError,
   type EventName,
@@ -257,6 +258,19 @@ export class FakeEngine implements Engine {
 
   async metrics(): Promise<string> {
     return '# HELP escapement_events_pending x\nescapement_events_pending 0\n';
+  }
+
+  /** What it says of its cluster. */
+  clusterNow: ClusterView | null = null;
+  /** What it was told of where the gateway listens. */
+  readonly addresses: string[] = [];
+
+  cluster(): ClusterView | null {
+    return this.clusterNow;
+  }
+
+  listensAt(address: string): void {
+    this.addresses.push(address);
   }
 
   async stop(): Promise<void> {

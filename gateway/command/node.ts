@@ -1,5 +1,6 @@
 /**
- * `escapement serve`: puts engine and gateway together in one process, and takes them apart again.
+ * `escapement serve`, `gateway`, `engine`: puts the parts of a node together in one process, and takes them apart again. Which parts those are,
+ * engine and gateway know by the role in their configuration.
  *
  * After the start, signals and defects end the process. The log is written so that any end is safe.
  */
@@ -13,7 +14,8 @@ import {
   descriptorLimit,
   drainMsMax,
   type Logger,
-  settings,
+  type Role,
+  settingsOf,
   shareDescriptors,
 } from '../../engine/index.js';
 import { startGateway } from '../gateway.js';
@@ -28,18 +30,33 @@ export interface Listening {
   readonly config: Config;
 }
 
+const inWords: Readonly<Record<Role, { readonly summary: string; readonly explanation: string }>> = {
+  serve: { summary: 'runs gateway and engine in one process; the default', explanation: '' },
+  gateway: {
+    summary: 'runs a gateway of a cluster: takes requests, keeps nothing',
+    explanation: `It answers every call of the API for the engines of the cluster, which it reaches through NATS. It has no data directory.
+`,
+  },
+  engine: {
+    summary: 'runs an engine of a cluster: keeps partitions and delivers',
+    explanation: `Over HTTP it answers /health and /metrics. Events come to it from the gateways of the cluster, through NATS.
+`,
+  },
+};
+
 /** `onListening` is called once, after the line that says where it listens. */
-export function serveCommand(onListening: (listening: Listening) => void = () => undefined): Command {
+export function nodeCommand(role: Role, onListening: (listening: Listening) => void): Command {
+  const { summary, explanation } = inWords[role];
   return command({
-    name: 'serve',
-    summary: 'runs gateway and engine in one process; the default',
+    name: role,
+    summary,
     parameters: [],
-    settings,
-    explanation: `It prints one line when it takes requests, and goes on until SIGINT or SIGTERM.
+    settings: settingsOf[role],
+    explanation: `${explanation}It prints one line when it takes requests, and goes on until SIGINT or SIGTERM.
 Exit codes: 0 stopped, 1 could not start, 70 a defect, 130 a second signal cut the stop short.`,
     async run({ values, surroundings }) {
-      const config = configFrom(values, surroundings);
-      const url = await serve(config);
+      const config = configFrom(values, { role, ...surroundings });
+      const url = await startNode(config);
       process.stdout.write(`Escapement listening on ${url}\n`);
       onListening({ url, config });
       return 'running';
@@ -48,11 +65,12 @@ Exit codes: 0 stopped, 1 could not start, 70 a defect, 130 a second signal cut t
 }
 
 /** Returns the address. */
-async function serve(config: Config): Promise<string> {
+async function startNode(config: Config): Promise<string> {
   await refuseWhatCannotStart(config);
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   exitOnDefect(logger);
-  const { connections } = shareDescriptors({ ...config, limit: descriptorLimit() });
+  const kept = config.role === 'gateway' ? { partitions: 0, actorThreads: 0 } : config;
+  const { connections } = shareDescriptors({ ...kept, limit: descriptorLimit() });
   const engine = await createEngine({ config, logger });
   try {
     const gateway = await startGateway({ engine, config, logger, connections });
