@@ -30,7 +30,8 @@ import { decodeMessages } from './kernel/message-codec.js';
 import { version } from './kernel/version.js';
 import { type DataDir, openDataDir } from './log/data-dir.js';
 import { NatsDesk } from './nats-desk.js';
-import { FiguresBoard, type Statistics } from './observe/figures-board.js';
+import { FiguresBoard } from './observe/figures-board.js';
+import type { Statistics } from './observe/overview.js';
 import { Metrics } from './observe/metrics.js';
 import type { MetricsHistorySlice } from './observe/metrics-history.js';
 import type { Change, Condition } from './partition/command.js';
@@ -107,6 +108,7 @@ export class NodeEngine implements Engine {
       watch: ({ host, on, round }) => this.#links[host]!.send({ op: 'watch', on, round }),
       couriersOf: new CrewCouriers({ couriers: back.couriers, ask: (courier, question) => back.askCourier(courier, question) }),
       board: this.#board,
+      totals: this.#board,
       streamId,
       replayWindow: config.replayWindow,
       recoveryRate: config.recoveryRate,
@@ -160,7 +162,7 @@ export class NodeEngine implements Engine {
     return this.#front.stream.subscribe(filter, listener, cursor);
   }
   statistics(): Statistics {
-    return this.#board.statistics();
+    return this.#front.statistics();
   }
   destinations(asked: { readonly after: string; readonly limit: number }): Promise<DestinationPage> {
     return this.#front.destinations.page(asked);

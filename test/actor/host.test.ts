@@ -1128,7 +1128,7 @@ t.test('figures count what is held and what has happened', async (t) => {
   test.settle();
   const figures = test.host.figures(noLatency);
   t.match(figures, { accepted: 3, fired: 1, delivered: 1, failed: 0, cancelled: 1, expired: 0, dead: 0, records: 6, overdue: 0 });
-  t.match(figures.byStatus, { SCHEDULED: 1, DELIVERED: 1, CANCELLED: 1, DISPATCHED: 0 });
+  t.match(figures.levels, [[0, { byStatus: { SCHEDULED: 1, DELIVERED: 1, CANCELLED: 1, DISPATCHED: 0 } }]]);
   t.equal(figures.fireLag.count, 1);
   t.equal(figures.overdueLag.count, 0);
   t.equal(figures.oldestOverdueMs, null);
