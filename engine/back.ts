@@ -10,14 +10,14 @@
  * Main thread.
  */
 import { snapshotRecordsOf } from './actor/snapshots.js';
-import type { HostMail } from './actor/mail.js';
-import type { HostNotice } from './actor/notices.js';
+import type { HostMail, PartitionOrder } from './actor/mail.js';
+import type { HostNotice, PartitionNews } from './actor/notices.js';
 import { BackgroundTasks } from './background-tasks.js';
 import { CourierCrew } from './courier-crew.js';
 import type { DestinationAnswer, DestinationQuestion } from './dispatch/destination.js';
 import type { EngineOptions } from './engine-options.js';
 import type { HealthBoard } from './health-board.js';
-import { HostGroup } from './host-group.js';
+import { type HostCluster, HostGroup } from './host-group.js';
 import type { PartitionId } from './kernel/brand.js';
 import { settlesWithin } from './kernel/deadline.js';
 import { descriptorLimit, shareDescriptors } from './kernel/descriptors.js';
@@ -55,9 +55,13 @@ export interface BackParts {
   readonly health: HealthBoard;
   /** Null: NATS is not configured. */
   readonly nats: NatsDesk | null;
+  /** Null: there is none, and every partition is served here. */
+  readonly cluster: HostCluster | null;
   /** What hosts say to whoever asks and watches. */
   said(host: number, mail: Exclude<HostMail, { op: 'notice' }>): void;
   watching(host: number, notice: Extract<HostNotice, { op: 'watching' }>): void;
+  /** In a cluster: what has come of an order, or has happened since. */
+  news(news: PartitionNews): void;
   /** With everything that it had not answered. `restored` follows, unless the engine is stopping. */
   lost(host: number, detail: string): void;
   restored(host: number): void;
@@ -87,7 +91,7 @@ export class Back {
       threads: courierThreads,
       tasks: this.#longTasks,
       handlers: deliver ?? {},
-      lease: null,
+      lease: parts.cluster?.lease ?? null,
       nats: config.nats === null ? null : { address: config.nats, name: `escapement ${version} delivery` },
       options: {
         originConcurrency: config.originConcurrency,
@@ -133,6 +137,11 @@ export class Back {
     this.#groups[host]!.post({ op: 'requests', bytes }, [bytes.buffer]);
   }
 
+  /** Lost while its host is down: `restored` tells when there is one again. */
+  order(order: PartitionOrder): void {
+    this.#groups[this.hostOf(order.partition)]!.post(order, []);
+  }
+
   askCourier(courier: number, question: DestinationQuestion): Promise<DestinationAnswer> {
     return this.#crew.ask(courier, question);
   }
@@ -176,7 +185,7 @@ export class Back {
     this.#hostDrained();
   }
 
-  #partitionsOf(host: number): PartitionId[] {
+  partitionsOf(host: number): PartitionId[] {
     const { partitions, actorThreads } = this.#parts.options.config;
     const all = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);
     return all.filter((partition) => partition % actorThreads === host);
@@ -184,7 +193,7 @@ export class Back {
 
   #groupOf(host: number): HostGroup {
     const { config, log, ...options } = this.#parts.options;
-    const own = this.#partitionsOf(host);
+    const own = this.partitionsOf(host);
     return new HostGroup({
       number: host,
       tasks: this.#longTasks,
@@ -206,7 +215,7 @@ export class Back {
         pagesMax: null,
         ...log,
       },
-      cluster: null,
+      cluster: this.#parts.cluster,
       connectCouriers: () => Array.from({ length: this.#crew.size }, (_, courier) => this.#crew.connect(courier, host)),
       mail: (mail) => this.#take(host, mail),
       pool: (request) => this.#backgroundTasks.run(request),
@@ -257,6 +266,7 @@ export class Back {
         );
         break;
       case 'partition-news':
+        this.#parts.news(notice.news);
         break;
       case 'drained':
         this.#drained.add(host);
@@ -275,7 +285,7 @@ export class Back {
   #logPhase({ partition, phase, detail }: Extract<HostNotice, { op: 'phase' }>): void {
     const fields = { partition, phase, detail };
     if (phase === 'failed') this.#logger.error(fields, 'a partition has stopped');
-    else if (phase === 'elsewhere') this.#logger.info(fields, 'a partition is elsewhere');
+    else if (phase === 'elsewhere') this.#logger.debug(fields, 'a partition is elsewhere');
     else if (detail !== null) this.#logger.warn(fields, 'a partition is replayed');
     else this.#logger.info(fields, phase === 'ready' ? 'a partition is ready' : 'a partition is replayed');
   }
@@ -286,9 +296,11 @@ export class Back {
     this.#down.add(host);
     board.hostGone(host);
     this.#parts.lost(host, 'its actor host died');
-    for (const partition of this.#partitionsOf(host)) {
-      health.phase({ partition, phase: 'recovering', detail: 'its actor host died' });
-      board.phase(partition, 'recovering');
+    for (const partition of this.partitionsOf(host)) {
+      // In a cluster it is nobody's until it has been taken again.
+      const phase = this.#parts.cluster === null ? 'recovering' : 'elsewhere';
+      health.phase({ partition, phase, detail: 'its actor host died' });
+      board.phase(partition, phase);
     }
     if (this.#isStopping) {
       this.#drained.add(host);

@@ -175,6 +175,22 @@ export class ClusterNode {
     this.#lookSoon();
   }
 
+  /** The threads of these partitions have died, and fresh ones know nothing of what the ones before were told. */
+  startedAnew(partitions: readonly PartitionId[]): void {
+    const { hands } = this.#parts;
+    for (const partition of partitions) {
+      const course = this.#courses[partition]!;
+      if (course.isHeldHere) {
+        course.taken(course.takenEpoch);
+        hands.take(partition, course.takenEpoch);
+      } else if (course.isFollowed) {
+        course.followed();
+        hands.follow(partition, true);
+      }
+    }
+    this.#lookSoon();
+  }
+
   /** Hands everything over, at most for `withinMs`, and leaves. Nothing is served afterwards. */
   async stop(withinMs = handOverAllMsMax): Promise<void> {
     this.#isStopping = true;

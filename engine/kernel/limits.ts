@@ -215,10 +215,6 @@ export const handOverLagMax = 64;
 export const handOverPatienceMs = 30_000;
 /** A node says this often how it is with what it serves and follows. */
 export const nodeReportMs = 1_000;
-/** Processes whose figures are kept apart, so that one that was silent for a while is not counted twice: what 256 restarts of nodes need, 20 KB each. */
-export const countingProcessesMax = 256;
-/** What waits in a node that has been silent for so long is not shown: it waits elsewhere by then, or will. */
-export const totalsSilenceMsMax = 5_000;
 /** A partition that failed here is not claimed again for so long, twice as long each time, ... */
 export const failedHoldMs = 5_000;
 /** ... but no longer than this. */
@@ -251,3 +247,9 @@ export const ownerWaitMsMax = 15_000;
 export const ownerAgainMs = 100;
 /** How long new events may take to become safe for the next owner. */
 export const keepMsMax = 5_000;
+/** An owner looks this often whether something was kept for its partitions that it was too slow for. */
+export const keptLookMs = 1_000;
+/** A node that starts waits this long for NATS, and for a leader of what it needs there: servers that start together need a while. */
+export const joinMsMax = 60_000;
+/** What could not be had there is tried again after so long. */
+export const joinAgainMs = 1_000;

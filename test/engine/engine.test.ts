@@ -1,5 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import t from 'tap';
 import {
   createEngine,
@@ -311,12 +310,4 @@ t.test('a nearly full disk refuses new events by name and says so in its health'
     test.engine.health().components.find(({ name }) => name === 'disk'),
     { status: 'degraded' },
   );
-});
-
-t.test('a node of a cluster is refused before anything is made', async (t) => {
-  const dataDir = join(tempDir(t), 'data');
-  const cluster = { nodeId: null, partitions: null };
-  const logger = createLogger({ level: 'fatal', format: 'json' });
-  await t.rejects(createEngine({ config: defaultConfig({ dataDir, cluster }), logger }), StartError);
-  t.notOk(existsSync(dataDir));
 });

@@ -12,7 +12,10 @@ const shipped = new URL('../../gateway/main.js', import.meta.url);
 const shippedFlags = ['--v8-pool-size=0'];
 
 export interface ServerOptions {
-  readonly dataDir: string;
+  /** Null: a gateway, which has none. */
+  readonly dataDir: string | null;
+  /** Of the program; `serve` unless given. */
+  readonly command?: 'serve' | 'engine' | 'gateway';
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeFlags?: readonly string[];
@@ -94,9 +97,11 @@ export class Server {
   }
 
   #spawn(): Program {
-    const { dataDir, flags = [], env = {}, nodeFlags = shippedFlags, descriptors, script = shipped } = this.#options;
+    const { dataDir, command, flags = [], env = {}, nodeFlags = shippedFlags, descriptors, script = shipped } = this.#options;
     const limits = descriptors === undefined ? {} : { descriptors };
-    return new Program({ script, args: ['--data-dir', dataDir, '--port', '0', ...flags], env, nodeFlags, ...limits });
+    const data = dataDir === null ? [] : ['--data-dir', dataDir];
+    const args = [...(command === undefined ? [] : [command]), ...data, '--port', '0', ...flags];
+    return new Program({ script, args, env, nodeFlags, ...limits });
   }
 
   /** Of the process that was spawned last. */

@@ -1,0 +1,167 @@
+/**
+ * A cluster of real processes on a nats-server: nodes that own partitions, gateways that do not, and a client that goes to any of those that live.
+ *
+ *     const cluster = await startCluster(t, { nodes: ['a', 'b', 'c'] });
+ *     await cluster.node('b').kill();
+ *     await cluster.owned();
+ *
+ * Times are those of service (a session lives for 8 s), since what is tested is what ships.
+ */
+import type { Test } from 'tap';
+import { until } from './deadline.js';
+import { Client } from './http.js';
+import { type NatsServer, startNats } from './nats-server.js';
+import { Server, type ServerOptions, temporaryDir } from './server.js';
+
+export interface ClusterOptions {
+  /** Each with a gateway and partitions. */
+  readonly nodes: readonly string[];
+  readonly gateways?: readonly string[];
+  /** With partitions, and no gateway. */
+  readonly engines?: readonly string[];
+  readonly partitions?: number;
+  /** One is started unless given. */
+  readonly nats?: readonly NatsServer[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nodeFlags?: readonly string[];
+}
+
+/** As the contract has it. */
+export interface ClusterAnswer {
+  readonly nodes: readonly {
+    readonly id: string;
+    readonly address: string | null;
+    readonly alive: boolean;
+    readonly partitions: readonly number[];
+  }[];
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly owner: string | null;
+    readonly epoch: number;
+    readonly standby: string | null;
+    readonly standby_lag: number | null;
+    readonly last_takeover_ms: number | null;
+    readonly takeover_duplicates: number | null;
+  }[];
+}
+
+export type NodeRole = NonNullable<ServerOptions['command']>;
+
+const usualPartitions = 12;
+
+export class Cluster {
+  /** Goes to those that live, in turn. */
+  readonly client: Client;
+  readonly nats: readonly NatsServer[];
+  readonly #options: ClusterOptions;
+  readonly #t: Test;
+  readonly #nodes = new Map<string, Server>();
+  /** Those that take requests, as far as is known here. */
+  readonly #doors = new Set<string>();
+  #turn = 0;
+
+  constructor(t: Test, nats: readonly NatsServer[], options: ClusterOptions) {
+    this.#t = t;
+    this.nats = nats;
+    this.#options = options;
+    this.client = new Client(() => this.#nextDoor());
+    t.teardown(() => this.client.close());
+  }
+
+  get partitions(): number {
+    return this.#options.partitions ?? usualPartitions;
+  }
+
+  node(name: string): Server {
+    const server = this.#nodes.get(name);
+    if (server === undefined) throw new Error(`there is no node ${name}`);
+    return server;
+  }
+
+  /** Resolves when it listens. */
+  async join(name: string, role: NodeRole = 'serve'): Promise<Server> {
+    const { env = {}, nodeFlags } = this.#options;
+    const server = await Server.start({
+      dataDir: role === 'gateway' ? null : temporaryDir(this.#t),
+      command: role,
+      env: {
+        ESCAPEMENT_CLUSTER: 'true',
+        ESCAPEMENT_NATS_URL: this.nats.map(({ url }) => url).join(','),
+        ESCAPEMENT_NODE_ID: name,
+        ESCAPEMENT_PARTITIONS: String(this.partitions),
+        ...env,
+      },
+      ...(nodeFlags === undefined ? {} : { nodeFlags }),
+    });
+    this.#nodes.set(name, server);
+    if (role !== 'engine') this.#doors.add(name);
+    this.#t.teardown(async () => {
+      await server.client.close();
+      await server.kill();
+    });
+    return server;
+  }
+
+  /** `kill -9`. */
+  async kill(name: string): Promise<void> {
+    this.#doors.delete(name);
+    await this.node(name).kill();
+  }
+
+  /** SIGTERM; how long it took. */
+  async stop(name: string): Promise<number> {
+    this.#doors.delete(name);
+    const since = performance.now();
+    await this.node(name).stop();
+    return performance.now() - since;
+  }
+
+  /** The same node with the same data; `kill` or `stop` comes before. Resolves when it listens. */
+  async restart(name: string): Promise<void> {
+    await this.node(name).restart();
+    this.#doors.add(name);
+  }
+
+  async view(): Promise<ClusterAnswer> {
+    const { status, body, text } = await this.client.get<ClusterAnswer>('/api/v1/cluster');
+    if (status !== 200) throw new Error(`GET /cluster was answered ${status} ${text}`);
+    return body;
+  }
+
+  /** Every partition has an owner among `names`, which own about as many each. */
+  async shared(names: readonly string[], withinMs = 30_000): Promise<ClusterAnswer> {
+    const most = Math.ceil(this.partitions / names.length) + 1;
+    return until(
+      `partitions are shared by ${names.join(', ')}`,
+      async () => {
+        const view = await this.view();
+        const isServed = view.partitions.every(
+          ({ owner, last_takeover_ms }) => owner !== null && names.includes(owner) && last_takeover_ms !== null,
+        );
+        const isFair = view.nodes.every(({ partitions }) => partitions.length <= most);
+        return isServed && isFair ? view : null;
+      },
+      withinMs,
+    );
+  }
+
+  #nextDoor(): string {
+    const doors = [...this.#doors];
+    if (doors.length === 0) throw new Error('no node takes requests');
+    return this.node(doors[this.#turn++ % doors.length]!).url;
+  }
+}
+
+/** Everything is up and every partition is owned. Killed with the test. */
+export async function startCluster(t: Test, options: ClusterOptions): Promise<Cluster> {
+  const nats = options.nats ?? [await startNats(t)];
+  const cluster = new Cluster(t, nats, options);
+  const { nodes, engines = [], gateways = [] } = options;
+  await Promise.all([
+    ...nodes.map((name) => cluster.join(name)),
+    ...engines.map((name) => cluster.join(name, 'engine')),
+    ...gateways.map((name) => cluster.join(name, 'gateway')),
+  ]);
+  await cluster.shared([...nodes, ...engines]);
+  return cluster;
+}
