@@ -155,6 +155,7 @@ export class ClusterMember implements Node {
         ask: (courier, question) => back!.askCourier(courier, question),
       }),
       board: this.board,
+      totals: this.board,
       streamId,
       replayWindow: config.replayWindow,
       recoveryRate: config.recoveryRate,

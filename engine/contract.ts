@@ -14,7 +14,7 @@ import type { Health } from './health-board.js';
 import type { EngineError } from './kernel/errors.js';
 import type { WallMs } from './kernel/brand.js';
 import type { NatsDoor } from './nats-desk.js';
-import type { Statistics } from './observe/figures-board.js';
+import type { Statistics } from './observe/overview.js';
 import type { MetricsHistorySlice } from './observe/metrics-history.js';
 import type { Change, Condition } from './partition/command.js';
 import type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';

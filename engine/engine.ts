@@ -20,7 +20,7 @@ import type { WallMs } from './kernel/brand.js';
 import type { EngineError } from './kernel/errors.js';
 import type { NatsDoor } from './nats-desk.js';
 import type { Node } from './node.js';
-import type { Statistics } from './observe/figures-board.js';
+import type { Statistics } from './observe/overview.js';
 import type { MetricsHistorySlice } from './observe/metrics-history.js';
 import type { Change, Condition } from './partition/command.js';
 import type { BulkRequest, BulkResult } from './router/bulk-changes.js';
@@ -97,7 +97,7 @@ export class NodeEngine implements Engine {
     return this.#front.stream.subscribe(filter, listener, cursor);
   }
   statistics(): Statistics {
-    return this.#node.board.statistics();
+    return this.#front.statistics();
   }
   destinations(asked: { readonly after: string; readonly limit: number }): Promise<DestinationPage> {
     return this.#front.destinations.page(asked);

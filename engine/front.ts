@@ -4,7 +4,7 @@
  *     router, lists, bulk changes --requests--> whoever owns the partition --replies--> those who asked
  *     status hub                  <--changes--                             couriers <-- destinations desk
  *
- * It works on links and knows neither hosts nor disks. What it shows is put together from figures that others report (`board`).
+ * It works on links and knows neither hosts nor disks. What it shows is put together from totals that others report.
  *
  * Main thread.
  */
@@ -17,8 +17,10 @@ import { loopDelayPeriodMs } from './kernel/loop-delay.js';
 import { EventLoopDelay } from './observe/event-loop.js';
 import type { FiguresBoard } from './observe/figures-board.js';
 import type { Logger } from './observe/logger.js';
-import { MetricsHistory, type MetricsHistorySlice } from './observe/metrics-history.js';
+import type { MetricsHistorySlice } from './observe/metrics-history.js';
+import { Overview, type Statistics } from './observe/overview.js';
 import { RecoveryProgress } from './observe/recovery-progress.js';
+import type { TotalsSource } from './observe/totals.js';
 import type { PartitionLink } from './router/host-link.js';
 import { Router } from './router/router.js';
 import type { WatchOrder } from './status/host-watch.js';
@@ -37,6 +39,8 @@ export interface FrontParts {
   /** Those who make attempts: of this node, or of all. */
   readonly couriersOf: OriginCouriers;
   readonly board: FiguresBoard;
+  /** What statistics tell of: the board, or all nodes of a cluster. */
+  readonly totals: TotalsSource;
   /** Marks the cursors. */
   readonly streamId: string;
   readonly replayWindow: number;
@@ -52,7 +56,7 @@ export class Front {
   /** Where they are told. */
   readonly stream: MarkedStream;
   readonly #board: FiguresBoard;
-  readonly #history = new MetricsHistory();
+  readonly #overview: Overview;
   readonly #progress: RecoveryProgress;
   readonly #clock = new SystemClock();
   readonly #loopDelay = new EventLoopDelay({ clock: this.#clock });
@@ -61,6 +65,7 @@ export class Front {
   constructor(parts: FrontParts) {
     const { partitions, linkOf, logger } = parts;
     this.#board = parts.board;
+    this.#overview = new Overview(parts.totals);
     this.#progress = new RecoveryProgress(parts.recoveryRate);
     this.router = new Router({ partitions, linkOf });
     this.destinations = new DestinationDesk({
@@ -84,7 +89,7 @@ export class Front {
   start(): void {
     this.#loopDelay.begin();
     // What happens in the first second counts from nothing.
-    this.#board.sampleRates(this.#clock.monoMs());
+    this.#sampleOverview();
     this.#intervals.push(
       setInterval(() => this.#sample(), sampleEveryMs),
       setInterval(() => this.#loopDelay.turn(), loopDelayPeriodMs),
@@ -92,11 +97,15 @@ export class Front {
   }
 
   metricsHistory(from: WallMs | null): MetricsHistorySlice {
-    return this.#history.since(from, this.#clock.wallMs());
+    return this.#overview.history(from, this.#clock.wallMs());
+  }
+
+  statistics(): Statistics {
+    return this.#overview.statistics();
   }
 
   health(board: HealthBoard): Health {
-    const backlog = { overdue: this.#board.level('overdue'), longest: this.#board.level('longestBacklog') };
+    const backlog = this.#overview.backlog();
     const doneInMs = this.#progress.doneInMs(backlog);
     const doneAtMs = doneInMs === null ? null : ((this.#clock.wallMs() + doneInMs) as WallMs);
     return board.health({ overdue: backlog.overdue, doneAtMs });
@@ -109,9 +118,12 @@ export class Front {
   #sample(): void {
     this.#clock.check();
     this.hub.tick();
-    this.#board.sampleRates(this.#clock.monoMs());
-    this.#history.sample(this.#clock.wallMs(), this.#board.historyTotals());
+    this.#sampleOverview();
     this.#board.loopDelay('main', this.#loopDelay.figures());
-    this.#progress.sample(this.#clock.monoMs(), this.#board.level('overdue'));
+    this.#progress.sample(this.#clock.monoMs(), this.#overview.backlog().overdue);
+  }
+
+  #sampleOverview(): void {
+    this.#overview.sample({ mono: this.#clock.monoMs(), wall: this.#clock.wallMs() });
   }
 }

@@ -85,7 +85,7 @@ export type { DestinationChange, DestinationPage } from './destination-desk.js';
 export type { Destination } from './dispatch/destination.js';
 export { createEngine, type EngineConfig, type EngineOptions } from './engine.js';
 export type { Health, HealthStatus } from './health-board.js';
-export type { Statistics } from './observe/figures-board.js';
+export type { Statistics } from './observe/overview.js';
 export type { HistorySample, MetricsHistorySlice } from './observe/metrics-history.js';
 export type { Change, Condition, RetryTimes } from './partition/command.js';
 export type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';

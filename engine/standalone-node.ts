@@ -83,6 +83,7 @@ export class StandaloneNode implements Node {
       watch: ({ host, on, round }) => this.#links[host]!.send({ op: 'watch', on, round }),
       couriersOf: new CrewCouriers({ couriers: back.couriers, ask: (courier, question) => back.askCourier(courier, question) }),
       board: this.board,
+      totals: this.board,
       streamId,
       replayWindow: config.replayWindow,
       recoveryRate: config.recoveryRate,

@@ -1,6 +1,5 @@
 /** What a host shows of itself four times a second: its counters and the sizes of what it holds. */
-import { type DeliveryType, deliveryTypes } from '../event/spec.js';
-import { type EventStatus, eventStatuses, type WaitReason, waitReasons } from '../event/status.js';
+import { type WaitReason, waitReasons } from '../event/status.js';
 import type { WallMs } from '../kernel/brand.js';
 import type { HostFigures, LatencyFigures } from '../observe/figures.js';
 import type { Backlog } from './backlog.js';
@@ -30,15 +29,10 @@ export function figuresOf({
   now,
   eventLoopDelay,
 }: HostParts): HostFigures {
-  const byStatus = zeros<EventStatus>(eventStatuses);
-  const byDeliveryType = zeros<DeliveryType>(deliveryTypes);
   const waiting = zeros<WaitReason>(waitReasons);
   let parked = 0;
-  for (const actor of actors) {
-    for (const status of eventStatuses) byStatus[status] += actor.state.byStatus[status];
-    for (const type of deliveryTypes) byDeliveryType[type] += actor.state.byDeliveryType[type];
-    parked += actor.parked;
-  }
+  for (const actor of actors) parked += actor.parked;
+  const working = actors.filter(({ phase }) => phase === 'ready');
   for (const origin of waitingRoom.origins()) waiting[desk.reasonFor(origin, 'regular')] += waitingRoom.count(origin);
   for (const origin of backlog.origins()) waiting[desk.reasonFor(origin, 'overdue')] += backlog.count(origin);
   const oldestDueAtMs = oldestOf(actors, [waitingRoom, backlog]);
@@ -50,8 +44,10 @@ export function figuresOf({
     dead: counters.dead,
     cancelled: counters.cancelled,
     expired: counters.expired,
-    byStatus,
-    byDeliveryType,
+    // Copies: the counts of the state go on while the figures are on their way.
+    levels: working.map(({ partition, state: { byStatus, byDeliveryType } }) => {
+      return [partition, { byStatus: { ...byStatus }, byDeliveryType: { ...byDeliveryType } }] as const;
+    }),
     waiting,
     oldestOverdueMs: oldestDueAtMs === null ? null : Math.max(0, now - oldestDueAtMs),
     overdue: backlog.size,

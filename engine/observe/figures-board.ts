@@ -1,21 +1,21 @@
 /**
- * The newest figures of every thread in one place, and what they come to together: `statistics`, and the numbers of `/metrics`.
+ * The newest figures of every thread of this node in one place, and what they come to together: the numbers of `/metrics`, and this node's part of
+ * statistics.
  *
  * A thread reports the whole of its counters, so a lost report costs nothing. But a thread that dies takes its counters with it
  * and its successor starts at 0, while Prometheus and people expect totals that never go back. So for each host the board keeps
  * what its predecessors had counted (`carried`) and adds the living one's report to it. Levels (pending, waiting, overdue) are not
- * added up: they are the newest report's, and the dead host's last one until the successor has spoken, because events do not
- * vanish with the thread that held them.
+ * added up: they are the newest report's, and the dead host's last one until the successor has spoken. Those of a partition stand until somebody
+ * counts it anew, because events do not vanish with the thread that held them, or until it is elsewhere.
  *
  * Lives on the main thread. Everything here is since the process started; nothing is stored.
  */
-import { type DeliveryType, deliveryTypes } from '../event/spec.js';
-import { type EventStatus, eventStatuses, isFinished, type WaitReason, waitReasons } from '../event/status.js';
-import type { MonoMs, PartitionId } from '../kernel/brand.js';
-import type { CourierFigures, HostFigures, LatencyFigures, PartitionPhase } from './figures.js';
-import type { HistoryTotals } from './metrics-history.js';
-import { LatencyRecorder, type LatencyQuantiles, mergeLatency, noLatency, sumLatency } from './latency.js';
-import { Rates, type WindowRates } from './rates.js';
+import type { EventStatus, WaitReason } from '../event/status.js';
+import type { PartitionId } from '../kernel/brand.js';
+import type { CourierFigures, HostFigures, LatencyFigures, PartitionLevels, PartitionPhase } from './figures.js';
+import { LatencyRecorder, noLatency, sumLatency } from './latency.js';
+import { pendingOf } from './overview.js';
+import { nothingCounted, type QueueLevels, sumLevels, sumQueues, type Totals, type TotalsSource } from './totals.js';
 
 export const counterNames = ['accepted', 'fired', 'delivered', 'failed', 'dead', 'cancelled', 'expired', 'records'] as const;
 export type CounterName = (typeof counterNames)[number];
@@ -25,20 +25,6 @@ export type LatencyName = (typeof latencyNames)[number];
 
 const levelNames = ['overdue', 'longestBacklog', 'parked', 'readAheadBytes'] as const;
 export type LevelName = (typeof levelNames)[number];
-
-const rateNames = ['accepted', 'fired', 'delivered', 'failed'] as const;
-
-/** `GET /events/statistics`, as the contract names it. */
-export interface Statistics {
-  readonly total: number;
-  readonly by_status: Readonly<Record<EventStatus, number>>;
-  readonly by_delivery_type: Readonly<Record<DeliveryType, number>>;
-  readonly waiting: Readonly<Record<WaitReason, number>>;
-  readonly rates: Readonly<Record<(typeof rateNames)[number], WindowRates>>;
-  readonly fire_lag_ms: LatencyQuantiles;
-  readonly delivery_ms: LatencyQuantiles;
-  readonly oldest_overdue_ms: number | null;
-}
 
 /** What grows only. */
 type Grown = Readonly<Record<CounterName, number> & Record<LatencyName, LatencyFigures>>;
@@ -51,7 +37,7 @@ interface HostPlace {
   gone: boolean;
 }
 
-export class FiguresBoard {
+export class FiguresBoard implements TotalsSource {
   readonly #hosts = new Map<number, HostPlace>();
   readonly #couriers = new Map<number, CourierFigures>();
   /** A courier sends samples; they are gathered here, over all threads that had its number. */
@@ -59,9 +45,12 @@ export class FiguresBoard {
   readonly #loopDelays = new Map<string, LatencyFigures>();
   readonly #phases = new Map<PartitionId, PartitionPhase>();
   readonly #freeBytes = new Map<number, number>();
-  readonly #rates = new Rates(rateNames);
-  /** Until something new is reported; several sockets may ask for it each second. */
-  #statistics: Statistics | null = null;
+  readonly #partitions = new Map<PartitionId, PartitionLevels>();
+  #revision = 0;
+
+  get revision(): number {
+    return this.#revision;
+  }
 
   host(host: number, figures: HostFigures): void {
     const place = this.#hosts.get(host);
@@ -73,7 +62,8 @@ export class FiguresBoard {
       place.newest = figures;
       place.gone = false;
     }
-    this.#statistics = null;
+    for (const [partition, levels] of figures.levels) this.#partitions.set(partition, levels);
+    this.#revision++;
   }
 
   /** To be told when a host's thread has ended, before its successor reports. */
@@ -102,6 +92,8 @@ export class FiguresBoard {
 
   phase(partition: PartitionId, phase: PartitionPhase): void {
     this.#phases.set(partition, phase);
+    if (phase !== 'elsewhere' || !this.#partitions.delete(partition)) return;
+    this.#revision++;
   }
 
   /** Free space under the data directory, as a host's log writer last saw it. */
@@ -109,41 +101,28 @@ export class FiguresBoard {
     this.#freeBytes.set(host, bytes);
   }
 
-  /** To be called once a second: what the rates are made of. */
-  sampleRates(at: MonoMs): void {
-    this.#rates.sample(at, {
-      accepted: this.counter('accepted'),
-      fired: this.counter('fired'),
-      delivered: this.counter('delivered'),
-      failed: this.counter('failed'),
-    });
-    this.#statistics = null;
+  totals(): Totals {
+    return { ...sumLevels([...this.#partitions.values()]), ...this.queues(), counted: this.counted(), before: nothingCounted };
   }
 
-  /** For `MetricsHistory`. */
-  historyTotals(): HistoryTotals {
+  counted(): Totals['counted'] {
     return {
       accepted: this.counter('accepted'),
       fired: this.counter('fired'),
       delivered: this.counter('delivered'),
       failed: this.counter('failed'),
-      pending: this.pending,
       fireLag: this.latency('fireLag'),
+      delivery: this.latency('delivery'),
     };
   }
 
-  statistics(): Statistics {
-    this.#statistics ??= {
-      total: total(Object.values(this.byStatus())),
-      by_status: this.byStatus(),
-      by_delivery_type: this.#summed(deliveryTypes, (figures) => figures.byDeliveryType),
-      waiting: this.waiting(),
-      rates: this.#rates.rates(),
-      fire_lag_ms: mergeLatency(this.#latencies('fireLag')),
-      delivery_ms: mergeLatency(this.#latencies('delivery')),
-      oldest_overdue_ms: this.oldestOverdueMs,
-    };
-    return this.#statistics;
+  queues(): QueueLevels {
+    return sumQueues(this.#newest());
+  }
+
+  /** Of each partition that works here, or did until its host ended. */
+  get partitions(): ReadonlyMap<PartitionId, PartitionLevels> {
+    return this.#partitions;
   }
 
   /** Since the process started; never goes back. */
@@ -160,23 +139,21 @@ export class FiguresBoard {
     return total(this.#newest().map((figures) => figures[name]));
   }
 
-  byStatus(): Record<EventStatus, number> {
-    return this.#summed(eventStatuses, (figures) => figures.byStatus);
+  byStatus(): Readonly<Record<EventStatus, number>> {
+    return sumLevels([...this.#partitions.values()]).byStatus;
   }
 
-  waiting(): Record<WaitReason, number> {
-    return this.#summed(waitReasons, (figures) => figures.waiting);
+  waiting(): Readonly<Record<WaitReason, number>> {
+    return this.queues().waiting;
   }
 
   /** Events that are not finished. */
   get pending(): number {
-    const byStatus = this.byStatus();
-    return total(eventStatuses.filter((status) => !isFinished(status)).map((status) => byStatus[status]));
+    return pendingOf(this.byStatus());
   }
 
   get oldestOverdueMs(): number | null {
-    const ages = this.#newest().flatMap(({ oldestOverdueMs }) => (oldestOverdueMs === null ? [] : [oldestOverdueMs]));
-    return ages.length === 0 ? null : Math.max(...ages);
+    return this.queues().oldestOverdueMs;
   }
 
   /** Null until a log writer has said it. The smallest, should they disagree: they look at one disk at different moments. */
@@ -211,15 +188,6 @@ export class FiguresBoard {
 
   #latencies(name: LatencyName): LatencyFigures[] {
     return this.#grown().map((grown) => grown[name]);
-  }
-
-  #summed<Name extends string>(
-    names: readonly Name[],
-    of: (figures: HostFigures) => Readonly<Record<Name, number>>,
-  ): Record<Name, number> {
-    const newest = this.#newest();
-    const entries = names.map((name) => [name, total(newest.map((figures) => of(figures)[name]))]);
-    return Object.fromEntries(entries) as Record<Name, number>;
   }
 }
 

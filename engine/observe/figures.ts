@@ -5,6 +5,7 @@
  */
 import type { DeliveryType } from '../event/spec.js';
 import type { EventStatus } from '../event/status.js';
+import type { PartitionId } from '../kernel/brand.js';
 
 /** Upper bounds in milliseconds of the buckets that `/metrics` shows; the last bucket is open. */
 export const latencyBucketsMs = [
@@ -27,6 +28,12 @@ export interface LatencyFigures {
 export const partitionPhases = ['recovering', 'ready', 'failed', 'elsewhere'] as const;
 export type PartitionPhase = (typeof partitionPhases)[number];
 
+/** Events of a partition that are in memory or retained, as whoever serves it counts them. */
+export interface PartitionLevels {
+  readonly byStatus: Readonly<Record<EventStatus, number>>;
+  readonly byDeliveryType: Readonly<Record<DeliveryType, number>>;
+}
+
 /** From one actor host. */
 export interface HostFigures {
   readonly accepted: number;
@@ -37,8 +44,8 @@ export interface HostFigures {
   readonly dead: number;
   readonly cancelled: number;
   readonly expired: number;
-  readonly byStatus: Readonly<Record<EventStatus, number>>;
-  readonly byDeliveryType: Readonly<Record<DeliveryType, number>>;
+  /** Of each partition that works here: of one that is replayed they are not known yet. */
+  readonly levels: readonly (readonly [PartitionId, PartitionLevels])[];
   readonly waiting: Readonly<Record<'concurrency' | 'breaker' | 'paused' | 'recovery', number>>;
   /** Null when nothing is overdue. */
   readonly oldestOverdueMs: number | null;

@@ -19,6 +19,8 @@ const unitsPerMs = 100;
 /** Ten minutes; what takes longer is counted as ten minutes there, while `maxMs` and `sumMs` stay exact. */
 const unitsMax = 600_000 * unitsPerMs;
 const significantDigits = 2;
+/** Of a point the first number is less. */
+export const latencySlots = newHistogram().countsArrayLength;
 
 export class LatencyRecorder {
   readonly #buckets = new Float64Array(latencyBucketsMs.length + 1);

@@ -7,7 +7,7 @@ import { addTally, byDeliveryTypeOf, byStatusOf, emptyTally, type LabelFilter } 
 import { waitReasons } from '../event/status.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
-import type { Statistics } from '../observe/figures-board.js';
+import type { Statistics } from '../observe/overview.js';
 import { mergeLatency } from '../observe/latency.js';
 import type { Accepted, PartitionLink } from './host-link.js';
 

@@ -10,7 +10,7 @@ import { encodeSpec } from '../event/spec-codec.js';
 import { SpecSheet } from '../event/spec-sheet.js';
 import { everyEvent } from '../event/event-filter.js';
 import type { LabelFilter } from '../event/label-filter.js';
-import type { Statistics } from '../observe/figures-board.js';
+import type { Statistics } from '../observe/overview.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
 import type { ChangeSlice, StatusChange } from '../event/status-change.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
