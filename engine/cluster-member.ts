@@ -80,7 +80,10 @@ export class ClusterMember implements Node {
     const link = new NatsLink({ address, name: `escapement ${version} cluster` });
     try {
       const record = await joinCluster({ link, address, partitions: cluster.partitions, logger });
-      const dataDir = config.role === 'gateway' ? null : openDataDir({ dataDir: config.dataDir, partitions: record.partitions });
+      const dataDir =
+        config.role === 'gateway'
+          ? null
+          : openDataDir({ dataDir: config.dataDir, partitions: record.partitions, cluster: record.id });
       const nodeId = cluster.nodeId ?? dataDir?.nodeId ?? `gateway-${process.pid}-${Date.now().toString(36)}`;
       return new ClusterMember(options, { link, address, record, dataDir, nodeId, logger });
     } catch (error) {

@@ -17,7 +17,7 @@ import { type Health, HealthBoard } from './health-board.js';
 import { EngineError } from './kernel/errors.js';
 import { decodeMessages } from './kernel/message-codec.js';
 import { version } from './kernel/version.js';
-import { type DataDir, openDataDir } from './log/data-dir.js';
+import { type AloneDataDir, openDataDir } from './log/data-dir.js';
 import { NatsDesk } from './nats-desk.js';
 import type { Node } from './node.js';
 import { FiguresBoard } from './observe/figures-board.js';
@@ -29,7 +29,7 @@ export class StandaloneNode implements Node {
   readonly nats: NatsDesk | null;
   readonly board = new FiguresBoard();
   readonly handlersRefusal = null;
-  readonly #dataDir: DataDir;
+  readonly #dataDir: AloneDataDir;
   readonly #health: HealthBoard;
   readonly #metrics: Metrics;
   readonly #back: Back;
@@ -40,7 +40,7 @@ export class StandaloneNode implements Node {
     const { config } = options;
     const { partitions } = config;
     const logger = options.logger.child({ component: 'engine' });
-    this.#dataDir = openDataDir({ dataDir: config.dataDir, partitions });
+    this.#dataDir = openDataDir({ dataDir: config.dataDir, partitions, cluster: null });
     const { streamId, webhookSecret } = this.#dataDir;
     this.#health = new HealthBoard(partitions);
     this.nats =

@@ -46,7 +46,7 @@ interface Share extends Filling {
 
 export async function fillDataDir(dataDir: string, filling: Filling): Promise<void> {
   const { partitions } = filling;
-  openDataDir({ dataDir, partitions }).close();
+  openDataDir({ dataDir, partitions, cluster: null }).close();
   const threads = Math.min(partitions, availableParallelism());
   const shares = Array.from({ length: threads }, (_, thread): Share => {
     const all = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);

@@ -1,19 +1,20 @@
 /**
  * The data directory: whose it is, what made it, and the secrets and names that live as long as it does.
  *
- *     <data>/format.json      {"format":1,"partitions":4,"hash":"fnv1a32"}: what must never change
+ *     <data>/format.json      {"format":1,"partitions":4,"hash":"fnv1a32"}: what must never change; in a cluster also its id, "cluster":"..."
  *     <data>/lock             locked by the process that uses the directory
  *     <data>/lock.pid         which process that is, for people
- *     <data>/webhook-secret   signs webhooks unless the configuration says otherwise
  *     <data>/node-id          name of this node
- *     <data>/stream-id        marks the cursors of its status stream
+ *     <data>/webhook-secret   signs webhooks unless the configuration says otherwise; in a cluster its record has it
+ *     <data>/stream-id        marks the cursors of its status stream; not in a cluster either
  *     <data>/partitions/      the logs
  *     <data>/restored.json    from which backup it was made, if from one
  *
  * Two processes on one log would overwrite each other, so there is a lock. It is SQLite's exclusive lock on a file, held by
  * an open transaction: the system releases it with the process, however that ends, and nothing stale can be left behind as
  * with a file that merely says "locked". The number of partitions decides which log an event is in, so a directory made
- * with another number, or by another format, is refused before anything is touched.
+ * with another number, or by another format, is refused before anything is touched. So is one of another cluster, or of none: the log of
+ * a node alone is the truth, that of a member is a copy of a journal, and who took the one for the other would lose events or deliver them twice.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
@@ -35,32 +36,44 @@ export const restoreUnfinished = 'restore-unfinished';
 /** There while a repair exchanges the folder of a partition. */
 export const repairUnfinished = 'repair-unfinished';
 
+/** Whose a directory is. */
+export interface DirIdentity {
+  readonly partitions: number;
+  /** By the id in its record. Null: of a node alone. */
+  readonly cluster: string | null;
+}
+
 export interface DataDir {
   readonly path: string;
-  /** `whsec_` and base64. */
-  readonly webhookSecret: string;
   readonly nodeId: string;
-  /** Marks the cursors of its status stream; six characters that need no escape. */
-  readonly streamId: string;
   /** Let others have it. */
   close(): void;
 }
 
+/** Of a node alone: what a cluster keeps in its record. */
+export interface AloneDataDir extends DataDir {
+  /** `whsec_` and base64. */
+  readonly webhookSecret: string;
+  /** Marks the cursors of its status stream; six characters that need no escape. */
+  readonly streamId: string;
+}
+
 /** Make `dataDir`, or open it. Throws StartError, and has then changed nothing, when it cannot be ours. */
-export function openDataDir({ dataDir, partitions }: { readonly dataDir: string; readonly partitions: number }): DataDir {
+export function openDataDir(asked: DirIdentity & { readonly dataDir: string; readonly cluster: null }): AloneDataDir;
+export function openDataDir(asked: DirIdentity & { readonly dataDir: string; readonly cluster: string }): DataDir;
+export function openDataDir({ dataDir, ...identity }: DirIdentity & { readonly dataDir: string }): DataDir {
   return explained(dataDir, () => {
-    checkFormat(dataDir, partitions);
+    checkFormat(dataDir, identity);
     makeDir(dataDir);
     const lock = lockDir(dataDir, 'stop it, or choose another with ESCAPEMENT_DATA_DIR');
     try {
       // Once more, now that nobody else can be making it.
-      if (!checkFormat(dataDir, partitions)) {
-        writeFormat(dataDir, partitions);
+      if (!checkFormat(dataDir, identity)) {
+        writeFormat(dataDir, identity);
       }
-      const webhookSecret = keep(join(dataDir, 'webhook-secret'), () => `whsec_${randomBytes(secretBytes).toString('base64')}`);
       const nodeId = keep(join(dataDir, 'node-id'), () => randomBytes(8).toString('hex'));
-      const streamId = keep(join(dataDir, 'stream-id'), () => randomBytes(6).toString('base64url').slice(0, streamIdChars));
-      return { path: dataDir, webhookSecret, nodeId, streamId, close: () => unlockDir(dataDir, lock) };
+      const opened: DataDir = { path: dataDir, nodeId, close: () => unlockDir(dataDir, lock) };
+      return identity.cluster === null ? { ...opened, ...keptAlone(dataDir) } : opened;
     } catch (error) {
       unlockDir(dataDir, lock);
       throw error;
@@ -68,16 +81,22 @@ export function openDataDir({ dataDir, partitions }: { readonly dataDir: string;
   });
 }
 
+function keptAlone(dataDir: string): Pick<AloneDataDir, 'webhookSecret' | 'streamId'> {
+  return {
+    webhookSecret: keep(join(dataDir, 'webhook-secret'), () => `whsec_${randomBytes(secretBytes).toString('base64')}`),
+    streamId: keep(join(dataDir, 'stream-id'), () => randomBytes(6).toString('base64url').slice(0, streamIdChars)),
+  };
+}
+
 /** What makes a directory ours, so it comes last. */
-export function writeFormat(dataDir: string, partitions: number): void {
-  const text = `${JSON.stringify({ format: formatVersion, partitions, hash: slotHash })}\n`;
-  writeWhole(join(dataDir, 'format.json'), { text });
+export function writeFormat(dataDir: string, { partitions, cluster }: DirIdentity): void {
+  const format = { format: formatVersion, partitions, hash: slotHash, ...(cluster === null ? {} : { cluster }) };
+  writeWhole(join(dataDir, 'format.json'), { text: `${JSON.stringify(format)}\n` });
 }
 
 /** A data directory that is there and that nobody else uses now. */
-export interface StoppedDir {
+export interface StoppedDir extends DirIdentity {
   readonly path: string;
-  readonly partitions: number;
   /** Let others have it. */
   close(): void;
 }
@@ -88,28 +107,25 @@ export interface StoppedDir {
  */
 export function openStoppedDir(dataDir: string, { instead }: { readonly instead: string } = { instead: 'stop it' }): StoppedDir {
   return explained(dataDir, () => {
-    const { partitions } = readFormat(dataDir);
+    const identity = readFormat(dataDir);
     const lock = lockDir(dataDir, instead);
-    return { path: dataDir, partitions, close: () => unlockDir(dataDir, lock) };
+    return { path: dataDir, ...identity, close: () => unlockDir(dataDir, lock) };
   });
 }
 
 /** What the directory was made as, whoever uses it now. Throws StartError when it is not there or not ours. */
-export function readFormat(dataDir: string): { readonly partitions: number } {
+export function readFormat(dataDir: string): DirIdentity {
   return explained(dataDir, () => {
     const text = readIfThere(join(dataDir, 'format.json'));
     if (text === null) {
       throw new StartError(`there is no data directory of Escapement's at ${dataDir}: say where it is with --data-dir`);
     }
-    const { format, partitions, hash } = parseFormat(dataDir, text);
-    if (format !== formatVersion || hash !== slotHash) throw otherFormat(dataDir, { format, hash });
-    if (typeof partitions !== 'number') throw unreadableFormat(dataDir);
-    return { partitions };
+    return parseFormat(dataDir, text);
   });
 }
 
 /** True for a directory that is ours, false for one that is yet to be made. Throws StartError for any other. */
-function checkFormat(dataDir: string, partitions: number): boolean {
+function checkFormat(dataDir: string, { partitions, cluster }: DirIdentity): boolean {
   const text = readIfThere(join(dataDir, 'format.json'));
   if (text === null) {
     if (existsSync(join(dataDir, restoreUnfinished))) {
@@ -124,23 +140,48 @@ function checkFormat(dataDir: string, partitions: number): boolean {
   if (existsSync(join(dataDir, repairUnfinished))) {
     throw new StartError(`a repair of data directory ${dataDir} was cut short: run "escapement repair" again, which ends it`);
   }
-  const { format, partitions: made, hash } = parseFormat(dataDir, text);
-  if (format !== formatVersion || hash !== slotHash) throw otherFormat(dataDir, { format, hash });
-  if (made !== partitions) {
+  const made = parseFormat(dataDir, text);
+  if (made.cluster !== cluster) throw ofAnother(dataDir, { made: made.cluster, asked: cluster });
+  if (made.partitions !== partitions) {
     throw new StartError(
-      `data directory ${dataDir} was made with ${String(made)} partitions, not ${partitions}: set ESCAPEMENT_PARTITIONS=${String(made)}`,
+      `data directory ${dataDir} was made with ${made.partitions} partitions, not ${partitions}: set ESCAPEMENT_PARTITIONS=${made.partitions}`,
     );
   }
   return true;
 }
 
-function parseFormat(
+function ofAnother(
   dataDir: string,
-  text: string,
-): { readonly format?: unknown; readonly partitions?: unknown; readonly hash?: unknown } {
+  { made, asked }: { readonly made: string | null; readonly asked: string | null },
+): StartError {
+  const another = 'give this node another one with ESCAPEMENT_DATA_DIR';
+  if (made === null) {
+    return new StartError(
+      `data directory ${dataDir} is of a node alone, and its events are not in cluster ${asked!}: ${another}, or run it without ESCAPEMENT_CLUSTER`,
+    );
+  }
+  if (asked === null) {
+    return new StartError(
+      `data directory ${dataDir} is of a node of cluster ${made}, a copy of what the cluster keeps: set ESCAPEMENT_CLUSTER=true, or ${another}`,
+    );
+  }
+  return new StartError(
+    `data directory ${dataDir} is of cluster ${made}, and ESCAPEMENT_NATS_URL leads to cluster ${asked}: ${another}`,
+  );
+}
+
+/** Throws StartError for what this version does not read. */
+function parseFormat(dataDir: string, text: string): DirIdentity {
+  const { format, partitions, hash, cluster = null } = jsonOf(dataDir, text);
+  if (format !== formatVersion || hash !== slotHash) throw otherFormat(dataDir, { format, hash });
+  if (typeof partitions !== 'number' || !(cluster === null || typeof cluster === 'string')) throw unreadableFormat(dataDir);
+  return { partitions, cluster };
+}
+
+function jsonOf(dataDir: string, text: string): Readonly<Record<string, unknown>> {
   try {
-    const format: unknown = JSON.parse(text);
-    if (typeof format === 'object' && format !== null) return format;
+    const json: unknown = JSON.parse(text);
+    if (typeof json === 'object' && json !== null) return json as Readonly<Record<string, unknown>>;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }

@@ -9,6 +9,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PartitionId } from '../kernel/brand.js';
 import { StartError } from '../kernel/errors.js';
 import { crcOf } from '../log/checksum.js';
 import { writeWhole } from '../log/data-dir.js';
@@ -29,8 +30,10 @@ export interface BackupManifest {
   readonly begunAt: string;
   readonly version: string;
   readonly partitions: number;
-  /** Newest sequence of each partition. */
+  /** Newest sequence of each partition that is in it. */
   readonly positions: readonly number[];
+  /** Of a node of a cluster: of which, and what it held of it. Not there: of a node alone, with all partitions. */
+  readonly copied?: { readonly cluster: string; readonly partitions: readonly PartitionId[] };
   readonly files: readonly BackedUpFile[];
 }
 

@@ -15,7 +15,6 @@
  */
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { relative, resolve, sep } from 'node:path';
-import type { PartitionId } from '../kernel/brand.js';
 import { SystemClock } from '../kernel/clock.js';
 import { StartError } from '../kernel/errors.js';
 import { version } from '../kernel/version.js';
@@ -23,6 +22,7 @@ import { readFormat } from '../log/data-dir.js';
 import { sumOfFile } from '../log/file-sum.js';
 import { makeDir, syncDir } from '../log/segment-files.js';
 import { type BackedUpFile, writeManifest } from './backup-manifest.js';
+import { heldPartitions, whatItHolds } from './held-partitions.js';
 import { copyFile, PartitionCopy } from './partition-copy.js';
 import { type PartitionSurvey, segmentBytesOf, surveyPartition } from './partition-survey.js';
 import { Progress, type Say } from './progress.js';
@@ -46,23 +46,27 @@ export interface BackupResult {
 /** Throws StartError when it cannot begin, DamageError when what it copies is not what was written. */
 export function backupDataDir({ dataDir, to, link, say }: BackupRequest): BackupResult {
   const begunAt = new Date().toISOString();
-  const { partitions } = readFormat(dataDir);
+  const identity = readFormat(dataDir);
   makeEmptyDir(to, dataDir);
-  const all = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);
+  const { partitions, cluster } = identity;
+  const held = heldPartitions(dataDir, identity);
+  const explanation = whatItHolds(identity, held);
+  if (explanation !== null) say(explanation);
   const clock = new SystemClock();
   const progressOf = (what: string, from: string): Progress =>
-    new Progress({ what, totalBytes: all.reduce((sum, partition) => sum + segmentBytesOf(from, partition), 0), say, clock });
+    new Progress({ what, totalBytes: held.reduce((sum, partition) => sum + segmentBytesOf(from, partition), 0), say, clock });
 
   const copying = progressOf('copied', dataDir);
-  const positions = all.map((partition) => new PartitionCopy({ dataDir, to, partition, link, progress: copying }).run());
+  const positions = held.map((partition) => new PartitionCopy({ dataDir, to, partition, link, progress: copying }).run());
   if (existsSync(`${dataDir}/webhook-secret`)) copyFile(`${dataDir}/webhook-secret`, `${to}/webhook-secret`);
 
   const verifying = progressOf('verified', to);
-  const surveys = all.map((partition) =>
+  const surveys = held.map((partition) =>
     surveyPartition({ dataDir: to, partition, segmentDone: (bytes) => verifying.add(bytes) }),
   );
   const files = filesOf(to);
-  writeManifest(to, { begunAt, version, partitions, positions, files });
+  const copied = cluster === null ? {} : { copied: { cluster, partitions: held } };
+  writeManifest(to, { begunAt, version, partitions, positions, ...copied, files });
   syncDir(to);
   return {
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -14,6 +14,7 @@ import { InvariantError } from '../kernel/errors.js';
 import { formatEventId, parseEventId, partitionOf, slotOf } from '../kernel/event-id.js';
 import { openStoppedDir } from '../log/data-dir.js';
 import { listSegments, partitionDir } from '../log/segment-files.js';
+import { heldPartitions, whatItHolds } from './held-partitions.js';
 import { type LostRow, lostRowsOf } from './lost-events.js';
 import { segmentBytesOf, surveyPartition } from './partition-survey.js';
 import { Progress, type Say } from './progress.js';
@@ -55,6 +56,8 @@ export function inspectEvent({
   const dir = openStoppedDir(dataDir, { instead });
   try {
     const partition = partitionOf(slotOf(event), dir.partitions);
+    const explanation = whatItHolds(dir, heldPartitions(dataDir, dir));
+    if (explanation !== null) say(explanation);
     const totalBytes = segmentBytesOf(dataDir, partition);
     const progress = new Progress({ what: 'read', totalBytes, say, clock: new SystemClock() });
     const records: LogRecord[] = [];

@@ -49,6 +49,7 @@ export interface RepairResult {
 export function repairDataDir({ dataDir, giveUp, apply, say, plan }: RepairRequest): RepairResult {
   const dir = openStoppedDir(dataDir);
   try {
+    if (dir.cluster !== null) throw fetchedInstead(dataDir, dir.cluster);
     finishExchange(dataDir);
     const partitions = Array.from({ length: dir.partitions }, (_, partition) => partition as PartitionId);
     const totalBytes = partitions.reduce((sum, partition) => sum + segmentBytesOf(dataDir, partition), 0);
@@ -75,6 +76,13 @@ export function repairDataDir({ dataDir, giveUp, apply, say, plan }: RepairReque
   } finally {
     dir.close();
   }
+}
+
+/** A copy that was mended would not be what the journal says, and the node would set it aside. */
+function fetchedInstead(dataDir: string, cluster: string): StartError {
+  return new StartError(
+    `data directory ${dataDir} holds copies of what cluster ${cluster} keeps, which are not repaired but fetched again: remove the folders in ${join(dataDir, 'partitions')} of the partitions that "escapement verify" calls damaged, and start the node`,
+  );
 }
 
 /** A name that fits nothing may be a slip of the pen, and the next one it fits would be the wrong one. */

@@ -6,17 +6,20 @@
  *
  * The new directory is not the old one. It gets a name of its own (`node-id`), another mark for its cursors (`stream-id`), and `restored.json` says where it is from. What the
  * old one has done since the backup, this one does not know: it delivers those events again, under the same ids.
+ *
+ * A backup of a node of a cluster becomes a directory of that cluster again. No event goes back in time by it: what it holds are copies, and
+ * the node that starts on it compares them with their journals and goes on from there.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { PartitionId } from '../kernel/brand.js';
 import { SystemClock } from '../kernel/clock.js';
 import { StartError } from '../kernel/errors.js';
-import { restoreUnfinished, writeFormat, writeWhole } from '../log/data-dir.js';
+import { type DirIdentity, restoreUnfinished, writeFormat, writeWhole } from '../log/data-dir.js';
 import { sumOfFile } from '../log/file-sum.js';
 import { makeDir, syncDir } from '../log/segment-files.js';
 import { storageFaultOf } from '../log/sqlite.js';
 import { type BackedUpFile, type BackupManifest, readManifest } from './backup-manifest.js';
+import { heldPartitions } from './held-partitions.js';
 import { copyFile } from './partition-copy.js';
 import { type PartitionSurvey, surveyPartition } from './partition-survey.js';
 import { Progress, type Say } from './progress.js';
@@ -63,9 +66,10 @@ export function restoreBackup({ from, dataDir, evenIfDamaged, say }: RestoreRequ
   writeFileSync(join(dataDir, restoreUnfinished), '');
   copyAll({ from, dataDir, manifest, progress: progressOf('copied') });
   const verifying = progressOf('verified');
-  const damaged = Array.from({ length: manifest.partitions }, (_, partition) =>
-    surveyPartition({ dataDir, partition: partition as PartitionId, segmentDone: (bytes) => verifying.add(bytes) }),
-  ).filter(({ faults }) => faults.length > 0);
+  const identity: DirIdentity = { partitions: manifest.partitions, cluster: manifest.copied?.cluster ?? null };
+  const damaged = heldPartitions(dataDir, identity)
+    .map((partition) => surveyPartition({ dataDir, partition, segmentDone: (bytes) => verifying.add(bytes) }))
+    .filter(({ faults }) => faults.length > 0);
   if (damaged.length > 0 && !evenIfDamaged) {
     for (const name of readdirSync(dataDir)) {
       if (!notCounted.includes(name)) rmSync(join(dataDir, name), { recursive: true });
@@ -75,7 +79,7 @@ export function restoreBackup({ from, dataDir, evenIfDamaged, say }: RestoreRequ
   const { begunAt, positions } = manifest;
   const restored = { restored_at: new Date().toISOString(), backup_of: begunAt, positions, even_if_damaged: evenIfDamaged };
   writeWhole(join(dataDir, 'restored.json'), { text: `${JSON.stringify(restored)}\n` });
-  writeFormat(dataDir, manifest.partitions);
+  writeFormat(dataDir, identity);
   rmSync(join(dataDir, restoreUnfinished));
   syncDir(dataDir);
   return { manifest, damagedFiles, damaged, isRestored: true };

@@ -10,6 +10,7 @@ import { openStoppedDir } from '../log/data-dir.js';
 import { DamageError } from '../log/damage.js';
 import { hasMark, readMark } from '../log/mark.js';
 import { listSegments, partitionDir } from '../log/segment-files.js';
+import { heldPartitions, whatItHolds } from './held-partitions.js';
 import { type LostRow, lostRowsOf } from './lost-events.js';
 import { type Fault, type PartitionSurvey, segmentBytesOf, surveyPartition } from './partition-survey.js';
 import { Progress, type Say } from './progress.js';
@@ -30,7 +31,9 @@ export interface VerifyRequest {
 export function verifyDataDir({ dataDir, say, verdict }: VerifyRequest): boolean {
   const dir = openStoppedDir(dataDir);
   try {
-    const partitions = Array.from({ length: dir.partitions }, (_, partition) => partition as PartitionId);
+    const partitions = heldPartitions(dataDir, dir);
+    const explanation = whatItHolds(dir, partitions);
+    if (explanation !== null) say(explanation);
     const totalBytes = partitions.reduce((sum, partition) => sum + segmentBytesOf(dataDir, partition), 0);
     const progress = new Progress({ what: 'verified', totalBytes, say, clock: new SystemClock() });
     let isWhole = true;

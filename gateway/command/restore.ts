@@ -30,6 +30,11 @@ Exit codes: 0 done, 1 it could not begin, 2 the backup is damaged (nothing was r
       for (const { partition, faults } of damaged) print(`partition ${partition}: DAMAGED, ${faults[0]!.detail}`);
       if (isRestored) print(`Restored the backup of ${manifest.begunAt} to ${dataDir}.`);
       else print('The backup is damaged, and nothing was restored.');
+      if (isRestored && manifest.copied !== undefined) {
+        print(
+          `It is of a node of cluster ${manifest.copied.cluster}, and a node that starts on it goes on from what the cluster knows now.`,
+        );
+      }
       return damagedFiles.length + damaged.length === 0 ? exitCodes.done : exitCodes.damaged;
     },
   });

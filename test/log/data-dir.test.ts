@@ -20,13 +20,13 @@ function refusalOf(work: () => unknown): string {
 
 t.test('a new directory is made with what identifies it', (t) => {
   const dataDir = join(tempDir(t), 'deep', 'data');
-  const opened = openDataDir({ dataDir, partitions: 4 });
+  const opened = openDataDir({ dataDir, partitions: 4, cluster: null });
   t.same(JSON.parse(readFileSync(join(dataDir, 'format.json'), 'utf8')), { format: 1, partitions: 4, hash: 'fnv1a32' });
   t.match(opened.webhookSecret, /^whsec_[A-Za-z0-9+/]{43}=$/);
   t.equal(statSync(join(dataDir, 'webhook-secret')).mode & 0o777, 0o600);
   t.match(opened.nodeId, /^[0-9a-f]{16}$/);
   opened.close();
-  const again = openDataDir({ dataDir, partitions: 4 });
+  const again = openDataDir({ dataDir, partitions: 4, cluster: null });
   t.same([again.webhookSecret, again.nodeId], [opened.webhookSecret, opened.nodeId], 'and keeps it');
   again.close();
   again.close();
@@ -35,13 +35,49 @@ t.test('a new directory is made with what identifies it', (t) => {
 
 t.test('another number of partitions is refused, and nothing is touched (F37)', (t) => {
   const dataDir = tempDir(t);
-  openDataDir({ dataDir, partitions: 4 }).close();
+  openDataDir({ dataDir, partitions: 4, cluster: null }).close();
   const before = picture(dataDir);
   t.match(
-    refusalOf(() => openDataDir({ dataDir, partitions: 8 })),
+    refusalOf(() => openDataDir({ dataDir, partitions: 8, cluster: null })),
     /was made with 4 partitions, not 8: set ESCAPEMENT_PARTITIONS=4$/,
   );
   t.same(picture(dataDir), before);
+  t.end();
+});
+
+t.test('a directory belongs to one cluster or to a node alone; any other is refused, and nothing is touched', (t) => {
+  const [ours, alone] = [tempDir(t), tempDir(t)];
+  const member = openDataDir({ dataDir: ours, partitions: 64, cluster: 'c1' });
+  t.same(JSON.parse(readFileSync(join(ours, 'format.json'), 'utf8')), {
+    format: 1,
+    partitions: 64,
+    hash: 'fnv1a32',
+    cluster: 'c1',
+  });
+  t.match(member.nodeId, /^[0-9a-f]{16}$/);
+  t.notOk(
+    readdirSync(ours).some((name) => name === 'webhook-secret' || name === 'stream-id'),
+    'those are the cluster’s',
+  );
+  member.close();
+  const again = openDataDir({ dataDir: ours, partitions: 64, cluster: 'c1' });
+  t.equal(again.nodeId, member.nodeId);
+  again.close();
+  openDataDir({ dataDir: alone, partitions: 64, cluster: null }).close();
+  const before = [picture(ours), picture(alone)];
+  t.match(
+    refusalOf(() => openDataDir({ dataDir: ours, partitions: 64, cluster: 'c2' })),
+    /is of cluster c1, and ESCAPEMENT_NATS_URL leads to cluster c2: give this node another one with ESCAPEMENT_DATA_DIR$/,
+  );
+  t.match(
+    refusalOf(() => openDataDir({ dataDir: ours, partitions: 4, cluster: null })),
+    /is of a node of cluster c1, .*: set ESCAPEMENT_CLUSTER=true, or give/,
+  );
+  t.match(
+    refusalOf(() => openDataDir({ dataDir: alone, partitions: 64, cluster: 'c1' })),
+    /is of a node alone, and its events are not in cluster c1: .* or run it without ESCAPEMENT_CLUSTER$/,
+  );
+  t.same([picture(ours), picture(alone)], before);
   t.end();
 });
 
@@ -51,11 +87,12 @@ t.test('another format, or an unreadable one, is refused, and nothing is touched
     ['{"format":1,"partitions":4,"hash":"other"}', /has format 1\/other/],
     ['{"for', /unreadable format.json/],
     ['null', /unreadable format.json/],
+    ['{"format":1,"partitions":4,"hash":"fnv1a32","cluster":7}', /unreadable format.json/],
   ] as const) {
     const dataDir = tempDir(t);
     writeFileSync(join(dataDir, 'format.json'), text);
     t.match(
-      refusalOf(() => openDataDir({ dataDir, partitions: 4 })),
+      refusalOf(() => openDataDir({ dataDir, partitions: 4, cluster: null })),
       message,
     );
     t.same(readdirSync(dataDir), ['format.json']);
@@ -67,7 +104,7 @@ t.test("somebody else's directory is refused, and nothing is touched", (t) => {
   const dataDir = tempDir(t);
   writeFileSync(join(dataDir, 'thesis.txt'), 'years of work');
   t.match(
-    refusalOf(() => openDataDir({ dataDir, partitions: 4 })),
+    refusalOf(() => openDataDir({ dataDir, partitions: 4, cluster: null })),
     /is not empty and not Escapement's \(it holds thesis.txt\)/,
   );
   t.same(readdirSync(dataDir), ['thesis.txt']);
@@ -78,7 +115,7 @@ t.test('a start that was cut short before there was a format can be repeated', (
   const dataDir = tempDir(t);
   for (const name of ['lock', 'lock.pid', 'format.json.new']) writeFileSync(join(dataDir, name), '');
   mkdirSync(join(dataDir, 'lost+found'));
-  openDataDir({ dataDir, partitions: 4 }).close();
+  openDataDir({ dataDir, partitions: 4, cluster: null }).close();
   t.end();
 });
 
@@ -86,11 +123,11 @@ t.test('a path that cannot be a directory is one clear line', (t) => {
   const file = join(tempDir(t), 'file');
   writeFileSync(file, '');
   t.match(
-    refusalOf(() => openDataDir({ dataDir: join(file, 'data'), partitions: 4 })),
+    refusalOf(() => openDataDir({ dataDir: join(file, 'data'), partitions: 4, cluster: null })),
     /data directory .* cannot be used: ENOTDIR/,
   );
   t.match(
-    refusalOf(() => openDataDir({ dataDir: file, partitions: 4 })),
+    refusalOf(() => openDataDir({ dataDir: file, partitions: 4, cluster: null })),
     /data directory .* cannot be used: /,
   );
   t.end();
@@ -98,11 +135,11 @@ t.test('a path that cannot be a directory is one clear line', (t) => {
 
 t.test('two engines of one process cannot share it', (t) => {
   const dataDir = tempDir(t);
-  const first = openDataDir({ dataDir, partitions: 4 });
-  const message = refusalOf(() => openDataDir({ dataDir, partitions: 4 }));
+  const first = openDataDir({ dataDir, partitions: 4, cluster: null });
+  const message = refusalOf(() => openDataDir({ dataDir, partitions: 4, cluster: null }));
   t.match(message, new RegExp(`is in use by process ${process.pid}: stop it`));
   first.close();
-  openDataDir({ dataDir, partitions: 4 }).close();
+  openDataDir({ dataDir, partitions: 4, cluster: null }).close();
   t.end();
 });
 
@@ -113,13 +150,13 @@ t.test('a directory held by another process is refused until that process is kil
   await once(child, 'message');
   const before = picture(dataDir);
   t.match(
-    refusalOf(() => openDataDir({ dataDir, partitions: 4 })),
+    refusalOf(() => openDataDir({ dataDir, partitions: 4, cluster: null })),
     new RegExp(`is in use by process ${child.pid}: `),
   );
   t.same(picture(dataDir), before);
   child.kill('SIGKILL');
   await once(child, 'exit');
-  openDataDir({ dataDir, partitions: 4 }).close();
+  openDataDir({ dataDir, partitions: 4, cluster: null }).close();
 });
 
 /** Names, sizes and times of all files. */

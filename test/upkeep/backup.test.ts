@@ -88,7 +88,7 @@ t.test('a segment that retention removes before its turn is done without, with a
 t.test('a restored directory can be used, and is not the one that was backed up', async (t) => {
   const { dataDir } = await setup(t);
   const restored = restore(t, backup(t, dataDir).to);
-  const dir = openDataDir({ dataDir: restored.dataDir, partitions: 4 });
+  const dir = openDataDir({ dataDir: restored.dataDir, partitions: 4, cluster: null });
   t.teardown(() => dir.close());
   t.equal(dir.webhookSecret, 'whsec_abc', 'receivers go on checking with the same secret');
   t.not(dir.nodeId, 'old-node');
@@ -167,7 +167,7 @@ t.test('a restore touches no directory that holds anything, and one that was cut
 
   const unfinished = tempDir(t);
   writeFileSync(join(unfinished, 'restore-unfinished'), '');
-  t.throws(() => openDataDir({ dataDir: unfinished, partitions: 4 }), /a restore into .* was cut short/);
+  t.throws(() => openDataDir({ dataDir: unfinished, partitions: 4, cluster: null }), /a restore into .* was cut short/);
 });
 
 t.test('a backup goes into a new folder outside of the data directory, and is no data directory', async (t) => {
@@ -175,5 +175,5 @@ t.test('a backup goes into a new folder outside of the data directory, and is no
   const { to } = backup(t, dataDir);
   t.throws(() => backupDataDir({ dataDir, to, link: false, say }), /is not empty/);
   t.throws(() => backupDataDir({ dataDir, to: join(dataDir, 'backup'), link: false, say }), /lies in the data directory/);
-  t.throws(() => openDataDir({ dataDir: to, partitions: 4 }), /not Escapement's/);
+  t.throws(() => openDataDir({ dataDir: to, partitions: 4, cluster: null }), /not Escapement's/);
 });

@@ -32,7 +32,7 @@ t.test('what the log does not hold, and what cannot be an id, is not there', asy
 
 t.test('a directory in use is not read, and the message says how to ask', async (t) => {
   const { dataDir, events } = await stoppedLog(t);
-  const owner = openDataDir({ dataDir, partitions: 4 });
+  const owner = openDataDir({ dataDir, partitions: 4, cluster: null });
   t.teardown(() => owner.close());
   t.throws(() => inspectEvent({ dataDir, id: idOf(events.pending), say }), /ask it \(GET \/api\/v1\/events\//);
 });

@@ -230,8 +230,8 @@ t.test('a repair that was cut short keeps the directory from being used until it
     join(log.dataDir, 'repair-unfinished'),
     JSON.stringify({ setAsideTo: readdirSync(join(log.dataDir, 'set-aside'))[0], partition: 3 }),
   );
-  t.throws(() => openDataDir({ dataDir: log.dataDir, partitions: 4 }), /run "escapement repair" again/);
+  t.throws(() => openDataDir({ dataDir: log.dataDir, partitions: 4, cluster: null }), /run "escapement repair" again/);
   t.match(repair(log.dataDir), { damaged: 0 });
   t.equal(verdictOf(log.dataDir), null);
-  openDataDir({ dataDir: log.dataDir, partitions: 4 }).close();
+  openDataDir({ dataDir: log.dataDir, partitions: 4, cluster: null }).close();
 });

@@ -176,7 +176,7 @@ t.test('whatever bit is flipped: what a replay stumbles over, verify finds', asy
 t.test('a directory in use, or that is not there, is not looked at', async (t) => {
   const dataDir = join(tempDir(t), 'data');
   t.throws(() => verdictOf(dataDir), /there is no data directory of Escapement's at/);
-  const owner = openDataDir({ dataDir, partitions: 4 });
+  const owner = openDataDir({ dataDir, partitions: 4, cluster: null });
   t.throws(() => verdictOf(dataDir), /in use by process \d+/);
   owner.close();
   t.equal(verdictOf(dataDir), null);
