@@ -7,11 +7,14 @@
  *
  * Times are those of service (a session lives for 8 s), since what is tested is what ships.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Test } from 'tap';
 import { until } from './deadline.js';
 import { Client } from './http.js';
 import { type NatsServer, startNats } from './nats-server.js';
-import { Server, type ServerOptions, temporaryDir } from './server.js';
+import { Server, type ServerOptions } from './server.js';
 
 export interface ClusterOptions {
   /** Each with a gateway and partitions. */
@@ -20,8 +23,6 @@ export interface ClusterOptions {
   /** With partitions, and no gateway. */
   readonly engines?: readonly string[];
   readonly partitions?: number;
-  /** One is started unless given. */
-  readonly nats?: readonly NatsServer[];
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeFlags?: readonly string[];
 }
@@ -54,18 +55,40 @@ export class Cluster {
   readonly client: Client;
   readonly nats: readonly NatsServer[];
   readonly #options: ClusterOptions;
-  readonly #t: Test;
+  /** Of the nodes' data. */
+  readonly #dir = mkdtempSync(join(tmpdir(), 'escapement-cluster-'));
   readonly #nodes = new Map<string, Server>();
   /** Those that take requests, as far as is known here. */
   readonly #doors = new Set<string>();
   #turn = 0;
 
-  constructor(t: Test, nats: readonly NatsServer[], options: ClusterOptions) {
-    this.#t = t;
+  constructor(nats: readonly NatsServer[], options: ClusterOptions) {
     this.nats = nats;
     this.#options = options;
     this.client = new Client(() => this.#nextDoor());
-    t.teardown(() => this.client.close());
+  }
+
+  /** Everything is up and every partition is owned when this resolves. */
+  async start(): Promise<void> {
+    const { nodes, engines = [], gateways = [] } = this.#options;
+    await Promise.all([
+      ...nodes.map((name) => this.join(name)),
+      ...engines.map((name) => this.join(name, 'engine')),
+      ...gateways.map((name) => this.join(name, 'gateway')),
+    ]);
+    await this.shared([...nodes, ...engines]);
+  }
+
+  /** Nothing is left of it but NATS. */
+  async close(): Promise<void> {
+    await this.client.close();
+    await Promise.all(
+      [...this.#nodes.values()].map(async (server) => {
+        await server.client.close();
+        await server.kill();
+      }),
+    );
+    rmSync(this.#dir, { recursive: true, force: true });
   }
 
   get partitions(): number {
@@ -82,7 +105,7 @@ export class Cluster {
   async join(name: string, role: NodeRole = 'serve'): Promise<Server> {
     const { env = {}, nodeFlags } = this.#options;
     const server = await Server.start({
-      dataDir: role === 'gateway' ? null : temporaryDir(this.#t),
+      dataDir: role === 'gateway' ? null : join(this.#dir, name),
       command: role,
       env: {
         ESCAPEMENT_CLUSTER: 'true',
@@ -95,10 +118,6 @@ export class Cluster {
     });
     this.#nodes.set(name, server);
     if (role !== 'engine') this.#doors.add(name);
-    this.#t.teardown(async () => {
-      await server.client.close();
-      await server.kill();
-    });
     return server;
   }
 
@@ -152,16 +171,10 @@ export class Cluster {
   }
 }
 
-/** Everything is up and every partition is owned. Killed with the test. */
-export async function startCluster(t: Test, options: ClusterOptions): Promise<Cluster> {
-  const nats = options.nats ?? [await startNats(t)];
-  const cluster = new Cluster(t, nats, options);
-  const { nodes, engines = [], gateways = [] } = options;
-  await Promise.all([
-    ...nodes.map((name) => cluster.join(name)),
-    ...engines.map((name) => cluster.join(name, 'engine')),
-    ...gateways.map((name) => cluster.join(name, 'gateway')),
-  ]);
-  await cluster.shared([...nodes, ...engines]);
+/** On a nats-server of its own unless some are given. Everything is up and every partition is owned; killed with the test. */
+export async function startCluster(t: Test, { nats, ...options }: ClusterOptions & { readonly nats?: readonly NatsServer[] }) {
+  const cluster = new Cluster(nats ?? [await startNats(t)], options);
+  t.teardown(() => cluster.close());
+  await cluster.start();
   return cluster;
 }
