@@ -5,7 +5,8 @@
  * its outputs match the sources one to one, since a test or worker file whose source is gone would otherwise go on
  * running.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
@@ -21,7 +22,7 @@ export async function compile() {
   const fingerprint = fingerprintOf(sources);
   const complete = sources.every((source) => existsSync(outputOf(source)));
   if (complete && readStamp() === fingerprint) return;
-  await step('building', () => {
+  await step('building', async () => {
     mkdirSync(build, { recursive: true });
     rmSync(stamp, { force: true });
     // The compiler believes its own record of what it has written, so an output that was removed has to clear it.
@@ -29,7 +30,8 @@ export async function compile() {
     removeOrphans(sources);
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const args = [tsc, '-p', 'tsconfig.json', ...(process.stdout.isTTY ? ['--pretty'] : [])];
-    const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+    // Not waited for synchronously: checks run beside it, and `step` says that it is alive.
+    const [status] = await once(spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }), 'exit');
     if (status !== 0) throw new PreparationError('the sources do not compile: see the errors above');
     writeFileSync(stamp, fingerprint);
   });

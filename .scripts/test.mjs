@@ -1,5 +1,5 @@
 /**
- * `npm test`: format and lint, build (which is the type check), import directions, then every test file of the build.
+ * `npm test`: format and lint, import directions and the build (which is the type check) at once, then every test file of the build.
  *
  *   npm test                         everything
  *   npm test -- wheel status/hub     builds, then only the test files whose path contains one of the words
@@ -18,7 +18,8 @@ import { compile, folders } from './compile.mjs';
 import { install } from './install.mjs';
 import { fetchNatsServer } from './nats-server.mjs';
 import { command, PreparationError, root, seconds } from './step.mjs';
-import { needsNatsServer, runTestFiles, testFiles } from './test-files.mjs';
+import { needsNatsServer, testFiles } from './test-files.mjs';
+import { runTestFiles } from './test-runs.mjs';
 
 const bin = (name, file) => join(root, 'node_modules', name, file);
 const biome = [bin('@biomejs/biome', 'bin/biome'), 'check', '--config-path=.config', '--error-on-warnings'];
@@ -40,12 +41,13 @@ await command(async () => {
     total.skipped += skipped;
   };
   await install();
-  if (options.patterns.length === 0) {
-    add(await check('format and lint', biome));
-    add(await check('import directions', [...depcruise, ...folders.filter((folder) => existsSync(join(root, folder)))]));
-  }
-  const built = await buildAsCheck();
-  add(built);
+  const sources = folders.filter((folder) => existsSync(join(root, folder)));
+  const checks =
+    options.patterns.length === 0
+      ? [check('format and lint', biome), check('import directions', [...depcruise, ...sources])]
+      : [];
+  const [built, ...checked] = await Promise.all([buildAsCheck(), ...checks]);
+  for (const counts of [built, ...checked]) add(counts);
   if (built.failed === 0 && !options.checksOnly) {
     const files = testFiles(options.patterns);
     if (files.length === 0) throw new PreparationError(`there is no test file ${options.patterns.join(' or ')}`);

@@ -125,14 +125,12 @@ t.test('what finished in an indexed segment is found by the filter alone', async
   test.state.finished.indexed({ first: 1 as Sequence, next, filter });
   t.equal(test.state.finished.size, 0);
   t.equal(test.state.byStatus.CANCELLED, 10, 'they count as before');
-  t.same(
-    events.map((event) => test.state.finished.mayBeIndexedId(event)),
-    events.map((_, index) => index < 10),
-  );
-  t.same(
-    tags.map((tag) => test.state.finished.mayBeIndexedKey(tag)),
-    events.map((_, index) => index < 10),
-  );
+  const ids = events.map((event) => test.state.finished.mayBeIndexedId(event));
+  const keys = tags.map((tag) => test.state.finished.mayBeIndexedKey(tag));
+  for (const known of [ids, keys]) {
+    t.ok(known.slice(0, 10).every(Boolean), 'none of them is missed');
+    t.notOk(known.every(Boolean), 'a filter says yes to some others, not to all');
+  }
 });
 
 t.test('a replay that knows what is indexed remembers no finals of it', async (t) => {

@@ -20,7 +20,6 @@ function setup(t: Test, { installed = true }: { readonly installed?: boolean } =
     writeFileSync(join(dir, file), text);
   };
   write('engine/one.ts', 'export const one = 1;\n');
-  write('test/two.test.ts', "import t from 'tap';\nimport { one } from '../engine/one.js';\nt.equal(one + 1, 2);\n");
   const run = (script: string, { args = [], env = {} }: { args?: readonly string[]; env?: NodeJS.ProcessEnv } = {}): Outcome => {
     const { npm_execpath: _, ...rest } = process.env;
     const child = spawnSync(process.execPath, [join('.scripts', script), ...args], {
@@ -74,6 +73,7 @@ t.test('sources that do not compile are not run, and are compiled again the next
 t.test('test files are counted, and every way to fail is one', async (t) => {
   const { write, run } = setup(t);
   const tests = {
+    'test/two.test.ts': "import t from 'tap';\nimport { one } from '../engine/one.js';\nt.equal(one + 1, 2);\n",
     'test/fails.test.ts':
       "import t from 'tap';\nt.test('a', async (t) => t.equal(Number('1'), 2));\nt.test('b', async (t) => t.ok(1));\n",
     'test/skips.test.ts': "import t from 'tap';\nt.test('a', { skip: true }, async () => undefined);\nt.ok(1);\n",
@@ -82,7 +82,16 @@ t.test('test files are counted, and every way to fail is one', async (t) => {
     'test/leaves.test.ts':
       "import { spawn } from 'node:child_process';\nimport t from 'tap';\nt.ok(1);\nspawn('sleep', ['60'], { stdio: 'ignore' }).unref();\n",
   };
-  for (const [file, text] of Object.entries(tests)) write(file, text);
+  // Of a folder whose files share a process.
+  const together = {
+    'test/kernel/a.test.ts': "import t from 'tap';\nt.test('a', async (t) => t.ok(1));\nt.test('b', async (t) => t.ok(1));\n",
+    'test/kernel/b.test.ts': "import t from 'tap';\nt.test('a', async (t) => t.ok(0));\n",
+    'test/kernel/c.test.ts': "import t from 'tap';\nt.ok(1);\nthrow new Error('no more');\n",
+    'test/kernel/d.test.ts': 'export {};\n',
+    'test/kernel/e.test.ts': "import t from 'tap';\nt.ok(1);\nprocess.kill(process.pid, 'SIGKILL');\n",
+    'test/kernel/f.test.ts': "import t from 'tap';\nt.ok(1);\n",
+  };
+  for (const [file, text] of Object.entries({ ...tests, ...together })) write(file, text);
   const { code, output } = run('test.mjs', { args: ['test/'] });
   t.equal(code, 1);
   t.match(output, /ok {4} test\/two\.test\.ts \(1 test,/);
@@ -94,7 +103,14 @@ t.test('test files are counted, and every way to fail is one', async (t) => {
   t.match(output, /FAILED test\/empty\.test\.ts .*has no tests/);
   t.match(output, /FAILED test\/leaves\.test\.ts .*left a process behind/);
   t.match(output, /1 skipped; took/);
-  t.match(output, /\n6 passed, 4 failed\n$/, 'the build counts as one that passed, as does what a file shows before it ends');
+  t.match(output, /ok {4} test\/kernel\/a\.test\.ts \(2 tests, [\d.]+ s\)/);
+  t.match(output, /FAILED test\/kernel\/b\.test\.ts \(1 test, [\d.]+ s\)/);
+  t.match(output, /fileName: test\/kernel\/b\.test\.ts/, 'of several in one process, too');
+  t.match(output, /FAILED test\/kernel\/c\.test\.ts \(2 tests,[\s\S]*it ends before its tests: Error: no more/);
+  t.match(output, /FAILED test\/kernel\/d\.test\.ts .*has no tests/);
+  t.match(output, /FAILED test\/kernel\/e\.test\.ts .*was ended by SIGKILL/);
+  t.match(output, /FAILED test\/kernel\/f\.test\.ts .*was not reached/);
+  t.match(output, /\n9 passed, 9 failed\n$/, 'the build counts as one that passed, as does what a file shows before it ends');
 
   t.match(run('test.mjs', { args: ['two'] }), { code: 0, output: /\n2 passed, 0 failed\n$/ });
   t.match(run('test.mjs', { args: ['nosuch'] }), { code: 1, output: /there is no test file nosuch/ });

@@ -1,0 +1,134 @@
+/**
+ * Runs compiled test files in plain Node processes and adds up their TAP.
+ *
+ * Why not the runner that comes with tap: it starts every test through loaders for TypeScript, mocks and coverage, which
+ * worker threads and child processes inherit. A file took 1 s instead of 0.2 s, and a crash test would not have been
+ * about the program that ships. See docs/decisions/tests-run-as-plain-compiled-files.md.
+ *
+ * A file fails if one of its tests fails, it exits with another code than 0, says nothing, takes longer than its limit,
+ * or leaves a process behind. Of files that share a process, the one at which it ended; those behind it were not reached.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { inSources } from './source-places.mjs';
+import { root } from './step.mjs';
+import { byProcess, isAlone, sourceOf } from './test-files.mjs';
+
+const limitMs = 180_000;
+const groupScript = join('.scripts', 'test-group.mjs');
+/** As `test-group.mjs` says it: the file, and milliseconds since its process began. */
+const beginsWith = /^# file (\S+) (\d+)$/gm;
+
+/** Returns how many tests passed, failed and were skipped. */
+export async function runTestFiles(files, { jobs, verbose }) {
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  const running = new Set();
+  const stop = (signal) => {
+    for (const child of running) killGroup(child.pid, 'SIGKILL');
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  // Each file is the head of a process group, so Ctrl-C at a terminal does not reach it by itself.
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+
+  const runAll = async (queue, lanes) => {
+    const lane = async () => {
+      for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
+        for (const result of await runGroup(group, running)) {
+          print(result, verbose);
+          sum.passed += result.passed;
+          sum.failed += result.failed;
+          sum.skipped += result.skipped;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+  };
+  await runAll(byProcess(files.filter((file) => !isAlone(file))), jobs);
+  await runAll(byProcess(files.filter(isAlone)), 1);
+  process.off('SIGINT', stop).off('SIGTERM', stop);
+  return sum;
+}
+
+/** One process. Returns a result for each of its files. */
+async function runGroup(files, running) {
+  const startedAt = performance.now();
+  // tap's own limit lets a file say which test hangs, so it has to come before ours.
+  const env = { ...process.env, TAP_TIMEOUT: String(limitMs / 1000 - 5) };
+  const child = spawn(process.execPath, files.length === 1 ? files : [groupScript, ...files], {
+    cwd: root,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  /** What is wrong with the process. */
+  let fault = null;
+  const limit = setTimeout(() => {
+    fault = `took longer than ${limitMs / 1000} s`;
+    killGroup(child.pid, 'SIGKILL');
+  }, limitMs);
+  const closed = new Promise((resolve) => child.on('close', resolve));
+  const { code, signal } = await new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
+  clearTimeout(limit);
+  if (killGroup(child.pid, 'SIGKILL')) fault ??= 'left a process behind';
+  await closed;
+  running.delete(child);
+  if (signal !== null) fault ??= `was ended by ${signal}`;
+  if (code !== null && code !== 0 && countPoints(output).failed === 0) fault ??= `exit code ${code}`;
+  return partsOf(output, { files, tookMs: performance.now() - startedAt }).map((part) => {
+    const counts = countPoints(part.output);
+    const points = counts.passed + counts.failed + counts.skipped;
+    const faults = [];
+    if (!part.isReached) faults.push('was not reached');
+    else if (part.isLast && fault !== null) faults.push(fault);
+    else if (points === 0) faults.push('has no tests');
+    return { ...part, faults, points, ...counts, failed: counts.failed + faults.length };
+  });
+}
+
+/** What each file of a process has said, and how long it took. `isLast`: at which the process ended. */
+function partsOf(output, { files, tookMs }) {
+  if (files.length === 1) return [{ file: files[0], output, tookMs, isReached: true, isLast: true }];
+  const begun = [...output.matchAll(beginsWith)].map(([, file, ms], at, all) => {
+    const { index } = all[at];
+    const next = all[at + 1];
+    const text = output.slice(at === 0 ? 0 : index, next?.index);
+    return { file, output: text, tookMs: (next === undefined ? tookMs : Number(next[2])) - Number(ms) };
+  });
+  return files.map((file, at) => ({
+    ...(begun[at] ?? { file, output: begun.length === 0 ? output : '', tookMs: 0 }),
+    isReached: at < Math.max(1, begun.length),
+    isLast: at === Math.max(0, begun.length - 1),
+  }));
+}
+
+/** False if there is nobody left in the group. */
+function killGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal);
+    return true;
+  } catch (error) {
+    if (error.code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** The points of the outermost level: one for each `t.test` of a file. Inner assertions are not counted. */
+function countPoints(output) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const [, not, directive] of output.matchAll(/^(not )?ok \d+\b.*?(# SKIP\b.*)?$/gm)) {
+    if (directive !== undefined) counts.skipped++;
+    else if (not !== undefined) counts.failed++;
+    else counts.passed++;
+  }
+  return counts;
+}
+
+function print({ file, output, faults, points, tookMs, failed }, verbose) {
+  const detail = [points === 1 ? '1 test' : `${points} tests`, `${(tookMs / 1000).toFixed(1)} s`, ...faults].join(', ');
+  console.log(`${failed === 0 ? 'ok    ' : 'FAILED'} ${sourceOf(file)} (${detail})`);
+  if (failed > 0 || verbose) console.log(inSources(output).replace(/^/gm, '    '));
+}
