@@ -1,7 +1,7 @@
 /** `POST /events/cancel` and `/retry`, seen from outside. */
 import t from 'tap';
 import type { Problem } from '../support/http.js';
-import { startServer } from '../support/server.js';
+import { sharedServer } from '../support/shared-server.js';
 
 interface BulkAnswer extends Problem {
   readonly matched: number;
@@ -9,9 +9,8 @@ interface BulkAnswer extends Problem {
   readonly has_more: boolean;
 }
 
-const server = await startServer(t);
+const server = await sharedServer(t);
 const { client } = server;
-await server.ready();
 const change = (what: 'cancel' | 'retry', body: unknown) => client.post<BulkAnswer>(`/api/v1/events/${what}`, body);
 const destination = 'http://127.0.0.1:9/';
 

@@ -2,12 +2,11 @@
 import t from 'tap';
 import { pause, until } from '../support/deadline.js';
 import { startReceiver } from '../support/receiver.js';
-import { startServer } from '../support/server.js';
+import { sharedServer } from '../support/shared-server.js';
 
-const server = await startServer(t);
+const server = await sharedServer(t);
 const { client } = server;
 const receiver = await startReceiver(t);
-await server.ready();
 
 t.test('a scheduled event is cancelled by either call, again without harm, and never comes', async (t) => {
   for (const cancel of [client.cancel.bind(client), (id: string) => client.delete(`/api/v1/events/${id}`)]) {

@@ -3,12 +3,11 @@ import t from 'tap';
 import { pause, until } from '../support/deadline.js';
 import type { EventAnswer, HttpAnswer, Problem } from '../support/http.js';
 import { startReceiver } from '../support/receiver.js';
-import { startServer } from '../support/server.js';
+import { sharedServer } from '../support/shared-server.js';
 
-const server = await startServer(t);
+const server = await sharedServer(t);
 const { client } = server;
 const receiver = await startReceiver(t);
-await server.ready();
 
 type Answered = HttpAnswer<EventAnswer & Problem>;
 

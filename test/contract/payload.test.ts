@@ -1,9 +1,9 @@
 /** The bytes of a payload go through untouched: into the answer, into the log, into the webhook. */
 import t from 'tap';
 import { startReceiver } from '../support/receiver.js';
-import { startServer } from '../support/server.js';
+import { sharedServer } from '../support/shared-server.js';
 
-const server = await startServer(t);
+const server = await sharedServer(t);
 const receiver = await startReceiver(t);
 const { client } = server;
 

@@ -2,9 +2,9 @@
 import t from 'tap';
 import type { Problem } from '../support/http.js';
 import { startReceiver } from '../support/receiver.js';
-import { startServer } from '../support/server.js';
+import { sharedServer } from '../support/shared-server.js';
 
-const { client } = await startServer(t);
+const { client } = await sharedServer(t);
 const receiver = await startReceiver(t);
 const destination = receiver.url;
 const tenYearsMs = 10 * 366 * 86_400_000;

@@ -2,9 +2,9 @@
 import t from 'tap';
 import { until } from '../support/deadline.js';
 import { startReceiver } from '../support/receiver.js';
-import { startServer } from '../support/server.js';
+import { sharedServer } from '../support/shared-server.js';
 
-const server = await startServer(t);
+const server = await sharedServer(t);
 const receiver = await startReceiver(t);
 const { client } = server;
 const far = '2031-05-06T07:08:09.123Z';
