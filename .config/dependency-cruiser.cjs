@@ -22,7 +22,18 @@ const sees = {
   actor: ['kernel', 'event', 'log', 'wheel', 'partition', 'observe', 'dispatch/protocol.ts'],
   upkeep: ['kernel', 'event', 'log'],
   router: ['kernel', 'event', 'log', 'partition', 'actor', 'observe', 'dispatch/protocol.ts'],
-  cluster: ['kernel', 'event', 'nats', 'log', 'actor', 'router', 'observe'],
+  cluster: [
+    'kernel',
+    'event',
+    'nats',
+    'log',
+    'actor',
+    'router',
+    'observe',
+    'dispatch/protocol.ts',
+    'dispatch/destination.ts',
+    'dispatch/origin-couriers.ts',
+  ],
 };
 
 /** Package: the sources that may import it. Tests and benches may import any. */

@@ -14,7 +14,6 @@ import type { HostMail, PartitionOrder } from './actor/mail.js';
 import type { HostNotice, PartitionNews } from './actor/notices.js';
 import { BackgroundTasks } from './background-tasks.js';
 import { CourierCrew } from './courier-crew.js';
-import type { DestinationAnswer, DestinationQuestion } from './dispatch/destination.js';
 import type { EngineOptions } from './engine-options.js';
 import type { HealthBoard } from './health-board.js';
 import { type HostCluster, HostGroup } from './host-group.js';
@@ -62,6 +61,10 @@ export interface BackParts {
   watching(host: number, notice: Extract<HostNotice, { op: 'watching' }>): void;
   /** In a cluster: what has come of an order, or has happened since. */
   news(news: PartitionNews): void;
+  /** In a cluster: a partition keeps something else for origins than before. */
+  settingsChanged(partition: PartitionId): void;
+  /** A fresh courier knows nothing of origins; what is kept here the hosts tell it. */
+  courierReplaced(): void;
   /** With everything that it had not answered. `restored` follows, unless the engine is stopping. */
   lost(host: number, detail: string): void;
   restored(host: number): void;
@@ -72,7 +75,8 @@ export class Back {
   readonly #logger: Logger;
   readonly #longTasks = new LongTasks((thread) => this.#hung(thread));
   readonly #backgroundTasks: BackgroundTasks;
-  readonly #crew: CourierCrew;
+  /** Who makes attempts here. */
+  readonly crew: CourierCrew;
   readonly #groups: readonly HostGroup[];
   readonly #down = new Set<number>();
   readonly #drained = new Set<number>();
@@ -87,7 +91,7 @@ export class Back {
     const { partitions, actorThreads } = config;
     const { attempts } = shareDescriptors({ limit: descriptorLimit(), partitions, actorThreads });
     const courierThreads = Math.max(1, Math.floor(actorThreads / hostsPerCourier));
-    this.#crew = new CourierCrew({
+    this.crew = new CourierCrew({
       threads: courierThreads,
       tasks: this.#longTasks,
       handlers: deliver ?? {},
@@ -119,11 +123,6 @@ export class Back {
     return this.#groups.length;
   }
 
-  /** As hosts count them: the first is the main thread's own. */
-  get couriers(): number {
-    return this.#crew.size;
-  }
-
   hostOf(partition: PartitionId): number {
     return partition % this.#groups.length;
   }
@@ -142,22 +141,18 @@ export class Back {
     this.#groups[this.hostOf(order.partition)]!.post(order, []);
   }
 
-  askCourier(courier: number, question: DestinationQuestion): Promise<DestinationAnswer> {
-    return this.#crew.ask(courier, question);
-  }
-
   /** Fires nothing more, and lets attempts in flight end and record how. `tellDrain` asks a host that is up to drain. */
   async drain(tellDrain: (host: number) => void): Promise<void> {
     this.#isStopping = true;
     const drained = this.#untilHostsDrained();
     for (let host = 0; host < this.hosts; host++) this.#drainHost(host, tellDrain);
-    await this.#crew.drain(drainMsMax);
+    await this.crew.drain(drainMsMax);
     await drained;
   }
 
   /** Files closed, threads ended. */
   async close(): Promise<void> {
-    const closed = Promise.all([...this.#groups.map((group) => group.close()), this.#crew.close()]);
+    const closed = Promise.all([...this.#groups.map((group) => group.close()), this.crew.close()]);
     if (!(await settlesWithin(closeMsMax, closed))) this.#logger.error({ closeMsMax }, 'a thread does not end and is terminated');
     await Promise.all([this.#longTasks.close(), this.#backgroundTasks.close()]);
   }
@@ -216,7 +211,7 @@ export class Back {
         ...log,
       },
       cluster: this.#parts.cluster,
-      connectCouriers: () => Array.from({ length: this.#crew.size }, (_, courier) => this.#crew.connect(courier, host)),
+      connectCouriers: () => Array.from({ length: this.crew.size }, (_, courier) => this.crew.connect(courier, host)),
       mail: (mail) => this.#take(host, mail),
       pool: (request) => this.#backgroundTasks.run(request),
       died: (error) => this.#groupDied(host, error),
@@ -267,6 +262,9 @@ export class Back {
         break;
       case 'partition-news':
         this.#parts.news(notice.news);
+        break;
+      case 'settings-changed':
+        this.#parts.settingsChanged(notice.partition);
         break;
       case 'drained':
         this.#drained.add(host);
@@ -325,8 +323,9 @@ export class Back {
     this.#logger.error({ courier, err: error }, 'a courier died; what it ran is started again');
     this.#parts.board.courierGone(courier);
     for (const group of this.#groups) {
-      const port = this.#crew.connect(courier, group.number);
+      const port = this.crew.connect(courier, group.number);
       group.post({ op: 'courier', courier, port }, [port]);
     }
+    this.#parts.courierReplaced();
   }
 }

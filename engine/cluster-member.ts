@@ -15,6 +15,7 @@ import type { HostReply } from './actor/replies.js';
 import { Back } from './back.js';
 import { CrewCouriers } from './crew-couriers.js';
 import { ClusterNode, type PartitionHands } from './cluster/cluster-node.js';
+import { ClusterOrigins } from './cluster/cluster-origins.js';
 import type { ClusterRecord } from './cluster/cluster-record.js';
 import type { ClusterView } from './cluster/cluster-view.js';
 import { joinCluster } from './cluster/joining.js';
@@ -68,6 +69,7 @@ export class ClusterMember implements Node {
   readonly #open: OpenPartitions;
   readonly #node: ClusterNode;
   readonly #peers: Peers;
+  readonly #origins: ClusterOrigins;
   /** Told with each renewal of the session. */
   readonly #self: Omit<Member, 'session' | 'address'> & { address: string };
 
@@ -144,7 +146,19 @@ export class ClusterMember implements Node {
       keep: (partition, events) => keepEvents(this.#publisher, partition, events),
       watching: (answer) => this.front.hub.watching(answer),
       changes: (changes) => this.front.hub.publish(changes),
-      startedAnew: (partition) => this.front.hub.hostStarted(partition),
+      startedAnew: (partition) => {
+        this.front.hub.hostStarted(partition);
+        this.#origins.ownerChanged(partition);
+      },
+      settingsChanged: (partition) => this.#origins.changedElsewhere(partition),
+      answer: (question) => this.#origins.answer(question),
+      sessionOver: () => this.#origins.sessionOver(),
+    });
+    this.#origins = new ClusterOrigins({
+      partitions,
+      node: this.#node,
+      peers: this.#peers,
+      own: back === null ? null : { crew: back.crew, couriers: new CrewCouriers(back.crew) },
     });
     this.front = new Front({
       partitions,
@@ -153,10 +167,7 @@ export class ClusterMember implements Node {
       hostOf: (partition) => partition,
       linkOf: (partition) => this.#peers.linkOf(partition),
       watch: (order) => this.#peers.watch(order),
-      couriersOf: new CrewCouriers({
-        couriers: back?.couriers ?? 0,
-        ask: (courier, question) => back!.askCourier(courier, question),
-      }),
+      couriersOf: this.#origins.couriers,
       board: this.board,
       totals: this.board,
       streamId,
@@ -195,6 +206,7 @@ export class ClusterMember implements Node {
     this.#peers.refuse(new EngineError('stopping', 'this node is shutting down'));
     await this.#back?.drain((host) => this.#links[host]!.send({ op: 'drain' }));
     this.front.close();
+    this.#origins.close();
     this.#peers.close();
     await this.#back?.close();
     this.#publisher.close();
@@ -215,6 +227,8 @@ export class ClusterMember implements Node {
       said: (host, mail) => this.#hear(host, mail),
       watching: (host, { round, positions }) => this.#peers.watchDesk.watching({ host, round, positions }),
       news: (news) => this.#heed(news),
+      settingsChanged: (partition) => this.#origins.changedHere(partition),
+      courierReplaced: () => this.#origins.courierReplaced(),
       lost: (host, detail) => this.#hostLost(host, detail),
       restored: (host) => this.#hostRestored(host),
     });

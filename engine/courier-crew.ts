@@ -15,6 +15,7 @@ import { courierOf } from './event/courier-of.js';
 import { natsOrigin } from './event/origin.js';
 import { settlesWithin } from './kernel/deadline.js';
 import { EngineError } from './kernel/errors.js';
+import type { PartitionId } from './kernel/brand.js';
 import type { LeaseBoard } from './kernel/lease-board.js';
 import { localConcurrency } from './kernel/limits.js';
 import type { LongTasks } from './kernel/thread-pool.js';
@@ -90,6 +91,8 @@ export class CourierCrew {
   readonly #parts: CourierCrewParts;
   readonly #local: CourierPorts;
   readonly #threads: CourierThread[] = [];
+  /** Nodes that make attempts. */
+  #sharers = 1;
   #isClosing = false;
   /** Called by each `drained` notice while draining. */
   #drained: () => void = () => undefined;
@@ -134,8 +137,21 @@ export class CourierCrew {
     }
   }
 
+  /** Nobody owns the partition who could tell it. */
+  settingsLost(partition: PartitionId): void {
+    this.#local.courier.settingsLost(partition);
+    for (const thread of this.#threads) thread.tell({ op: 'settings-lost', partition });
+  }
+
+  /** The session of this node is over: what was told may be out of date. */
+  forgetSettings(): void {
+    this.#local.courier.forgetSettings();
+    for (const thread of this.#threads) thread.tell({ op: 'settings-forgotten' });
+  }
+
   /** So many nodes make attempts. */
   shareAmong(sharers: number): void {
+    this.#sharers = sharers;
     for (const thread of this.#threads) thread.tell({ op: 'share', sharers });
   }
 
@@ -163,6 +179,7 @@ export class CourierCrew {
     const hasNats = courierOf(natsOrigin, 1 + this.#parts.threads) === index + 1;
     const thread = new CourierThread(this.#parts, hasNats ? this.#parts.nats : null);
     this.#threads[index] = thread;
+    thread.tell({ op: 'share', sharers: this.#sharers });
     thread.control.on('message', (notice: CourierNotice) => {
       if (notice.op === 'drained') this.#drained();
       if (notice.op === 'answer') thread.answered(notice);

@@ -1,30 +1,25 @@
 /** The couriers of one node: each origin is the business of one of them. Main thread. */
-import type { Destination, DestinationAnswer, DestinationQuestion } from './dispatch/destination.js';
+import type { CourierCrew } from './courier-crew.js';
+import type { Destination } from './dispatch/destination.js';
 import type { OriginAsked, OriginCouriers, OriginPageAsked } from './dispatch/origin-couriers.js';
 import { courierOf } from './event/courier-of.js';
 
-export interface CrewCouriersParts {
-  /** As hosts count them: the first is the main thread's own. */
-  readonly couriers: number;
-  ask(courier: number, question: DestinationQuestion): Promise<DestinationAnswer>;
-}
-
 export class CrewCouriers implements OriginCouriers {
-  readonly #parts: CrewCouriersParts;
+  readonly #crew: Pick<CourierCrew, 'size' | 'ask'>;
 
-  constructor(parts: CrewCouriersParts) {
-    this.#parts = parts;
+  constructor(crew: Pick<CourierCrew, 'size' | 'ask'>) {
+    this.#crew = crew;
   }
 
   async one(asked: OriginAsked): Promise<Destination | null> {
-    const courier = courierOf(asked.origin, this.#parts.couriers);
-    const answer = await this.#parts.ask(courier, { about: 'one', ...asked });
+    const courier = courierOf(asked.origin, this.#crew.size);
+    const answer = await this.#crew.ask(courier, { about: 'one', ...asked });
     return answer?.[0] ?? null;
   }
 
   async page(asked: OriginPageAsked): Promise<readonly Destination[] | null> {
-    const couriers = Array.from({ length: this.#parts.couriers }, (_, courier) => courier);
-    const pages = await Promise.all(couriers.map((courier) => this.#parts.ask(courier, { about: 'page', ...asked })));
+    const couriers = Array.from({ length: this.#crew.size }, (_, courier) => courier);
+    const pages = await Promise.all(couriers.map((courier) => this.#crew.ask(courier, { about: 'page', ...asked })));
     const all: Destination[] = [];
     for (const page of pages) {
       if (page === null) return null;

@@ -67,6 +67,8 @@ export class StandaloneNode implements Node {
       said: (host, mail) => this.#hear(host, mail),
       watching: (host, { round, positions }) => this.front.hub.watching({ host, round, positions }),
       news: () => undefined,
+      settingsChanged: () => undefined,
+      courierReplaced: () => undefined,
       lost: (host, detail) => this.#links[host]!.lost(detail),
       restored: (host) => {
         this.#links[host]!.restored();
@@ -81,7 +83,7 @@ export class StandaloneNode implements Node {
       hostOf: (partition) => back.hostOf(partition),
       linkOf: (partition) => this.#links[back.hostOf(partition)]!,
       watch: ({ host, on, round }) => this.#links[host]!.send({ op: 'watch', on, round }),
-      couriersOf: new CrewCouriers({ couriers: back.couriers, ask: (courier, question) => back.askCourier(courier, question) }),
+      couriersOf: new CrewCouriers(back.crew),
       board: this.board,
       totals: this.board,
       streamId,

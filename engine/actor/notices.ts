@@ -26,6 +26,8 @@ export type HostNotice =
   | { readonly op: 'partition-news'; readonly news: PartitionNews }
   /** The journal of a partition was not what this node knew of it: what was acknowledged may be gone, or was written again. */
   | { readonly op: 'regressed'; readonly partition: PartitionId; readonly detail: string }
+  /** In a cluster: what it keeps of settings for origins is not what it was, and that is durable. */
+  | { readonly op: 'settings-changed'; readonly partition: PartitionId }
   | { readonly op: 'drained' };
 
 /** In a cluster: what has come of a `PartitionOrder`, or has happened since. */

@@ -175,7 +175,6 @@ export class PartitionActor {
     this.#rebuilding.forget();
     this.#reloadAtMs = null;
     this.#setPhase('elsewhere', null);
-    this.tellSettings(null);
     this.#endLife({ code: 'outcome-unknown', detail: detail ?? 'elsewhere' });
     this.#runPostponed();
   }
@@ -424,10 +423,10 @@ export class PartitionActor {
     this.#life?.ledger.hold({ happen: then, voided: () => undefined });
   }
 
-  /** Couriers hear what is set for origins, or that they will not hear it from here. `courier`: it alone. */
+  /** Couriers hear what is set for origins, or that they will not hear it, unless another node may tell it. `courier`: it alone. */
   tellSettings(courier: number | null): void {
     if (this.#phase === 'ready') this.#life?.settings.tell(courier);
-    else if (this.#phase !== 'recovering') this.#shared.desk.settingsLost(this.partition, courier);
+    else if (this.#phase === 'failed' && this.#tenure === null) this.#shared.desk.settingsLost(this.partition, courier);
   }
 
   forgetChanges(): void {

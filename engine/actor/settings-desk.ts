@@ -32,6 +32,8 @@ export class SettingsDesk {
       happen: () => {
         if (refused === null) shared.ports.reply({ op: 'settings', request, row: plain(row) });
         else answers.refuse(request, 'invalid', refused);
+        if (record !== null && shared.ports.lease !== null)
+          shared.ports.notify({ op: 'settings-changed', partition: memory.state.partition });
       },
       // Asking again changes nothing that is so already, so nobody has to find out first.
       voided: ({ code, detail }) => answers.refuse(request, code === 'disk-full' ? code : 'partition-unavailable', detail),

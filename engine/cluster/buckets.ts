@@ -48,6 +48,13 @@ const sessions: StreamNeeds = {
   subject_delete_marker_ttl: nanos(markerMs),
 };
 
+/** Every session that has not ended by the leader's word, and some that have ended lately. Rejects when it does not answer in time. */
+export async function listSessions(connection: NatsConnection, timeout: number): Promise<readonly string[]> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout });
+  const { state } = await manager.streams.info(sessionStream, { subjects_filter: sessionPattern });
+  return Object.keys(state.subjects ?? {}).map(sessionOfSubject);
+}
+
 /** Throws StreamUnfit, and what the server or the connection has against it. */
 export async function ensureBuckets(connection: NatsConnection): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: apiMsMax });

@@ -137,6 +137,16 @@ export class ClusterNode {
     return this.#session.name;
   }
 
+  /** It certainly acts no more. */
+  isGone(session: string): boolean {
+    return this.#members.isGone(session);
+  }
+
+  /** Every session that may act, by the leader's word. Rejects when it does not answer. */
+  sessionsNow(): Promise<readonly string[]> {
+    return this.#members.now();
+  }
+
   stageOf(partition: PartitionId): Stage {
     return this.#courses[partition]!.stage;
   }

@@ -10,10 +10,11 @@
  *
  * Invariant: a session that is gone never comes back, since no name is used twice. Main thread.
  */
+import { EngineError } from '../kernel/errors.js';
 import { readNewest } from '../nats/compare-and-set.js';
 import type { NatsLink } from '../nats/nats-link.js';
 import { type SubjectNews, SubjectWatch } from '../nats/subject-watch.js';
-import { sessionOfSubject, sessionPattern, sessionStream, sessionSubject } from './buckets.js';
+import { listSessions, sessionOfSubject, sessionPattern, sessionStream, sessionSubject } from './buckets.js';
 import { type Member, readSession } from './session-text.js';
 
 export type { Member } from './session-text.js';
@@ -125,6 +126,14 @@ export class Members implements MemberMap {
     if (this.#gone.size >= goneMax) this.#gone.delete(this.#gone.values().next().value!);
     this.#gone.add(session);
     this.#changed();
+  }
+
+  /** Every session that may act, by the leader's word and not by what has come here so far. Rejects when it does not answer. */
+  async now(): Promise<readonly string[]> {
+    const { connection } = this.#parts.link;
+    if (connection === null) throw new EngineError('partition-unavailable', 'NATS is away');
+    const sessions = await listSessions(connection, readMsMax);
+    return sessions.filter((session) => !this.#gone.has(session));
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 /**
- * The asker's end of a conversation with one other node: a `HostLink` whose host is that node, and the order to send status changes.
+ * The asker's end of a conversation with one other node: a `HostLink` whose host is that node, the order to send status changes, and questions
+ * to the node as such.
  *
  *     link --requests--> other node --replies--> link
  *
@@ -13,12 +14,15 @@
  */
 import type { HostReply } from '../actor/replies.js';
 import type { StatusChange } from '../event/status-change.js';
+import type { PartitionId } from '../kernel/brand.js';
+import { EngineError } from '../kernel/errors.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import { peerSilenceMsMax } from '../kernel/limits.js';
 import { HostLink } from '../router/host-link.js';
 import { InLane, OutLane, type PeerMessage } from './peer-lanes.js';
 import type { PeerPart } from './peer-message.js';
 import type { PeerPost } from './peer-post.js';
+import { type NumberedAnswer, OpenQuestions, type PeerAnswer, type PeerQuestion } from './peer-question.js';
 import type { WatchAnswer, WatchRequest } from './watch-desk.js';
 
 export interface PeerCallParts {
@@ -28,6 +32,7 @@ export interface PeerCallParts {
   readonly monoMs: () => number;
   watching(answer: WatchAnswer): void;
   changes(changes: readonly StatusChange[]): void;
+  settingsChanged(partition: PartitionId): void;
   /** What was ordered to be watched is void. */
   restarted(): void;
 }
@@ -35,6 +40,7 @@ export interface PeerCallParts {
 export class PeerCall {
   readonly link: HostLink;
   readonly #parts: PeerCallParts;
+  readonly #questions = new OpenQuestions();
   #conversation = 0;
   #out: OutLane | null = null;
   #in = new InLane();
@@ -50,6 +56,13 @@ export class PeerCall {
 
   watch(request: WatchRequest): void {
     this.#out?.send('watch', encodeMessages([request]));
+  }
+
+  /** Rejects with EngineError when the conversation ends before the answer. */
+  ask(question: PeerQuestion): Promise<PeerAnswer> {
+    const out = this.#out;
+    if (out === null) return Promise.reject(new EngineError('partition-unavailable', 'this node is cut off from the others'));
+    return this.#questions.ask(question, (numbered) => out.send('questions', encodeMessages([numbered])));
   }
 
   heard(part: PeerPart): void {
@@ -86,6 +99,9 @@ export class PeerCall {
     if (topic === 'replies') this.link.answered(decodeMessages<HostReply>(bytes));
     else if (topic === 'watching') for (const answer of decodeMessages<WatchAnswer>(bytes)) this.#parts.watching(answer);
     else if (topic === 'changes') this.#parts.changes(decodeMessages<StatusChange>(bytes));
+    else if (topic === 'answers') for (const answer of decodeMessages<NumberedAnswer>(bytes)) this.#questions.answered(answer);
+    else if (topic === 'settings-changed')
+      for (const partition of decodeMessages<PartitionId>(bytes)) this.#parts.settingsChanged(partition);
   }
 
   #begin(): void {
@@ -110,6 +126,7 @@ export class PeerCall {
   #end(detail: string): void {
     this.#out = null;
     this.link.lost(detail);
+    this.#questions.lost(detail);
   }
 
   #beginAnew(detail: string): void {

@@ -1,5 +1,5 @@
 /**
- * The owner's end of conversations: other nodes ask it about partitions, and are sent their status changes.
+ * The owner's end of conversations: other nodes ask it about partitions and about itself, and are sent status changes.
  *
  * A node that asks numbers its conversations; a higher number ends the one before, of which nothing is answered any more. A conversation of which a part is
  * missing is over: whoever asked is told, and begins another one.
@@ -7,16 +7,19 @@
  * Main thread.
  */
 import type { HostRequest } from '../actor/requests.js';
+import type { PartitionId } from '../kernel/brand.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import { InLane, OutLane, type PeerMessage } from './peer-lanes.js';
 import type { PeerPart, PeerTopic } from './peer-message.js';
 import type { PeerPost } from './peer-post.js';
+import { answerTo, type NumberedQuestion, type PeerAnswer, type PeerQuestion } from './peer-question.js';
 import { PeerRelay, type PeerRelayParts } from './peer-relay.js';
 import type { WatchDesk, Watcher, WatchRequest } from './watch-desk.js';
 
 export interface PeerDeskParts extends Pick<PeerRelayParts, 'linkOf'> {
   readonly post: Pick<PeerPost, 'partBytesMax' | 'publish'>;
   readonly watchDesk: Pick<WatchDesk, 'watch' | 'leave'>;
+  answer(question: PeerQuestion): Promise<PeerAnswer>;
 }
 
 export class PeerDesk {
@@ -38,6 +41,11 @@ export class PeerDesk {
     const visit = new Visit(this.#parts, { session: from, conversation: part.conversation });
     this.#visits.set(from, visit);
     visit.heard(part);
+  }
+
+  /** To all who ask here. One that misses it begins another conversation, and asks for everything then. */
+  settingsChanged(partition: PartitionId): void {
+    for (const visit of this.#visits.values()) visit.tell('settings-changed', [partition]);
   }
 
   /** The session of a node is over. */
@@ -66,10 +74,10 @@ class Visit {
       publish: (part) => post.publish(session, part),
       partBytesMax: () => post.partBytesMax,
     });
-    this.#relay = new PeerRelay({ linkOf, answer: (replies) => this.#tell('replies', replies) });
+    this.#relay = new PeerRelay({ linkOf, answer: (replies) => this.tell('replies', replies) });
     this.#watcher = {
-      watching: (answer) => this.#tell('watching', [answer]),
-      changes: (changes) => this.#tell('changes', changes),
+      watching: (answer) => this.tell('watching', [answer]),
+      changes: (changes) => this.tell('changes', changes),
     };
   }
 
@@ -84,6 +92,10 @@ class Visit {
     }
   }
 
+  tell(topic: PeerTopic, messages: readonly unknown[]): void {
+    if (!this.#isOver) this.#out.send(topic, encodeMessages(messages));
+  }
+
   end(): void {
     this.#isOver = true;
     this.#parts.watchDesk.leave(this.#watcher);
@@ -94,11 +106,13 @@ class Visit {
     else if (topic === 'requests') this.#relay.ask(decodeMessages<HostRequest>(bytes));
     else if (topic === 'watch') {
       for (const request of decodeMessages<WatchRequest>(bytes)) this.#parts.watchDesk.watch(this.#watcher, request);
+    } else if (topic === 'questions') {
+      for (const question of decodeMessages<NumberedQuestion>(bytes)) void this.#answer(question);
     }
   }
 
-  #tell(topic: PeerTopic, messages: readonly unknown[]): void {
-    if (!this.#isOver) this.#out.send(topic, encodeMessages(messages));
+  async #answer(question: NumberedQuestion): Promise<void> {
+    this.tell('answers', [await answerTo(question, (asked) => this.#parts.answer(asked))]);
   }
 }
 

@@ -15,6 +15,8 @@ const topics = [
   'requests',
   /** `WatchRequest`s. */
   'watch',
+  /** `NumberedQuestion`s. */
+  'questions',
   // Answers of the one who is asked, from here on:
   /** To a pulse. */
   'pulse-back',
@@ -24,6 +26,10 @@ const topics = [
   'watching',
   /** `StatusChange`s. */
   'changes',
+  /** `NumberedAnswer`s. */
+  'answers',
+  /** `PartitionId`s of which the one who is asked keeps other settings for origins than before. */
+  'settings-changed',
   /** A part is missing, so everything that is open is lost. */
   'broken',
 ] as const;

@@ -3,6 +3,7 @@
  *
  *     front --linkOf(partition)--> own host, or call to the owner        calls of others --> desk --> own hosts
  *     status hub <-- changes of all partitions -- own hosts, calls       own hosts --> watch desk --> own hub, others
+ *     ask(session) --> call --> answer of that node
  *
  * To the status hub each partition is a host of its own, since each can change its owner by itself.
  *
@@ -10,7 +11,7 @@
  */
 import type { StatusChange } from '../event/status-change.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
-import type { EngineError } from '../kernel/errors.js';
+import { EngineError } from '../kernel/errors.js';
 import { ownerAgainMs, peerPulseMs } from '../kernel/limits.js';
 import type { NatsLink } from '../nats/nats-link.js';
 import type { HostLink, PartitionLink } from '../router/host-link.js';
@@ -19,6 +20,7 @@ import { PeerCall } from './peer-call.js';
 import { PeerDesk } from './peer-desk.js';
 import { isAnswer } from './peer-message.js';
 import { PeerPost } from './peer-post.js';
+import type { PeerAnswer, PeerQuestion } from './peer-question.js';
 import { type WatchAnswer, WatchDesk, type Watcher } from './watch-desk.js';
 
 /** What is needed of `OwnerMap`, ... */
@@ -53,6 +55,12 @@ export interface PeersParts {
   }): void;
   changes(changes: readonly StatusChange[]): void;
   startedAnew(partition: PartitionId): void;
+  /** What another node keeps of settings for origins is not what it was. What was not heard of is followed by `startedAnew`. */
+  settingsChanged(partition: PartitionId): void;
+  /** What other nodes ask this one as such. */
+  answer(question: PeerQuestion): Promise<PeerAnswer>;
+  /** Before anything that rests on the next one. `startedAnew` of each partition follows. */
+  sessionOver(): void;
 }
 
 export class Peers {
@@ -101,6 +109,7 @@ export class Peers {
       post: this.#post,
       watchDesk: this.watchDesk,
       linkOf: (partition) => (parts.isOpen(partition) ? this.#ownHost(partition) : null),
+      answer: (question) => parts.answer(question),
     });
     this.#membersChanged();
     this.#unwatch = [members.watch(() => this.#membersChanged()), owners.watch((partition) => this.ownerChanged(partition))];
@@ -116,6 +125,23 @@ export class Peers {
 
   linkOf(partition: PartitionId): PartitionLink {
     return this.#links[partition]!;
+  }
+
+  /** Of another node. Rejects with EngineError: it is not known, refuses, or was lost before it answered. */
+  ask(session: string, question: PeerQuestion): Promise<PeerAnswer> {
+    const call = this.#calls.get(session);
+    return call?.ask(question) ?? Promise.reject(new EngineError('partition-unavailable', `no node has the session ${session}`));
+  }
+
+  /** Of a partition that this node serves. */
+  settingsChanged(partition: PartitionId): void {
+    this.#desk.settingsChanged(partition);
+  }
+
+  /** Whether another node owns it. */
+  isElsewhere(partition: PartitionId): boolean {
+    const session = this.#sessionOf(partition);
+    return session !== null && session !== this.#session;
   }
 
   /** Of the status hub. `host`: the partition. */
@@ -164,6 +190,7 @@ export class Peers {
         monoMs: () => performance.now(),
         watching: (answer) => this.#watching(answer),
         changes: (changes) => this.#parts.changes(changes),
+        settingsChanged: (partition) => this.#parts.settingsChanged(partition),
         restarted: () => this.#peerChanged(session),
       });
       this.#calls.set(session, call);
@@ -175,6 +202,7 @@ export class Peers {
   #checkSession(): void {
     const session = this.#parts.session();
     if (session === this.#session) return;
+    if (this.#session !== null) this.#parts.sessionOver();
     this.#session = session;
     this.#post.rename(session);
     for (const call of this.#calls.values()) call.postChanged(this.#post.isUp);

@@ -98,6 +98,10 @@ function untilClosed(workerPort: MessagePort, ports: CourierPorts): Promise<void
           return;
         case 'settings':
           return ports.courier.settingsTold(message);
+        case 'settings-lost':
+          return ports.courier.settingsLost(message.partition);
+        case 'settings-forgotten':
+          return ports.courier.forgetSettings();
         case 'share':
           return ports.courier.shareAmong(message.sharers);
         case 'drain':

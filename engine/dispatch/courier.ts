@@ -5,7 +5,7 @@
  * A host asks for slots as its events become due; it gets them as the origin allows and answers each with an attempt. So
  * an event that waits costs nothing here and can still be cancelled there.
  *
- * In a cluster nothing starts once the lease is over; the host is told (`unstarted`).
+ * In a cluster nothing starts once the lease is over, nor what was granted before it was over; the host is told (`unstarted`).
  *
  * Every attempt that starts ends in exactly one outcome, which goes to the host that asked for it, or to the one that has
  * since asked what runs of its partition. When its host is gone and nobody has asked, it is dropped, and the attempt will
@@ -46,7 +46,7 @@ const askedMsMax = 2_000;
 const askedLookMs = 2;
 
 /** Nobody has heard of it, and nothing is counted. */
-const unstarted = failedWithout({ error: 'the lease of this node is over', unhealthy: false });
+const unstarted = failedWithout({ error: 'the lease of this node is over, or was', unhealthy: false });
 
 interface RunningAttempt {
   readonly attempt: Attempt;
@@ -118,6 +118,16 @@ export class Courier {
   /** What a partition of another node keeps of settings. */
   settingsTold({ partition, position, rows }: SettingsTold): void {
     this.#origins.told(partition, { position, rows });
+  }
+
+  /** The partition of another node cannot tell what it keeps. */
+  settingsLost(partition: PartitionId): void {
+    this.#origins.lost(partition);
+  }
+
+  /** The session of this node is over, and nobody has to tell it of changes any more. */
+  forgetSettings(): void {
+    this.#origins.forgetSettings();
   }
 
   /** So many nodes make attempts. */
@@ -237,8 +247,8 @@ export class Courier {
     for (let earlyMs = this.#earlyMs(attempt); earlyMs > 0; earlyMs = this.#earlyMs(attempt)) {
       await this.#waited(Math.min(earlyMs, clockLookMs));
     }
-    // The host has looked before; but its message may be as old as a stall of this thread.
-    if (this.#lease?.isAhead === false) {
+    // The host has looked before; but its message may be as old as a stall of this thread, and what is set for the origin be forgotten.
+    if (this.#lease?.isAhead === false || this.#origins.look(attempt.origin).settings === null) {
       if (running.host !== null)
         this.#post(running.host, { op: 'unstarted', partition: attempt.partition, event: attempt.event });
       return unstarted;

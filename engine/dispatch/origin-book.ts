@@ -7,9 +7,10 @@
  * partition counts; when both have, the origin's events wait until somebody has looked.
  *
  *     home:  silent --told--> known
- *              \--lost--> lost --told--> known        (then the second partition's word counts)
+ *              \--lost--> lost --told--> known        (then the second partition's word counts, or what the home has decided since)
  *
- * What is known stays known when a partition fails later on: no change can have been acknowledged since.
+ * What is known stays known when a partition fails later on: no change can have been acknowledged since that was not told here as well.
+ * In a cluster that ends with the node's session, since those who decide need not tell it any more: everything is silent again.
  */
 import {
   defaultSettings,
@@ -19,7 +20,7 @@ import {
   sameSettings,
   type SettingsRow,
 } from '../event/origin-settings.js';
-import type { PartitionId, Sequence } from '../kernel/brand.js';
+import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import { originSettingsMax } from '../kernel/limits.js';
 
 /** A partition takes half as many; what was set back is kept beside them, so that an older word about it is known as such. */
@@ -27,16 +28,22 @@ const rowsMax = 4 * originSettingsMax;
 
 interface Chapter {
   word: 'silent' | 'known' | 'lost';
+  /** In its log: what it was told as of. */
+  position: Sequence;
   rows: Map<string, SettingsRow>;
+}
+
+function silent(): Chapter {
+  return { word: 'silent', position: noSequence, rows: new Map() };
 }
 
 export class OriginBook {
   readonly #partitions: number;
-  readonly #chapters: readonly Chapter[];
+  #chapters: readonly Chapter[];
 
   constructor(partitions: number) {
     this.#partitions = partitions;
-    this.#chapters = Array.from({ length: partitions }, () => ({ word: 'silent', rows: new Map() }));
+    this.#chapters = Array.from({ length: partitions }, silent);
   }
 
   /** Every partition has told what it keeps, or will not. */
@@ -51,12 +58,19 @@ export class OriginBook {
     if (chapter.word === 'known') return settingsIn(chapter, origin);
     if (chapter.word === 'silent' || second === null) return null;
     const copies = this.#chapters[second]!;
-    return copies.word === 'known' ? settingsIn(copies, origin) : null;
+    if (copies.word !== 'known') return null;
+    const copy = copies.rows.get(origin);
+    const decided = chapter.rows.get(origin);
+    return (
+      (decided !== undefined && decided.version >= (copy?.version ?? noSequence) ? decided : copy)?.settings ?? defaultSettings
+    );
   }
 
   /** All that a partition keeps for origins of this courier, as of `position` in its log. Returns origins that may have changed. */
   told(partition: PartitionId, { position, rows }: { position: Sequence; rows: readonly SettingsRow[] }): string[] {
     const chapter = this.#chapters[partition]!;
+    // Two ways lead here, by the host and by the main thread, and one may be overtaken by the other.
+    if (chapter.word === 'known' && position < chapter.position) return [];
     const before = chapter.rows;
     const now = new Map(rows.map((row) => [row.origin, row]));
     for (const [origin, row] of before) {
@@ -65,6 +79,7 @@ export class OriginBook {
       if (isNewer) now.set(origin, row);
     }
     chapter.word = 'known';
+    chapter.position = position;
     chapter.rows = now;
     return [...new Set([...before.keys(), ...now.keys()])];
   }
@@ -73,6 +88,11 @@ export class OriginBook {
   lost(partition: PartitionId): void {
     const chapter = this.#chapters[partition]!;
     if (chapter.word === 'silent') chapter.word = 'lost';
+  }
+
+  /** Nothing of what was told may hold any more. */
+  forget(): void {
+    this.#chapters = Array.from({ length: this.#partitions }, silent);
   }
 
   /** As the home of the origin has just decided it. */

@@ -139,6 +139,12 @@ export class Origins {
     for (const origin of this.#unknown) this.#renew(origin.name);
   }
 
+  /** Nothing of what was told may hold any more: nothing is granted anywhere before it is told anew. */
+  forgetSettings(): void {
+    this.#book.forget();
+    for (const name of this.#byName.keys()) this.#renew(name);
+  }
+
   /** As the home of the origin has just decided it. */
   set(row: SettingsRow): void {
     this.#book.set(row);
@@ -323,7 +329,8 @@ export class Origins {
     const origin = this.#byName.get(name);
     if (origin === undefined) return;
     origin.settings = this.#book.of(name);
-    if (origin.settings !== null) this.#unknown.delete(origin);
+    if (origin.settings === null) this.#unknown.add(origin);
+    else this.#unknown.delete(origin);
     this.#touch(origin);
   }
 

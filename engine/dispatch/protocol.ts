@@ -54,7 +54,7 @@ export type CourierReply =
   /** A slot given in advance comes back with `release`, unless it has been used by now. */
   | { readonly op: 'recall'; readonly origin: string }
   | { readonly op: 'outcome'; readonly outcome: Outcome }
-  /** In a cluster: the lease of this node was over when it was about to start, so it was not. */
+  /** In a cluster: the lease of this node was over when it was about to start, or had been, so it was not. */
   | { readonly op: 'unstarted'; readonly partition: PartitionId; readonly event: EventId }
   /** Why this host's open wants at `origin` are not granted; null: they are. Sent on a change only. */
   | { readonly op: 'waiting'; readonly origin: string; readonly reason: WaitReason | null }
@@ -74,6 +74,10 @@ export type CourierControl =
   | { readonly op: 'ask'; readonly number: number; readonly question: DestinationQuestion }
   /** Of a partition that another node owns. */
   | ({ readonly op: 'settings' } & SettingsTold)
+  /** Nobody owns the partition who could tell it. */
+  | { readonly op: 'settings-lost'; readonly partition: PartitionId }
+  /** The session of this node is over: what it was told may be out of date, and nothing starts before it is told anew. */
+  | { readonly op: 'settings-forgotten' }
   /** So many nodes make attempts: each of them takes its share of what an origin allows. */
   | { readonly op: 'share'; readonly sharers: number }
   /** Grant nothing any more; answered by `drained` when nothing runs, or after `drainMs`. */

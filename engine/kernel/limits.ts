@@ -243,6 +243,14 @@ export const peerMessageBytesMax = 2 * mailboxBytesMax;
 export const peerPulseMs = 1_000;
 /** ... and what one was asked is lost when it has been silent for this long: longer than a pause that its collector of garbage makes. */
 export const peerSilenceMsMax = 4_000;
+/** A node that makes attempts has so long to put in force what was set for an origin: longer than a session lasts without renewal. */
+export const inForceMsMax = 15_000;
+/** What is shown of origins is of the nodes that have answered by then; couriers that still learn what is set take two seconds. */
+export const originShownMsMax = 3_000;
+/** Settings of a partition that could not be had from its owner are asked for again after so long, or when there is news of it. */
+export const settingsAgainMs = 1_000;
+/** Questions of one node that another one has not answered: about destinations, which people and a few programs ask. */
+export const peerQuestionsMax = 1_024;
 /** The contract: new events that no owner has answered for by now are kept for the next one. */
 export const ownerAnswersMs = 2_000;
 /** Whatever else is asked about a partition waits this long for an owner: longer than a takeover. */

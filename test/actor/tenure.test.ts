@@ -210,3 +210,31 @@ t.test('what the replica cannot do is told', async (t) => {
   t.match(news().at(-1), { op: 'failed', detail: 'no disk' });
   t.equal(test.phases().at(-1), 'elsewhere');
 });
+
+t.test('it is told that other settings are kept, when that is durable, and only if they are others', async (t) => {
+  const { test, take } = setup();
+  take();
+  const told = () => test.notices.filter(({ op }) => op === 'settings-changed');
+  const first = test.configure('https://one.test', { paused: true });
+  test.turn();
+  t.same(told(), []);
+  test.settle();
+  t.match(test.replyTo(first), { op: 'settings' });
+  t.same(told(), [{ op: 'settings-changed', partition }]);
+  test.configure('https://one.test', { paused: true });
+  test.settle();
+  t.equal(told().length, 1);
+});
+
+t.test('a partition that is elsewhere says nothing of settings, since its owner does', async (t) => {
+  const { test, take } = setup();
+  take();
+  test.host.obey({ op: 'drop', partition });
+  test.settle();
+  test.host.courierLost(0);
+  test.settle();
+  t.same(
+    test.sent.map(({ op }) => op).filter((op) => op.startsWith('settings')),
+    ['settings'],
+  );
+});

@@ -2,6 +2,8 @@
 import type { Test } from 'tap';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest, NumberedHostRequest } from '../../engine/actor/requests.js';
+import type { ClusterOrigins } from '../../engine/cluster/cluster-origins.js';
+import type { PeerAnswer, PeerQuestion } from '../../engine/cluster/peer-question.js';
 import { Peers } from '../../engine/cluster/peers.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
@@ -59,6 +61,8 @@ export interface NodeOptions {
   /** What its host answers; nothing: it is silent. */
   answer?(request: NumberedHostRequest): readonly HostReply[];
   keep?(partition: PartitionId, events: Uint8Array): Promise<boolean>;
+  /** What it answers when it is asked as such. */
+  say?(question: PeerQuestion): Promise<PeerAnswer>;
 }
 
 export class PeerNode {
@@ -66,12 +70,18 @@ export class PeerNode {
   readonly watching: { host: number; round: number; positions: readonly (readonly [PartitionId, Sequence])[] }[] = [];
   readonly changes: StatusChange[] = [];
   readonly anew: PartitionId[] = [];
+  /** Partitions of others of which it heard that other settings are kept there. */
+  readonly settingsChanged: PartitionId[] = [];
+  /** How limits of origins hear of what happens; for tests of those. */
+  origins: Pick<ClusterOrigins, 'ownerChanged' | 'changedElsewhere' | 'sessionOver'> | null = null;
+  session: string | null;
   readonly host: HostLink;
   readonly link: NatsLink;
   readonly peers: Peers;
   readonly closed = new Set<PartitionId>();
 
   constructor(t: Test, world: World, { url, session, options }: { url: string; session: string; options: NodeOptions }) {
+    this.session = session;
     this.link = new NatsLink({ address: readNatsAddress(url)!, name: session });
     this.host = new HostLink((bytes) => {
       for (const request of decodeMessages<HostRequest>(bytes)) {
@@ -84,7 +94,7 @@ export class PeerNode {
     const { members } = world;
     this.peers = new Peers({
       link: this.link,
-      session: () => session,
+      session: () => this.session,
       partitions,
       owners: world.owners,
       members: {
@@ -98,7 +108,16 @@ export class PeerNode {
       keep: options.keep ?? (() => Promise.resolve(false)),
       watching: (answer) => this.watching.push(answer),
       changes: (changes) => this.changes.push(...changes),
-      startedAnew: (partition) => this.anew.push(partition),
+      startedAnew: (partition) => {
+        this.anew.push(partition);
+        this.origins?.ownerChanged(partition);
+      },
+      settingsChanged: (partition) => {
+        this.settingsChanged.push(partition);
+        this.origins?.changedElsewhere(partition);
+      },
+      answer: (question) => options.say?.(question) ?? Promise.resolve(null),
+      sessionOver: () => this.origins?.sessionOver(),
     });
     t.teardown(async () => {
       this.peers.close();

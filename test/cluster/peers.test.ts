@@ -5,10 +5,12 @@ import { KeptEvents, keepEvents } from '../../engine/cluster/kept-events.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { EngineError } from '../../engine/kernel/errors.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
+import { peerQuestionsMax } from '../../engine/kernel/limits.js';
 import { Publisher } from '../../engine/nats/publisher.js';
 import { newId } from '../actor/host-fixture.js';
 import { eventsIn } from '../actor/sheaves.js';
 import { until, within } from '../support/deadline.js';
+import { destinationOf } from '../support/fake-engine.js';
 import { connectNats, needsNats, startNats } from '../support/nats-server.js';
 import { accepting, joined, type NodeOptions, PeerNode, refusing, World } from './peer-fixture.js';
 
@@ -201,4 +203,43 @@ t.test('changes come from the owner to every node that watches, behind the posit
   world.own(1, 'c');
   t.ok(a.anew.at(-1) === 1, 'another owner: to be watched anew');
   await until('nobody watches the former owner', () => b.requests.some((request) => request.op === 'watch' && !request.on));
+});
+
+t.test('a node is asked as such: it answers, refuses, or is lost', needsNats, async (t) => {
+  let isSilent = false;
+  const say: NodeOptions['say'] = (question) => {
+    if (isSilent) return new Promise(() => undefined);
+    if (question.about === 'page') return Promise.reject(new EngineError('overloaded', 'not now'));
+    return Promise.resolve({ destinations: [destinationOf(question.origin)] });
+  };
+  const { world, a } = await setup(t, { a: {}, b: { say }, c: {} });
+  const question = { about: 'one', origin: 'http://one.test', row: null, closeBreaker: false } as const;
+  t.match(await within('it answers', a.peers.ask('b', question)), { destinations: [{ origin: 'http://one.test' }] });
+  await t.rejects(within('it refuses', a.peers.ask('b', { about: 'page', after: '', limit: 3 })), {
+    code: 'overloaded',
+    message: 'not now',
+  });
+  t.equal(await within('a gateway has nothing to say', a.peers.ask('c', question)), null);
+  await t.rejects(a.peers.ask('d', question), { code: 'partition-unavailable' }, 'nobody by that name');
+  isSilent = true;
+  const lost = a.peers.ask('b', question);
+  world.leave('b');
+  await t.rejects(within('its session is over', lost), { code: 'partition-unavailable' });
+});
+
+t.test('no more questions are open to one node than there may be', needsNats, async (t) => {
+  const { a } = await setup(t, { a: {}, b: { say: () => new Promise(() => undefined) } });
+  const question = { about: 'page', after: '', limit: 1 } as const;
+  for (let open = 0; open < peerQuestionsMax; open++) a.peers.ask('b', question).catch(() => undefined);
+  await t.rejects(a.peers.ask('b', question), { code: 'overloaded' });
+});
+
+t.test('all others hear that a partition keeps other settings, or begin a conversation anew', needsNats, async (t) => {
+  const { a, b, c } = await setup(t, { a: {}, b: {}, c: {} });
+  // Who has begun to talk to it has been answered.
+  const question = { about: 'page', after: '', limit: 1 } as const;
+  await within('all have talked', Promise.all([a.peers.ask('b', question), c.peers.ask('b', question)]));
+  b.peers.settingsChanged(own);
+  await until('both have heard', () => a.settingsChanged.length > 0 && c.settingsChanged.length > 0);
+  t.same([a.settingsChanged, c.settingsChanged, b.settingsChanged], [[own], [own], []]);
 });

@@ -262,3 +262,36 @@ t.test('where several nodes make attempts, each lets its share of concurrency, r
   for (let step = 0; step < 200; step++) await paced.timing.advance(10);
   t.equal(paced.granted.regular - before, 10, 'two seconds at half the rate');
 });
+
+t.test('of two words of a partition the older one does not count, though it may come later', async (t) => {
+  const { ask, courier, look } = setup(t);
+  await ask(told(0, [], 20));
+  courier.settingsTold({ partition: 0 as PartitionId, position: 9 as Sequence, rows: [rowOf({ paused: true }, 7)] });
+  t.match(await look(), { paused: false }, 'set back since');
+});
+
+t.test('with its home lost, what that has decided since counts, if it is newer than the copy', async (t) => {
+  const { home, second } = placeOfOrigin(origin, 4);
+  const { ask, courier, look } = setup(t, { partitions: 4 });
+  courier.settingsLost(home);
+  await ask(told(second!, [rowOf({ concurrency: 5 }, 7)]));
+  t.match(await look(), { concurrency: 5, paused: false });
+  await courier.ask(patch({ paused: true }, 9));
+  t.match(await look(), { paused: true });
+  await ask(told(second!, [rowOf({ concurrency: 6 }, 11)], 30));
+  t.match(await look(), { concurrency: 6, paused: false }, 'copied from what the home has decided after that');
+});
+
+t.test('what is forgotten has to be told anew before anything starts, also of what was granted', async (t) => {
+  const { ask, courier, deliverer, timing, granted, look } = setup(t);
+  t.same(await ask(nothingSet, want(2)), { regular: 2, overdue: 0 });
+  courier.forgetSettings();
+  await ask({ op: 'start', attempt: { ...attemptOf(), origin } }, want(1));
+  t.equal(deliverer.held.length, 0, 'it was not started');
+  t.equal(granted.regular, 2, 'nor is anything granted');
+  const looked = look();
+  await timing.advance(3_000);
+  t.equal(await looked, undefined, 'nobody knows what is set');
+  t.same(await ask(told(0, [rowOf({ paused: true })], 3)), { regular: 2, overdue: 0 });
+  t.match(await look(), { paused: true }, 'also by a word that is older than the one before');
+});

@@ -8,7 +8,7 @@ import { destinationOf } from '../support/fake-engine.js';
 function setup({ unread = [] }: { unread?: readonly number[] } = {}) {
   const asked: { courier: number; question: DestinationQuestion }[] = [];
   const couriers = new CrewCouriers({
-    couriers: 3,
+    size: 3,
     ask: (courier, question) => {
       asked.push({ courier, question });
       if (unread.includes(courier)) return Promise.resolve(null);

@@ -44,7 +44,7 @@ export class SimulatedOperator {
     this.#desk = new DestinationDesk({
       partitions: parts.partitions,
       couriers: new CrewCouriers({
-        couriers: parts.couriers,
+        size: parts.couriers,
         ask: (courier, question) => this.#askCourier(courier, question),
       }),
       ask: (partition, request) => this.#link.ask(partition, request),
