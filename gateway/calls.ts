@@ -42,6 +42,8 @@ export interface CallsOptions {
   readonly gatekeeper: Gatekeeper;
   /** New events are refused while it is short. */
   readonly memory: Pick<MemoryGauge, 'isShort'>;
+  /** Of a cluster, without a front door: it answers what is `onEngines`. */
+  readonly isEngine: boolean;
   /** Told of every error that is no refusal: a defect. */
   readonly report: (error: unknown, requestId: string) => void;
 }
@@ -50,13 +52,15 @@ export class Calls {
   readonly #services: Services;
   readonly #gatekeeper: Gatekeeper;
   readonly #memory: CallsOptions['memory'];
+  readonly #isEngine: boolean;
   readonly #report: CallsOptions['report'];
   #stopping = false;
 
-  constructor({ services, gatekeeper, memory, report }: CallsOptions) {
+  constructor({ services, gatekeeper, memory, isEngine, report }: CallsOptions) {
     this.#services = services;
     this.#gatekeeper = gatekeeper;
     this.#memory = memory;
+    this.#isEngine = isEngine;
     this.#report = report;
   }
 
@@ -76,6 +80,7 @@ export class Calls {
     }
     if (match.kind === 'no-path') return problemReply(refuse('not-found', `there is no ${path}`), path);
     const { route, parameter } = match;
+    if (this.#isEngine && !route.onEngines) return misdirected(path);
     const admission = this.#ask(route, { path, query, head });
     if ('refused' in admission) return admission.refused;
     if (this.#stopping && !route.whileStopping) return closing(problemReply(refuse('stopping', 'Escapement is stopping'), path));
@@ -91,6 +96,7 @@ export class Calls {
   admitUpgrade({ query, head }: Pick<Incoming, 'query' | 'head'>): Upgrade | Reply {
     const fault = head.framingFault();
     if (fault !== null) return closing(problemReply(refuse('malformed-request', fault), streamPath));
+    if (this.#isEngine) return closing(misdirected(streamPath));
     const admission = this.#ask(streamRoute, { path: streamPath, query, head });
     if ('refused' in admission) return closing(admission.refused);
     const refusal = judgeUpgrade({ head, query, stopping: this.#stopping });
@@ -137,6 +143,12 @@ export class Calls {
     this.#report(error, requestId);
     return problemReply(refuse('internal', `please report this with the request id ${requestId}`), path);
   }
+}
+
+/** Not a 404: nobody must believe that an event is not there because an engine was asked for it. */
+function misdirected(path: string): Reply {
+  const detail = 'this node is an engine of a cluster and answers /health and /metrics only: ask a gateway';
+  return closing(problemReply(refuse('misdirected', detail), path));
 }
 
 /** Its body is longer than the call allows, as declared or as counted. */

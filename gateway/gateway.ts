@@ -2,12 +2,13 @@
  * Puts the front doors together, HTTP and NATS (`nats-services.ts`): who may ask (`access/`), what is asked (`calls.ts`), what is watched (`ws/`), who may connect (`connections.ts`),
  * and the server that carries all of it.
  */
-import { type Clock, type Engine, type Logger, SystemClock, version } from '../engine/index.js';
+import { type Clock, type Engine, type Logger, type Role, SystemClock, version } from '../engine/index.js';
 import { Gatekeeper } from './access/gatekeeper.js';
 import { KeyWatch } from './access/key-watch.js';
 import { describeApi } from './api/openapi.js';
 import { operations } from './api/operations.js';
 import { Calls } from './calls.js';
+import { addressOf, urlOf } from './address.js';
 import { Connections } from './connections.js';
 import type { Services } from './handler/services.js';
 import { DestinationCheck } from './input/destination.js';
@@ -24,6 +25,8 @@ import { type Repeat, StreamDesk } from './ws/stream-session.js';
 export interface GatewayOptions {
   readonly engine: Engine;
   readonly config: {
+    /** An engine has no front door: it is asked for health and metrics, and takes and tells nothing over NATS. */
+    readonly role: Role;
     readonly host: string;
     /** 0: any free one. */
     readonly port: number;
@@ -81,7 +84,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     eventStreams: new EventDesk({ engine, ...pacing }),
     description: lazily(() => describeApi({ version, routes, operations })),
   };
-  const calls = new Calls({ services, gatekeeper, memory, report });
+  const isEngine = config.role === 'engine';
+  const calls = new Calls({ services, gatekeeper, memory, isEngine, report });
   const stream = new StreamDesk({ engine, ...pacing, report });
   let port = 0;
   const connections = new Connections({
@@ -95,14 +99,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const server: Server = new Server({ ...config, calls, stream, connections });
   port = await server.listen();
+  const url = urlOf(config, port);
+  engine.listensAt(addressOf(config, port));
   const natsServices =
-    engine.nats === null
+    engine.nats === null || isEngine
       ? null
       : new NatsServices({ engine, nats: engine.nats, clock, destinations, isShort: () => memory.isShort, logger });
   const stopClock = repeatEvery(1_000, () => void systemClock.check());
   const stopWatch = keys === null ? () => undefined : repeatEvery(keyFileAgeMsMax, () => void keys.look());
   return {
-    url: `${config.tls === null ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    url,
     port,
     async close() {
       calls.stop();

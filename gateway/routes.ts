@@ -13,6 +13,7 @@ import { listEvents } from './handler/list-events.js';
 import { patchEvent } from './handler/patch-event.js';
 import { putEvent } from './handler/put-event.js';
 import { readEvent, readHistory } from './handler/read-event.js';
+import { readCluster } from './handler/read-cluster.js';
 import { readDescription } from './handler/read-description.js';
 import { listExternal, readExternal } from './handler/read-external.js';
 import { readProblem } from './handler/read-problem.js';
@@ -41,6 +42,8 @@ export interface Route {
   readonly whileStopping: boolean;
   /** It brings new events: what is refused first when memory is short. */
   readonly bringsWork: boolean;
+  /** Answered also by a node that is an engine and no gateway: about the process, not about events. */
+  readonly onEngines: boolean;
 }
 
 /** A WebSocket: the server takes upgrades before they get here, and asks for this line's scope. */
@@ -50,11 +53,20 @@ type Line = Pick<Route, 'scope' | 'handler'> & Partial<Route>;
 
 function route(call: `${Route['method']} /${string}`, line: Line): Route {
   const [method, path] = call.split(' ') as [Route['method'], string];
-  return { method, path, tokenInQuery: false, bodyBytesMax: emptyBodyBytesMax, whileStopping: false, bringsWork: false, ...line };
+  return {
+    method,
+    path,
+    tokenInQuery: false,
+    bodyBytesMax: emptyBodyBytesMax,
+    whileStopping: false,
+    bringsWork: false,
+    onEngines: false,
+    ...line,
+  };
 }
 
 const external = '/api/v1/events/external/{external_job_id}';
-const probe = { scope: 'none', whileStopping: true } as const;
+const probe = { scope: 'none', whileStopping: true, onEngines: true } as const;
 
 export const routes: readonly Route[] = [
   route('POST /api/v1/events', { scope: 'write', handler: scheduleEvent, bodyBytesMax: eventBodyBytesMax, bringsWork: true }),
@@ -69,6 +81,7 @@ export const routes: readonly Route[] = [
   route('POST /api/v1/events/retry', { scope: 'write', handler: retryEvents, bodyBytesMax: bulkBodyBytesMax }),
   route('GET /api/v1/events/statistics', { scope: 'read', handler: readStatistics }),
   route('GET /api/v1/metrics/history', { scope: 'read', handler: readMetricsHistory }),
+  route('GET /api/v1/cluster', { scope: 'read', handler: readCluster }),
   route(`GET ${external}`, { scope: 'read', handler: readExternal }),
   route(`GET ${external}/all`, { scope: 'read', handler: listExternal }),
   route('GET /api/v1/events/{id}', { scope: 'read', handler: readEvent }),
@@ -99,8 +112,8 @@ export const routes: readonly Route[] = [
   route('GET /api/v1/health', { ...probe, handler: readHealth }),
   route('GET /api/v1/health/live', { ...probe, handler: readLiveness }),
   route('GET /api/v1/health/ready', { ...probe, handler: readReadiness }),
-  route('GET /metrics', { scope: 'read', handler: readMetrics, whileStopping: true }),
-  route('GET /problems/{code}', { scope: 'none', handler: readProblem }),
+  route('GET /metrics', { scope: 'read', handler: readMetrics, whileStopping: true, onEngines: true }),
+  route('GET /problems/{code}', { scope: 'none', handler: readProblem, onEngines: true }),
   route('GET /openapi.json', { scope: 'none', handler: readDescription }),
 ];
 

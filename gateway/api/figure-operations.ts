@@ -54,6 +54,40 @@ const history = Type.Object(
   closed,
 );
 
+const partitionNumber = Type.Integer({ minimum: 0 });
+const nodeName = Type.String({ description: 'its `ESCAPEMENT_NODE_ID`' });
+
+const cluster = Type.Object(
+  {
+    nodes: Type.Array(
+      Type.Object(
+        {
+          id: nodeName,
+          address: nullable(Type.String({ description: 'where it listens; null when it is not known, or no more' })),
+          alive: Type.Boolean({ description: 'false: it is gone, and what it had has not been taken over yet' }),
+          partitions: Type.Array(partitionNumber, { description: 'that it owns' }),
+        },
+        closed,
+      ),
+    ),
+    partitions: Type.Array(
+      Type.Object(
+        {
+          partition: partitionNumber,
+          owner: nullable(nodeName),
+          epoch: Type.Integer({ minimum: 0, description: 'counts its owners' }),
+          standby: nullable(Type.String({ description: 'who takes over next, and keeps a copy' })),
+          standby_lag: nullable(Type.Integer({ minimum: 0, description: 'entries behind; null: no copy yet' })),
+          last_takeover_ms: nullable(Type.Number({ description: 'how long nobody served it' })),
+          takeover_duplicates: nullable(Type.Integer({ minimum: 0, description: 'attempts that were made again' })),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+
 const zeros = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 0]));
 const exampleQuantiles = { p50: 0.4, p90: 0.7, p95: 0.8, p99: 1.4, p99_9: 2.9, max: 3.1, count: 1_200 };
 const exampleRate = { '1m': 20, '5m': 18.4, '15m': 18.1 };
@@ -120,5 +154,35 @@ export const figureOperations: Readonly<Record<string, Operation>> = {
       },
     },
     problems: [],
+  },
+  'GET /api/v1/cluster': {
+    id: 'readCluster',
+    tag: 'operation',
+    summary: 'Which nodes there are, and who owns which partition',
+    description: 'As the node that is asked knows it. A node that works alone has no cluster: `not-found`.',
+    answers: {
+      200: {
+        description: 'nodes by name, partitions by number',
+        schema: cluster,
+        example: {
+          nodes: [
+            { id: 'engine-1', address: 'http://engine-1:8080', alive: true, partitions: [0] },
+            { id: 'gateway-1', address: 'http://gateway-1:8080', alive: true, partitions: [] },
+          ],
+          partitions: [
+            {
+              partition: 0,
+              owner: 'engine-1',
+              epoch: 3,
+              standby: null,
+              standby_lag: null,
+              last_takeover_ms: 840,
+              takeover_duplicates: 0,
+            },
+          ],
+        },
+      },
+    },
+    problems: ['not-found'],
   },
 };

@@ -26,6 +26,7 @@ const problemKinds = {
   'version-mismatch': { status: 412, title: 'The event has another version' },
   'too-large': { status: 413, title: 'Too much at once' },
   'unsupported-media-type': { status: 415, title: 'The body is of a type that we do not accept' },
+  misdirected: { status: 421, title: 'This node does not answer such calls' },
   invalid: { status: 422, title: 'Some of the input is not valid' },
   'destination-not-allowed': { status: 422, title: 'Events may not go there' },
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key was used with other content' },
@@ -46,6 +47,7 @@ const gatewayKinds = {
   unauthenticated: { retryable: false, hint: 'send `Authorization: Bearer <API key>`; an operator makes keys' },
   forbidden: { retryable: false, hint: 'use a key with the scope that `detail` names; from web pages of other sites, any key' },
   'method-not-allowed': { retryable: false, hint: 'see the `Allow` header' },
+  misdirected: { retryable: false, hint: 'send it to a gateway of the cluster; this node is one of its engines' },
   'unsupported-media-type': { retryable: false, hint: 'send `Content-Type: application/json`' },
   'rate-limited': { retryable: true, hint: 'wait for `Retry-After`, and spread requests by what `RateLimit` announces' },
 } as const;

@@ -50,6 +50,7 @@ const reasons: Readonly<Record<number, string>> = {
   412: '412 Precondition Failed',
   413: '413 Payload Too Large',
   415: '415 Unsupported Media Type',
+  421: '421 Misdirected Request',
   422: '422 Unprocessable Content',
   429: '429 Too Many Requests',
   500: '500 Internal Server Error',

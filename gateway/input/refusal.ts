@@ -12,6 +12,7 @@ export type RefusalCode =
   | 'unauthenticated'
   | 'forbidden'
   | 'method-not-allowed'
+  | 'misdirected'
   | 'unsupported-media-type'
   | 'rate-limited';
 

@@ -82,6 +82,8 @@ export const documentedCalls: Readonly<Record<string, readonly Prepare[]>> = {
   changeDestination: [plain],
   // Of everything it asks nobody, so it cannot fail.
   readStatistics: [() => ({ query: '?source=order-service&type=reminder' }), plain],
+  // The server of these tests works alone.
+  readCluster: [() => ({ status: 404 })],
   readMetricsHistory: [plain, () => ({ query: '?from_time=2026-01-01T00:00:00Z' })],
   readHealth: [plain],
   readLiveness: [plain],

@@ -28,7 +28,7 @@ t.test('a server that answers is well, by its own variables', async (t) => {
 t.test('with a certificate it is asked over TLS, whoever the certificate is for', async (t) => {
   const directory = t.testdir({ 'cert.pem': testCertificate, 'key.pem': testKey });
   const tls = { certFile: `${directory}/cert.pem`, keyFile: `${directory}/key.pem` };
-  const { port } = await setupGateway(t, { config: { host: '127.0.0.1', port: 0, tls, apiKeys: null } });
+  const { port } = await setupGateway(t, { config: { role: 'serve', host: '127.0.0.1', port: 0, tls, apiKeys: null } });
   const env = { ESCAPEMENT_PORT: `${port}`, ESCAPEMENT_TLS_CERT: tls.certFile, ESCAPEMENT_TLS_KEY: tls.keyFile };
   t.same(await check(t, env), { code: 0, said: '' });
   t.match(await check(t, { ESCAPEMENT_PORT: `${port}` }), { code: 1, said: /cannot be asked/ }, 'plain HTTP is no answer there');

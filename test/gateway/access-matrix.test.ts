@@ -32,7 +32,7 @@ async function setup(t: Test, rateLimit: RateLimit | null = null) {
   };
   const { revoked, ...valid } = keys;
   changeKeyFile(file, () => Object.values(valid).map(({ key }) => key));
-  const gateway = await setupGateway(t, { config: { host: '127.0.0.1', port: 0, tls: null, apiKeys: file } });
+  const gateway = await setupGateway(t, { config: { role: 'serve', host: '127.0.0.1', port: 0, tls: null, apiKeys: file } });
   const send = (lines: readonly string[], [method, target]: readonly [string, string]) =>
     rawRequest(gateway.port, [`${method} ${target} HTTP/1.1`, 'Host: test', 'Content-Length: 0', ...lines, '', ''].join('\r\n'));
   return { ...gateway, file, keys, revoked, send };

@@ -193,13 +193,13 @@ t.test('a stop lets requests under way finish, refuses the next and closes what 
 
 t.test('a second gateway on the same port is refused in one line', async (t) => {
   const { port } = await setupGateway(t);
-  await t.rejects(setupGateway(t, { config: { host: '127.0.0.1', port, tls: null, apiKeys: null } }), {
+  await t.rejects(setupGateway(t, { config: { role: 'serve', host: '127.0.0.1', port, tls: null, apiKeys: null } }), {
     name: 'StartError',
     message: /cannot listen on 127\.0\.0\.1 port \d+/,
   });
   await t.rejects(
     setupGateway(t, {
-      config: { host: '127.0.0.1', port: 0, tls: { certFile: '/nowhere', keyFile: '/nowhere' }, apiKeys: null },
+      config: { role: 'serve', host: '127.0.0.1', port: 0, tls: { certFile: '/nowhere', keyFile: '/nowhere' }, apiKeys: null },
     }),
     {
       name: 'StartError',

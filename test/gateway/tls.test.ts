@@ -8,7 +8,7 @@ import { testCertificate, testKey } from '../support/tls-pair.js';
 function setup(t: Test) {
   const directory = t.testdir({ 'cert.pem': testCertificate, 'key.pem': testKey });
   const tls = { certFile: `${directory}/cert.pem`, keyFile: `${directory}/key.pem` };
-  return setupGateway(t, { config: { host: '127.0.0.1', port: 0, tls, apiKeys: null } });
+  return setupGateway(t, { config: { role: 'serve', host: '127.0.0.1', port: 0, tls, apiKeys: null } });
 }
 
 t.test('with a certificate and a key the same calls are answered over TLS', async (t) => {

@@ -29,7 +29,7 @@ export async function setupGateway(t: Test, options: Partial<GatewayOptions> = {
     info: () => undefined,
     error: (fields: Readonly<Record<string, unknown>>) => void defects.push(fields['err'] ?? fields['reason']),
   };
-  const config = { host: '127.0.0.1', port: 0, tls: null, apiKeys: null };
+  const config = { role: 'serve', host: '127.0.0.1', port: 0, tls: null, apiKeys: null } as const;
   const gateway = await startGateway({ engine, config, logger, ...options });
   let closing: Promise<void> | null = null;
   const close = (): Promise<void> => {

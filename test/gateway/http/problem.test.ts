@@ -13,6 +13,7 @@ const documented: Readonly<Record<number, readonly string[]>> = {
   412: ['version-mismatch'],
   413: ['too-large'],
   415: ['unsupported-media-type'],
+  421: ['misdirected'],
   422: ['invalid', 'destination-not-allowed', 'idempotency-key-reused'],
   429: ['rate-limited'],
   500: ['internal', 'outcome-unknown', 'record-damaged'],
