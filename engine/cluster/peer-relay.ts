@@ -13,6 +13,7 @@ import type { EventStatus } from '../event/status.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { EngineError, InvariantError } from '../kernel/errors.js';
 import { type EventId, parseEventId } from '../kernel/event-id.js';
+import { sheafEventsMax } from '../kernel/limits.js';
 import { idInSheaf } from '../log/event-sheaf.js';
 import type { HostLink, Unnumbered } from '../router/host-link.js';
 import { type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
@@ -70,8 +71,9 @@ export class PeerRelay {
 
   reply(reply: HostReply): void {
     const last = this.#replies.at(-1);
-    // Neighbours in a sheaf are answered together, as the host answered them.
-    if (reply.op === 'accepted' && last?.op === 'accepted' && last.request + last.count === reply.request) {
+    // Neighbours in a sheaf are answered together, as the host answered them. The first of a sheaf is no neighbour of the last of another one.
+    const isFirst = reply.request % sheafEventsMax === 0;
+    if (!isFirst && reply.op === 'accepted' && last?.op === 'accepted' && last.request + last.count === reply.request) {
       this.#replies[this.#replies.length - 1] = { ...last, count: last.count + reply.count };
       return;
     }
