@@ -101,11 +101,15 @@ export class Cluster {
     return server;
   }
 
+  dataDirOf(name: string): string {
+    return join(this.#dir, name);
+  }
+
   /** Resolves when it listens. */
   async join(name: string, role: NodeRole = 'serve'): Promise<Server> {
     const { env = {}, nodeFlags } = this.#options;
     const server = await Server.start({
-      dataDir: role === 'gateway' ? null : join(this.#dir, name),
+      dataDir: role === 'gateway' ? null : this.dataDirOf(name),
       command: role,
       env: {
         ESCAPEMENT_CLUSTER: 'true',
