@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import type { Bench } from './bench.js';
 
 const build = new URL('../', import.meta.url);
-const folders = ['micro', 'load', 'peers'];
+const folders = ['micro', 'load', 'cluster', 'peers'];
 
 export interface Found {
   readonly bench: Bench;

@@ -1,0 +1,79 @@
+/**
+ * How many events per second does a cluster accept, beside one node alone on the same machine?
+ *
+ * Events per second in a closed loop over keep-alive connections, a body of about 290 bytes, due in an hour: one in a request over 256 connections, and a
+ * thousand in a request over 8. `alone` is one process with its log on disk; the others take the same requests at one gateway, and answer when NATS has
+ * written them to its disk (one server, each write synced). Load generator, gateway, engines and nats-server share the same cores, so three engines on a small
+ * machine are slower than one: what is seen is what a hop and the journal cost, not how a cluster grows. Good: half of `alone`.
+ *
+ *   npm run bench -- cluster-schedule
+ */
+import { type Bench, measured } from '../lib/bench.js';
+import { closedLoop } from '../lib/closed-loop.js';
+import { inCluster } from '../lib/cluster.js';
+import { sampleEvent } from '../lib/sample-body.js';
+import { startEscapement } from '../lib/targets.js';
+
+const event = sampleEvent({ delay_ms: 3_600_000 });
+const forms = [
+  { form: 'single', events: 1, connections: 256, path: '/api/v1/events', body: JSON.stringify(event) },
+  {
+    form: 'batch of 1000',
+    events: 1_000,
+    connections: 8,
+    path: '/api/v1/events/batch',
+    body: JSON.stringify({ events: new Array(1_000).fill(event) }),
+  },
+] as const;
+const partitions = 16;
+const setUps = [
+  { server: 'gateway, 1 engine', engines: ['a'] },
+  { server: 'gateway, 3 engines', engines: ['a', 'b', 'c'] },
+] as const;
+
+interface Result {
+  readonly form: string;
+  readonly server: string;
+  readonly eventsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly refused: number;
+}
+
+/** Seconds for each form and server. */
+export const bench: Bench = {
+  name: 'cluster-schedule',
+  question: 'How many events per second does a cluster accept, beside one node alone?',
+  sizes: { small: 0.3, full: 5 },
+  measure: async (seconds) => {
+    const alone = await startEscapement();
+    const results: Result[] = [];
+    try {
+      results.push(...(await load('alone', { url: alone.url, seconds })));
+    } finally {
+      await alone.stop();
+    }
+    for (const { server, engines } of setUps) {
+      const figures = await inCluster({ nodes: [], engines, gateways: ['g'], partitions }, (cluster) =>
+        load(server, { url: cluster.node('g').url, seconds }),
+      );
+      results.push(...figures);
+    }
+    return measured(results.map((result) => ({ ...result, ofAlone: shareOfAlone(result, results) })));
+  },
+};
+
+async function load(server: string, { url, seconds }: { readonly url: string; readonly seconds: number }): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const { form, events, connections, path, body } of forms) {
+    await closedLoop({ url: url + path, body, connections, seconds: Math.min(1, seconds) });
+    const { requestsPerSecond, ...rest } = await closedLoop({ url: url + path, body, connections, seconds });
+    results.push({ form, server, eventsPerSecond: Math.round(requestsPerSecond * events), ...rest });
+  }
+  return results;
+}
+
+function shareOfAlone(result: Result, results: readonly Result[]): number {
+  const alone = results.find(({ form }) => form === result.form)!;
+  return Math.round((result.eventsPerSecond / alone.eventsPerSecond) * 100) / 100;
+}
