@@ -66,7 +66,15 @@ export type { InletMessage } from './nats/inlet-message.js';
 export type { Publisher, PublishResult } from './nats/publisher.js';
 export { publishAsking } from './nats/interest.js';
 export { loadProgress, saveProgress } from './nats/progress.js';
-export { deadSubject, ensureDeadLetters, ingestStream, ingestSubject, rejectedSubject, statusSubject } from './nats/streams.js';
+export {
+  deadSubject,
+  ensureDeadLetters,
+  ensureProgress,
+  ingestStream,
+  ingestSubject,
+  rejectedSubject,
+  statusSubject,
+} from './nats/streams.js';
 export type { NatsDoor } from './nats-desk.js';
 export { natsOrigin } from './event/origin.js';
 export { type EventStatus, eventStatuses, type WaitReason } from './event/status.js';
@@ -95,6 +103,7 @@ export type { EventPage, ListRequest } from './router/event-lists.js';
 export type { StatusFilter } from './status/filter.js';
 export type { Subscription } from './status/status-hub.js';
 export type { StatusBatch, StatusListener } from './status/subscriber.js';
+export { OneStream, type ToldStream, type ToldStreams } from './status/told-streams.js';
 export type { LocalAnswer, LocalDelivery, LocalHandler, LocalResult } from './dispatch/local-deliverer.js';
 export { list, type Setting, yesOrNo } from './settings.js';
 export { DamageError } from './log/damage.js';

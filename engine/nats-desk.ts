@@ -1,13 +1,15 @@
 /**
- * What a node has of NATS: a connection of the main thread, for what comes in and what is told, and that of the courier, which delivers. Its operator
- * hears of each change, and `/health` shows whether both stand. Main thread.
+ * What a node has of NATS: a connection of the main thread, for what comes in and what is told, that of the courier, which delivers, and that by which it is
+ * member of a cluster. Its operator hears of each change, and `/health` shows whether all stand that its role needs. Main thread.
  */
+import type { Role } from './config.js';
 import { type NatsAddress, shownAddress } from './nats/nats-address.js';
 import { type LinkState, NatsLink } from './nats/nats-link.js';
 import { Publisher } from './nats/publisher.js';
 import type { NatsCounts } from './observe/nats-counts.js';
 import { noNatsCounts } from './observe/nats-counts.js';
 import type { Logger } from './observe/logger.js';
+import type { ToldStreams } from './status/told-streams.js';
 
 /** What the front doors need of it. */
 export interface NatsDoor {
@@ -16,6 +18,8 @@ export interface NatsDoor {
   /** Of the data directory: under it is remembered how far it has told. */
   readonly streamId: string;
   readonly partitions: number;
+  /** In a cluster what is this node's to tell. Null: it is alone, and all is. */
+  readonly owned: ToldStreams | null;
   /** Events that have ended DEAD since the start, as of a quarter of a second ago; another number than before: there are more. */
   deaths(): number;
   /** Counted up by whoever takes in and tells. */
@@ -29,33 +33,54 @@ export interface NatsDeskParts {
   readonly version: string;
   readonly streamId: string;
   readonly partitions: number;
+  /** In a cluster. */
+  readonly owned?: ToldStreams;
+  /** Both by default. */
+  readonly role?: Role;
   readonly deaths: () => number;
   readonly logger: Logger;
   /** For `/health`: null while all is well. */
   readonly changed: (fault: string | null) => void;
 }
 
-type Use = 'delivery' | 'ingestion';
+/** What a connection is for, and what is to be said while it is away. */
+const withoutIt = {
+  cluster: 'the other nodes of the cluster cannot be heard',
+  delivery: 'events for NATS wait',
+  ingestion: 'no events are taken from NATS',
+  telling: 'no changes are told over NATS',
+} as const;
+
+type Use = keyof typeof withoutIt;
 
 export class NatsDesk implements NatsDoor {
   readonly link: NatsLink;
   readonly publisher: Publisher;
   readonly counts: NatsCounts = { ...noNatsCounts };
   readonly #parts: NatsDeskParts;
-  readonly #states: Record<Use, LinkState>;
+  readonly #states: Partial<Record<Use, LinkState>> = {};
+  /** Of the main thread's own connection. */
+  readonly #use: Use;
   #ingestFault: string | null = null;
 
   constructor(parts: NatsDeskParts) {
     this.#parts = parts;
-    const away: LinkState = { isConnected: false, fault: 'not connected yet', reconnects: 0 };
-    this.#states = { delivery: away, ingestion: away };
-    this.link = new NatsLink({ address: parts.address, name: `escapement ${parts.version} ingestion` });
+    const role = parts.role ?? 'serve';
+    this.#use = role === 'engine' ? 'telling' : 'ingestion';
+    if (role !== 'gateway') this.#states.delivery = away;
+    this.#states[this.#use] = away;
+    this.link = new NatsLink({ address: parts.address, name: `escapement ${parts.version} ${this.#use}` });
     this.publisher = new Publisher(this.link);
-    this.link.watch((state) => this.#changed('ingestion', state));
+    this.link.watch((state) => this.#changed(this.#use, state));
+  }
+
+  /** The one by which it is member of a cluster. */
+  follow(link: NatsLink): void {
+    link.watch((state) => this.#changed('cluster', state));
   }
 
   /** For metrics. */
-  get states(): Readonly<Record<Use, LinkState>> {
+  get states(): Readonly<Record<string, LinkState>> {
     return this.#states;
   }
 
@@ -70,6 +95,10 @@ export class NatsDesk implements NatsDoor {
 
   get partitions(): number {
     return this.#parts.partitions;
+  }
+
+  get owned(): ToldStreams | null {
+    return this.#parts.owned ?? null;
   }
 
   deaths(): number {
@@ -92,7 +121,7 @@ export class NatsDesk implements NatsDoor {
 
   #changed(use: Use, state: LinkState): void {
     const { logger, address, changed } = this.#parts;
-    const before = this.#states[use];
+    const before = this.#states[use] ?? away;
     this.#states[use] = state;
     changed(this.#fault);
     const fields = { servers: shownAddress(address), use };
@@ -102,12 +131,20 @@ export class NatsDesk implements NatsDoor {
   }
 
   get #fault(): string | null {
-    const { delivery, ingestion } = this.#states;
-    const faults = [
-      ...(delivery.isConnected ? [] : [`events for NATS wait: ${delivery.fault}`]),
-      ...(ingestion.isConnected ? [] : [`no events are taken from NATS: ${ingestion.fault}`]),
-      ...(ingestion.isConnected && this.#ingestFault !== null ? [`no events are taken from NATS: ${this.#ingestFault}`] : []),
-    ];
+    const uses = Object.keys(withoutIt) as Use[];
+    const faults = uses.flatMap((use) => {
+      const fault = this.#faultOf(use);
+      return fault === null ? [] : [`${withoutIt[use]}: ${fault}`];
+    });
     return faults.length === 0 ? null : `${faults.join('; ')} (${shownAddress(this.#parts.address)})`;
   }
+
+  #faultOf(use: Use): string | null {
+    const state = this.#states[use];
+    if (state === undefined) return null;
+    if (!state.isConnected) return state.fault;
+    return use === 'ingestion' ? this.#ingestFault : null;
+  }
 }
+
+const away: LinkState = { isConnected: false, fault: 'not connected yet', reconnects: 0 };

@@ -33,6 +33,8 @@ export interface GatewayOptions {
     readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
     /** The file of API keys. Null: anybody may do anything. */
     readonly apiKeys: string | null;
+    /** What comes in over NATS is taken by other nodes than mere engines. */
+    readonly role?: Role;
   };
   readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly clock?: Clock;
@@ -104,7 +106,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const natsServices =
     engine.nats === null || isEngine
       ? null
-      : new NatsServices({ engine, nats: engine.nats, clock, destinations, isShort: () => memory.isShort, logger });
+      : new NatsServices({ engine, nats: engine.nats, clock, destinations, isShort: () => memory.isShort, takesIn: config.role !== 'engine', logger });
   const stopClock = repeatEvery(1_000, () => void systemClock.check());
   const stopWatch = keys === null ? () => undefined : repeatEvery(keyFileAgeMsMax, () => void keys.look());
   return {

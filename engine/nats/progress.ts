@@ -12,12 +12,16 @@ import { progressStream, progressSubject } from './streams.js';
 const saveMsMax = 5_000;
 const loadMsMax = 5_000;
 
-/** `of`: a name of one token. Null: nothing was remembered. */
-export async function loadProgress(connection: NatsConnection, of: string): Promise<string | null> {
+/** `of`: the end of a subject. Null: nothing was remembered, or too long ago. */
+export async function loadProgress(
+  connection: NatsConnection,
+  { of, ageMsMax = Number.POSITIVE_INFINITY }: { readonly of: string; readonly ageMsMax?: number },
+): Promise<string | null> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: loadMsMax });
   try {
     const stored = await manager.streams.getMessage(progressStream, { last_by_subj: `${progressSubject}.${of}` });
-    return stored === null ? null : Buffer.from(stored.data).toString();
+    const isRemembered = stored !== null && Date.now() - stored.time.getTime() <= ageMsMax;
+    return isRemembered ? Buffer.from(stored.data).toString() : null;
   } catch (error) {
     if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.NoMessageFound) return null;
     throw error;

@@ -81,6 +81,12 @@ export async function ensureDeadLetters(connection: NatsConnection): Promise<voi
   await ensureStream(manager, progress);
 }
 
+/** What `progress.ts` needs. Throws as `ensureIngest`. */
+export async function ensureProgress(connection: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: apiMsMax });
+  await ensureStream(manager, progress);
+}
+
 /** What ingestion needs. Throws StreamUnfit, and what the server or the connection has against it. */
 export async function ensureIngest(connection: NatsConnection): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: apiMsMax });

@@ -1,8 +1,8 @@
 /**
  * One message for each event that ends DEAD, on `escapement.dead.<source>`, kept by the stream `ESCAPEMENT_DEAD`.
  *
- * Deaths are read from the stream of changes, from a place that is remembered on NATS: after a crash, a stop, or a time without NATS it goes on there, so
- * that each death is told at least once; a repeat has the same message id, `<event id>:<version>`.
+ * Deaths are read from the stream of changes, from a place that is remembered on NATS: after a crash, a stop, or a time without NATS it goes on there, or
+ * the next owner of the partition does, so that each death is told at least once; a repeat has the same message id, `<event id>:<version>`.
  *
  * Modes
  *   away       No connection, or its streams are not there yet -> following, from the place that is remembered; resting from now if none is.
@@ -25,13 +25,16 @@ import {
   type StatusChange,
   type StatusFilter,
   type Subscription,
+  type ToldStream,
 } from '../../engine/index.js';
 import { renderView } from '../handler/event-json.js';
 import { changeItems } from '../stream/change-item.js';
 import { placeNow } from './everything.js';
 
 export interface DeadLettersParts {
-  readonly engine: Pick<Engine, 'subscribe' | 'get'>;
+  readonly engine: Pick<Engine, 'get'>;
+  /** Whose deaths are told. */
+  readonly stream: ToldStream;
   readonly nats: NatsDoor;
   readonly report: (error: unknown, what: string) => void;
   /** Longer than figures take, a quarter of a second. For tests that cannot wait for a second. */
@@ -72,7 +75,7 @@ export class DeadLetters {
 
   constructor(parts: DeadLettersParts) {
     this.#parts = parts;
-    this.#of = `dead.${parts.nats.streamId}`;
+    this.#of = `dead.${parts.stream.name}`;
     this.#unwatch = parts.nats.link.watch(({ isConnected }) => {
       if (!isConnected) this.#leave();
       else void this.#look();
@@ -109,12 +112,12 @@ export class DeadLetters {
     const { link } = this.#parts.nats;
     const connection = link.connection!;
     await ensureDeadLetters(connection);
-    this.#place ??= await loadProgress(connection, this.#of);
+    this.#place ??= await loadProgress(connection, { of: this.#of });
     if (link.connection !== connection) return;
     if (this.#place !== null) await this.#follow();
     else {
       this.#deathsSeen = this.#parts.nats.deaths();
-      this.#place = await placeNow(this.#parts.engine);
+      this.#place = await placeNow(this.#parts.stream);
       this.#mode = 'resting';
       await this.#save();
     }
@@ -137,11 +140,11 @@ export class DeadLetters {
   async #subscribe(): Promise<Subscription> {
     const hear = (batch: StatusBatch): boolean => this.#hear(batch);
     try {
-      return await this.#parts.engine.subscribe(deaths, hear, this.#place);
+      return await this.#parts.stream.subscribe(deaths, hear, this.#place);
     } catch (error) {
       if (!(error instanceof EngineError) || error.code !== 'invalid') throw error;
       this.#place = null;
-      return this.#parts.engine.subscribe(deaths, hear, null);
+      return this.#parts.stream.subscribe(deaths, hear, null);
     }
   }
 
@@ -166,7 +169,7 @@ export class DeadLetters {
       return;
     }
     if (this.#candidate !== null) this.#place = this.#candidate;
-    this.#candidate = await placeNow(this.#parts.engine);
+    this.#candidate = await placeNow(this.#parts.stream);
     if (this.#looks % looksPerSave === 0) await this.#save();
   }
 

@@ -9,28 +9,39 @@
  *   silent     Nobody listens, or NATS is away. Somebody does -> announcing.
  *   announcing Each change is published. Nobody listens any more -> silent. The connection is lost -> silent, and it goes on from its place.
  *
+ * In a cluster the owner of a partition tells of it. It remembers its place on NATS when it ends, and every few seconds while somebody listens; the next
+ * owner goes on there. What was told in the last seconds before an owner died is told again: the version of an event says which changes are known.
+ *
  * What is published and not confirmed by the server is bounded; beyond it the subscription rests, and the log keeps what comes.
  */
 import {
   announcedBytesMax,
-  type Engine,
+  EngineError,
+  ensureProgress,
+  loadProgress,
   type NatsDoor,
   publishAsking,
   type StatusBatch,
   type StatusChange,
+  saveProgress,
   statusSubject,
   type Subscription,
+  type ToldStream,
 } from '../../engine/index.js';
 import { changeItems } from '../stream/change-item.js';
 import { everything, placeNow } from './everything.js';
 
 export interface StatusAnnouncerParts {
-  readonly engine: Pick<Engine, 'subscribe'>;
+  readonly stream: ToldStream;
   readonly nats: NatsDoor;
   readonly report: (error: unknown) => void;
 }
 
 const lookEveryMs = 1_000;
+/** Looks between two words about its place, for another node that might have to go on. */
+const looksPerSave = 5;
+/** A place that was remembered longer ago is not where anybody was heard last: nobody listened since. */
+const handedOnMsMax = 60_000;
 
 export class StatusAnnouncer {
   readonly #parts: StatusAnnouncerParts;
@@ -44,6 +55,10 @@ export class StatusAnnouncer {
   #unconfirmedBytes = 0;
   #isConfirming = false;
   #isResting = false;
+  /** What the one before has left was asked for. */
+  #hasTakenUp = false;
+  #looks = 0;
+  #saved: string | null = null;
 
   constructor(parts: StatusAnnouncerParts) {
     this.#parts = parts;
@@ -55,11 +70,12 @@ export class StatusAnnouncer {
     this.#timer.unref();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
     this.#unwatch();
     this.#fallSilent();
+    if (this.#parts.stream.isHandedOn && this.#parts.nats.link.connection !== null) await this.#save(this.#place);
   }
 
   async #look(): Promise<void> {
@@ -68,8 +84,9 @@ export class StatusAnnouncer {
     if (this.#isLooking || this.#isClosed || connection === null) return;
     this.#isLooking = true;
     try {
+      await this.#takeUp(connection);
       // Before the question: what happens between the two is told if the answer is yes.
-      const place = this.#subscription === null ? await placeNow(this.#parts.engine) : this.#subscription.place();
+      const place = this.#subscription === null ? await placeNow(this.#parts.stream) : this.#subscription.place();
       const isHeard = await publishAsking(connection, this.#emptyBatches(place));
       if (this.#isClosed || link.connection !== connection) return;
       if (isHeard && this.#subscription === null) await this.#announce(this.#place ?? place);
@@ -77,6 +94,7 @@ export class StatusAnnouncer {
         this.#fallSilent();
         this.#place = place;
       }
+      if (isHeard && this.#parts.stream.isHandedOn && this.#looks++ % looksPerSave === 0) await this.#save(place);
     } catch (error) {
       if (!this.#isClosed && link.connection === connection) this.#parts.report(error);
     } finally {
@@ -84,11 +102,41 @@ export class StatusAnnouncer {
     }
   }
 
+  /** Where the owner before has ended, if it ended a moment ago. */
+  async #takeUp(connection: NonNullable<NatsDoor['link']['connection']>): Promise<void> {
+    const { stream } = this.#parts;
+    if (this.#hasTakenUp || !stream.isHandedOn) return;
+    await ensureProgress(connection);
+    this.#place ??= await loadProgress(connection, { of: this.#of, ageMsMax: handedOnMsMax });
+    this.#hasTakenUp = true;
+  }
+
+  async #save(place: string | null): Promise<void> {
+    if (place === null || place === this.#saved) return;
+    if (await saveProgress(this.#parts.nats.publisher, { of: this.#of, text: place })) this.#saved = place;
+  }
+
+  get #of(): string {
+    return `status.${this.#parts.stream.name}`;
+  }
+
   async #announce(from: string): Promise<void> {
-    const subscription = await this.#parts.engine.subscribe(everything, (batch) => this.#hear(batch), from);
+    const subscription = await this.#subscribe(from);
     // Meanwhile it may be over, or away.
     if (this.#isClosed || this.#parts.nats.link.connection === null) subscription.close();
     else this.#subscription = subscription;
+  }
+
+  /** A place of a stream that is no more, of before a restore for example, is none. */
+  async #subscribe(from: string): Promise<Subscription> {
+    const { stream } = this.#parts;
+    const hear = (batch: StatusBatch): boolean => this.#hear(batch);
+    try {
+      return await stream.subscribe(everything, hear, from);
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code !== 'invalid') throw error;
+      return stream.subscribe(everything, hear, null);
+    }
   }
 
   #fallSilent(): void {
@@ -111,7 +159,7 @@ export class StatusAnnouncer {
       this.#unconfirmedBytes += body.length;
     };
     if (gapFrom !== null) {
-      for (let partition = 0; partition < this.#parts.nats.partitions; partition++) {
+      for (const partition of this.#parts.stream.partitions) {
         publish(partition, batchText({ partition, cursor, gapFrom, items: [] }));
       }
     }
@@ -140,7 +188,7 @@ export class StatusAnnouncer {
   }
 
   #emptyBatches(cursor: string) {
-    return Array.from({ length: this.#parts.nats.partitions }, (_, partition) => ({
+    return this.#parts.stream.partitions.map((partition) => ({
       subject: `${statusSubject}.${partition}`,
       payload: batchText({ partition, cursor, gapFrom: null, items: [] }),
     }));

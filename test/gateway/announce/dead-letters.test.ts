@@ -1,7 +1,7 @@
 /** When deaths are rare the stream of changes is not followed, and none is missed all the same. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import t from 'tap';
-import type { WallMs } from '../../../engine/index.js';
+import { OneStream, type ToldStream, type ToldStreams, type WallMs } from '../../../engine/index.js';
 import { readNatsAddress } from '../../../engine/nats/nats-address.js';
 import { DeadLetters } from '../../../gateway/announce/dead-letters.js';
 import { TestEngine } from '../../engine/engine-fixture.js';
@@ -21,16 +21,19 @@ t.test('a death behind a long quiet time is told', needsNats, async (t) => {
   });
   let followed = 0;
   const { engine } = test;
-  const watched = {
-    get: engine.get.bind(engine),
+  const all = new OneStream({
+    name: engine.nats!.streamId,
+    partitions: engine.nats!.partitions,
     subscribe: (...args: Parameters<typeof engine.subscribe>) => {
       if (args[0].status !== null) followed++;
       return engine.subscribe(...args);
     },
-  };
+  });
+  const [only] = streamsOf(all);
   const faults: unknown[] = [];
   const letters = new DeadLetters({
-    engine: watched,
+    engine,
+    stream: only!,
     nats: engine.nats!,
     report: (error) => void faults.push(error),
     lookEveryMs: 300,
@@ -52,3 +55,9 @@ t.test('a death behind a long quiet time is told', needsNats, async (t) => {
   }
   t.same(faults, []);
 });
+
+function streamsOf(streams: ToldStreams): ToldStream[] {
+  const begun: ToldStream[] = [];
+  streams.watch({ begun: (stream) => void begun.push(stream), ended: () => undefined });
+  return begun;
+}
