@@ -255,6 +255,7 @@ export class Back {
         );
         break;
       case 'regressed':
+        board.dataLosses++;
         this.#logger.error(
           { partition: notice.partition, detail: notice.detail },
           'the journal of a partition was not what this node knew of it',

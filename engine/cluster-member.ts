@@ -14,6 +14,9 @@ import type { PartitionNews } from './actor/notices.js';
 import type { HostReply } from './actor/replies.js';
 import { Back } from './back.js';
 import { CrewCouriers } from './crew-couriers.js';
+import { NodeTotalsExchange } from './cluster/node-totals.js';
+import { OwnedStreams } from './cluster/owned-streams.js';
+import { ClusterStanding } from './cluster/cluster-standing.js';
 import { ClusterNode, type PartitionHands } from './cluster/cluster-node.js';
 import { ClusterOrigins } from './cluster/cluster-origins.js';
 import type { ClusterRecord } from './cluster/cluster-record.js';
@@ -27,16 +30,20 @@ import type { EngineConfig, EngineOptions } from './engine-options.js';
 import type { StatusChange } from './event/status-change.js';
 import { Front } from './front.js';
 import { type Health, HealthBoard } from './health-board.js';
+import type { PartitionId } from './kernel/brand.js';
 import { EngineError, StartError } from './kernel/errors.js';
+import { totalsSilenceMsMax } from './kernel/limits.js';
 import { LeaseBoard } from './kernel/lease-board.js';
 import { decodeMessages } from './kernel/message-codec.js';
 import { version } from './kernel/version.js';
 import { type DataDir, openDataDir } from './log/data-dir.js';
+import { eventsIn } from './log/event-sheaf.js';
 import type { NatsAddress } from './nats/nats-address.js';
 import { NatsLink } from './nats/nats-link.js';
 import { Publisher } from './nats/publisher.js';
 import { NatsDesk } from './nats-desk.js';
 import type { Node } from './node.js';
+import { ClusterTotals, type NodeTotals } from './observe/cluster-totals.js';
 import { FiguresBoard } from './observe/figures-board.js';
 import type { Logger } from './observe/logger.js';
 import { Metrics } from './observe/metrics.js';
@@ -70,6 +77,10 @@ export class ClusterMember implements Node {
   readonly #node: ClusterNode;
   readonly #peers: Peers;
   readonly #origins: ClusterOrigins;
+  readonly #standing: ClusterStanding;
+  readonly #owned: OwnedStreams;
+  readonly #totals: ClusterTotals;
+  readonly #exchange: NodeTotalsExchange;
   /** Told with each renewal of the session. */
   readonly #self: Omit<Member, 'session' | 'address'> & { address: string };
 
@@ -104,17 +115,28 @@ export class ClusterMember implements Node {
     };
     const streamId = streamIdOf(record);
     this.#ground = ground;
-    this.#health = new HealthBoard(partitions);
+    this.#health = new HealthBoard({ partitions, hasDisk: ground.dataDir !== null, cluster: () => this.#standing });
+    this.#owned = new OwnedStreams({
+      partitions,
+      streamId,
+      replayWindow: config.replayWindow,
+      watchDesk: { watch: (...order) => this.#peers.watchDesk.watch(...order) },
+      read: (span, done) => this.front.router.readChanges(span, done),
+      listenerFailed: (error) => logger.error({ err: error }, 'a status listener failed and was closed'),
+    });
     this.nats = new NatsDesk({
       address,
       version,
       streamId,
       partitions,
+      role: config.role,
+      owned: this.#owned,
       deaths: () => this.board.counter('dead'),
       logger,
       changed: (fault) => this.#health.nats(fault),
     });
-    this.#metrics = new Metrics({ board: this.board, version, nats: this.nats });
+    this.nats.follow(link);
+    this.#metrics = new Metrics({ board: this.board, version, nats: this.nats, cluster: () => this.#standing });
     this.#lease = LeaseBoard.create(ground.dataDir === null ? 0 : config.actorThreads);
     const back = ground.dataDir === null ? null : this.#makeBack({ ...options, config }, streams);
     this.#back = back;
@@ -124,7 +146,7 @@ export class ClusterMember implements Node {
       kept: new KeptEvents({ link, streams, logger }),
       lease: this.#lease,
       hostOf: (partition) => this.#links[partition % this.#links.length]!,
-      changed: (partition) => this.#peers.ownerChanged(partition),
+      changed: (partition) => this.#openOrClosed(partition),
     });
     this.#self = { node: nodeId, address: '', weight: back === null ? 0 : 1, version, startedAt: Date.now() };
     this.#node = new ClusterNode({
@@ -135,6 +157,21 @@ export class ClusterMember implements Node {
       hands: this.#hands(),
       logger,
     });
+    this.#standing = new ClusterStanding({
+      partitions,
+      nodeId,
+      takesEvents: config.role !== 'engine',
+      node: this.#node,
+      nowMs: () => performance.now(),
+    });
+    const own = back === null ? null : { revision: () => this.board.revision, totals: () => this.#ownTotals() };
+    this.#totals = new ClusterTotals({ own, nowMs: () => performance.now(), silenceMsMax: totalsSilenceMsMax });
+    this.#exchange = new NodeTotalsExchange({
+      link,
+      partitions,
+      own,
+      heard: config.role === 'engine' ? null : (process, totals) => this.#totals.hear(process, totals),
+    });
     this.#peers = new Peers({
       link,
       session: () => this.#node.session,
@@ -143,7 +180,8 @@ export class ClusterMember implements Node {
       members: this.#node.members,
       hosts: this.#links,
       isOpen: (partition) => this.#open.isOpen(partition),
-      keep: (partition, events) => keepEvents(this.#publisher, partition, events),
+      counts: this.#node.counts,
+      keep: (partition, events) => this.#keep(partition, events),
       watching: (answer) => this.front.hub.watching(answer),
       changes: (changes) => this.front.hub.publish(changes),
       startedAnew: (partition) => {
@@ -169,7 +207,7 @@ export class ClusterMember implements Node {
       watch: (order) => this.#peers.watch(order),
       couriersOf: this.#origins.couriers,
       board: this.board,
-      totals: this.board,
+      totals: this.#totals,
       streamId,
       replayWindow: config.replayWindow,
       recoveryRate: config.recoveryRate,
@@ -207,6 +245,9 @@ export class ClusterMember implements Node {
     await this.#back?.drain((host) => this.#links[host]!.send({ op: 'drain' }));
     this.front.close();
     this.#origins.close();
+    this.#owned.close();
+    this.#exchange.close();
+    this.#standing.close();
     this.#peers.close();
     await this.#back?.close();
     this.#publisher.close();
@@ -254,6 +295,27 @@ export class ClusterMember implements Node {
     } else if (news.op !== 'following') {
       this.#open.ends(partition);
     }
+  }
+
+  #openOrClosed(partition: PartitionId): void {
+    this.#peers.ownerChanged(partition);
+    if (this.#open.isOpen(partition)) this.#owned.serves(partition);
+    else this.#owned.ends(partition);
+  }
+
+  async #keep(partition: PartitionId, events: Uint8Array): Promise<boolean> {
+    const isKept = await keepEvents(this.#publisher, partition, events);
+    if (isKept) this.#node.counts.eventsKept += eventsIn(events);
+    return isKept;
+  }
+
+  /** What the other nodes are told. */
+  #ownTotals(): NodeTotals {
+    const partitions = [...this.board.partitions].flatMap(([partition, levels]) => {
+      const epoch = this.#node.servedEpochOf(partition);
+      return epoch === null ? [] : [{ partition, epoch, ...levels }];
+    });
+    return { counted: this.board.counted(), queues: this.board.queues(), partitions };
   }
 
   #hostLost(host: number, detail: string): void {

@@ -42,7 +42,7 @@ export class StandaloneNode implements Node {
     const logger = options.logger.child({ component: 'engine' });
     this.#dataDir = openDataDir({ dataDir: config.dataDir, partitions, cluster: null });
     const { streamId, webhookSecret } = this.#dataDir;
-    this.#health = new HealthBoard(partitions);
+    this.#health = new HealthBoard({ partitions, hasDisk: true, cluster: null });
     this.nats =
       config.nats === null
         ? null
@@ -55,7 +55,7 @@ export class StandaloneNode implements Node {
             logger,
             changed: (fault) => this.#health.nats(fault),
           });
-    this.#metrics = new Metrics({ board: this.board, version, nats: this.nats });
+    this.#metrics = new Metrics({ board: this.board, version, nats: this.nats, cluster: null });
     const back = new Back({
       options,
       logger,

@@ -106,7 +106,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const natsServices =
     engine.nats === null || isEngine
       ? null
-      : new NatsServices({ engine, nats: engine.nats, clock, destinations, isShort: () => memory.isShort, takesIn: config.role !== 'engine', logger });
+      : new NatsServices({
+          engine,
+          nats: engine.nats,
+          clock,
+          destinations,
+          isShort: () => memory.isShort,
+          takesIn: config.role !== 'engine',
+          logger,
+        });
   const stopClock = repeatEvery(1_000, () => void systemClock.check());
   const stopWatch = keys === null ? () => undefined : repeatEvery(keyFileAgeMsMax, () => void keys.look());
   return {

@@ -16,6 +16,7 @@ import type { PartitionId } from '../kernel/brand.js';
 import type { LeaseBoard } from '../kernel/lease-board.js';
 import { claimsInFlightMax, handOverAllMsMax, partitionsMovingMax } from '../kernel/limits.js';
 import type { NatsLink } from '../nats/nats-link.js';
+import { ClusterCounts } from '../observe/cluster-counts.js';
 import type { Logger } from '../observe/logger.js';
 import { type ClusterTimes, usualTimes } from './cluster-times.js';
 import { type ClusterView, clusterView } from './cluster-view.js';
@@ -26,7 +27,7 @@ import { type Member, type MemberMap, Members } from './members.js';
 import { type NodeReport, NodeReports } from './node-reports.js';
 import { type Owner, type OwnerMap, Ownership } from './ownership.js';
 import { Outlook } from './outlook.js';
-import { nextStep, type Stage, type Step } from './partition-course.js';
+import { nextStep, type Stage, type Step, stages } from './partition-course.js';
 import { Session } from './session.js';
 
 /** What this node has done with a partition, told to its host. */
@@ -66,6 +67,7 @@ const lookEveryMs = 100;
 const stopLookMs = 10;
 
 export class ClusterNode {
+  readonly counts = new ClusterCounts();
   readonly #parts: ClusterNodeParts;
   readonly #session: Session;
   readonly #members: Members;
@@ -75,6 +77,7 @@ export class ClusterNode {
   readonly #outlook: Outlook;
   readonly #courses: readonly Course[];
   readonly #timer: NodeJS.Timeout;
+  #outBecause: string | null = 'has not joined yet';
   #markersInFlight = 0;
   #isLookDue = false;
   #isStopping = false;
@@ -99,6 +102,7 @@ export class ClusterNode {
       times,
       began: (session) => {
         logger.info({ session, node: self.node }, 'joined the cluster');
+        this.#outBecause = null;
         this.#outlook.joined();
         this.#lookSoon();
       },
@@ -145,6 +149,30 @@ export class ClusterNode {
   /** Every session that may act, by the leader's word. Rejects when it does not answer. */
   sessionsNow(): Promise<readonly string[]> {
     return this.#members.now();
+  }
+
+  /** Null: this node is a member now. */
+  get outBecause(): string | null {
+    return this.#outBecause;
+  }
+
+  /** Entries that copies here are behind. */
+  lags(): (readonly [PartitionId, number])[] {
+    return [...this.#courses.entries()].flatMap(([partition, { lag }]) =>
+      lag === null ? [] : [[partition as PartitionId, lag]],
+    );
+  }
+
+  /** How many partitions stand where. */
+  stages(): Record<Stage, number> {
+    const counts = Object.fromEntries(stages.map((stage) => [stage, 0])) as Record<Stage, number>;
+    for (const { stage } of this.#courses) counts[stage]++;
+    return counts;
+  }
+
+  /** Null: it is not served here. */
+  servedEpochOf(partition: PartitionId): number | null {
+    return this.#courses[partition]!.served?.epoch ?? null;
   }
 
   stageOf(partition: PartitionId): Stage {
@@ -315,6 +343,8 @@ export class ClusterNode {
   ): void {
     const { takeoverMs: sinceServedMs } = course.serving(performance.now(), unfinishedAttempts);
     this.#holds.clear(partition);
+    this.counts.takeovers.record(sinceServedMs);
+    this.counts.attemptsAgain += unfinishedAttempts;
     const fields = {
       partition,
       epoch,
@@ -327,6 +357,7 @@ export class ClusterNode {
 
   async #wasLost(partition: PartitionId, detail: string): Promise<void> {
     const { takenEpoch } = this.#courses[partition]!;
+    this.counts.partitionsLost++;
     this.#parts.logger.warn({ partition, epoch: takenEpoch, detail }, 'partition lost to another node');
     this.#drop(partition);
     await this.#ownership.readAgain([partition]);
@@ -339,6 +370,7 @@ export class ClusterNode {
 
   #hasFailed(partition: PartitionId, detail: string): void {
     const course = this.#courses[partition]!;
+    this.counts.partitionsFailed++;
     const heldMs = this.#holds.hold(partition, performance.now());
     this.#parts.logger.error({ partition, detail, held_ms: heldMs }, 'partition failed here: others may have it');
     if (course.isHeldHere) this.#drop(partition);
@@ -352,6 +384,8 @@ export class ClusterNode {
 
   #sessionEnded(session: string, why: string): void {
     this.#parts.logger.warn({ session, why }, 'no longer in the cluster: its partitions are left to others');
+    this.counts.sessionsLost++;
+    this.#outBecause = why;
     this.#dropAll();
     this.#outlook.left(session);
     this.#members.over(session);
@@ -391,9 +425,7 @@ export class ClusterNode {
         course.served === null ? [] : [[partition as PartitionId, course.served]],
       ),
     );
-    const followed: NodeReport['followed'] = new Map(
-      [...this.#courses.entries()].flatMap(([partition, { lag }]) => (lag === null ? [] : [[partition as PartitionId, lag]])),
-    );
+    const followed: NodeReport['followed'] = new Map(this.lags());
     return { session, report: { served, followed } };
   }
 }

@@ -24,7 +24,8 @@
  */
 import type { Owner } from './ownership.js';
 
-export type Stage = 'elsewhere' | 'following' | 'claiming' | 'restoring' | 'serving' | 'releasing' | 'yielding';
+export const stages = ['elsewhere', 'following', 'claiming', 'restoring', 'serving', 'releasing', 'yielding'] as const;
+export type Stage = (typeof stages)[number];
 
 export interface Standing {
   readonly stage: Stage;

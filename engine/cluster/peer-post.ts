@@ -9,12 +9,15 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { peerPartBytesMax } from '../kernel/limits.js';
 import type { NatsLink } from '../nats/nats-link.js';
+import type { ClusterCounts } from '../observe/cluster-counts.js';
 import { decodePart, type PeerPart, peerPattern, peerSubject, senderOf } from './peer-message.js';
 
 export interface PeerPostParts {
   readonly link: NatsLink;
   /** Of this node; null: it has none, and nobody can write to it. */
   readonly session: string | null;
+  /** What goes and comes is counted here. */
+  readonly counts: ClusterCounts;
   take(from: string, part: PeerPart): void;
   /** Whether letters come and go at the moment. */
   changed(isUp: boolean): void;
@@ -55,7 +58,11 @@ export class PeerPost {
   }
 
   publish(to: string, part: Uint8Array): void {
-    if (this.#isConnected && this.#session !== null) this.#connection?.publish(peerSubject({ to, from: this.#session }), part);
+    if (!this.#isConnected || this.#session === null) return;
+    this.#connection?.publish(peerSubject({ to, from: this.#session }), part);
+    const { counts } = this.#parts;
+    counts.messagesSent++;
+    counts.bytesSent += part.length;
   }
 
   close(): void {
@@ -83,6 +90,9 @@ export class PeerPost {
       callback: (error, message) => {
         if (error !== null) return;
         const part = decodePart(message.data);
+        const { counts } = this.#parts;
+        counts.messagesReceived++;
+        counts.bytesReceived += message.data.length;
         if (part !== null) this.#parts.take(senderOf(message.subject), part);
       },
     });

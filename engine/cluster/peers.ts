@@ -14,6 +14,7 @@ import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { EngineError } from '../kernel/errors.js';
 import { ownerAgainMs, peerPulseMs } from '../kernel/limits.js';
 import type { NatsLink } from '../nats/nats-link.js';
+import type { ClusterCounts } from '../observe/cluster-counts.js';
 import type { HostLink, PartitionLink } from '../router/host-link.js';
 import { OwnerLink, type OwnerHost, OwnerLoad } from './owner-link.js';
 import { PeerCall } from './peer-call.js';
@@ -46,6 +47,7 @@ export interface PeersParts {
   readonly hosts: readonly HostLink[];
   /** Whether this node takes requests for the partition now. */
   isOpen(partition: PartitionId): boolean;
+  readonly counts: ClusterCounts;
   keep(partition: PartitionId, events: Uint8Array): Promise<boolean>;
   /** To this node's status hub. */
   watching(answer: {
@@ -97,6 +99,7 @@ export class Peers {
     this.#post = new PeerPost({
       link: parts.link,
       session: this.#session,
+      counts: parts.counts,
       take: (from, part) => {
         if (isAnswer(part.topic)) this.#calls.get(from)?.heard(part);
         else this.#desk.heard(from, part);

@@ -215,6 +215,8 @@ export const handOverLagMax = 64;
 export const handOverPatienceMs = 30_000;
 /** A node says this often how it is with what it serves and follows. */
 export const nodeReportMs = 1_000;
+/** A partition may be without an owner for so long before a node calls itself degraded: longer than a hand-over, shorter than a failover. */
+export const unownedMsMax = 5_000;
 /** Processes whose figures are kept apart, so that one that was silent for a while is not counted twice: what 256 restarts of nodes need, 20 KB each. */
 export const countingProcessesMax = 256;
 /** What waits in a node that has been silent for so long is not shown: it waits elsewhere by then, or will. */

@@ -91,3 +91,8 @@ export function idInSheaf(events: Uint8Array, place: number): EventId {
   for (let at = 0; at <= place; at++) cursor.next();
   return cursor.event.slice();
 }
+
+/** How many events are in a sheaf. */
+export function eventsIn(sheaf: Uint8Array): number {
+  return new DataView(sheaf.buffer, sheaf.byteOffset).getUint32(0, true);
+}

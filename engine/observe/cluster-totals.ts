@@ -102,18 +102,8 @@ export class ClusterTotals implements TotalsSource {
     this.#revision++;
   }
 
-  /** About once a second: nodes that have gone without a word. */
-  sweep(): void {
-    const oldest = this.#parts.nowMs() - this.#parts.silenceMsMax;
-    for (const process of this.#processes.values()) {
-      if (process.heardAt >= oldest) break;
-      if (process.queues === null) continue;
-      process.queues = null;
-      this.#revision++;
-    }
-  }
-
   totals(): Totals {
+    this.#sweep();
     const own = this.#parts.own?.totals() ?? null;
     for (const levels of own?.partitions ?? []) this.#learn(levels);
     const processes = [...this.#processes.values()];
@@ -129,6 +119,17 @@ export class ClusterTotals implements TotalsSource {
       counted,
       before: sumCounted([this.#formerBefore, ...processes.map(({ before }) => before)]),
     };
+  }
+
+  /** Nodes that have gone without a word. */
+  #sweep(): void {
+    const oldest = this.#parts.nowMs() - this.#parts.silenceMsMax;
+    for (const process of this.#processes.values()) {
+      if (process.heardAt >= oldest) break;
+      if (process.queues === null) continue;
+      process.queues = null;
+      this.#revision++;
+    }
   }
 
   #learn(levels: OwnedLevels): void {

@@ -47,6 +47,8 @@ export class FiguresBoard implements TotalsSource {
   readonly #freeBytes = new Map<number, number>();
   readonly #partitions = new Map<PartitionId, PartitionLevels>();
   #revision = 0;
+  /** How often a journal was not what this node knew of it. */
+  dataLosses = 0;
 
   get revision(): number {
     return this.#revision;

@@ -10,6 +10,7 @@
  * renaming is not. The only door to prom-client; it has a registry of its own, so that two engines in one process do not mix.
  */
 import { type Metric, Registry } from 'prom-client';
+import type { ClusterFigures } from './cluster-counts.js';
 import type { FiguresBoard } from './figures-board.js';
 import type { NatsFigures } from './nats-counts.js';
 import { type LatencyFigures, latencyBucketsMs, partitionPhases } from './figures.js';
@@ -35,13 +36,20 @@ export interface MetricsParts {
   readonly version: string;
   /** Null: not configured, and then there are no families about it. */
   readonly nats: NatsFigures | null;
+  /** Null: alone. Else asked with each scrape. */
+  readonly cluster: (() => ClusterFigures) | null;
 }
 
 export class Metrics {
   readonly #registry = new Registry();
 
-  constructor({ board, version, nats }: MetricsParts) {
-    const all = [...families, buildInfo(version), ...(nats === null ? [] : natsFamilies(nats))];
+  constructor({ board, version, nats, cluster }: MetricsParts) {
+    const all = [
+      ...families,
+      buildInfo(version),
+      ...(nats === null ? [] : natsFamilies(nats)),
+      ...(cluster === null ? [] : clusterFamilies(cluster)),
+    ];
     for (const family of all) this.#register(family, board);
   }
 
@@ -151,6 +159,59 @@ function natsFamilies({ counts, states }: NatsFigures): Family[] {
     counter('escapement_dead_letters_total', 'Events published to the dead-letter subjects.', () => one(counts.deadLetters)),
     counter('escapement_ingest_events_total', 'Events of ingestion by what became of them.', () =>
       each('result', { accepted: counts.accepted, duplicate: counts.duplicates, rejected: counts.rejected }),
+    ),
+  ];
+}
+
+function clusterFamilies(cluster: () => ClusterFigures): Family[] {
+  return [
+    gauge('escapement_cluster_joined', 'Whether this node is a member of its cluster now.', () =>
+      one(cluster().isJoined ? 1 : 0),
+    ),
+    counter('escapement_cluster_sessions_lost_total', 'Sessions that ended before this node did.', () =>
+      one(cluster().counts.sessionsLost),
+    ),
+    gauge('escapement_cluster_nodes', 'Nodes of the cluster that live, as this one sees it.', () => one(cluster().nodes)),
+    gauge('escapement_cluster_partitions_unowned', 'Partitions of the whole cluster that no living node owns.', () =>
+      one(cluster().unowned),
+    ),
+    gauge('escapement_cluster_partitions', 'Partitions by what this node does with them.', () =>
+      each('stage', cluster().stages()),
+    ),
+    gauge('escapement_cluster_standby_lag_entries', 'Entries of the journal that a copy here is behind.', () =>
+      cluster()
+        .lags()
+        .map(([partition, lag]) => ({ value: lag, labels: { partition: `${partition}` } })),
+    ),
+    histogram(
+      'escapement_cluster_takeover_seconds',
+      'From when the owner before was last known to serve until a partition was served here.',
+      () => distribution(cluster().counts.takeovers.figures()),
+    ),
+    counter(
+      'escapement_cluster_attempts_again_total',
+      'Attempts started again after a takeover, as their outcome was not known.',
+      () => one(cluster().counts.attemptsAgain),
+    ),
+    counter(
+      'escapement_cluster_partitions_lost_total',
+      'Partitions that another node had opened while they were served here.',
+      () => one(cluster().counts.partitionsLost),
+    ),
+    counter('escapement_cluster_partitions_failed_total', 'How often a partition could be neither owned nor followed here.', () =>
+      one(cluster().counts.partitionsFailed),
+    ),
+    counter('escapement_cluster_data_loss_total', 'How often a journal was not what this node knew of it.', (board) =>
+      one(board.dataLosses),
+    ),
+    counter('escapement_cluster_events_kept_total', 'New events that were kept for the next owner (202).', () =>
+      one(cluster().counts.eventsKept),
+    ),
+    counter('escapement_cluster_messages_total', 'Messages between this node and others.', () =>
+      each('direction', { sent: cluster().counts.messagesSent, received: cluster().counts.messagesReceived }),
+    ),
+    counter('escapement_cluster_message_bytes_total', 'Bytes of messages between this node and others.', () =>
+      each('direction', { sent: cluster().counts.bytesSent, received: cluster().counts.bytesReceived }),
     ),
   ];
 }

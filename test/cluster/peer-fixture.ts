@@ -5,6 +5,7 @@ import type { HostRequest, NumberedHostRequest } from '../../engine/actor/reques
 import type { ClusterOrigins } from '../../engine/cluster/cluster-origins.js';
 import type { PeerAnswer, PeerQuestion } from '../../engine/cluster/peer-question.js';
 import { Peers } from '../../engine/cluster/peers.js';
+import { ClusterCounts } from '../../engine/observe/cluster-counts.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import type { EngineError } from '../../engine/kernel/errors.js';
@@ -93,6 +94,7 @@ export class PeerNode {
     });
     const { members } = world;
     this.peers = new Peers({
+      counts: new ClusterCounts(),
       link: this.link,
       session: () => this.session,
       partitions,

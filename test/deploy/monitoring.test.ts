@@ -3,6 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { PartitionId } from '../../engine/kernel/brand.js';
+import { ClusterCounts } from '../../engine/observe/cluster-counts.js';
+import { FiguresBoard } from '../../engine/observe/figures-board.js';
+import { Metrics } from '../../engine/observe/metrics.js';
 import { until } from '../support/deadline.js';
 import { startServer } from '../support/server.js';
 import { readCompose, readYaml } from './compose-file.js';
@@ -40,7 +44,7 @@ const labelsOfScrapes = ['instance', 'job'];
 /** By name of the metric as it is asked for: its labels, and the values of each. */
 type Shown = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>;
 
-/** NATS is configured, and away: its families are there. */
+/** NATS is configured, and away: its families are there. Those of a cluster are what a member of one would show. */
 async function shownBy(t: Test): Promise<Shown> {
   const server = await startServer(t, { env: { ESCAPEMENT_NATS_URL: 'nats://127.0.0.1:1' } });
   const scrape = async () => (await server.client.get('/metrics')).text;
@@ -50,13 +54,26 @@ async function shownBy(t: Test): Promise<Shown> {
     async () => /^escapement_disk_free_bytes \d/m.test(await scrape()) && /^escapement_breakers\{/m.test(await scrape()),
   );
   const shown = new Map<string, Map<string, Set<string>>>();
-  for (const [, name, text = ''] of (await scrape()).matchAll(/^([a-z_]+)(?:\{(.*)\})? \S+$/gm)) {
+  for (const [, name, text = ''] of `${await scrape()}\n${await clusterText()}`.matchAll(/^([a-z_]+)(?:\{(.*)\})? \S+$/gm)) {
     const labels = shown.get(name!) ?? new Map<string, Set<string>>();
     for (const [, label, value] of text.matchAll(/(\w+)="([^"]*)"/g))
       labels.set(label!, (labels.get(label!) ?? new Set()).add(value!));
     shown.set(name!, labels);
   }
   return shown;
+}
+
+function clusterText(): Promise<string> {
+  const stages = () => ({ serving: 1, following: 1 });
+  const cluster = {
+    counts: new ClusterCounts(),
+    isJoined: true,
+    nodes: 1,
+    unowned: 0,
+    stages,
+    lags: () => [[0 as PartitionId, 0] as const],
+  };
+  return new Metrics({ board: new FiguresBoard(), version: '0.0.0', nats: null, cluster: () => cluster }).text();
 }
 
 /** What an expression asks for that is not shown. */

@@ -78,7 +78,6 @@ t.test('what a node had counted counts on when it is gone, what waited there doe
   totals.hear('killed', word({ accepted: 20, queues }));
   t.equal(totals.totals().overdue, 4);
   clock.now += 5_001;
-  totals.sweep();
   t.equal(totals.totals().overdue, 0);
   t.equal(totals.totals().counted.accepted, 30);
   t.equal(totals.heard, 0);

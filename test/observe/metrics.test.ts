@@ -7,7 +7,7 @@ import { hostFigures, latencyOf } from './host-figures.js';
 
 function setup() {
   const board = new FiguresBoard();
-  const metrics = new Metrics({ nats: null, board, version: '1.2.3' });
+  const metrics = new Metrics({ nats: null, cluster: null, board, version: '1.2.3' });
   /** Value by series, as in the text. */
   const series = async () => {
     const lines = (await metrics.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import { ClusterCounts } from '../../engine/observe/cluster-counts.js';
 import { FiguresBoard } from '../../engine/observe/figures-board.js';
 import { Metrics } from '../../engine/observe/metrics.js';
 import { noNatsCounts } from '../../engine/observe/nats-counts.js';
@@ -77,6 +78,7 @@ t.test('every metric is explained to operators', async (t) => {
     board: new FiguresBoard(),
     version: '0.0.0',
     nats: { counts: noNatsCounts, states: { ingestion } },
+    cluster: () => ({ counts: new ClusterCounts(), isJoined: true, nodes: 1, unowned: 0, stages: () => ({}), lags: () => [] }),
   }).text();
   const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!);
   t.ok(names.length > 20);
