@@ -25,7 +25,7 @@ import { type Repeat, StreamDesk } from './ws/stream-session.js';
 export interface GatewayOptions {
   readonly engine: Engine;
   readonly config: {
-    /** An engine has no front door: it is asked for health and metrics, and takes and tells nothing over NATS. */
+    /** An engine has no front door: it is asked for health and metrics, takes nothing in over NATS, and tells there of what it owns. */
     readonly role: Role;
     readonly host: string;
     /** 0: any free one. */
@@ -33,8 +33,6 @@ export interface GatewayOptions {
     readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
     /** The file of API keys. Null: anybody may do anything. */
     readonly apiKeys: string | null;
-    /** What comes in over NATS is taken by other nodes than mere engines. */
-    readonly role?: Role;
   };
   readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly clock?: Clock;
@@ -104,7 +102,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const url = urlOf(config, port);
   engine.listensAt(addressOf(config, port));
   const natsServices =
-    engine.nats === null || isEngine
+    engine.nats === null
       ? null
       : new NatsServices({
           engine,
@@ -112,7 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
           clock,
           destinations,
           isShort: () => memory.isShort,
-          takesIn: config.role !== 'engine',
+          takesIn: !isEngine,
           logger,
         });
   const stopClock = repeatEvery(1_000, () => void systemClock.check());
