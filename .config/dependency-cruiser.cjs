@@ -30,6 +30,7 @@ const sees = {
     'actor',
     'router',
     'observe',
+    'status',
     'dispatch/protocol.ts',
     'dispatch/destination.ts',
     'dispatch/origin-couriers.ts',
