@@ -115,10 +115,7 @@ t.test('a node whose session is over knows nothing any more until it is told ane
   b.want(origin, 1);
   await pause(100);
   t.equal(b.granted, 1, 'it has forgotten');
-  b.peer.session = 'b2';
-  all.sessions.push('b2');
-  all.nodes.set('b2', b);
-  all.world.join('b2');
+  await all.joinAgain(b, 'b2', 0);
   const isPaused = async () => (await b.courier!.ask({ about: 'one', origin, row: null, closeBreaker: false }))?.[0]?.paused;
   await until('it is told', isPaused);
   t.equal(b.granted, 1);

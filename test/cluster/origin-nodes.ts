@@ -15,6 +15,7 @@ import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { decideSettings } from '../../engine/partition/decide-settings.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { HeldDeliverer } from '../dispatch/fixtures.js';
+import { pause } from '../support/deadline.js';
 import { partitions, PeerNode, World } from './peer-fixture.js';
 
 export class OriginWorld {
@@ -47,6 +48,15 @@ export class OriginWorld {
   leave(session: string): void {
     this.sessions = this.sessions.filter((other) => other !== session);
     this.world.leave(session);
+  }
+
+  /** The same process goes on under another session, which the others see `afterMs` later. */
+  async joinAgain(node: OriginNode, session: string, afterMs: number): Promise<void> {
+    this.nodes.set(session, node);
+    node.peer.session = session;
+    this.sessions.push(session);
+    await pause(afterMs);
+    this.world.join(session);
   }
 
   /** It serves the partition from now on, and its host has told its couriers. */
@@ -86,6 +96,8 @@ export class OriginNode {
   readonly origins: ClusterOrigins;
   readonly shares: number[] = [];
   granted = 0;
+  /** Of its host, with each slot that comes. */
+  gotSlot: (origin: string, count: number) => void = () => undefined;
   /** It hears what it is asked as such, and says nothing. */
   isMute = false;
 
@@ -157,6 +169,10 @@ export class OriginNode {
     t.teardown(() => this.origins.close());
   }
 
+  giveBack(origin: string, count: number): void {
+    this.courier!.receive(0, [{ op: 'release', origin, lane: 'regular', count }]);
+  }
+
   want(origin: string, count: number): void {
     this.courier!.receive(0, [{ op: 'want', origin, lane: 'regular', count }]);
   }
@@ -174,7 +190,11 @@ export class OriginNode {
       deliverer: this.deliverer,
       timing: new SystemTiming(),
       send: (_host, replies) => {
-        for (const reply of replies) if (reply.op === 'grant') this.granted += reply.count;
+        for (const reply of replies) {
+          if (reply.op !== 'grant') continue;
+          this.granted += reply.count;
+          this.gotSlot(reply.origin, reply.count);
+        }
       },
     });
     t.teardown(() => courier.close());
