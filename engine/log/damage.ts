@@ -24,6 +24,12 @@ export class LogFormatError extends DamageError {
   }
 }
 
+/** What is there is not what was written; so whoever has it elsewhere had better take that. */
+export function isDamaged(error: unknown): boolean {
+  if (error instanceof LogFormatError || error instanceof UnknownFormatError) return false;
+  return error instanceof DamageError || storageFaultOf(error) === 'damaged';
+}
+
 /**
  * What a read that threw says to its asker; `scope` is what damage that SQLite itself noticed, or a format of a later version,
  * means to this read.

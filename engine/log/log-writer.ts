@@ -23,6 +23,7 @@ import { join } from 'node:path';
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { Clock } from '../kernel/clock.js';
 import { InvariantError, invariant } from '../kernel/errors.js';
+import { isDamaged } from './damage.js';
 import { DiskSpace } from './disk-space.js';
 import { PartitionLog, type SegmentStorage, segmentStorage } from './partition-log.js';
 import type { LogOptions, LogReply, LogRequest, SegmentNotice } from './protocol.js';
@@ -292,7 +293,8 @@ export class LogWriter {
     this.#turns.delete(partition);
     const failure = fault === 'disk-full' ? 'disk-full' : 'io';
     const durable = lane.log?.last.seq ?? (0 as Sequence);
-    this.#parts.reply({ op: 'failed', partition, durable, failure, detail: error.message });
+    const isDamage = isDamaged(error);
+    this.#parts.reply({ op: 'failed', partition, durable, failure, isDamage, detail: error.message });
     if (failure === 'disk-full' && this.#space.full()) this.#replySpace();
   }
 

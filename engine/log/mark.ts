@@ -97,10 +97,10 @@ export class Mark {
 }
 
 /** Begin the mark of a new partition. It appears whole or not at all, so that one which cannot be read is always damage. */
-export function createMark(dir: string, partition: PartitionId): void {
+export function createMark(dir: string, partition: PartitionId, position = logStart): void {
   const path = markPath(dir);
   const slot = new Uint8Array(slotBytes);
-  layOut(new DataView(slot.buffer), { partition, position: logStart });
+  layOut(new DataView(slot.buffer), { partition, position });
   const fd = openSync(`${path}.new`, 'w');
   try {
     writeSync(fd, slot, 0, slotBytes, 0);

@@ -47,7 +47,9 @@ export type ReplicaRequest =
   /** At once: nothing more is written. Not answered. */
   | { readonly op: 'drop'; readonly partition: PartitionId }
   /** Retention has removed what was before `first`. */
-  | { readonly op: 'floor'; readonly partition: PartitionId; readonly first: Sequence };
+  | { readonly op: 'floor'; readonly partition: PartitionId; readonly first: Sequence }
+  /** A replay has found that the copy is not what was written: it is to be set aside, so that the cluster gives another one. Not answered. */
+  | { readonly op: 'discard'; readonly partition: PartitionId; readonly detail: string };
 
 /** What a failed commit was. `disk-full`: rolled back whole, nothing of it is stored. `io`: what is stored is not known. */
 export type WriteFailure = 'disk-full' | 'io';
@@ -66,6 +68,8 @@ export type LogReply =
       readonly partition: PartitionId;
       readonly durable: Sequence;
       readonly failure: WriteFailure;
+      /** What is there is not what was written. */
+      readonly isDamage: boolean;
       readonly detail: string;
     }
   | { readonly op: 'reopened'; readonly partition: PartitionId }
@@ -76,7 +80,9 @@ export type LogReply =
   | { readonly op: 'space'; readonly level: SpaceLevel; readonly freeBytes: number };
 
 export type ReplicaReply =
-  | { readonly op: 'owned' | 'released'; readonly partition: PartitionId; readonly epoch: number }
+  /** `losses`: how often, in the life of the partition, the journal was not what a node knew of it. */
+  | { readonly op: 'owned'; readonly partition: PartitionId; readonly epoch: number; readonly losses: number }
+  | { readonly op: 'released'; readonly partition: PartitionId; readonly epoch: number }
   /** Somebody else has opened the journal since. Nothing behind what was durable counts. */
   | { readonly op: 'lost'; readonly partition: PartitionId; readonly epoch: number; readonly detail: string }
   /** This node can neither own nor follow it: its disk, or an entry of the journal, is not as it should be. */
@@ -86,7 +92,9 @@ export type ReplicaReply =
   /** The owner has removed what was before `first`. */
   | { readonly op: 'floor'; readonly partition: PartitionId; readonly first: Sequence }
   /** Journal and copy were not the same: what was acknowledged may be gone, or was written again. */
-  | { readonly op: 'regressed'; readonly partition: PartitionId; readonly detail: string };
+  | { readonly op: 'regressed'; readonly partition: PartitionId; readonly detail: string }
+  /** For the operator: the copy on this node was of no use and is made anew from what the cluster has, or bases cannot be written. Nothing is lost. */
+  | { readonly op: 'copy-note'; readonly partition: PartitionId; readonly detail: string };
 
 // ---- writer to reader ----
 

@@ -107,21 +107,23 @@ export class SegmentReader {
   }
 
   /**
-   * Fill `into` with the records that follow `after`, up to about a mebibyte and ending before `before`. Returns the last
+   * Fill `into` with the records that follow `after`, up to about `bytesMax` and ending before `before`. Returns the last
    * position taken, `after` when there is nothing more. Throws DamageError ('broken') at the first that does not follow.
    */
   readBatch({
     after,
     before,
     into,
+    bytesMax = batchBytesMax,
   }: {
     readonly after: LogPosition;
     readonly before: number;
     readonly into: RecordBatchBuilder;
+    readonly bytesMax?: number;
   }): LogPosition {
     let position = after;
-    while (into.bytes < batchBytesMax) {
-      const reached = this.#appendRows(this.#rows(position.seq + 1, before), { after: position, into });
+    while (into.bytes < bytesMax) {
+      const reached = this.#appendRows(this.#rows(position.seq + 1, before), { after: position, into, bytesMax });
       if (reached.seq === position.seq) break;
       position = reached;
     }
@@ -130,7 +132,7 @@ export class SegmentReader {
 
   #appendRows(
     rows: readonly Row[],
-    { after, into }: { readonly after: LogPosition; readonly into: RecordBatchBuilder },
+    { after, into, bytesMax }: { readonly after: LogPosition; readonly into: RecordBatchBuilder; readonly bytesMax: number },
   ): LogPosition {
     let { seq, chain } = after;
     for (const row of rows) {
@@ -145,7 +147,7 @@ export class SegmentReader {
       if (chain !== stored[5]) throw this.#brokenAt(expected, 'another chain value');
       into.append(record);
       seq = expected;
-      if (into.bytes >= batchBytesMax) break;
+      if (into.bytes >= bytesMax) break;
     }
     return { seq, chain };
   }

@@ -167,7 +167,14 @@ export class TestHost {
     const disk = this.#disks.get(partition)!;
     disk.appended = [];
     const durable = disk.durable.at(-1)?.seq ?? noSequence;
-    this.host.fromWriter({ op: 'failed', partition: partition as PartitionId, durable, failure, detail: 'the disk said no' });
+    this.host.fromWriter({
+      op: 'failed',
+      partition: partition as PartitionId,
+      durable,
+      failure,
+      isDamage: false,
+      detail: 'the disk said no',
+    });
   }
 
   /** The reader answers everything it was asked so far. */

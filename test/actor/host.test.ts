@@ -444,6 +444,7 @@ t.test('nobody hears of a sheaf before it is durable, and when its commit fails 
     partition: 0 as PartitionId,
     durable: noSequence,
     failure: 'io',
+    isDamage: false,
     detail: 'the disk is gone',
   });
   for (const [place, { event }] of events.entries()) {

@@ -126,7 +126,7 @@ export class SimulatedWriter {
     lane.hasFailed = true;
     if (failure === 'io') lane.isTorn = true;
     else this.setSpace(this.#space === 'ok' ? 'refuse' : 'stop');
-    this.#parts.reply({ op: 'failed', partition: log.partition, durable: log.synced, failure, detail });
+    this.#parts.reply({ op: 'failed', partition: log.partition, durable: log.synced, failure, isDamage: false, detail });
   }
 
   #later(delayMs: number, label: string, run: () => void): void {
