@@ -261,6 +261,9 @@ export class Back {
           'the journal of a partition was not what this node knew of it',
         );
         break;
+      case 'copy-note':
+        this.#logger.warn({ partition: notice.partition, detail: notice.detail }, 'the copy of a partition');
+        break;
       case 'partition-news':
         this.#parts.news(notice.news);
         break;

@@ -28,13 +28,21 @@ export type HostNotice =
   | { readonly op: 'regressed'; readonly partition: PartitionId; readonly detail: string }
   /** In a cluster: what it keeps of settings for origins is not what it was, and that is durable. */
   | { readonly op: 'settings-changed'; readonly partition: PartitionId }
+  /** The copy of its log here was set aside and is made anew, or bases cannot be written. */
+  | { readonly op: 'copy-note'; readonly partition: PartitionId; readonly detail: string }
   | { readonly op: 'drained' };
 
 /** In a cluster: what has come of a `PartitionOrder`, or has happened since. */
 export type PartitionNews = {
   readonly partition: PartitionId;
-} /** `unfinishedAttempts`: begun by an owner before and without an outcome, so begun again. */ & (
-  | { readonly op: 'serving'; readonly epoch: number; readonly takeoverMs: number; readonly unfinishedAttempts: number }
+} /** `unfinishedAttempts`: begun by an owner before and without an outcome, so begun again. `dataLosses`: how often the journal has lost something. */ & (
+  | {
+      readonly op: 'serving';
+      readonly epoch: number;
+      readonly takeoverMs: number;
+      readonly unfinishedAttempts: number;
+      readonly dataLosses: number;
+    }
   | { readonly op: 'released'; readonly epoch: number }
   /** Somebody else has opened its journal. */
   | { readonly op: 'lost'; readonly epoch: number; readonly detail: string }

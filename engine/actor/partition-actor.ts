@@ -83,7 +83,7 @@ export class PartitionActor {
       shared,
       live: (result) => this.#live(result),
       done: (unfinishedAttempts) => this.#becomeReady(unfinishedAttempts),
-      failed: (detail) => this.fail(detail),
+      failed: ({ failure, detail }) => this.fail(detail, failure === 'broken'),
     });
     this.#tenure = ports.lease === null ? null : new Tenure({ partition, shared, tenant: this.#tenant() });
   }
@@ -280,8 +280,8 @@ export class PartitionActor {
     this.#endLife({ code: failure === 'disk-full' ? 'disk-full' : 'outcome-unknown', detail });
   }
 
-  /** The partition stops with a report. */
-  fail(detail: string): void {
+  /** The partition stops with a report. `isDamaged`: its log is not what was written. */
+  fail(detail: string, isDamaged = false): void {
     if (this.#phase === 'failed') return;
     this.#rebuilding.abandon();
     this.#reloadAtMs = null;
@@ -289,7 +289,7 @@ export class PartitionActor {
     this.tellSettings(null);
     this.#endLife({ code: 'outcome-unknown', detail });
     this.#runPostponed();
-    this.#tenure?.failed(detail);
+    this.#tenure?.failed(detail, isDamaged);
   }
 
   #endLife(loss: Loss): void {

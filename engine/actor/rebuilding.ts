@@ -16,6 +16,7 @@ import { formatEventId } from '../kernel/event-id.js';
 import type { PartitionState } from '../partition/state.js';
 import type { HostShared } from './host-shared.js';
 import type { PartitionLife } from './partition-life.js';
+import type { ReadFailure } from './facts.js';
 import { Recovery, type RecoveryResult, type RunningAttempt } from './recovery.js';
 
 /** Rows placed between two looks at the clock. */
@@ -37,7 +38,7 @@ export interface RebuildingParts {
   live(result: RecoveryResult): PartitionLife;
   /** `unfinishedAttempts`: begun before and neither ended nor running, so begun again. */
   done(unfinishedAttempts: number): void;
-  failed(detail: string): void;
+  failed(failure: ReadFailure): void;
 }
 
 export class Rebuilding {
@@ -111,7 +112,7 @@ export class Rebuilding {
     const { partition, shared, failed } = this.#parts;
     const result = recovery.step(isOver);
     if (recovery.failure !== null) {
-      failed(recovery.failure.detail);
+      failed(recovery.failure);
       return;
     }
     if (result === null) return;

@@ -49,6 +49,8 @@ export class Tenure {
   readonly #parts: TenureParts;
   #stage: Stage = 'elsewhere';
   #epoch = 0;
+  /** As the journal has counted them. */
+  #losses = 0;
   #takenAt = 0 as MonoMs;
   /** When the stage is over at the latest. */
   #endsAt = 0 as MonoMs;
@@ -102,6 +104,7 @@ export class Tenure {
       case 'owned':
         if (this.#stage !== 'taking' || reply.epoch !== this.#epoch) return;
         this.#stage = 'serving';
+        this.#losses = reply.losses;
         tenant.begin();
         break;
       case 'released':
@@ -125,6 +128,9 @@ export class Tenure {
           if (answer.op === 'failed') shared.ports.notify({ op: 'retention-stuck', partition, detail: answer.detail });
         });
         break;
+      case 'copy-note':
+        shared.ports.notify(reply);
+        break;
       case 'regressed':
         this.#snapshotAt = noSequence;
         shared.ports.notify(reply);
@@ -137,15 +143,15 @@ export class Tenure {
     const { partition, shared } = this.#parts;
     if (this.#stage !== 'serving') return;
     const takeoverMs = shared.ports.clock.monoMs() - this.#takenAt;
-    this.#tell({ op: 'serving', partition, epoch: this.#epoch, takeoverMs, unfinishedAttempts });
+    this.#tell({ op: 'serving', partition, epoch: this.#epoch, takeoverMs, unfinishedAttempts, dataLosses: this.#losses });
   }
 
-  /** The partition has stopped with a report. */
-  failed(detail: string): void {
+  /** The partition has stopped with a report. `isDamaged`: the copy of its log is not what was written. */
+  failed(detail: string, isDamaged: boolean): void {
     const { partition, shared } = this.#parts;
     if (this.#stage === 'elsewhere') return;
     this.#stage = 'elsewhere';
-    shared.ports.toWriter({ op: 'drop', partition });
+    shared.ports.toWriter(isDamaged ? { op: 'discard', partition, detail } : { op: 'drop', partition });
     this.#tell({ op: 'failed', partition, detail });
   }
 

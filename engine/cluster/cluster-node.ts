@@ -43,7 +43,13 @@ export interface PartitionHands {
 
 /** What a host has to say of a partition. */
 export type PartitionNews = { readonly partition: PartitionId } & (
-  | { readonly op: 'serving'; readonly epoch: number; readonly takeoverMs: number; readonly unfinishedAttempts: number }
+  | {
+      readonly op: 'serving';
+      readonly epoch: number;
+      readonly takeoverMs: number;
+      readonly unfinishedAttempts: number;
+      readonly dataLosses: number;
+    }
   | { readonly op: 'released'; readonly epoch: number }
   /** Fenced: somebody else has opened its journal. */
   | { readonly op: 'lost'; readonly epoch: number; readonly detail: string }
@@ -338,10 +344,10 @@ export class ClusterNode {
   }
 
   #nowServing(
-    { partition, epoch, takeoverMs, unfinishedAttempts }: PartitionNews & { readonly op: 'serving' },
+    { partition, epoch, takeoverMs, unfinishedAttempts, dataLosses }: PartitionNews & { readonly op: 'serving' },
     course: Course,
   ): void {
-    const { takeoverMs: sinceServedMs } = course.serving(performance.now(), unfinishedAttempts);
+    const { takeoverMs: sinceServedMs } = course.serving(performance.now(), { duplicates: unfinishedAttempts, dataLosses });
     this.#holds.clear(partition);
     this.counts.takeovers.record(sinceServedMs);
     this.counts.attemptsAgain += unfinishedAttempts;
@@ -351,6 +357,7 @@ export class ClusterNode {
       takeover_ms: sinceServedMs,
       restore_ms: Math.round(takeoverMs),
       attempts_again: unfinishedAttempts,
+      data_losses: dataLosses,
     };
     this.#parts.logger.info(fields, 'partition taken over');
   }

@@ -24,6 +24,8 @@ export interface ClusterView {
     /** Of the newest takeover; null: it is still under way, or not known here. */
     readonly last_takeover_ms: number | null;
     readonly takeover_duplicates: number | null;
+    /** How often the journal was not what a node knew of it, so that something acknowledged may be gone. */
+    readonly data_loss_count: number | null;
   }[];
 }
 
@@ -66,6 +68,7 @@ export function clusterView({ partitions, members, owners, placeOf, reportOf }: 
       standby_lag: standby?.lag ?? null,
       last_takeover_ms: newest?.takeoverMs ?? null,
       takeover_duplicates: newest?.duplicates ?? null,
+      data_loss_count: newest?.dataLosses ?? null,
     };
   });
   return { nodes: [...nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1)), partitions: rows };

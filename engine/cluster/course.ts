@@ -61,10 +61,10 @@ export class Course {
     this.takenEpoch = epoch;
   }
 
-  serving(now: number, duplicates: number): ServedReport {
+  serving(now: number, { duplicates, dataLosses }: Pick<ServedReport, 'duplicates' | 'dataLosses'>): ServedReport {
     this.stage = 'serving';
     const takeoverMs = Math.round(now - (this.servedAt ?? this.freeSince ?? now));
-    this.served = { epoch: this.takenEpoch, takeoverMs, duplicates };
+    this.served = { epoch: this.takenEpoch, takeoverMs, duplicates, dataLosses };
     return this.served;
   }
 

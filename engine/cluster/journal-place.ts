@@ -6,7 +6,7 @@
  *     copy       1 ......... 60                          at: go on behind [41-42]; what the copy has of the next entry is compared
  *     copy       1 ..................... 99              ahead: the journal has lost its tail; both have 95
  *     copy       1 ............. 90'                     apart: chain values differ
- *     copy       (empty), journal begins with [41-42]    behind: the beginning has to come from elsewhere
+ *     copy       (empty), journal begins with [41-42]    behind: what is before has to come from bases
  *
  * The truth is the comparison of chain values. Numbers alone say nothing: a stream that was restored from an older copy uses them again. So
  * no cursor is kept on disk: the place is looked for by halving, some twenty questions, once for each process start; later the place
@@ -14,7 +14,7 @@
  */
 import type { Sequence } from '../kernel/brand.js';
 import type { LogPosition } from '../log/mark.js';
-import type { StoredEntry } from './journal-entry.js';
+import { hasRecords, type StoredEntry } from './journal-entry.js';
 
 export type JournalPlace =
   /** Everything up to the entry at `place` is in the copy; 0: nothing is. */
@@ -22,8 +22,7 @@ export type JournalPlace =
   /** The same, and it is the newest. */
   | { readonly kind: 'ahead'; readonly place: number }
   | { readonly kind: 'apart'; readonly detail: string }
-  /** `first`: what the journal begins with. */
-  | { readonly kind: 'behind'; readonly first: Sequence };
+  | { readonly kind: 'behind'; readonly oldest: StoredEntry; readonly newest: StoredEntry };
 
 export interface PlaceQuestion {
   readonly newest: () => Promise<StoredEntry | null>;
@@ -46,18 +45,23 @@ export async function findPlace(question: PlaceQuestion): Promise<JournalPlace> 
   if (newest === null) {
     return { kind: last.seq === 0 ? 'at' : 'ahead', place: 0 };
   }
-  if (newest.last <= last.seq) return compared(newest, question, newest.last < last.seq);
+  if (newest.last < last.seq) return compared(newest, question, true);
+  const known = newest.last === last.seq ? compared(newest, question, false) : null;
+  if (known !== null && (known.kind === 'apart' || hasRecords(newest))) return known;
   const oldest = await question.from(0);
   if (oldest === null) return findPlace({ ...question, hint: null });
-  if (oldest.last > last.seq)
-    return oldest.first <= last.seq + 1 ? { kind: 'at', place: 0 } : { kind: 'behind', first: oldest.first };
-  return compared(await newestWithin(question, { low: oldest, high: newest }), question, false);
+  if (!endsBy(oldest, last.seq))
+    return oldest.first <= last.seq + 1 ? { kind: 'at', place: 0 } : { kind: 'behind', oldest, newest };
+  return compared(await newestWithin(question.from, { low: oldest, high: newest, upTo: last.seq }), question, false);
 }
 
-/** The newest entry that ends within the copy. `low` does, `high` does not. */
-async function newestWithin(
-  { from, last }: PlaceQuestion,
-  { low, high }: { low: StoredEntry; high: StoredEntry },
+/**
+ * The newest entry whose records end at `upTo` or before. `low` does, `high` does not. What stands behind it without records may say that a segment
+ * begins, and a copy that ends there need not have heard of it. Also for the parts of a base.
+ */
+export async function newestWithin(
+  from: PlaceQuestion['from'],
+  { low, high, upTo }: { readonly low: StoredEntry; readonly high: StoredEntry; readonly upTo: Sequence },
 ): Promise<StoredEntry> {
   let within = low;
   /** No entry at or behind this place ends within the copy. */
@@ -65,10 +69,14 @@ async function newestWithin(
   while (beyond > within.place + 1) {
     const middle = within.place + Math.ceil((beyond - within.place) / 2);
     const found = await from(middle);
-    if (found !== null && found.place < beyond && found.last <= last.seq) within = found;
+    if (found !== null && found.place < beyond && endsBy(found, upTo)) within = found;
     else beyond = middle;
   }
   return within;
+}
+
+function endsBy(entry: StoredEntry, seq: Sequence): boolean {
+  return entry.last < seq || (entry.last === seq && hasRecords(entry));
 }
 
 function compared(entry: StoredEntry, { last, chainAt }: PlaceQuestion, isAhead: boolean): JournalPlace {

@@ -6,16 +6,18 @@
  *
  * Owned by the replica thread.
  */
-import { mkdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
-import { DamageError, readFailureOf } from '../log/damage.js';
+import { copiesSetAsideMax } from '../kernel/limits.js';
+import { isDamaged, readFailureOf } from '../log/damage.js';
 import { HandleCache } from '../log/handle-cache.js';
+import { beginLate } from '../log/late-log.js';
 import type { LogWriter } from '../log/log-writer.js';
 import { type LogPosition, logStart } from '../log/mark.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import { PartitionSegments } from '../log/partition-segments.js';
-import { batchSpan } from '../log/record-batch.js';
+import { batchSpan, RecordBatchBuilder } from '../log/record-batch.js';
 import { Replay } from '../log/replay.js';
 import { partitionDir, syncDir } from '../log/segment-files.js';
 import type { SegmentIndex } from '../log/segment-index.js';
@@ -47,22 +49,33 @@ export interface StoredBatch {
   readonly segment: WallMs | null;
 }
 
+/** Some of the records of one sealed segment, and what is around them. */
+export interface SealedRun {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly before: LogPosition;
+  readonly last: LogPosition;
+  /** When their segment was begun; null: they are in the middle of it. */
+  readonly segment: WallMs | null;
+}
+
 /** Segments open at once while it is read. */
 const readersMax = 4;
+/** A run ends with the record that takes it beyond its bounds, and most are small. */
+const runSlackBytes = 64 * 1024;
 
 export class LocalCopy {
   readonly #parts: LocalCopyParts;
   #log: PartitionLog | null = null;
   /** What the log writer said about this partition last. */
-  #fault: string | null = null;
+  #fault: { readonly detail: string; readonly isDamage: boolean } | null = null;
 
   constructor(parts: LocalCopyParts) {
     this.#parts = parts;
   }
 
   /** The log writer has said `failed`. */
-  failed(detail: string): void {
-    this.#fault = detail;
+  failed(fault: { readonly detail: string; readonly isDamage: boolean }): void {
+    this.#fault = fault;
   }
 
   get isOpen(): boolean {
@@ -138,17 +151,63 @@ export class LocalCopy {
     }
   }
 
-  /** Its files go where nobody looks for them, and are removed by nobody. Returns where. */
+  /** First sequences of its segments, oldest first; the last one is open. Throws CopyFault. */
+  get segments(): readonly Sequence[] {
+    return this.#reading((segments) => segments.names.map(({ first }) => first));
+  }
+
+  /** Verified records behind `after`, `bytesMax` or a little more of them, all of one sealed segment. Null: the open one begins there. Throws CopyFault. */
+  sealedRun(after: LogPosition, bytesMax: number): SealedRun | null {
+    return this.#reading((segments) => {
+      const sealed = segments.sealed().find(({ next }) => next > after.seq + 1);
+      if (sealed === undefined) return null;
+      const reader = segments.readerOf(sealed.name);
+      const into = new RecordBatchBuilder(bytesMax + runSlackBytes);
+      const last = reader.readBatch({ after, before: sealed.next, into, bytesMax });
+      if (last.seq === after.seq) return null;
+      const segment = sealed.name.first === after.seq + 1 ? reader.header.createdAt : null;
+      return { body: into.take(), before: after, last, segment };
+    });
+  }
+
+  /** Its files go where nobody looks for them, and are removed by nobody. Returns where. Throws CopyFault. */
   setAside(now: WallMs): string {
     const { dataDir, partition } = this.#parts;
     this.close();
     const dir = partitionDir(dataDir, partition);
-    const aside = join(dataDir, 'set-aside', `${String(partition).padStart(4, '0')}-${Math.floor(now)}`);
-    mkdirSync(dirname(aside), { recursive: true });
-    renameSync(dir, aside);
-    syncDir(dirname(aside));
-    syncDir(dirname(dir));
+    const prefix = `${String(partition).padStart(4, '0')}-`;
+    const asideDir = join(dataDir, 'set-aside');
+    this.#touching(() => {
+      mkdirSync(asideDir, { recursive: true });
+      const there = readdirSync(asideDir).filter((name) => name.startsWith(prefix)).length;
+      if (there >= copiesSetAsideMax) {
+        const detail = `the copy of partition ${partition} is of no use, and ${there} of it are in ${asideDir} already: look at the disk, then remove them`;
+        throw new CopyFault(detail, { isDamage: false });
+      }
+    });
+    const aside = this.#touching(() => {
+      const path = freePath(join(asideDir, `${prefix}${Math.floor(now)}`));
+      renameSync(dir, path);
+      syncDir(asideDir);
+      syncDir(dirname(dir));
+      return path;
+    });
     this.#parts.replaced();
+    return aside;
+  }
+
+  /** Made anew, to begin behind `position`. Returns where the records that it had are now; null: it had none. Throws CopyFault. */
+  beginAt(position: LogPosition, { createdAt, now }: { readonly createdAt: WallMs; readonly now: WallMs }): string | null {
+    const { dataDir, partition } = this.#parts;
+    const dir = partitionDir(dataDir, partition);
+    const aside = this.last.seq > 0 ? this.setAside(now) : null;
+    if (aside === null) {
+      this.close();
+      this.#touching(() => rmSync(dir, { recursive: true, force: true }));
+      this.#parts.replaced();
+    }
+    this.#touching(() => beginLate(dir, { partition, position, createdAt, options: { durability: 'os', pagesMax: null } }));
+    this.open();
     return aside;
   }
 
@@ -165,7 +224,15 @@ export class LocalCopy {
 
   /** It stays until the log is opened anew, since the log writer drops what comes until then. */
   #checkFault(): void {
-    if (this.#fault !== null) throw new CopyFault(this.#fault, { isDamage: false });
+    if (this.#fault !== null) throw new CopyFault(this.#fault.detail, this.#fault);
+  }
+
+  #touching<Answer>(work: () => Answer): Answer {
+    try {
+      return work();
+    } catch (error) {
+      throw error instanceof CopyFault ? error : faultOf(error);
+    }
   }
 
   #reading<Answer>(read: (segments: PartitionSegments) => Answer): Answer {
@@ -195,7 +262,14 @@ export class LocalCopy {
   }
 }
 
+/** Two within a millisecond. */
+function freePath(path: string): string {
+  let free = path;
+  for (let count = 2; existsSync(free); count++) free = `${path}-${count}`;
+  return free;
+}
+
 /** Rethrows what is no fault of a disk. */
 function faultOf(error: unknown): CopyFault {
-  return new CopyFault(readFailureOf(error, 'broken').detail, { isDamage: error instanceof DamageError });
+  return new CopyFault(readFailureOf(error, 'broken').detail, { isDamage: isDamaged(error) });
 }

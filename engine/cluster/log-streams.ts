@@ -5,6 +5,7 @@
  *         escapement.p.<p>.o     ownership markers
  *         escapement.p.<p>.j     the journal
  *         escapement.p.<p>.c     new events that no owner has answered for
+ *     ESCAPEMENT_BASES       of all partitions: `base-shelf.ts`
  *
  * Several streams, because everything in one stream is put in one order by one leader. How many is in the cluster record, since a partition
  * must be found where it was put. Subjects are listed one by one: with a wildcard two streams would overlap.
@@ -53,6 +54,13 @@ export function commandSubject(partition: PartitionId): string {
   return `escapement.p.${partition}.c`;
 }
 
+export const baseStream = 'ESCAPEMENT_BASES';
+
+/** Null: of every base of the partition. */
+export function baseSubject(partition: PartitionId, base: { readonly epoch: number; readonly first: number } | null): string {
+  return base === null ? `escapement.b.${partition}.>` : `escapement.b.${partition}.${base.epoch}.${base.first}`;
+}
+
 export interface LogStreamsShape {
   readonly partitions: number;
   readonly streams: number;
@@ -62,6 +70,7 @@ export interface LogStreamsShape {
 export async function ensureLogStreams(connection: NatsConnection, shape: LogStreamsShape): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: apiMsMax });
   for (let number = 0; number < shape.streams; number++) await ensureStream(manager, needsOf(number, shape));
+  await ensureStream(manager, { ...kept, name: baseStream, subjects: ['escapement.b.>'] });
 }
 
 function needsOf(number: number, { partitions, streams }: LogStreamsShape): StreamNeeds {

@@ -17,6 +17,8 @@ export interface ServedReport {
   readonly takeoverMs: number;
   /** Attempts that were started again because their outcome was not known. */
   readonly duplicates: number;
+  /** How often, in the life of the partition, its journal has lost something. */
+  readonly dataLosses: number;
 }
 
 export interface NodeReport {
@@ -88,7 +90,9 @@ export class NodeReports {
 /** Lists of numbers: a node may serve hundreds. */
 function reportText({ served, followed }: NodeReport): string {
   return JSON.stringify({
-    served: Array.from(served, ([partition, { epoch, takeoverMs, duplicates }]) => [partition, epoch, takeoverMs, duplicates]),
+    served: Array.from(served, ([partition, { epoch, takeoverMs, duplicates, dataLosses }]) => {
+      return [partition, epoch, takeoverMs, duplicates, dataLosses];
+    }),
     followed: [...followed],
   });
 }
@@ -97,8 +101,8 @@ function reportText({ served, followed }: NodeReport): string {
 export function readReport(data: Uint8Array): NodeReport | null {
   try {
     const { served, followed } = JSON.parse(Buffer.from(data).toString()) as Record<string, number[][]>;
-    const serves = served!.map(([partition, epoch, takeoverMs, duplicates]) => {
-      const told = { epoch: epoch!, takeoverMs: takeoverMs!, duplicates: duplicates! };
+    const serves = served!.map(([partition, epoch, takeoverMs, duplicates, dataLosses]) => {
+      const told = { epoch: epoch!, takeoverMs: takeoverMs!, duplicates: duplicates!, dataLosses: dataLosses! };
       return [partition as PartitionId, told] as const;
     });
     return { served: new Map(serves), followed: new Map(followed!.map(([partition, lag]) => [partition as PartitionId, lag!])) };

@@ -18,11 +18,15 @@ import { LogWriter } from '../log/log-writer.js';
 import type { LogOptions, LogReply, WriterRequest } from '../log/protocol.js';
 import type { NatsAddress } from '../nats/nats-address.js';
 import { NatsLink } from '../nats/nats-link.js';
+import { BaseShelf } from './base-shelf.js';
 import { LocalCopy } from './local-copy.js';
 import { PartitionJournal } from './partition-journal.js';
 import { Replica } from './replica.js';
+import { StreamDoor } from './stream-door.js';
 
 const tickMs = 1_000;
+/** Behind a part of a base, so much of the time that reading it took. */
+const restShare = 4;
 
 export interface ReplicaThreadData {
   /** `WriterRequest` in, `WriterReply` out: the actor host's. */
@@ -41,7 +45,7 @@ export interface ReplicaThreadData {
 interface Seat {
   readonly replica: Replica;
   readonly copy: LocalCopy;
-  readonly journal: PartitionJournal;
+  readonly door: StreamDoor;
 }
 
 /** Ends when the port is closed or `close` has been carried out; rejects on a bug. Both ports are to be transferred. */
@@ -58,6 +62,7 @@ class ReplicaThread {
   readonly #writer: LogWriter;
   readonly #seats = new Map<PartitionId, Seat>();
   #isOpen = true;
+  #isKeepingBases = false;
   #end: (error: unknown) => void = () => undefined;
 
   constructor(data: ReplicaThreadData) {
@@ -82,9 +87,9 @@ class ReplicaThread {
       this.#isOpen = false;
       clearInterval(ticking);
       unwatch();
-      for (const { replica, journal } of this.#seats.values()) {
+      for (const { replica, door } of this.#seats.values()) {
         replica.drop();
-        journal.close();
+        door.close();
       }
       let failure = error;
       try {
@@ -102,7 +107,7 @@ class ReplicaThread {
 
   #seatOf(partition: PartitionId): Seat {
     const { options, streams, link } = this.#data;
-    const journal = new PartitionJournal({ link: this.#nats, partition, streams });
+    const door = new StreamDoor({ link: this.#nats });
     const copy = new LocalCopy({
       dataDir: options.dataDir,
       partition,
@@ -112,12 +117,14 @@ class ReplicaThread {
     const replica = new Replica({
       partition,
       copy,
-      journal,
+      journal: new PartitionJournal({ door, partition, streams }),
+      bases: new BaseShelf({ door, partition }),
       clock: this.#clock,
       reply: (reply) => this.#data.port.postMessage(reply),
       broke: (error) => this.#end(error),
+      rest: (workedMs) => new Promise((resolve) => setTimeout(resolve, Math.ceil(workedMs * restShare))),
     });
-    return { replica, copy, journal };
+    return { replica, copy, door };
   }
 
   #take(request: WriterRequest): void {
@@ -148,6 +155,9 @@ class ReplicaThread {
       case 'floor':
         replica.floor(request.first);
         break;
+      case 'discard':
+        replica.discard(request.detail);
+        break;
     }
   }
 
@@ -157,7 +167,7 @@ class ReplicaThread {
       case 'durable':
         break;
       case 'failed':
-        this.#seat(reply.partition).copy.failed(reply.detail);
+        this.#seat(reply.partition).copy.failed(reply);
         break;
       default:
         this.#data.port.postMessage(reply);
@@ -168,6 +178,19 @@ class ReplicaThread {
     this.#clock.check();
     this.#writer.tick();
     for (const { replica, copy } of this.#seats.values()) if (copy.isOpen) replica.tick();
+    if (this.#isKeepingBases) return;
+    this.#isKeepingBases = true;
+    this.#keepBases().then(
+      () => {
+        this.#isKeepingBases = false;
+      },
+      (error: unknown) => this.#end(error),
+    );
+  }
+
+  /** One partition after the other, so that one part of a base is under way at a time. */
+  async #keepBases(): Promise<void> {
+    for (const { replica } of this.#seats.values()) if (this.#isOpen) await replica.keepBases();
   }
 
   /** A connection that is back may be to a server with another store. */

@@ -4,18 +4,17 @@
  *     idle --follow--> following --own--> claiming --`open` is the newest entry--> owning --release, drop, fenced--> idle
  *
  * idle       Files closed.
- * following  The copy is kept as the journal goes on, entry by entry, each compared by its chain value.
+ * following  The copy is kept as the journal goes on, entry by entry (`copy-intake.ts`).
  * claiming   What the journal has is taken in, read from its leader. Then the opening entry, fenced: has the owner before written something
  *            meanwhile, it is tried again behind that. From `open` on nothing of it is accepted any more, and what it had written until then
  *            is taken in.
- * owning     What the host decides becomes entries, one under way at a time. Stored means durable: then it goes into the copy, and the host
- *            hears of it. So the copy is never ahead of the journal.
+ * owning     What the host decides becomes entries (`entry-writer.ts`); what is sealed becomes bases (`base-keeper.ts`).
  *
  * *Retention and segments.* Segments begin at the same position everywhere, since the owner says so in an entry, and a floor tells the others what
  * is no longer needed.
  *
  * *A journal that has lost its tail* (an older copy of it was restored): what only the copy has is written again by whoever owns the
- * partition. Where the journal goes on differently the copy is set aside. Both are told (`regressed`).
+ * partition. Where the journal goes on differently the copy is set aside. Both are told (`regressed`), and counted in the journal (`losses`).
  *
  * Invariants: nothing is appended to the copy that is not in the journal; no entry is taken whose records do not continue the chain; what an
  * `await` brings after the mode has changed has no effect.
@@ -25,12 +24,11 @@
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { Clock } from '../kernel/clock.js';
 import { InvariantError } from '../kernel/errors.js';
-import { DamageError } from '../log/damage.js';
-import type { LogPosition } from '../log/mark.js';
-import type { LogReply, ReplicaReply } from '../log/protocol.js';
-import { chainThrough, EntryQueue, withoutUpTo } from './entry-queue.js';
-import { bareEntry, type Entry, hasRecords, type StoredEntry } from './journal-entry.js';
-import { findPlace } from './journal-place.js';
+import { BaseKeeper } from './base-keeper.js';
+import type { BaseShelf } from './base-shelf.js';
+import { Apart, CopyIntake, Gap } from './copy-intake.js';
+import { EntryWriter, type OwnerReply } from './entry-writer.js';
+import { Era, Superseded } from './era.js';
 import { CopyFault, type LocalCopy } from './local-copy.js';
 import type { PartitionJournal } from './partition-journal.js';
 import { Abandoned, JournalRefused } from './persistence.js';
@@ -40,43 +38,39 @@ type Mode = 'idle' | 'following' | 'claiming' | 'owning';
 export interface ReplicaParts {
   readonly partition: PartitionId;
   readonly copy: LocalCopy;
-  readonly journal: Pick<PartitionJournal, 'newest' | 'from' | 'publish' | 'follow'>;
+  readonly journal: Pick<PartitionJournal, 'newest' | 'from' | 'publish' | 'follow' | 'removeBefore'>;
+  readonly bases: Pick<BaseShelf, 'list' | 'partWith' | 'partBehind' | 'add' | 'remove'>;
   readonly clock: Clock;
-  reply(reply: ReplicaReply | Extract<LogReply, { op: 'durable' }>): void;
+  reply(reply: OwnerReply): void;
   /** A bug: the thread is to end. */
   broke(error: unknown): void;
+  /** Others may work on this thread before bases go on, after work of so many milliseconds. */
+  rest(workedMs: number): Promise<void>;
 }
-
-/** The mode is another one than when it was waited. */
-class Superseded extends Error {}
-/** The journal goes on differently than the copy does. */
-class Apart extends Error {}
-/** An entry does not follow the one before. */
-class Gap extends DamageError {}
 
 export class Replica {
   readonly #parts: ReplicaParts;
   readonly #copy: LocalCopy;
+  readonly #era = new Era();
+  readonly #intake: CopyIntake;
+  readonly #writer: EntryWriter;
+  readonly #keeper: BaseKeeper;
   #mode: Mode = 'idle';
-  /** Counts changes of mode: what was begun in an earlier one is void. */
-  #era = 0;
   #epoch = 0;
-  /** The newest entry that is in the copy; null: to be looked for. */
-  #place: number | null = null;
   #endFollowing: () => void = () => undefined;
-  /** Entries behind, as far as is known; what the host was told last. */
-  #lag = 0;
+  /** Entries behind, as the host was told last. */
   #toldLag: number | null = null;
-  readonly #queue = new EntryQueue();
-  #isPublishing = false;
-  /** To be written by the owner as soon as the entry before is stored. */
-  #dueFloor: Sequence | null = null;
-  #isSealDue = false;
-  #isReleaseDue = false;
+  /** What stood in the way of bases last. */
+  #toldFault: string | null = null;
 
   constructor(parts: ReplicaParts) {
+    const { copy, reply, rest } = parts;
     this.#parts = parts;
-    this.#copy = parts.copy;
+    this.#copy = copy;
+    const era = this.#era;
+    this.#intake = new CopyIntake({ ...parts, era, tell: reply });
+    this.#writer = new EntryWriter({ ...parts, era, intake: this.#intake, tell: reply });
+    this.#keeper = new BaseKeeper({ ...parts, era, writer: this.#writer, write: () => this.#write(), rest });
   }
 
   get mode(): Mode {
@@ -98,7 +92,7 @@ export class Replica {
   append(batch: Uint8Array): void {
     // Whoever sends it has yet to hear that it is no longer the owner.
     if (this.#mode !== 'owning') return;
-    this.#queue.push(batch);
+    this.#writer.append(batch);
     this.#write();
   }
 
@@ -109,13 +103,20 @@ export class Replica {
 
   floor(first: Sequence): void {
     if (this.#mode !== 'owning') return;
-    this.#dueFloor = first;
+    void this.#writer.note('floor', first);
     this.#write();
+  }
+
+  /** The host could not make memory of the copy. */
+  discard(detail: string): void {
+    if (this.#mode === 'idle') return;
+    this.#enter('idle');
+    this.#run(async () => this.#intake.damaged(detail));
   }
 
   release(): void {
     if (this.#mode === 'owning') {
-      this.#isReleaseDue = true;
+      this.#writer.release();
       this.#write();
     } else if (this.#mode === 'claiming') {
       this.drop();
@@ -135,33 +136,52 @@ export class Replica {
 
   /** About once a second. */
   tick(): void {
-    if (this.#mode === 'following' && (this.#lag > 0 || this.#lag !== this.#toldLag)) this.#tellLag();
-    if (this.#mode !== 'owning' || this.#isSealDue || !this.#copy.wantsSeal) return;
-    this.#isSealDue = true;
+    if (this.#mode === 'following' && (this.#intake.lag > 0 || this.#intake.lag !== this.#toldLag)) this.#tellLag();
+    if (this.#mode !== 'owning' || !this.#copy.wantsSeal) return;
+    this.#writer.seal();
     this.#write();
+  }
+
+  /** Bases are looked after: again and again, one round at a time. What stands in the way is told once. */
+  async keepBases(): Promise<void> {
+    if (this.#mode !== 'owning') return;
+    const { partition, reply } = this.#parts;
+    try {
+      await this.#keeper.round();
+      this.#toldFault = null;
+    } catch (error) {
+      if (error instanceof Superseded || error instanceof Abandoned) return;
+      if (!(error instanceof Error) || isBug(error)) throw error;
+      if (this.#toldFault === error.message) return;
+      this.#toldFault = error.message;
+      reply({ op: 'copy-note', partition, detail: `bases are behind: ${error.message}` });
+    }
   }
 
   // ---- following ----
 
   async #follow(): Promise<void> {
-    await this.#attach();
-    await this.#takeAll();
+    const { journal } = this.#parts;
+    await this.#intake.attach();
+    await this.#intake.takeAll();
     this.#tellLag();
-    const era = this.#era;
+    const era = this.#era.count;
     const carefully = (work: () => void) => {
-      if (era !== this.#era) return;
+      if (era !== this.#era.count) return;
       try {
         work();
       } catch (error) {
-        this.#failed(error);
+        // What is missing may have been purged before it came here: then bases have it.
+        if (error instanceof Gap) this.#begin('following', () => this.#follow());
+        else this.#failed(error);
       }
     };
-    this.#endFollowing = this.#parts.journal.follow(
-      this.#place!,
+    this.#endFollowing = journal.follow(
+      this.#intake.place,
       (entry, left) =>
         carefully(() => {
-          this.#take(entry);
-          this.#lag = left;
+          this.#intake.take(entry);
+          this.#intake.lag = left;
           if (left === 0 && this.#toldLag !== 0) this.#tellLag();
         }),
       (error) =>
@@ -172,192 +192,40 @@ export class Replica {
   }
 
   #tellLag(): void {
-    this.#toldLag = this.#lag;
-    this.#parts.reply({ op: 'following', partition: this.#parts.partition, lag: this.#lag, last: this.#copy.last.seq });
+    const { lag } = this.#intake;
+    this.#toldLag = lag;
+    this.#parts.reply({ op: 'following', partition: this.#parts.partition, lag, last: this.#copy.last.seq });
   }
 
   // ---- claiming ----
 
   async #claim(): Promise<void> {
-    await this.#attach();
-    const opened = await this.#open(await this.#takeAll());
-    if (opened === null) return;
-    // Nothing can come before it any more.
-    await this.#takeUpTo(opened);
-    if (this.#copy.last.seq > opened.last) await this.#writeAgain({ seq: opened.last, chain: opened.chain });
-    this.#mode = 'owning';
-    this.#parts.reply({ op: 'owned', partition: this.#parts.partition, epoch: this.#epoch });
-  }
-
-  /** Does not wait until the copy has everything: an owner before that writes on and on would always be a step ahead. Null: somebody else was faster. */
-  async #open(newest: StoredEntry | null): Promise<StoredEntry | null> {
-    for (let before = newest; ; ) {
-      if (before !== null && before.epoch > this.#epoch) {
-        this.#lose(`epoch ${before.epoch} has opened the journal before epoch ${this.#epoch} could`);
-        return null;
-      }
-      const position = before === null ? this.#copy.beginning : { seq: before.last, chain: before.chain };
-      // A journal that is empty and a copy that is not: it begins where retention has left off.
-      const floor = before === null && position.seq > 0 ? ((position.seq + 1) as Sequence) : null;
-      const entry = bareEntry('open', { epoch: this.#epoch, position, floor });
-      const result = await this.#still(this.#parts.journal.publish(entry, before?.place ?? 0));
-      if (result.kind === 'stored') return { ...entry, place: result.place };
-      before = result.newest;
-    }
-  }
-
-  /** What the journal has lost. */
-  async #writeAgain(common: LogPosition): Promise<void> {
     const { partition, reply } = this.#parts;
-    const { last } = this.#copy;
-    const queue = new EntryQueue();
-    let position = common;
-    for (const { batch, segment } of this.#copy.batchesAfter(common)) {
-      queue.push(batch);
-      let begun = segment;
-      for (let bunch = queue.next(position); bunch !== null; bunch = queue.next(position)) {
-        const entry: Entry = { kind: 'records', epoch: this.#epoch, ...bunch, segment: begun, floor: null };
-        if (!(await this.#publish(entry))) throw new Apart('somebody has opened the journal while its tail was written again');
-        position = { seq: bunch.last, chain: bunch.chain };
-        begun = null;
-      }
+    const epoch = this.#epoch;
+    await this.#intake.attach();
+    const opened = await this.#writer.open(epoch, await this.#intake.takeAll());
+    if (opened.kind === 'late') {
+      this.#lose(`epoch ${opened.epoch} has opened the journal before epoch ${epoch} could`);
+      return;
     }
-    const detail = `the journal ended at sequence ${common.seq}, this node had records up to ${last.seq}, which have been written again`;
-    reply({ op: 'regressed', partition, detail });
+    const { entry } = opened;
+    // Nothing can come before it any more.
+    await this.#intake.takeUpTo(entry);
+    if (this.#copy.last.seq > entry.last) await this.#writer.writeAgain({ seq: entry.last, chain: entry.chain });
+    this.#mode = 'owning';
+    reply({ op: 'owned', partition, epoch, losses: this.#writer.stamp.losses });
   }
 
   // ---- owning ----
 
-  /** Writes what is due, one entry behind the other. */
   #write(): void {
-    if (this.#isPublishing) return;
-    this.#isPublishing = true;
     this.#run(async () => {
-      for (let entry = this.#nextEntry(); entry !== null; entry = this.#nextEntry()) {
-        const beganMs = this.#parts.clock.monoMs();
-        if (!(await this.#publish(entry))) {
-          this.#lose('somebody else has opened the journal');
-          return;
-        }
-        this.#stored(entry, beganMs);
-        if (entry.kind === 'release') return;
-      }
-      this.#isPublishing = false;
+      const end = await this.#writer.write();
+      if (end === 'lost') this.#lose('somebody else has opened the journal');
+      if (end !== 'released') return;
+      this.drop();
+      this.#parts.reply({ op: 'released', partition: this.#parts.partition, epoch: this.#epoch });
     });
-  }
-
-  #nextEntry(): Entry | null {
-    const epoch = this.#epoch;
-    const position = this.#copy.last;
-    if (this.#dueFloor !== null) {
-      const floor = this.#dueFloor;
-      this.#dueFloor = null;
-      return bareEntry('floor', { epoch, position, floor });
-    }
-    const segment = this.#isSealDue ? this.#parts.clock.wallMs() : null;
-    this.#isSealDue = false;
-    const bunch = this.#queue.next(position);
-    if (bunch !== null) return { kind: 'records', epoch, ...bunch, segment, floor: null };
-    if (segment !== null) return bareEntry('records', { epoch, position, segment });
-    return this.#isReleaseDue ? bareEntry('release', { epoch, position }) : null;
-  }
-
-  #stored(entry: Entry, beganMs: number): void {
-    const { partition, reply, clock } = this.#parts;
-    if (entry.segment !== null) this.#copy.seal(entry.segment);
-    if (hasRecords(entry)) {
-      this.#copy.append(entry.body as Uint8Array<ArrayBuffer>);
-      reply({ op: 'durable', partition, seq: entry.last, commitMs: clock.monoMs() - beganMs });
-    }
-    if (entry.kind !== 'release') return;
-    this.drop();
-    reply({ op: 'released', partition, epoch: this.#epoch });
-  }
-
-  // ---- both ----
-
-  /** Finds where the copy ends in the journal. */
-  async #attach(): Promise<void> {
-    const { journal, partition, reply, clock } = this.#parts;
-    this.#copy.open();
-    const found = await this.#still(
-      findPlace({
-        newest: () => journal.newest(),
-        from: (place) => journal.from(place),
-        last: this.#copy.last,
-        chainAt: (seq) => this.#copy.chainAt(seq),
-        hint: this.#place,
-      }),
-    );
-    switch (found.kind) {
-      case 'at':
-      case 'ahead':
-        this.#place = found.place;
-        return;
-      case 'apart': {
-        const aside = this.#copy.setAside(clock.wallMs());
-        this.#place = null;
-        reply({ op: 'regressed', partition, detail: `${found.detail}; the copy is now in ${aside}, and is made anew` });
-        return this.#attach();
-      }
-      case 'behind':
-        throw new Gap(
-          'broken',
-          `partition ${partition}: the journal begins with sequence ${found.first}, and this node's copy ends at ${this.#copy.last.seq}`,
-        );
-    }
-  }
-
-  /** Every entry that there is by now, read from the leader. Returns the newest; null: there is none. */
-  async #takeAll(): Promise<StoredEntry | null> {
-    const newest = await this.#still(this.#parts.journal.newest());
-    await this.#takeUpTo(newest);
-    return newest;
-  }
-
-  async #takeUpTo(goal: StoredEntry | null): Promise<void> {
-    const { partition, journal } = this.#parts;
-    const goalPlace = goal?.place ?? 0;
-    // It has lost its tail since the place was found.
-    if (goalPlace < this.#place!) await this.#attach();
-    while (this.#place! < goalPlace) {
-      const entry = await this.#still(journal.from(this.#place! + 1));
-      if (entry === null || entry.place > goalPlace)
-        throw new Gap('broken', `partition ${partition}: entry ${goalPlace} of its journal is gone`);
-      this.#take(entry);
-      this.#lag = goalPlace - entry.place;
-    }
-  }
-
-  #take(entry: StoredEntry): void {
-    const { partition, reply } = this.#parts;
-    const last = this.#copy.last;
-    const isKnown = entry.last <= last.seq;
-    if (entry.first > last.seq + 1) {
-      const detail = `expected sequence ${last.seq + 1} next, entry ${entry.place} of its journal has ${entry.first}`;
-      throw new Gap('broken', `partition ${partition}: ${detail}`);
-    }
-    const batch = isKnown || entry.first === last.seq + 1 ? entry.body : withoutUpTo(entry.body, last.seq);
-    const found = isKnown ? { seq: entry.last, chain: this.#chainAt(entry.last) } : chainThrough(batch, last);
-    if (found.seq !== entry.last || found.chain !== entry.chain) {
-      throw new Apart(`entry ${entry.place} does not continue the copy: chain ${entry.chain} there, ${found.chain} here`);
-    }
-    if (entry.segment !== null && entry.first === last.seq + 1) this.#copy.seal(entry.segment);
-    if (!isKnown) this.#copy.append(batch as Uint8Array<ArrayBuffer>);
-    if (entry.kind === 'floor') reply({ op: 'floor', partition, first: entry.floor! });
-    this.#place = entry.place;
-  }
-
-  #chainAt(seq: Sequence): number | null {
-    const { last } = this.#copy;
-    return seq === last.seq ? last.chain : this.#copy.chainAt(seq);
-  }
-
-  /** False: another entry has come before it. */
-  async #publish(entry: Entry): Promise<boolean> {
-    const result = await this.#still(this.#parts.journal.publish(entry, this.#place!));
-    if (result.kind === 'stored') this.#place = result.place;
-    return result.kind === 'stored';
   }
 
   // ---- modes ----
@@ -369,32 +237,20 @@ export class Replica {
 
   #enter(mode: Mode): void {
     this.#mode = mode;
-    this.#era++;
+    this.#era.begin();
     this.#endFollowing();
     this.#endFollowing = () => undefined;
-    this.#queue.clear();
-    this.#lag = 0;
+    this.#writer.clear();
+    this.#intake.lag = 0;
     this.#toldLag = null;
-    this.#isPublishing = false;
-    this.#dueFloor = null;
-    this.#isSealDue = false;
-    this.#isReleaseDue = false;
   }
 
   #run(work: () => Promise<void>): void {
-    const era = this.#era;
+    const era = this.#era.count;
     work().catch((error: unknown) => {
-      if (era === this.#era) this.#failed(error);
+      if (era === this.#era.count) this.#failed(error);
       else if (!isExpected(error)) this.#parts.broke(error);
     });
-  }
-
-  /** What `promise` brings, unless the mode has changed meanwhile. */
-  async #still<Value>(promise: Promise<Value>): Promise<Value> {
-    const era = this.#era;
-    const value = await promise;
-    if (era !== this.#era) throw new Superseded();
-    return value;
   }
 
   #lose(detail: string): void {
@@ -404,27 +260,48 @@ export class Replica {
   }
 
   #failed(error: unknown): void {
-    const { partition, reply, broke, clock } = this.#parts;
-    const mode = this.#mode;
     if (error instanceof Superseded || error instanceof Abandoned) return;
-    if (error instanceof Apart && mode !== 'owning') {
-      const aside = this.#copy.setAside(clock.wallMs());
-      this.#place = null;
-      reply({ op: 'regressed', partition, detail: `${error.message}; the copy is now in ${aside}, and is made anew` });
-      this.#begin(mode, mode === 'following' ? () => this.#follow() : () => this.#claim());
-      return;
-    }
     if (!isExpected(error)) {
-      broke(error);
+      this.#parts.broke(error);
       return;
     }
+    try {
+      if (this.#beginAgain(error)) return;
+    } catch (fault) {
+      if (!isExpected(fault)) throw fault;
+      this.#stop(fault as Error);
+      return;
+    }
+    this.#stop(error as Error);
+  }
+
+  /** With another copy, where that helps. The owner's memory was made of this one, so it ends first. */
+  #beginAgain(error: unknown): boolean {
+    const mode = this.#mode;
+    const isDamage = error instanceof CopyFault && error.isDamage;
+    if (!isDamage && !(error instanceof Apart)) return false;
+    if (mode === 'owning') {
+      if (isDamage) this.discard((error as Error).message);
+      return false;
+    }
+    if (isDamage) this.#intake.damaged(error.message);
+    else this.#intake.differs((error as Error).message);
+    this.#begin(mode, mode === 'following' ? () => this.#follow() : () => this.#claim());
+    return true;
+  }
+
+  #stop({ message }: Error): void {
     this.drop();
-    reply({ op: 'stuck', partition, detail: (error as Error).message });
+    this.#parts.reply({ op: 'stuck', partition: this.#parts.partition, detail: message });
   }
 }
 
 /** Anything else is a bug. */
 function isExpected(error: unknown): boolean {
-  const kinds = [Superseded, Abandoned, Apart, CopyFault, JournalRefused, InvariantError];
+  const kinds = [Superseded, Abandoned, CopyFault, JournalRefused, InvariantError];
   return kinds.some((kind) => error instanceof kind);
+}
+
+function isBug(error: Error): boolean {
+  return [TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind);
 }

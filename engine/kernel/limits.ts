@@ -234,6 +234,12 @@ export const releaseMsMax = 5_000;
 export const journalEntryBytesMax = 512 * KiB;
 /** One try to add an entry waits this long: a stream on three synced disks takes milliseconds; one whose leader died never answers. */
 export const journalTryMs = 2_000;
+/** Records of one part of a base: read from the copy by the thread that publishes entries, so in a few milliseconds at most. */
+export const basePartBytesMax = 256 * KiB;
+/** The journal keeps what the newest of so many sealed segments hold, though bases have it: should these be damaged, nothing is missing. */
+export const journalKeepsSegments = 2;
+/** Copies of one partition that a node sets aside; a disk that damages more of them is to be looked at, and not to be filled. */
+export const copiesSetAsideMax = 3;
 /** Entries of a partition that somebody who follows it has been sent and has not taken: 8 MiB at most. */
 export const journalReadAheadEntries = 16;
 

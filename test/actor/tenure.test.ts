@@ -17,7 +17,7 @@ function setup(parts: TestHostParts = {}) {
   const told = () => test.writerRequests.map(({ op }) => op).filter((op) => op !== 'append' && op !== 'reopen');
   const take = (epoch = 1) => {
     test.host.obey({ op: 'take', partition, epoch });
-    says({ op: 'owned', partition, epoch });
+    says({ op: 'owned', partition, epoch, losses: 0 });
     test.settle();
   };
   return { test, lease, news, says, told, take };
@@ -42,9 +42,9 @@ t.test('it serves when its log has been taken over and replayed, and says how lo
   test.settle();
   t.equal(codeOf(test.replyTo(early.request)), 'not-owner', 'before the log is opened nobody is let in');
   test.clock.now += 120;
-  says({ op: 'owned', partition, epoch: 4 });
+  says({ op: 'owned', partition, epoch: 4, losses: 2 });
   test.settle();
-  t.match(news(), [{ op: 'serving', partition, epoch: 4, unfinishedAttempts: 0 }]);
+  t.match(news(), [{ op: 'serving', partition, epoch: 4, unfinishedAttempts: 0, dataLosses: 2 }]);
   const [serving] = news();
   t.ok(serving?.op === 'serving' && serving.takeoverMs >= 120);
   t.equal(codeOf(test.replyTo(test.schedule().request)), undefined);

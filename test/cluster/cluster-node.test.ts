@@ -68,7 +68,15 @@ t.test('one node alone takes everything once it has settled', needsNats, async (
   await shared('a');
   const view = node.view();
   t.match(view.nodes, [{ id: 'a', address: 'a:8080', alive: true, partitions: all }]);
-  t.match(view.partitions[0], { partition: 0, owner: 'a', epoch: 1, standby: null, standby_lag: null, takeover_duplicates: 0 });
+  t.match(view.partitions[0], {
+    partition: 0,
+    owner: 'a',
+    epoch: 1,
+    standby: null,
+    standby_lag: null,
+    takeover_duplicates: 0,
+    data_loss_count: 0,
+  });
   t.type(view.partitions[0]!.last_takeover_ms, 'number');
   const markers = await wellDone(t);
   t.ok([...markers.values()].every((list) => list.length === 1));

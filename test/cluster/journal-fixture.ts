@@ -1,11 +1,13 @@
 /** The journal of one partition on a nats-server of the test's own, its clients, and replicas of it with directories of their own. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { Test } from 'tap';
+import { BaseShelf } from '../../engine/cluster/base-shelf.js';
 import { LocalCopy } from '../../engine/cluster/local-copy.js';
 import { bareEntry, type Entry } from '../../engine/cluster/journal-entry.js';
 import { ensureLogStreams, journalSubject, logStreamOf } from '../../engine/cluster/log-streams.js';
 import { PartitionJournal } from '../../engine/cluster/partition-journal.js';
 import { Replica, type ReplicaParts } from '../../engine/cluster/replica.js';
+import { StreamDoor } from '../../engine/cluster/stream-door.js';
 import type { Sequence } from '../../engine/kernel/brand.js';
 import { SystemClock } from '../../engine/kernel/clock.js';
 import { chainOf, crcOfRecord } from '../../engine/log/checksum.js';
@@ -34,16 +36,19 @@ export async function makeStreams(t: Test, nats: NatsServer) {
 /** A client of its own. */
 export function journalAt(t: Test, url: string, { tryMs = 400 }: { readonly tryMs?: number } = {}): PartitionJournal {
   const link = new NatsLink({ address: readNatsAddress(url)!, name: 'test' });
-  const journal = new PartitionJournal({ link, partition, streams, tryMs });
+  const door = new StreamDoor({ link, tryMs });
+  const journal = new PartitionJournal({ door, partition, streams });
   t.teardown(async () => {
-    journal.close();
+    door.close();
     await link.close();
   });
   return journal;
 }
 
+export const stampOf = (epoch: number) => ({ epoch, begins: 1 as Sequence, losses: 0 });
+
 export function openEntry(epoch: number, position: LogPosition = logStart): Entry {
-  return bareEntry('open', { epoch, position });
+  return bareEntry('open', { stamp: stampOf(epoch), position });
 }
 
 /** Of the next `count` events of `history`, behind `after`. */
@@ -56,7 +61,8 @@ export function recordsEntry(
   for (const record of records) chain = chainOf(chain, crcOfRecord(record));
   return {
     kind: 'records',
-    epoch,
+    ...stampOf(epoch),
+    before: after.chain,
     first: (after.seq + 1) as Sequence,
     last: (after.seq + count) as Sequence,
     chain,
@@ -79,8 +85,10 @@ export class TestReplica {
   readonly replica: Replica;
   readonly copy: LocalCopy;
   readonly journal: PartitionJournal;
+  readonly bases: BaseShelf;
   readonly writer: LogWriter;
   readonly #link: NatsLink;
+  readonly #door: StreamDoor;
   #isOpen = true;
 
   constructor(
@@ -101,12 +109,14 @@ export class TestReplica {
       pagesMax: null,
     };
     this.#link = new NatsLink({ address: readNatsAddress(url)!, name: 'test' });
-    this.journal = new PartitionJournal({ link: this.#link, partition, streams, tryMs: 400 });
+    this.#door = new StreamDoor({ link: this.#link, tryMs: 400 });
+    this.journal = new PartitionJournal({ door: this.#door, partition, streams });
+    this.bases = new BaseShelf({ door: this.#door, partition });
     this.writer = new LogWriter({
       options,
       clock: new SystemClock(),
       reply: (reply) => {
-        if (reply.op === 'failed') this.copy.failed(reply.detail);
+        if (reply.op === 'failed') this.copy.failed(reply);
       },
       notice: (notice) => this.notices.push(notice),
       isCopy: true,
@@ -121,6 +131,8 @@ export class TestReplica {
       partition,
       copy: this.copy,
       journal: this.journal,
+      bases: this.bases,
+      rest: () => new Promise((resolve) => setImmediate(resolve)),
       clock: new SystemClock(),
       reply: (reply) => this.replies.push(reply),
       broke: (error) => {
@@ -163,7 +175,7 @@ export class TestReplica {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.replica.drop();
-    this.journal.close();
+    this.#door.close();
     this.writer.close();
     await this.#link.close();
   }

@@ -72,7 +72,7 @@ export class StandInHosts implements PartitionHands {
       }
       this.serving.set(partition, epoch);
       this.#registry.check(partition);
-      this.node?.news({ op: 'serving', partition, epoch, takeoverMs: 5, unfinishedAttempts: 0 });
+      this.node?.news({ op: 'serving', partition, epoch, takeoverMs: 5, unfinishedAttempts: 0, dataLosses: 0 });
     }, 5);
   }
 

@@ -75,6 +75,7 @@ t.test('a node tells what it knows of its cluster; one that is alone has none', 
       standby_lag: null,
       last_takeover_ms: 12,
       takeover_duplicates: 0,
+      data_loss_count: 0,
     })),
   };
   engine.clusterNow = view;

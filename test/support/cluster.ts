@@ -43,6 +43,7 @@ export interface ClusterAnswer {
     readonly standby_lag: number | null;
     readonly last_takeover_ms: number | null;
     readonly takeover_duplicates: number | null;
+    readonly data_loss_count: number | null;
   }[];
 }
 
