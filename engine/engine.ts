@@ -41,10 +41,9 @@ export class NodeEngine implements Engine {
   readonly #front: Front;
   #isStopping = false;
 
-  constructor(options: EngineOptions, node: Node) {
-    const { config } = options;
+  constructor(options: EngineOptions, { node, egress }: { readonly node: Node; readonly egress: EgressPolicy }) {
     this.#options = options;
-    this.#egress = createEgressPolicy({ mode: config.egress, allow: parseEgressAllow(config.egressAllow.join(',')) });
+    this.#egress = egress;
     this.#node = node;
     this.#front = node.front;
   }
@@ -154,8 +153,11 @@ export class NodeEngine implements Engine {
  * cannot be.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const node = options.config.cluster === null ? new StandaloneNode(options) : await ClusterMember.join(options);
-  const engine = new NodeEngine(options, node);
+  const { config } = options;
+  // What cannot be understood is refused before anything is made.
+  const egress = createEgressPolicy({ mode: config.egress, allow: parseEgressAllow(config.egressAllow.join(',')) });
+  const node = config.cluster === null ? new StandaloneNode(options) : await ClusterMember.join(options);
+  const engine = new NodeEngine(options, { node, egress });
   engine.start();
   return engine;
 }

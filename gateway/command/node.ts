@@ -69,10 +69,11 @@ async function startNode(config: Config): Promise<string> {
   await refuseWhatCannotStart(config);
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   exitOnDefect(logger);
-  const kept = config.role === 'gateway' ? { partitions: 0, actorThreads: 0 } : config;
-  const { connections } = shareDescriptors({ ...kept, limit: descriptorLimit() });
+  // Before anything is touched. How many partitions a cluster has is known when it is joined.
+  if (config.cluster === null) connectionsOf(config, config.partitions);
   const engine = await createEngine({ config, logger });
   try {
+    const connections = connectionsOf(config, engine.cluster()?.partitions.length ?? config.partitions);
     const gateway = await startGateway({ engine, config, logger, connections });
     stopOnSignal(logger, async () => {
       await gateway.close();
@@ -83,6 +84,13 @@ async function startNode(config: Config): Promise<string> {
     await engine.stop();
     throw error;
   }
+}
+
+/** What its own files and threads leave to clients. Throws StartError when that is nothing. */
+function connectionsOf({ role, actorThreads }: Config, partitions: number): number {
+  const kept =
+    role === 'gateway' ? { partitions: 0, actorThreads: 0 } : { partitions, actorThreads: Math.min(actorThreads, partitions) };
+  return shareDescriptors({ ...kept, limit: descriptorLimit() }).connections;
 }
 
 /** Under `npm start` one Ctrl-C arrives twice: from the terminal, and passed on by npm. Nobody presses it this fast. */
