@@ -10,8 +10,8 @@
  * would otherwise hold ten thousand sockets.
  */
 import type { Socket } from 'node:net';
-import { Client } from 'undici';
 import type { Connect } from './connector.js';
+import { Client } from './undici.js';
 
 /** A destination's headers, all together. */
 export const headerBytesMax = 16 * 1024;

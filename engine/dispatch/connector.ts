@@ -8,9 +8,10 @@
  */
 import type { LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
-import { buildConnector } from 'undici';
+import type { buildConnector } from 'undici';
 import type { EgressPolicy } from './egress.js';
 import type { Resolve } from './resolver.js';
+import { buildConnector as connectorOf } from './undici.js';
 
 /** Longer than any healthy handshake; an attempt whose own time is up earlier ends earlier. */
 export const connectMsMax = 10_000;
@@ -33,7 +34,7 @@ export interface ConnectTarget {
 export type Connect = (options: buildConnector.Options, done: buildConnector.Callback) => Socket | null;
 
 export function createConnector({ policy, resolve }: { readonly policy: EgressPolicy; readonly resolve: Resolve }): Connect {
-  const open = buildConnector({ timeout: connectMsMax, lookup: checkedLookup(policy, resolve) }) as unknown as (
+  const open = connectorOf({ timeout: connectMsMax, lookup: checkedLookup(policy, resolve) }) as unknown as (
     options: buildConnector.Options,
     done: buildConnector.Callback,
   ) => Socket;

@@ -8,12 +8,12 @@ import { natsOrigin } from '../event/origin.js';
 import { LoopDelay, loopDelayPeriodMs } from '../kernel/loop-delay.js';
 import { Rest } from '../kernel/rest.js';
 import type { NatsAddress } from '../nats/nats-address.js';
-import { NatsLink } from '../nats/nats-link.js';
+import type { NatsLink } from '../nats/nats-link.js';
 import type { CourierOptions } from './courier.js';
 import { type CourierPorts, runCourierOn } from './courier-ports.js';
+import type { Deliverer } from './deliverer.js';
 import { createEgressPolicy, type EgressMode, parseEgressAllow } from './egress.js';
 import { HttpDeliverer } from './http-deliverer.js';
-import { NatsDeliverer } from './nats-deliverer.js';
 import { NetworkedDeliverer } from './networked-deliverer.js';
 import type { CourierControl, CourierNotice } from './protocol.js';
 import { rehearseCourier } from './rehearsal.js';
@@ -56,8 +56,9 @@ export async function runCourierThread({ options, nats, workerPort, lease }: Cou
     userAgent: `escapement/${options.version}`,
     attemptsInFlightMax: options.attemptsInFlightMax,
   });
-  const link = nats === null ? null : new NatsLink(nats);
-  const deliverer = new NetworkedDeliverer({ http, nats: link === null ? null : new NatsDeliverer(link) });
+  const post = nats === null ? null : await natsPost(nats);
+  const link = post?.link ?? null;
+  const deliverer = new NetworkedDeliverer({ http, nats: post?.deliverer ?? null });
   let fail: (error: unknown) => void = () => undefined;
   const broken = new Promise<never>((_, reject) => {
     fail = reject;
@@ -112,6 +113,13 @@ function untilClosed(workerPort: MessagePort, ports: CourierPorts): Promise<void
       }
     });
   });
+}
+
+/** Loaded where there is a NATS to deliver to: its client takes 30 ms of the start of a thread. */
+async function natsPost(nats: CourierNats): Promise<{ readonly link: NatsLink; readonly deliverer: Deliverer }> {
+  const [{ NatsLink }, { NatsDeliverer }] = await Promise.all([import('../nats/nats-link.js'), import('./nats-deliverer.js')]);
+  const link = new NatsLink(nats);
+  return { link, deliverer: new NatsDeliverer(link) };
 }
 
 /** What waits for NATS waits without an attempt, and the main thread says so. */
