@@ -1,6 +1,8 @@
 /** Kills at moments that a random one rarely meets: right behind the first answer, and while a directory is being made. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { pause } from '../support/deadline.js';
+import { pause, until } from '../support/deadline.js';
 import { Program } from '../support/process.js';
 import { startReceiver } from '../support/receiver.js';
 import { Server, startServer, temporaryDir } from '../support/server.js';
@@ -37,7 +39,7 @@ t.test('a cancel survives a kill right behind its 200', async (t) => {
 
 t.test('a directory whose making was cut short at any moment is made whole by the next start', async (t) => {
   const dataDir = temporaryDir(t);
-  for (let afterMs = 100; afterMs <= 700; afterMs += 100) await killAfter(t, { dataDir, afterMs });
+  for (const file of ['lock', 'format.json', 'partitions', 'partitions/0000/mark']) await killAt(t, { dataDir, file });
   const server = await Server.start({ dataDir });
   t.teardown(() => server.kill());
   await server.ready();
@@ -47,20 +49,21 @@ t.test('a directory whose making was cut short at any moment is made whole by th
 });
 
 t.test('a fresh directory each time: what a killed start leaves behind never keeps the next one from starting', async (t) => {
-  for (const afterMs of [150, 300, 400, 500]) {
+  for (const file of ['lock', 'format.json', 'partitions/0000/mark']) {
     const dataDir = temporaryDir(t);
-    await killAfter(t, { dataDir, afterMs });
+    await killAt(t, { dataDir, file });
     const server = await Server.start({ dataDir });
     await server.ready();
     await server.client.close();
     const { code } = await server.stop();
-    t.equal(code, 0, `killed after ${afterMs} ms`);
+    t.equal(code, 0, `killed at ${file}`);
   }
 });
 
-async function killAfter(t: Test, { dataDir, afterMs }: { dataDir: string; afterMs: number }): Promise<void> {
+/** The moment at which `file` is there. */
+async function killAt(t: Test, { dataDir, file }: { dataDir: string; file: string }): Promise<void> {
   const program = new Program({ script: shipped, args: ['--data-dir', dataDir, '--port', '0'] });
-  await pause(afterMs);
+  await until(`${file} is there`, () => existsSync(join(dataDir, file)));
   await program.kill();
-  t.same(program.stderr, [], `the start that was killed after ${afterMs} ms had nothing to complain about`);
+  t.same(program.stderr, [], `the start that was killed at ${file} had nothing to complain about`);
 }
