@@ -241,8 +241,7 @@ export const settings = {
 };
 
 /**
- * Which of them a role takes: a flag without an effect would be a promise that is not kept. What is kept and what is delivered is not a gateway's business,
- * what is told to whoever watches is not an engine's.
+ * Which of them a role takes: a flag without an effect would be a promise that is not kept. What is kept and what is delivered is not a gateway's business.
  */
 export const settingsOf = {
   serve: settings,
@@ -257,7 +256,7 @@ export const settingsOf = {
     'recoveryRate',
     'cluster',
   ]),
-  engine: without(['replayWindow', 'cluster']),
+  engine: without(['cluster']),
 };
 
 function without<Name extends keyof typeof settings>(names: readonly Name[]): Omit<typeof settings, Name> {

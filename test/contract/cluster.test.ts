@@ -111,9 +111,15 @@ t.test('the cluster is shown as it is described, alike on each gateway', needsNa
   }
 });
 
+t.test('whatever its role, a node says when it takes work', needsNats, async (t) => {
+  for (const name of [...gateways, ...engines]) {
+    t.match(await node(name).client.get('/health/ready'), { status: 200, body: { status: 'ready' } }, name);
+  }
+});
+
 t.test('an engine answers health and metrics and nothing about events', needsNats, async (t) => {
   const { client } = node('engine-1');
-  t.match(await client.get('/health/ready'), { status: 200, body: { status: 'ready' } });
+  t.match(await client.get('/health'), { status: 200, body: { status: 'ready' } });
   t.match(await client.get('/metrics'), { status: 200, text: /^escapement_events_pending/m });
   t.match(await client.schedule({ destination: 'https://example.org/' }), { status: 421, body: { code: 'misdirected' } });
   t.match(await client.get('/api/v1/cluster'), { status: 421 });
