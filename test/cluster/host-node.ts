@@ -38,6 +38,7 @@ export interface HostNodeParts {
   readonly partitions: readonly PartitionId[];
   readonly streams: number;
   readonly dataDir?: string;
+  readonly segmentBytesMax?: number;
 }
 
 export class HostNode {
@@ -49,7 +50,7 @@ export class HostNode {
   readonly #tasks: BackgroundTasks;
   #isOpen = true;
 
-  constructor(t: Test, url: string, { partitions, streams, dataDir }: HostNodeParts) {
+  constructor(t: Test, url: string, { partitions, streams, dataDir, segmentBytesMax = 2 ** 28 }: HostNodeParts) {
     this.dataDir = dataDir ?? tempDir(t);
     const lease = LeaseBoard.create(1);
     lease.grantUntil(machineNow() + hourMs);
@@ -62,7 +63,7 @@ export class HostNode {
         dataDir: this.dataDir,
         partitions,
         durability: 'fsync',
-        segmentBytesMax: 2 ** 28,
+        segmentBytesMax,
         segmentAgeMsMax: hourMs,
         walBytesMax: 2 ** 27,
         freeBytesMin: 0,

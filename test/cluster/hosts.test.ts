@@ -1,10 +1,14 @@
 /** Actor hosts with their threads, of two nodes: what one has acknowledged, the other has when it takes over. */
+import { rmSync } from 'node:fs';
+import { jetstreamManager } from '@nats-io/jetstream';
 import t, { type Test } from 'tap';
-import { ensureLogStreams } from '../../engine/cluster/log-streams.js';
+import { baseStream, ensureLogStreams } from '../../engine/cluster/log-streams.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import type { EventId } from '../../engine/kernel/event-id.js';
+import { listSegments, listSnapshots, partitionDir } from '../../engine/log/segment-files.js';
 import { bodyOf, newId } from '../actor/host-fixture.js';
 import { sheafOf } from '../actor/sheaves.js';
+import { until } from '../support/deadline.js';
 import { connectNats, needsNats, startNats } from '../support/nats-server.js';
 import { HostNode } from './host-node.js';
 
@@ -112,4 +116,33 @@ t.test('while NATS is away nothing is acknowledged; what waited is when it is ba
   t.notOk(owner.replies.some((reply) => reply.op === 'accepted' && reply.request > requests - 5));
   await nats.restart();
   t.equal((await accepted).length, 5);
+});
+
+t.test('an owner keeps bases and a short journal by itself; a damaged copy of it is made anew', needsNats, async (t) => {
+  const { nats } = await setup(t);
+  const manager = await jetstreamManager(await connectNats(t, nats.url));
+  const partition = partitions[1]!;
+  const parts = { partitions, streams: shape.streams, segmentBytesMax: 20_000 };
+  const node = new HostNode(t, nats.url, parts);
+  await node.take(partition, 1);
+  const dir = partitionDir(node.dataDir, partition);
+  const events: EventId[] = [];
+  for (let segments = 1; segments < 5; segments++) {
+    events.push(...(await schedule(node, { partition, count: 100 })));
+    await until('a segment is sealed', () => listSegments(dir).length > segments);
+  }
+  await until('the journal is purged', async () => {
+    const { state } = await manager.streams.info(baseStream);
+    const oldest = await manager.streams.getMessage('ESCAPEMENT_LOG_1', { seq: 1, next_by_subj: 'escapement.p.1.j' } as never);
+    return state.messages >= 4 && Number(oldest?.header?.get('Escapement-First')) > 1;
+  });
+  await node.close();
+
+  rmSync(listSegments(dir)[1]!.path);
+  for (const { path } of listSnapshots(dir)) rmSync(path);
+  const again = new HostNode(t, nats.url, { ...parts, dataDir: node.dataDir });
+  again.order({ op: 'take', partition, epoch: 2 });
+  t.match(await again.hears('failed', partition), { detail: /expected sequence/ });
+  t.match(await again.take(partition, 3), { dataLosses: 0 });
+  for (const event of events) t.match(await get(again, partition, event), { op: 'event', view: { id: event } });
 });
