@@ -6,6 +6,7 @@
  *
  * Counts are kept in 180 spans of 5 seconds: a rate is the sum of the newest 12, 60 or 180.
  */
+import { randomBytes } from 'node:crypto';
 import type { Outcome } from '../event/attempt.js';
 import type { LabelHashes } from '../event/label-filter.js';
 import { type RecordKind, recordKinds } from '../event/record.js';
@@ -93,6 +94,8 @@ interface PairHashes {
 }
 
 export class LabelFlows {
+  /** Whose they are, wherever they are told: no two hosts of any node have the same. */
+  readonly id = randomBytes(8).toString('hex');
   /** By source, then by type. */
   readonly #flows = new Map<number, Map<number, Flow>>();
   #size = 0;

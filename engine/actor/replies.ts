@@ -34,7 +34,7 @@ export type HostReply =
     }
   /** `entries` as `ListEntries` lays them out, in no order; those behind `coverage` do not count. */
   | { readonly op: 'listed'; readonly request: number; readonly entries: Uint8Array; readonly coverage: ListCoverage }
-  /** `waiting`: by place in `waitReasons`. `flows`: of the whole host. */
+  /** `waiting`: by place in `waitReasons`. `flows`: of the whole host, which `flowsOf` names. */
   | {
       readonly op: 'tally';
       readonly request: number;
@@ -42,6 +42,7 @@ export type HostReply =
       readonly waiting: readonly number[];
       readonly oldestDueAtMs: WallMs | null;
       readonly flows: readonly FlowFigures[];
+      readonly flowsOf: string;
     }
   /** What has become of a bulk change in this partition. */
   | {

@@ -157,6 +157,7 @@ export class TallyDesk {
       waiting,
       oldestDueAtMs,
       flows: this.#shared.flows.figures(labels, this.#shared.ports.clock.monoMs()),
+      flowsOf: this.#shared.flows.id,
     });
   }
 }

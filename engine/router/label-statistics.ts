@@ -34,7 +34,7 @@ export async function labelStatistics(
   const tally = emptyTally();
   for (const reply of replies) addTally(tally, reply.tally);
   // Partitions of one host tell of the same flows.
-  const hosts = new Map(all.map((partition) => [linkOf(partition), replies[partition]!.flows]));
+  const hosts = new Map(replies.map(({ flows, flowsOf }) => [flowsOf, flows]));
   const flows = [...hosts.values()].flat();
   const dueAt = replies.flatMap(({ oldestDueAtMs }) => (oldestDueAtMs === null ? [] : [oldestDueAtMs]));
   const waiting = waitReasons.map((reason, place) => [reason, replies.reduce((sum, reply) => sum + reply.waiting[place]!, 0)]);
