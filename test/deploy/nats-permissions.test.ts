@@ -96,6 +96,10 @@ t.test('with these permissions events come in, go out, and are told about', need
     );
   });
 
+  await until('how far deaths are told is remembered', async () => {
+    return (await manager.streams.info('ESCAPEMENT_PROGRESS')).state.messages > 0;
+  });
+
   const producer = await connect('producer');
   const heard = new Map<string, string>();
   for (const subject of ['answers.1', 'escapement.status.*', 'escapement.dead.>']) {
