@@ -1,4 +1,4 @@
-/** Actor hosts with their threads, of two nodes: what one has acknowledged, the other has when it takes over. */
+/** Actor hosts with their threads, of two nodes: what one has acknowledged, the other has when it takes over; also while NATS is away (F13). */
 import { rmSync } from 'node:fs';
 import { jetstreamManager } from '@nats-io/jetstream';
 import t, { type Test } from 'tap';

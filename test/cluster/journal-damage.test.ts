@@ -1,4 +1,4 @@
-/** The files of a nats-server are damaged (F16), or older ones (P6), when it comes back: no copy is wrong, and somebody is told. */
+/** The files of a nats-server are damaged (F16), or older ones (F15, P6), when it comes back: no copy is wrong, and somebody is told. */
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';

@@ -1,4 +1,4 @@
-/** The fence of a journal, and what becomes of a publish whose acknowledgement is lost: with a real server and a bad network. */
+/** The fence of a journal, and what becomes of a publish whose acknowledgement is lost: with a real server and a bad network (F13, F17). */
 import t from 'tap';
 import { until } from '../support/deadline.js';
 import { needsNats, startNats, startNatsCluster } from '../support/nats-server.js';

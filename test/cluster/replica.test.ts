@@ -1,4 +1,4 @@
-/** Replicas of one partition against a real server: owners, followers, takeovers, and journals that are not what they were. */
+/** Replicas of one partition against a real server: owners, followers, takeovers, servers that are killed (F14), and journals that are not what they were (F15). */
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
