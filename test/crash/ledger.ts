@@ -14,10 +14,12 @@ export interface Entry {
   /** Every id that an answer gave it: there must be one at most. */
   readonly ids: Set<string>;
   acceptedAtMs: number | null;
+  /** Accepted with 202: safe, and its owner may not know of it yet. */
+  isKept: boolean;
   /** A cancel was sent, whatever became of it. */
   cancelAsked: boolean;
-  /** When the 200 was in the producer's hands, and which process had sent it. */
-  cancelled: { readonly atMs: number; readonly incarnation: number } | null;
+  /** When the 200 was in the producer's hands. */
+  cancelled: { readonly atMs: number } | null;
   /** When a change of its payload, by PATCH or PUT, had been answered with 200. */
   changedAtMs: number | null;
   /** When it was first asked to be due now. */
@@ -45,6 +47,9 @@ export interface Hold {
   readonly toMs: number;
 }
 
+/** What was answered with 202 is with its owner by then: as soon as there is one, and it has looked. */
+const keptMsMax = 30_000;
+
 export class Ledger {
   readonly entries: Entry[] = [];
   readonly sweeps: Sweep[] = [];
@@ -60,6 +65,7 @@ export class Ledger {
       standing: 'unknown',
       ids: new Set(),
       acceptedAtMs: null,
+      isKept: false,
       cancelAsked: false,
       cancelled: null,
       changedAtMs: null,
@@ -71,10 +77,18 @@ export class Ledger {
     return entry;
   }
 
-  accepted(entry: Entry, id: string): void {
+  accepted(entry: Entry, { id, isKept }: { readonly id: string; readonly isKept: boolean }): void {
     entry.standing = 'accepted';
-    entry.acceptedAtMs ??= Date.now();
+    if (entry.acceptedAtMs === null) {
+      entry.acceptedAtMs = Date.now();
+      entry.isKept = isKept;
+    }
     entry.ids.add(id);
+  }
+
+  /** A 404 is no lie yet. */
+  mayBeUnknownStill({ isKept, acceptedAtMs }: Entry): boolean {
+    return isKept && Date.now() - acceptedAtMs! < keptMsMax;
   }
 
   /** Only while nothing better is known: an earlier request for it may have been carried out. */

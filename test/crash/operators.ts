@@ -6,7 +6,7 @@
  */
 import { pause } from '../support/deadline.js';
 import type { Client, HttpAnswer } from '../support/http.js';
-import { untilAnswered } from './asking.js';
+import { AnswerLost, isOutcomeUnknown, isPutOff, untilAnswered } from './asking.js';
 import type { Entry, Ledger } from './ledger.js';
 import { changedPayload, farGroups, farTypeOf } from './plan.js';
 
@@ -18,8 +18,8 @@ export interface OperatorsOptions {
   readonly retentionMs: number;
   /** The origin that is paused now and then. */
   readonly heldUrl: string;
-  /** Counts the server's processes. */
-  readonly incarnation: () => number;
+  /** Several nodes: one that was asked may not know what another one did. */
+  readonly isCluster: boolean;
 }
 
 const sweepEveryMs = 700;
@@ -90,10 +90,9 @@ export class Operators {
   }
 
   async #cancel(entry: Entry, id: string): Promise<void> {
-    const { client, incarnation } = this.#options;
+    const { client } = this.#options;
     await untilAnswered(true, async () => {
-      const asked = incarnation();
-      if (this.#heed(entry, 'cancel', await client.cancel(id))) entry.cancelled = { atMs: Date.now(), incarnation: asked };
+      if (this.#heed(entry, 'cancel', await client.cancel(id))) entry.cancelled = { atMs: Date.now() };
       return true;
     });
     const { reviveAfterMs } = entry.plan;
@@ -123,12 +122,19 @@ export class Operators {
   }
 
   /** True for a 200. A refusal that is allowed promises nothing. */
-  #heed({ plan, acceptedAtMs }: Entry, what: string, { status, text }: HttpAnswer<unknown>): boolean {
+  #heed(entry: Entry, what: string, answer: HttpAnswer<unknown>): boolean {
     const { ledger, retentionMs } = this.#options;
-    const mayBeGone = Date.now() - acceptedAtMs! >= retentionMs;
-    if (status !== 200 && status !== 409 && status !== 503 && !(status === 404 && mayBeGone))
-      ledger.complain(`n ${plan.n}: ${what} was answered ${status} ${text}`);
+    const { status, text } = answer;
+    this.#heedLoss(answer);
+    if (status === 404 && ledger.mayBeUnknownStill(entry)) throw new AnswerLost();
+    const mayBeGone = Date.now() - entry.acceptedAtMs! >= retentionMs;
+    if (status !== 200 && status !== 409 && !isPutOff(answer) && !(status === 404 && mayBeGone))
+      ledger.complain(`n ${entry.plan.n}: ${what} was answered ${status} ${text}`);
     return status === 200;
+  }
+
+  #heedLoss(answer: HttpAnswer<unknown>): void {
+    if (this.#options.isCluster && isOutcomeUnknown(answer)) throw new AnswerLost();
   }
 
   async #sweepOften(): Promise<void> {
@@ -144,10 +150,12 @@ export class Operators {
     const { client, ledger } = this.#options;
     await untilAnswered(true, async () => {
       const sentAtMs = Date.now();
-      const { status, body, text } = await client.post<SweepAnswer>('/api/v1/events/cancel', {
+      const answer = await client.post<SweepAnswer>('/api/v1/events/cancel', {
         filter: { type: farTypeOf(group), status: ['SCHEDULED', 'RETRYING'] },
       });
-      if (status === 503) return false;
+      const { status, body, text } = answer;
+      this.#heedLoss(answer);
+      if (isPutOff(answer)) return false;
       if (status !== 200) {
         ledger.complain(`a cancel by filter was answered ${status} ${text}`);
         return true;
@@ -176,9 +184,11 @@ export class Operators {
   async #setPaused(paused: boolean): Promise<void> {
     const { client, ledger, heldUrl } = this.#options;
     await untilAnswered(true, async () => {
-      const { status, text } = await client.patch(`/api/v1/destinations/${encodeURIComponent(heldUrl)}`, { paused });
-      if (status !== 200 && status !== 503) ledger.complain(`paused: ${paused} was answered ${status} ${text}`);
-      return status !== 503;
+      const answer = await client.patch(`/api/v1/destinations/${encodeURIComponent(heldUrl)}`, { paused });
+      this.#heedLoss(answer);
+      if (isPutOff(answer)) return false;
+      if (answer.status !== 200) ledger.complain(`paused: ${paused} was answered ${answer.status} ${answer.text}`);
+      return true;
     });
   }
 }

@@ -6,7 +6,7 @@
  */
 import { pause } from '../support/deadline.js';
 import type { Client, HttpAnswer } from '../support/http.js';
-import { untilAnswered } from './asking.js';
+import { AnswerLost, isOutcomeUnknown, isPutOff, untilAnswered } from './asking.js';
 import type { Entry, Ledger } from './ledger.js';
 import type { Operators } from './operators.js';
 import { type Fate, planEvent } from './plan.js';
@@ -20,6 +20,8 @@ export interface ProducersOptions {
   /** Over all lanes. */
   readonly eventsPerSecond: number;
   readonly mayPut: boolean;
+  /** Several nodes: 202 is an answer, too. */
+  readonly isCluster: boolean;
   readonly operators: Pick<Operators, 'accepted'>;
 }
 
@@ -73,9 +75,9 @@ export class Producers {
     const headers: Record<string, string> = plan.key === 'idempotency' ? { 'idempotency-key': `key-${plan.n}` } : {};
     await untilAnswered(plan.key !== null, async (hadUnknown) => {
       const answer = await client.schedule(plan.body, headers);
-      if (answer.status === 201 || answer.status === 200) {
+      if (this.#isAccepted(answer)) {
         if (answer.status === 200 && !hadUnknown) ledger.complain(`n ${plan.n}: a first request was answered as a replay`);
-        this.#accepted(entry, answer.body.id);
+        this.#accepted(entry, answer.body);
         return true;
       }
       return this.#heedRefusal({ answer, entries: [entry], hadUnknown });
@@ -90,8 +92,8 @@ export class Producers {
     await untilAnswered(mayRepeat, async (hadUnknown) => {
       const answer = await client.batch(entries.map(({ plan }) => plan.body));
       if (answer.status !== 200) return this.#heedRefusal({ answer, entries, hadUnknown });
-      for (const { index, id, code } of answer.body.results) {
-        if (id !== undefined) this.#accepted(entries[index]!, id);
+      for (const { index, id, status, code } of answer.body.results) {
+        if (id !== undefined) this.#accepted(entries[index]!, { id, status: status! });
         else if (code !== 'outcome-unknown') ledger.refused(entries[index]!, hadUnknown);
       }
       return true;
@@ -104,7 +106,7 @@ export class Producers {
     for (const entry of entries) {
       await untilAnswered(true, async () => {
         const answer = await this.#options.client.schedule(entry.plan.body);
-        if (answer.status === 201 || answer.status === 200) this.#accepted(entry, answer.body.id);
+        if (this.#isAccepted(answer)) this.#accepted(entry, answer.body);
         return answer.status < 500;
       });
     }
@@ -120,14 +122,18 @@ export class Producers {
     hadUnknown: boolean;
   }): boolean {
     const { ledger } = this.#options;
-    if (answer.body.code === 'outcome-unknown') return true;
-    if (answer.status !== 503) ledger.complain(`n ${entries[0]!.plan.n}: unexpected ${answer.status} ${answer.text}`);
+    if (isOutcomeUnknown(answer)) throw new AnswerLost();
+    if (!isPutOff(answer)) ledger.complain(`n ${entries[0]!.plan.n}: unexpected ${answer.status} ${answer.text}`);
     for (const entry of entries) ledger.refused(entry, hadUnknown);
     return true;
   }
 
-  #accepted(entry: Entry, id: string): void {
-    this.#options.ledger.accepted(entry, id);
+  #isAccepted({ status }: HttpAnswer<unknown>): boolean {
+    return status === 201 || status === 200 || (status === 202 && this.#options.isCluster);
+  }
+
+  #accepted(entry: Entry, { id, status }: { readonly id: string; readonly status: string }): void {
+    this.#options.ledger.accepted(entry, { id, isKept: status === 'ACCEPTED' });
     this.#options.operators.accepted(entry, id);
   }
 }

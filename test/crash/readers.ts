@@ -5,8 +5,8 @@
 import { pause } from '../support/deadline.js';
 import type { Client } from '../support/http.js';
 import type { Arrival } from '../support/receiver.js';
-import { untilAnswered } from './asking.js';
-import type { Ledger } from './ledger.js';
+import { isPutOff, untilAnswered } from './asking.js';
+import type { Entry, Ledger } from './ledger.js';
 
 export interface ReadersOptions {
   readonly client: Client;
@@ -19,6 +19,14 @@ export interface ReadersOptions {
 const readEveryMs = 20;
 /** Chosen among so many of the newest. */
 const newest = 2_000;
+
+interface Chosen {
+  readonly id: string;
+  /** The last sign of it that there was. */
+  readonly signAtMs: number;
+  /** Null: it has arrived. */
+  readonly entry: Entry | null;
+}
 
 export class Readers {
   readonly #options: ReadersOptions;
@@ -48,26 +56,28 @@ export class Readers {
     }
   }
 
-  #choose(): { readonly id: string; readonly signAtMs: number } | null {
+  #choose(): Chosen | null {
     const { arrivals, ledger, random } = this.#options;
     const pick = <Item>(items: readonly Item[]): Item | undefined =>
       items[items.length - 1 - Math.floor(random() * Math.min(items.length, newest))];
     if (random() < 0.5) {
       const arrival = pick(arrivals());
-      return arrival === undefined ? null : { id: arrival.id, signAtMs: arrival.atMs };
+      return arrival === undefined ? null : { id: arrival.id, signAtMs: arrival.atMs, entry: null };
     }
     const entry = pick(ledger.entries);
     const [id] = entry?.ids ?? [];
-    return id === undefined ? null : { id, signAtMs: entry!.acceptedAtMs! };
+    return id === undefined ? null : { id, signAtMs: entry!.acceptedAtMs!, entry: entry! };
   }
 
-  async #read({ id, signAtMs }: { readonly id: string; readonly signAtMs: number }): Promise<void> {
+  async #read({ id, signAtMs, entry }: Chosen): Promise<void> {
     const { client, ledger, retentionMs } = this.#options;
     await untilAnswered(true, async () => {
-      const { status, text } = await client.event(id);
+      const answer = await client.event(id);
+      const { status, text } = answer;
       const ageMs = Date.now() - signAtMs;
+      const mayBeMissing = ageMs >= retentionMs || (entry !== null && ledger.mayBeUnknownStill(entry));
       if (status === 200) this.reads++;
-      else if (status !== 503 && !(status === 404 && ageMs >= retentionMs))
+      else if (!isPutOff(answer) && !(status === 404 && mayBeMissing))
         ledger.complain(`${id} was answered ${status} ${text}, ${ageMs} ms after a sign of it`);
       return true;
     });

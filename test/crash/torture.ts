@@ -8,15 +8,12 @@
  * of the system either (a write that was never fsynced survives `kill -9`, but no power cut) is the simulator's part: its
  * store drops and tears what was not synced.
  */
-import { pause, until } from '../support/deadline.js';
-import { type Arrival, Receiver } from '../support/receiver.js';
+import { pause } from '../support/deadline.js';
 import { Server, type ServerOptions } from '../support/server.js';
-import { Ledger } from './ledger.js';
-import { Operators } from './operators.js';
-import { type Fate, fates, seededRandom } from './plan.js';
-import { Producers } from './producers.js';
-import { Readers } from './readers.js';
-import { type Figures, judge, type LastWord, type Life } from './verdict.js';
+import { Load, withReceivers } from './load.js';
+import { seededRandom } from './plan.js';
+import { type Life, Lives } from './upheaval.js';
+import { type Figures, judge } from './verdict.js';
 
 export interface TortureOptions {
   readonly dataDir: string;
@@ -51,113 +48,73 @@ const lanes = 8;
 const killedWhileStarting = 4;
 /** A process that was just spawned sends nothing for this long; what is read meanwhile still comes from the one before. */
 const bootMsMin = 200;
-const settleMsMax = 60_000;
-const readsAtOnce = 32;
 
-export async function torture(options: TortureOptions): Promise<TortureResult> {
-  const receiver = await Receiver.start();
-  const held = await Receiver.start(receiver.arrivals);
-  const server = await Server.start({ dataDir: options.dataDir, env: { ESCAPEMENT_LOG_LEVEL: 'warn' }, ...options.server });
-  try {
-    // The first kill is to hit load, however slow the machine; `first-moments.test.ts` kills what is not yet ready.
-    await server.ready();
-    return await new Torture({ options, receiver, held, server }).run();
-  } finally {
-    await server.client.close();
-    await server.kill();
-    await receiver.close();
-    await held.close();
-  }
+export function torture(options: TortureOptions): Promise<TortureResult> {
+  return withReceivers(async (receivers) => {
+    const server = await Server.start({ dataDir: options.dataDir, env: { ESCAPEMENT_LOG_LEVEL: 'warn' }, ...options.server });
+    try {
+      // The first kill is to hit load, however slow the machine; `first-moments.test.ts` kills what is not yet ready.
+      await server.ready();
+      const { seed, eventsPerSecond, retentionMs = Number.POSITIVE_INFINITY } = options;
+      const load = new Load({ client: server.client, seed, eventsPerSecond, lanes, retentionMs, isCluster: false }, receivers);
+      return await new Torture(options, { server, load }).run();
+    } finally {
+      await server.client.close();
+      await server.kill();
+    }
+  });
 }
 
 class Torture {
   readonly #options: TortureOptions;
-  readonly #receiver: Receiver;
-  /** Another origin, which is paused now and then. */
-  readonly #held: Receiver;
   readonly #server: Server;
+  readonly #load: Load;
   readonly #random: () => number;
-  readonly #ledger = new Ledger();
   readonly #lives: { startedAtMs: number; killedAtMs: number | null }[] = [];
   /** What processes have logged before they were killed. */
   readonly #logged: string[] = [];
   #startMsMax = 0;
 
-  constructor({
-    options,
-    receiver,
-    held,
-    server,
-  }: { options: TortureOptions; receiver: Receiver; held: Receiver; server: Server }) {
+  constructor(options: TortureOptions, { server, load }: { readonly server: Server; readonly load: Load }) {
     this.#options = options;
-    this.#receiver = receiver;
-    this.#held = held;
     this.#server = server;
+    this.#load = load;
     this.#random = seededRandom(options.seed);
-    for (const fate of fates) receiver.answer(`/${fate}`, behaviours[fate]);
-  }
-
-  get #arrivals(): readonly Arrival[] {
-    return this.#receiver.arrivals;
   }
 
   async run(): Promise<TortureResult> {
     this.#lives.push({ startedAtMs: Date.now(), killedAtMs: null });
-    const { client } = this.#server;
-    const retentionMs = this.#options.retentionMs ?? Number.POSITIVE_INFINITY;
-    const operators = new Operators({
-      client,
-      retentionMs,
-      ledger: this.#ledger,
-      random: seededRandom(this.#options.seed + 2),
-      heldUrl: this.#held.url,
-      incarnation: () => this.#lives.length - 1,
-    });
-    const producers = new Producers({
-      client,
-      ledger: this.#ledger,
-      random: seededRandom(this.#options.seed + 1),
-      urlOf: (fate: Fate) => `${(fate === 'held' ? this.#held : this.#receiver).url}/${fate}`,
-      lanes,
-      eventsPerSecond: this.#options.eventsPerSecond,
-      mayPut: retentionMs === Number.POSITIVE_INFINITY,
-      operators,
-    });
-    const readers = new Readers({
-      client,
-      ledger: this.#ledger,
-      arrivals: () => this.#arrivals,
-      random: seededRandom(this.#options.seed + 3),
-      retentionMs,
-    });
-    producers.start();
-    operators.start();
-    readers.start();
+    const load = this.#load;
+    load.start();
     let round = 0;
     while (this.#options.more(round)) await this.#round(++round);
-    await producers.stop();
-    await operators.stop();
-    await readers.stop();
-    await this.#settle();
-    const lastWords = await this.#readAll();
+    await load.stop();
+    await load.settle();
+    const lastWords = await load.lastWords();
     this.#noteComplaints();
     const { violations, figures } = judge({
-      ledger: this.#ledger,
-      arrivals: this.#arrivals,
-      lives: this.#lives satisfies Life[],
+      ledger: load.ledger,
+      arrivals: load.arrivals,
+      upheavals: new Lives(this.#lives satisfies Life[]),
       lastWords,
-      retentionMs,
+      retentionMs: this.#options.retentionMs ?? Number.POSITIVE_INFINITY,
     });
     return {
       violations: [...violations, ...this.#logged],
-      figures: { ...figures, rounds: round, kills: this.#lives.length - 1, startMsMax: this.#startMsMax, reads: readers.reads },
+      figures: {
+        ...figures,
+        rounds: round,
+        kills: this.#lives.length - 1,
+        startMsMax: this.#startMsMax,
+        reads: load.readers.reads,
+      },
     };
   }
 
   async #round(round: number): Promise<void> {
     const [from, to] = this.#options.loadMs;
     await pause(from + this.#random() * (to - from));
-    const acceptedBefore = this.#ledger.count('accepted');
+    const acceptedBefore = this.#load.ledger.count('accepted');
     await this.#kill();
     if (this.#random() < 1 / killedWhileStarting) {
       this.#spawn();
@@ -172,7 +129,7 @@ class Torture {
     const startMs = Math.round(performance.now() - startedAt);
     this.#startMsMax = Math.max(this.#startMsMax, startMs);
     this.#options.report(
-      `round ${round}: ${acceptedBefore} accepted, ${this.#arrivals.length} arrived, started again in ${startMs} ms`,
+      `round ${round}: ${acceptedBefore} accepted, ${this.#load.arrivals.length} arrived, started again in ${startMs} ms`,
     );
   }
 
@@ -195,51 +152,4 @@ class Torture {
     }
     for (const line of this.#server.program.stderr) this.#logged.push(`stderr: ${line}`);
   }
-
-  /** Until nothing is pending and nothing has come for a moment. */
-  async #settle(): Promise<void> {
-    await until(
-      'nothing is pending any more',
-      async () => {
-        const { text } = await this.#server.client.get('/metrics');
-        const pending = [...text.matchAll(/^escapement_events_pending(?:\{.*\})? (\S+)$/gm)];
-        const sum = pending.reduce((total, [, value]) => total + Number(value), 0);
-        return pending.length > 0 && sum === 0 && this.#receiver.inFlight + this.#held.inFlight === 0;
-      },
-      settleMsMax,
-    );
-    // What must not come any more has a moment to come all the same.
-    await pause(500);
-  }
-
-  async #readAll(): Promise<Map<string, LastWord>> {
-    const ids = new Set(this.#arrivals.map(({ id }) => id));
-    for (const entry of this.#ledger.entries) for (const id of entry.ids) ids.add(id);
-    const queue = [...ids];
-    const lastWords = new Map<string, LastWord>();
-    const { client } = this.#server;
-    const lane = async (): Promise<void> => {
-      for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
-        const event = await client.event(id);
-        const history = await client.history(id);
-        lastWords.set(id, {
-          status: Math.max(event.status, history.status),
-          readAtMs: Date.now(),
-          event: event.body,
-          history: history.body.data,
-        });
-      }
-    };
-    await Promise.all(Array.from({ length: readsAtOnce }, lane));
-    return lastWords;
-  }
 }
-
-/** 4xx does not open the breaker, which would hold everything up for longer than this test lasts. */
-const behaviours: Readonly<Record<Fate, (arrival: Arrival) => { readonly status?: number; readonly delayMs?: number }>> = {
-  prompt: () => ({}),
-  slow: ({ id }) => ({ delayMs: 50 + (id.charCodeAt(id.length - 1) % 16) * 60 }),
-  'second-try': ({ attempt }) => (attempt === 1 ? { status: 429 } : {}),
-  refused: () => ({ status: 400 }),
-  held: () => ({}),
-};

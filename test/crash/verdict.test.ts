@@ -4,13 +4,14 @@ import type { EventAnswer, HistoryAnswer } from '../support/http.js';
 import type { Arrival } from '../support/receiver.js';
 import { type Entry, Ledger } from './ledger.js';
 import { type Plan, retryAfterMs } from './plan.js';
-import { judge, type LastWord, type Life } from './verdict.js';
+import { Lives } from './upheaval.js';
+import { judge, type LastWord } from './verdict.js';
 
 const due = 10_000;
-const lives: readonly Life[] = [
+const upheavals = new Lives([
   { startedAtMs: 0, killedAtMs: due + 50 },
   { startedAtMs: due + 1_000, killedAtMs: null },
-];
+]);
 const id = 'an-id';
 const retentionMs = 100_000;
 const readAtMs = due + 200_000;
@@ -51,11 +52,11 @@ function violationsOf({
     body: {},
     ...plan,
   });
-  ledger.accepted(entry, id);
+  ledger.accepted(entry, { id, isKept: false });
   change?.(entry);
   note?.(ledger);
   const lastWords = new Map<string, LastWord>([[id, lastWord({ status, event, walk })]]);
-  return judge({ ledger, lives, lastWords, arrivals: arrivals.map(arrivalOf), retentionMs }).violations;
+  return judge({ ledger, upheavals, lastWords, arrivals: arrivals.map(arrivalOf), retentionMs }).violations;
 }
 
 const delivered = ['SCHEDULED', 'DISPATCHED', 'DELIVERED'];
@@ -85,10 +86,10 @@ function arrivalOf(fields: Partial<Arrival>): Arrival {
 }
 
 const cancelledAt =
-  (atMs: number, incarnation = 0) =>
+  (atMs: number) =>
   (entry: Entry): void => {
     entry.cancelAsked = true;
-    entry.cancelled = { atMs, incarnation };
+    entry.cancelled = { atMs };
   };
 
 const changedAt =
@@ -185,7 +186,7 @@ const lawful: Readonly<Record<string, Case>> = {
   },
   'cancelled and never sent': { entry: cancelledAt(due - 5), arrivals: [], walk: ['SCHEDULED', 'CANCELLED'] },
   'under way at a kill and cancelled after it': {
-    entry: cancelledAt(due + 1_500, 1),
+    entry: cancelledAt(due + 1_500),
     arrivals: [{}],
     walk: ['SCHEDULED', 'CANCELLED'],
   },

@@ -2,13 +2,15 @@
  * The accepted set against the delivered set, and every promise by its own name.
  *
  * A `kill -9` explains one thing only: an attempt that was under way at that moment, or whose outcome was not yet on disk,
- * is made again under the same number and the same `webhook-id`. Everything else has to be as if nothing had happened.
+ * is made again under the same number and the same `webhook-id`. So does a partition that goes to another node in disorder (`upheaval.ts`).
+ * Everything else has to be as if nothing had happened.
  */
 import type { EventAnswer, HistoryAnswer } from '../support/http.js';
 import type { Arrival } from '../support/receiver.js';
 import { hearHistory } from './hear-history.js';
 import type { Entry, Ledger } from './ledger.js';
 import { refusedRetries, retryAfterMs } from './plan.js';
+import type { Upheavals } from './upheaval.js';
 
 /** What the server says of an event at the end. */
 export interface LastWord {
@@ -18,17 +20,10 @@ export interface LastWord {
   readonly history: readonly HistoryAnswer[];
 }
 
-/** One process of the server. */
-export interface Life {
-  readonly startedAtMs: number;
-  /** Null for the last one. */
-  readonly killedAtMs: number | null;
-}
-
 export interface Evidence {
   readonly ledger: Ledger;
   readonly arrivals: readonly Arrival[];
-  readonly lives: readonly Life[];
+  readonly upheavals: Upheavals;
   /** By id, for every id that an answer or a webhook has named. */
   readonly lastWords: ReadonlyMap<string, LastWord>;
   /** How long what has finished can be read. */
@@ -55,9 +50,9 @@ export interface Figures {
   /** How often a destination was paused and resumed. */
   readonly holds: number;
   readonly arrivals: number;
-  /** Attempts that were made again after a kill. */
+  /** Attempts that were made again after an upheaval. */
   readonly duplicates: number;
-  /** Of those that had been answered: how long before the kill, at most. */
+  /** Of those that had been answered: how long before it began, at most. */
   readonly lostOutcomeAgeMsMax: number;
 }
 
@@ -148,8 +143,9 @@ class Court {
       accuse(`came ${arrival.atMs - changedAtMs} ms after a change had been answered, as it was before`);
     if (plan.fate === 'held') this.#hearHeld({ entry, arrival, accuse });
     if (cancelled === null || (revival !== null && arrival.atMs >= revival.askedAtMs)) return;
+    const span = { fromMs: arrival.atMs, toMs: cancelled.atMs };
     if (arrival.atMs > cancelled.atMs) accuse(`came ${arrival.atMs - cancelled.atMs} ms after its cancel had been answered`);
-    else if (isSuccess(arrival) && this.#lifeOf(arrival.atMs) === cancelled.incarnation)
+    else if (isSuccess(arrival) && this.#evidence.upheavals.between(arrival.id, span) === null)
       accuse('was cancelled by the process that had delivered it');
   }
 
@@ -167,7 +163,7 @@ class Court {
       accuse(`was started ${startedAtMs - hold.fromMs} ms after a pause of its destination had been answered`);
   }
 
-  /** In the order in which they came: the same attempt again only across a kill, the next one only after a failure. */
+  /** In the order in which they came: the same attempt again only across an upheaval, the next one only after a failure. */
   #hearRepeats({
     entry,
     arrivals,
@@ -203,12 +199,11 @@ class Court {
   }
 
   #hearDuplicate({ before, arrival, accuse }: { before: Arrival; arrival: Arrival; accuse: (text: string) => void }): void {
-    const life = this.#lifeOf(before.atMs);
-    const killedAtMs = this.#evidence.lives[life]?.killedAtMs ?? null;
-    if (killedAtMs === null || life === this.#lifeOf(arrival.atMs)) {
-      accuse(`attempt ${arrival.attempt} was made twice by one process`);
+    const upheaval = this.#evidence.upheavals.between(arrival.id, { fromMs: before.atMs, toMs: arrival.atMs });
+    if (upheaval === null) {
+      accuse(`attempt ${arrival.attempt} was made twice by one process, ${arrival.atMs - before.atMs} ms apart`);
     } else if (before.answeredAtMs !== null) {
-      const ageMs = killedAtMs - before.answeredAtMs;
+      const ageMs = upheaval.beganAtMs - before.answeredAtMs;
       this.#lostOutcomeAgeMsMax = Math.max(this.#lostOutcomeAgeMsMax, ageMs);
       if (ageMs > outcomeDurableWithinMs) accuse(`the outcome of attempt ${arrival.attempt} was lost, ${ageMs} ms old`);
     }
@@ -277,11 +272,6 @@ class Court {
     if (!Number.isInteger(runs) || runs < 1 + answered || runs > 1 + asked)
       accuse(`is DEAD after ${event.attempts} attempts and ${answered} retries`);
     if (new Set(arrivals.map(({ attempt }) => attempt)).size !== event.attempts) accuse('is DEAD, and some attempt never came');
-  }
-
-  /** Which process was the last to be started before this moment. */
-  #lifeOf(atMs: number): number {
-    return this.#evidence.lives.findLastIndex(({ startedAtMs }) => startedAtMs <= atMs);
   }
 
   #accuse(text: string): void {
