@@ -1,5 +1,5 @@
 /** F37 for a cluster: a node with other values than the cluster was made with does not start. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { ensureBuckets, recordStream, recordSubject } from '../../engine/cluster/buckets.js';
 import { type ClusterWishes, openClusterRecord } from '../../engine/cluster/cluster-record.js';
 import { StartError } from '../../engine/kernel/errors.js';
@@ -8,7 +8,7 @@ import { connectNats, needsNats, startNats } from '../support/nats-server.js';
 
 const wishes: ClusterWishes = { partitions: null, usualPartitions: 64, usualStreams: () => 4 };
 
-async function setup(t: Parameters<typeof startNats>[0]) {
+async function setup(t: Test) {
   const nats = await startNats(t);
   const connection = await connectNats(t, nats.url);
   await ensureBuckets(connection);

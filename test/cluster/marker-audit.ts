@@ -8,21 +8,26 @@ import { type LogStreamsShape, logStreamOf, markerPattern, partitionOfSubject } 
 import { type Marker, readMarker } from '../../engine/cluster/ownership.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 
+export interface WrittenMarker extends Marker {
+  /** By the server's clock. */
+  readonly writtenAtMs: number;
+}
+
 export interface MarkerAudit {
   /** What must not be, in words. */
   readonly faults: readonly string[];
   /** In order, by partition. */
-  readonly markers: ReadonlyMap<PartitionId, readonly Marker[]>;
+  readonly markers: ReadonlyMap<PartitionId, readonly WrittenMarker[]>;
 }
 
 export async function auditMarkers(
   connection: NatsConnection,
   { streams }: Pick<LogStreamsShape, 'streams'>,
 ): Promise<MarkerAudit> {
-  const markers = new Map<PartitionId, Marker[]>();
+  const markers = new Map<PartitionId, WrittenMarker[]>();
   const faults: string[] = [];
   for (let stream = 0; stream < streams; stream++) {
-    for await (const { subject, data } of everyMessage(connection, logStreamOf(stream as PartitionId, streams))) {
+    for await (const { subject, data, timestamp } of everyMessage(connection, logStreamOf(stream as PartitionId, streams))) {
       const partition = partitionOfSubject(subject)!;
       const marker = readMarker(data);
       if (marker === null) {
@@ -32,7 +37,8 @@ export async function auditMarkers(
       const before = markers.get(partition)?.at(-1) ?? null;
       const fault = faultOf(before, marker);
       if (fault !== null) faults.push(`partition ${partition}, epoch ${marker.epoch} of ${marker.session}: ${fault}`);
-      markers.set(partition, [...(markers.get(partition) ?? []), marker]);
+      const written = { ...marker, writtenAtMs: Date.parse(timestamp) };
+      markers.set(partition, [...(markers.get(partition) ?? []), written]);
     }
   }
   return { faults, markers };

@@ -1,4 +1,4 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { HostReply } from '../../engine/actor/replies.js';
 import { ensureLogStreams } from '../../engine/cluster/log-streams.js';
 import { KeptEvents, keepEvents } from '../../engine/cluster/kept-events.js';
@@ -17,7 +17,7 @@ import { accepting, joined, type NodeOptions, PeerNode, refusing, World } from '
 const own = 1 as PartitionId;
 const body = new Uint8Array(100).fill(7);
 
-async function setup(t: Parameters<typeof startNats>[0], sessions: Readonly<Record<string, NodeOptions>>) {
+async function setup(t: Test, sessions: Readonly<Record<string, NodeOptions>>) {
   const nats = await startNats(t);
   const world = new World();
   const nodes = await joined(t, world, { url: nats.url, sessions });

@@ -47,9 +47,16 @@ export interface ClusterAnswer {
   }[];
 }
 
+export interface Renewal {
+  /** Its data directory is removed before. */
+  readonly emptied?: boolean;
+}
+
 export type NodeRole = NonNullable<ServerOptions['command']>;
 
 const usualPartitions = 12;
+/** A node that starts waits for NATS. */
+const restartMsMax = 60_000;
 
 export class Cluster {
   /** Goes to those that live, in turn. */
@@ -59,6 +66,8 @@ export class Cluster {
   /** Of the nodes' data. */
   readonly #dir = mkdtempSync(join(tmpdir(), 'escapement-cluster-'));
   readonly #nodes = new Map<string, Server>();
+  /** Those without a gateway. */
+  readonly #engines = new Set<string>();
   /** Those that take requests, as far as is known here. */
   readonly #doors = new Set<string>();
   #turn = 0;
@@ -106,9 +115,10 @@ export class Cluster {
     return join(this.#dir, name);
   }
 
-  /** Resolves when it listens. */
-  async join(name: string, role: NodeRole = 'serve'): Promise<Server> {
+  /** With the data that a node of this name has left, if there was one. Resolves when it listens. */
+  async join(name: string, role: NodeRole = 'serve', { emptied = false }: Renewal = {}): Promise<Server> {
     const { env = {}, nodeFlags } = this.#options;
+    if (emptied) this.#empty(name);
     const server = await Server.start({
       dataDir: role === 'gateway' ? null : this.dataDirOf(name),
       command: role,
@@ -122,7 +132,8 @@ export class Cluster {
       ...(nodeFlags === undefined ? {} : { nodeFlags }),
     });
     this.#nodes.set(name, server);
-    if (role !== 'engine') this.#doors.add(name);
+    if (role === 'engine') this.#engines.add(name);
+    this.#openDoor(name);
     return server;
   }
 
@@ -140,33 +151,57 @@ export class Cluster {
     return performance.now() - since;
   }
 
-  /** The same node with the same data; `kill` or `stop` comes before. Resolves when it listens. */
-  async restart(name: string): Promise<void> {
-    await this.node(name).restart();
-    this.#doors.add(name);
+  /** The same node, with the same data unless it is `emptied`; `kill` or `stop` comes before. Resolves when it listens, for which NATS has to be there. */
+  async restart(name: string, { emptied = false }: Renewal = {}): Promise<void> {
+    if (emptied) this.#empty(name);
+    await this.node(name).restart(restartMsMax);
+    this.#openDoor(name);
   }
 
-  async view(): Promise<ClusterAnswer> {
-    const { status, body, text } = await this.client.get<ClusterAnswer>('/api/v1/cluster');
+  /** SIGSTOP: it is asked nothing more, as a balancer would do that looks at its health. */
+  freeze(name: string): void {
+    this.#doors.delete(name);
+    this.node(name).signal('SIGSTOP');
+  }
+
+  thaw(name: string): void {
+    this.node(name).signal('SIGCONT');
+    this.#openDoor(name);
+  }
+
+  /** As a gateway sees it: any of those that live unless one is named. */
+  async view(name?: string): Promise<ClusterAnswer> {
+    const client = name === undefined ? this.client : this.node(name).client;
+    const { status, body, text } = await client.get<ClusterAnswer>('/api/v1/cluster');
     if (status !== 200) throw new Error(`GET /cluster was answered ${status} ${text}`);
     return body;
   }
 
-  /** Every partition has an owner among `names`, which own about as many each. */
+  /** Every partition has an owner among `names`, which own about as many each, and every gateway sees it. */
   async shared(names: readonly string[], withinMs = 30_000): Promise<ClusterAnswer> {
     const most = Math.ceil(this.partitions / names.length) + 1;
+    const isShared = ({ nodes, partitions }: ClusterAnswer): boolean => {
+      const isServed = partitions.every(
+        ({ owner, last_takeover_ms }) => owner !== null && names.includes(owner) && last_takeover_ms !== null,
+      );
+      return isServed && nodes.every((node) => node.partitions.length <= most);
+    };
     return until(
       `partitions are shared by ${names.join(', ')}`,
       async () => {
-        const view = await this.view();
-        const isServed = view.partitions.every(
-          ({ owner, last_takeover_ms }) => owner !== null && names.includes(owner) && last_takeover_ms !== null,
-        );
-        const isFair = view.nodes.every(({ partitions }) => partitions.length <= most);
-        return isServed && isFair ? view : null;
+        const views = await Promise.all([...this.#doors].map((door) => this.view(door)));
+        return views.every(isShared) ? views[0] : null;
       },
       withinMs,
     );
+  }
+
+  #empty(name: string): void {
+    rmSync(this.dataDirOf(name), { recursive: true, force: true });
+  }
+
+  #openDoor(name: string): void {
+    if (!this.#engines.has(name)) this.#doors.add(name);
   }
 
   #nextDoor(): string {

@@ -17,7 +17,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { Test } from 'tap';
 import { until, within } from './deadline.js';
 import { type Exit, Program } from './process.js';
-import { temporaryDir } from './server.js';
+import { type Teardowns, temporaryDir } from './server.js';
 
 /** Options of a test that starts a nats-server. */
 export const needsNats: { readonly skip: string | false } = { skip: whySkipped() };
@@ -133,7 +133,10 @@ export class NatsServer {
 }
 
 /** Killed with the test. */
-export async function startNats(t: Test, { config = '', login = '', port, env = {} }: NatsOptions = {}): Promise<NatsServer> {
+export async function startNats(
+  t: Teardowns,
+  { config = '', login = '', port, env = {} }: NatsOptions = {},
+): Promise<NatsServer> {
   const server = new NatsServer({ name: 'n1', dir: temporaryDir(t), port: port ?? (await freePort()), config, login, env });
   t.teardown(() => server.kill());
   await server.ready();
@@ -141,7 +144,7 @@ export async function startNats(t: Test, { config = '', login = '', port, env = 
 }
 
 /** Three that form one cluster; killed with the test. */
-export async function startNatsCluster(t: Test, { config = '' }: NatsOptions = {}): Promise<readonly NatsServer[]> {
+export async function startNatsCluster(t: Teardowns, { config = '' }: NatsOptions = {}): Promise<readonly NatsServer[]> {
   const dir = temporaryDir(t);
   const names = ['n1', 'n2', 'n3'];
   const routes: number[] = [];

@@ -81,9 +81,9 @@ export class Server {
   }
 
   /** A fresh process on the same data directory; `kill` or `stop` comes before. Resolves when it listens. */
-  async restart(): Promise<void> {
+  async restart(withinMs?: number): Promise<void> {
     this.spawn();
-    await this.listening();
+    await this.listening(withinMs);
   }
 
   /** As `restart`, without waiting for anything. */
@@ -105,14 +105,17 @@ export class Server {
   }
 
   /** Of the process that was spawned last. */
-  async listening(): Promise<void> {
-    const [, url] = await this.#program.line(/^Escapement listening on (http:\S+)$/);
+  async listening(withinMs?: number): Promise<void> {
+    const [, url] = await this.#program.line(/^Escapement listening on (http:\S+)$/, withinMs);
     this.#url = url!;
   }
 }
 
+/** A test, or whoever else clears up behind itself. */
+export type Teardowns = Pick<Test, 'teardown'>;
+
 /** A fresh directory, removed with the test. */
-export function temporaryDir(t: Test): string {
+export function temporaryDir(t: Teardowns): string {
   const dir = mkdtempSync(join(tmpdir(), 'escapement-test-'));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
   return dir;

@@ -1,0 +1,321 @@
+/**
+ * Random faults on a cluster of real processes under load: nodes and nats-servers are killed, stopped and frozen, nodes come and go.
+ *
+ *     salvo:  one to three faults at once (`cluster-faults.ts`) -> all is well again, or the next one before that
+ *     end:    the producers stop -> everything comes to its end -> every event is read -> all nodes stop, and one with nothing but what NATS
+ *             holds reads every event again -> verdict
+ *
+ * What has to hold is what holds for one server (`verdict.ts`), with one more reason for an attempt to be made again: its partition was taken from an owner
+ * that had not released it (`tenures.ts`). Besides: epochs in all markers that were ever written, what a fresh node makes of the journals, and how long
+ * takeovers took, as the product tells it.
+ */
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from '@nats-io/transport-node';
+import { usualLogStreams } from '../../engine/cluster/log-streams.js';
+import { sessionTtlMs } from '../../engine/kernel/limits.js';
+import { auditMarkers } from '../cluster/marker-audit.js';
+import { type Cluster, Cluster as ClusterOfProcesses } from '../support/cluster.js';
+import { pause } from '../support/deadline.js';
+import type { NatsServer } from '../support/nats-server.js';
+import type { LogLine } from '../support/server.js';
+import { describe, type Fault, planSalvo, type Setting } from './cluster-faults.js';
+import { Load, withReceivers } from './load.js';
+import { seededRandom } from './plan.js';
+import { type Takeover, Tenures, type Trouble } from './tenures.js';
+import { type Figures, judge, type LastWord } from './verdict.js';
+
+export interface ClusterTortureOptions {
+  readonly nats: readonly NatsServer[];
+  readonly seed: number;
+  /** Another salvo? */
+  readonly more: (salvo: number) => boolean;
+  readonly eventsPerSecond: number;
+  /** Instead of what the seed chooses. */
+  readonly salvos?: readonly (readonly Fault[])[];
+  readonly report: (line: string) => void;
+  /** Where everything that processes log is to be kept. */
+  readonly logDir?: string;
+}
+
+export interface ClusterFigures extends Figures {
+  readonly salvos: number;
+  readonly faults: number;
+  readonly reads: number;
+  /** Answered with 202. */
+  readonly kept: number;
+  /** From owners that had released their partition, and from others. */
+  readonly handOvers: number;
+  readonly takeovers: number;
+  /** Of the latter: nothing that was done explains them. */
+  readonly unexplained: number;
+  /** As the product tells it: of a single kill while all else was well, and of any partition that was released. */
+  readonly quietTakeoverMsMax: number;
+  readonly handOverMsMax: number;
+}
+
+export interface ClusterTortureResult {
+  readonly violations: readonly string[];
+  readonly figures: ClusterFigures;
+}
+
+const setting = { nodes: ['a', 'b', 'c'], gateways: ['g'], guests: ['d'] };
+/** One that knows nothing but what NATS holds. */
+const freshNode = 'fresh';
+const lanes = 24;
+/** The contract of the project: the time to live and this. */
+const takeoverMsMax = sessionTtlMs + 3_000;
+/** Without partitions that move on, and everybody back. */
+const wellWithinMs = 90_000;
+const viewEveryMs = 500;
+const breathMs = [500, 3_000] as const;
+
+export function tortureCluster(options: ClusterTortureOptions): Promise<ClusterTortureResult> {
+  return withReceivers(async (receivers) => {
+    const env = { ESCAPEMENT_LOG_LEVEL: options.logDir === undefined ? 'warn' : 'info' };
+    const cluster = new ClusterOfProcesses(options.nats, { nodes: setting.nodes, gateways: setting.gateways, env });
+    try {
+      await cluster.start();
+      const { seed, eventsPerSecond } = options;
+      const retentionMs = Number.POSITIVE_INFINITY;
+      const load = new Load({ client: cluster.client, seed, eventsPerSecond, lanes, retentionMs, isCluster: true }, receivers);
+      return await new ClusterTorture(options, { cluster, load }).run();
+    } finally {
+      await cluster.close();
+    }
+  });
+}
+
+class ClusterTorture {
+  readonly #options: ClusterTortureOptions;
+  readonly #cluster: Cluster;
+  readonly #load: Load;
+  readonly #random: () => number;
+  readonly #setting: Setting;
+  readonly #troubles: Trouble[] = [];
+  /** A single kill of a node that was down for long, when all was well. */
+  readonly #quietKills: Trouble[] = [];
+  /** As the product told it, by partition and epoch. */
+  readonly #told = new Map<string, number>();
+  readonly #complaints: string[] = [];
+  #faults = 0;
+  #isWell = true;
+  #isWatching = true;
+
+  constructor(options: ClusterTortureOptions, { cluster, load }: { readonly cluster: Cluster; readonly load: Load }) {
+    this.#options = options;
+    this.#cluster = cluster;
+    this.#load = load;
+    this.#random = seededRandom(options.seed + 4);
+    this.#setting = { ...setting, nats: options.nats.map((_, at) => natsName(at)) };
+  }
+
+  async run(): Promise<ClusterTortureResult> {
+    const { more, salvos, report } = this.#options;
+    const load = this.#load;
+    const watching = this.#watch();
+    load.start();
+    await this.#breathe();
+    let salvo = 0;
+    for (; more(salvo); salvo++) {
+      const faults = salvos?.[salvo] ?? planSalvo(this.#random, this.#setting);
+      report(
+        `salvo ${salvo + 1}: ${load.ledger.count('accepted')} accepted, ${load.arrivals.length} arrived; ${faults.map(describe).join('; ')}`,
+      );
+      await this.#fire(faults);
+      if (this.#random() < 0.7) await this.#untilWell();
+      await this.#breathe();
+    }
+    await this.#untilWell();
+    await load.stop();
+    await load.settle();
+    const lastWords = await load.lastWords();
+    this.#isWatching = false;
+    await watching;
+    const readAgain = await this.#readAfresh();
+    this.#compare(lastWords, readAgain);
+    return this.#verdict(lastWords, salvo);
+  }
+
+  // ---- harm ----
+
+  async #fire(faults: readonly Fault[]): Promise<void> {
+    const wasWell = this.#isWell;
+    this.#isWell = false;
+    const troubles = await Promise.all(
+      faults.map(async (fault) => {
+        await pause(fault.afterMs);
+        const trouble = await this.#carryOut(fault);
+        this.#troubles.push(trouble);
+        return trouble;
+      }),
+    );
+    this.#faults += faults.length;
+    const [fault] = faults;
+    const isQuiet = wasWell && faults.length === 1 && fault!.harm === 'kill' && this.#setting.nodes.includes(fault!.target);
+    if (isQuiet && fault!.forMs > takeoverMsMax) this.#quietKills.push(troubles[0]!);
+  }
+
+  async #carryOut(fault: Fault): Promise<Trouble> {
+    const { target } = fault;
+    const isNats = this.#setting.nats.includes(target);
+    const fromMs = Date.now();
+    if (isNats) await this.#harmNats(fault);
+    else if (fault.harm === 'visit') await this.#receiveGuest(fault);
+    else await this.#harmNode(fault);
+    return { target, isNats, fromMs, toMs: Date.now() };
+  }
+
+  async #harmNode({ harm, target, forMs, emptied }: Fault): Promise<void> {
+    const cluster = this.#cluster;
+    if (harm === 'freeze') {
+      cluster.freeze(target);
+      await pause(forMs);
+      cluster.thaw(target);
+      return;
+    }
+    await (harm === 'kill' ? this.#kill(target) : this.#stop(target));
+    await pause(forMs);
+    await cluster.restart(target, { emptied });
+  }
+
+  async #harmNats({ harm, target, forMs }: Fault): Promise<void> {
+    const server = this.#options.nats[this.#setting.nats.indexOf(target)]!;
+    if (harm === 'freeze') {
+      server.signal('SIGSTOP');
+      await pause(forMs);
+      server.signal('SIGCONT');
+      return;
+    }
+    await (harm === 'kill' ? server.kill() : server.stop());
+    await pause(forMs);
+    await server.restart();
+  }
+
+  async #receiveGuest({ target, forMs, emptied, leavesBy }: Fault): Promise<void> {
+    await this.#cluster.join(target, 'serve', { emptied });
+    await pause(forMs);
+    await (leavesBy === 'kill' ? this.#kill(target) : this.#stop(target));
+  }
+
+  async #kill(name: string): Promise<void> {
+    await this.#cluster.kill(name);
+    this.#noteComplaints(name);
+  }
+
+  async #stop(name: string): Promise<void> {
+    await this.#cluster.stop(name);
+    this.#noteComplaints(name);
+  }
+
+  /** Every partition is served, and by the right one. */
+  async #untilWell(): Promise<void> {
+    await this.#cluster.shared(this.#setting.nodes, wellWithinMs);
+    this.#isWell = true;
+  }
+
+  async #breathe(): Promise<void> {
+    const [from, to] = breathMs;
+    await pause(from + this.#random() * (to - from));
+  }
+
+  // ---- what is seen ----
+
+  async #watch(): Promise<void> {
+    while (this.#isWatching) {
+      // Whoever is asked may be killed before it answers.
+      const view = await this.#cluster.view().catch(() => null);
+      for (const { partition, epoch, last_takeover_ms } of view?.partitions ?? []) {
+        if (last_takeover_ms !== null) this.#told.set(keyOf(partition, epoch), last_takeover_ms);
+      }
+      await pause(viewEveryMs);
+    }
+  }
+
+  /** Nothing that is done here is a reason for a partition to stop, or for a defect. */
+  #noteComplaints(name: string): void {
+    const server = this.#cluster.node(name);
+    const { logDir } = this.#options;
+    if (logDir !== undefined)
+      appendFileSync(join(logDir, `${name}.log`), server.program.stdout.map((line) => `${line}\n`).join(''));
+    for (const line of server.logs()) {
+      if (isComplaint(line)) this.#complaints.push(`${name} logged: ${JSON.stringify(line)}`);
+    }
+    for (const line of server.program.stderr) this.#complaints.push(`${name} wrote: ${line}`);
+  }
+
+  /** By a node that makes its copies of what the journals hold, when all others have stopped. */
+  async #readAfresh(): Promise<Map<string, LastWord>> {
+    const { nodes, gateways } = this.#setting;
+    for (const name of [...nodes, ...gateways]) await this.#stop(name);
+    await this.#cluster.join(freshNode);
+    await this.#cluster.shared([freshNode], wellWithinMs);
+    const words = await this.#load.lastWords();
+    await this.#stop(freshNode);
+    return words;
+  }
+
+  #compare(owners: ReadonlyMap<string, LastWord>, fresh: ReadonlyMap<string, LastWord>): void {
+    for (const [id, { event, history }] of owners) {
+      const other = fresh.get(id)!;
+      if (JSON.stringify([event, history]) !== JSON.stringify([other.event, other.history]))
+        this.#complaints.push(`${id}: its owner said ${JSON.stringify(event)}, the journal says ${JSON.stringify(other.event)}`);
+    }
+  }
+
+  // ---- judgement ----
+
+  async #verdict(lastWords: ReadonlyMap<string, LastWord>, salvos: number): Promise<ClusterTortureResult> {
+    const { ledger, arrivals, readers } = this.#load;
+    const { partitions } = this.#cluster;
+    const connection = await connect({ servers: this.#options.nats.map(({ url }) => url) });
+    const audit = await auditMarkers(connection, { streams: usualLogStreams(partitions) }).finally(() => connection.close());
+    const tenures = new Tenures(audit.markers, this.#troubles, partitions);
+    const retentionMs = Number.POSITIVE_INFINITY;
+    const { violations, figures } = judge({ ledger, arrivals, upheavals: tenures, lastWords, retentionMs });
+    const handOvers = tenures.takeovers.filter(({ isInOrder }) => isInOrder);
+    const takeovers = tenures.takeovers.filter(({ isInOrder }) => !isInOrder);
+    const quiet = takeovers.filter((takeover) => this.#isOfQuietKill(takeover));
+    const tooSlow = quiet.filter((takeover) => (this.#toldOf(takeover) ?? 0) > takeoverMsMax);
+    return {
+      violations: [
+        ...violations,
+        ...audit.faults,
+        ...tooSlow.map((takeover) => `partition ${takeover.partition} was served again after ${this.#toldOf(takeover)} ms`),
+        ...this.#complaints,
+      ],
+      figures: {
+        ...figures,
+        salvos,
+        faults: this.#faults,
+        reads: readers.reads,
+        kept: ledger.entries.filter(({ isKept }) => isKept).length,
+        handOvers: handOvers.length,
+        takeovers: takeovers.length,
+        unexplained: takeovers.filter(({ troubleFromMs }) => troubleFromMs === null).length,
+        quietTakeoverMsMax: Math.max(0, ...quiet.map((takeover) => this.#toldOf(takeover) ?? 0)),
+        handOverMsMax: Math.max(0, ...handOvers.map((takeover) => this.#toldOf(takeover) ?? 0)),
+      },
+    };
+  }
+
+  #isOfQuietKill({ from, atMs }: Takeover): boolean {
+    return this.#quietKills.some(({ target, fromMs, toMs }) => target === from && atMs > fromMs && atMs < toMs);
+  }
+
+  #toldOf({ partition, epoch }: Takeover): number | undefined {
+    return this.#told.get(keyOf(partition, epoch));
+  }
+}
+
+function natsName(at: number): string {
+  return `nats-${at + 1}`;
+}
+
+function keyOf(partition: number, epoch: number): string {
+  return `${partition}:${epoch}`;
+}
+
+function isComplaint({ level }: LogLine): boolean {
+  return level === 'error' || level === 'fatal';
+}
