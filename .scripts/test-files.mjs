@@ -12,7 +12,7 @@ const longFirst = ['crash', 'cluster', 'bench', 'simulation', 'contract', 'tooli
  * nothing to each other. A process and its tap take 0.4 s of a core, more than most of these files need, so several share one.
  */
 const sharesProcess =
-  /^build\/test\/(actor|dispatch|event|kernel|log|nats|observe|partition|router|status|wheel|gateway\/[^/]+)\/|gateway\/(?!main)[^/]+$/;
+  /^build\/test\/(actor|dispatch|event|kernel|log|observe|partition|router|status|wheel|gateway\/(?!command)[^/]+)\/|gateway\/(?!main)[^/]+$/;
 /** More would save little, and end together when one of them ends the process. */
 const filesPerProcess = 8;
 
