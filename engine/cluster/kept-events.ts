@@ -22,7 +22,7 @@ import type { Publisher } from '../nats/publisher.js';
 import type { Logger } from '../observe/logger.js';
 import { type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
 import { commandSubject, logStreamOf } from './log-streams.js';
-import type { OwnerHost } from './owner-link.js';
+import type { OwnerHost } from './sheaf-errand.js';
 
 const formatHeader = 'Escapement-Format';
 /** Of the bytes of a sheaf as they lie in the stream. */

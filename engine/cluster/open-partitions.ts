@@ -13,7 +13,7 @@ import type { PartitionId } from '../kernel/brand.js';
 import type { LeaseBoard } from '../kernel/lease-board.js';
 import { keptLookMs, ownerAgainMs } from '../kernel/limits.js';
 import type { KeptEvents } from './kept-events.js';
-import type { OwnerHost } from './owner-link.js';
+import type { OwnerHost } from './sheaf-errand.js';
 
 export interface OpenPartitionsParts {
   readonly kept: Pick<KeptEvents, 'takeIn' | 'look'>;
