@@ -1,56 +1,50 @@
 /**
  * A member of a cluster: it asks whoever owns a partition, and owns some itself unless it is a mere gateway.
  *
- *     start: NATS, cluster record -> data directory (locked) -> back -> session, members, owners -> peers -> front
- *     stop:  partitions handed over -> refuse requests -> back drains -> files closed -> directory let go
+ *     join (joining.ts): NATS, cluster record, data directory (locked)
  *
- * What happens to a partition here comes in two ways. `ClusterNode` decides whose it is and orders the hosts (`PartitionHands`); the hosts tell what has come of it
- * (`PartitionNews`), and `OpenPartitions` takes requests for those that are served.
+ *     ClusterNode    whose is what: session, members, markers                    orders the hosts
+ *     MemberHosts    hosts with couriers and disk threads; none on a gateway     serves what it was ordered to
+ *     Peers          requests and changes between nodes                          the front's links
+ *     ClusterOrigins, OwnedStreams, MemberFigures                                limits, what is told over NATS, what is shown
+ *     Front          what is asked
+ *
+ *     stop: partitions handed over -> refuse requests -> attempts end -> files closed -> directory let go
  *
  * Main thread.
  */
-import type { HostMail } from './actor/mail.js';
-import type { PartitionNews } from './actor/notices.js';
-import type { HostReply } from './actor/replies.js';
-import { Back } from './back.js';
-import { CrewCouriers } from './crew-couriers.js';
-import { NodeTotalsExchange } from './cluster/node-totals.js';
-import { OwnedStreams } from './cluster/owned-streams.js';
-import { ClusterStanding } from './cluster/cluster-standing.js';
 import { ClusterNode, type PartitionHands } from './cluster/cluster-node.js';
 import { ClusterOrigins } from './cluster/cluster-origins.js';
 import type { ClusterRecord } from './cluster/cluster-record.js';
 import type { ClusterView } from './cluster/cluster-view.js';
 import { joinCluster } from './cluster/joining.js';
-import { keepEvents, KeptEvents } from './cluster/kept-events.js';
+import { keepEvents } from './cluster/kept-events.js';
 import type { Member } from './cluster/members.js';
-import { OpenPartitions } from './cluster/open-partitions.js';
+import { OwnedStreams } from './cluster/owned-streams.js';
 import { Peers } from './cluster/peers.js';
+import { CrewCouriers } from './crew-couriers.js';
 import type { EngineConfig, EngineOptions } from './engine-options.js';
-import type { StatusChange } from './event/status-change.js';
 import { Front } from './front.js';
 import { type Health, HealthBoard } from './health-board.js';
 import type { PartitionId } from './kernel/brand.js';
 import { EngineError, StartError } from './kernel/errors.js';
-import { totalsSilenceMsMax } from './kernel/limits.js';
 import { LeaseBoard } from './kernel/lease-board.js';
-import { decodeMessages } from './kernel/message-codec.js';
 import { version } from './kernel/version.js';
 import { type DataDir, openDataDir } from './log/data-dir.js';
 import { eventsIn } from './log/event-sheaf.js';
+import { MemberFigures } from './member-figures.js';
+import { MemberHosts } from './member-hosts.js';
 import type { NatsAddress } from './nats/nats-address.js';
 import { NatsLink } from './nats/nats-link.js';
 import { Publisher } from './nats/publisher.js';
 import { NatsDesk } from './nats-desk.js';
 import type { Node } from './node.js';
-import { ClusterTotals, type NodeTotals } from './observe/cluster-totals.js';
 import { FiguresBoard } from './observe/figures-board.js';
 import type { Logger } from './observe/logger.js';
-import { Metrics } from './observe/metrics.js';
-import { HostLink } from './router/host-link.js';
 
 /** What was found out before anything was made. */
 interface Ground {
+  readonly config: EngineConfig;
   readonly link: NatsLink;
   readonly address: NatsAddress;
   readonly record: ClusterRecord;
@@ -60,6 +54,14 @@ interface Ground {
   readonly logger: Logger;
 }
 
+/** Of a gateway: it never owns a partition, so it is never ordered anything. */
+const noHands: PartitionHands = {
+  follow: () => undefined,
+  take: () => undefined,
+  release: () => undefined,
+  drop: () => undefined,
+};
+
 export class ClusterMember implements Node {
   readonly front: Front;
   readonly nats: NatsDesk;
@@ -67,20 +69,14 @@ export class ClusterMember implements Node {
   readonly handlersRefusal = 'LOCAL delivery is for a program that embeds one engine; in a cluster any node may own the event';
   readonly #ground: Ground;
   readonly #health: HealthBoard;
-  readonly #metrics: Metrics;
-  readonly #lease: LeaseBoard;
-  /** Null: a gateway. */
-  readonly #back: Back | null;
-  readonly #links: readonly HostLink[];
   readonly #publisher: Publisher;
-  readonly #open: OpenPartitions;
+  /** Null: a gateway. */
+  readonly #hosts: MemberHosts | null;
   readonly #node: ClusterNode;
   readonly #peers: Peers;
   readonly #origins: ClusterOrigins;
-  readonly #standing: ClusterStanding;
   readonly #owned: OwnedStreams;
-  readonly #totals: ClusterTotals;
-  readonly #exchange: NodeTotalsExchange;
+  readonly #figures: MemberFigures;
   /** Told with each renewal of the session. */
   readonly #self: Omit<Member, 'session' | 'address'> & { address: string };
 
@@ -93,12 +89,12 @@ export class ClusterMember implements Node {
     const link = new NatsLink({ address, name: `escapement ${version} cluster` });
     try {
       const record = await joinCluster({ link, address, partitions: cluster.partitions, logger });
-      const dataDir =
-        config.role === 'gateway'
-          ? null
-          : openDataDir({ dataDir: config.dataDir, partitions: record.partitions, cluster: record.id });
+      const { partitions, id } = record;
+      const isGateway = config.role === 'gateway';
+      const dataDir = isGateway ? null : openDataDir({ dataDir: config.dataDir, partitions, cluster: id });
       const nodeId = cluster.nodeId ?? dataDir?.nodeId ?? `gateway-${process.pid}-${Date.now().toString(36)}`;
-      return new ClusterMember(options, { link, address, record, dataDir, nodeId, logger });
+      const own = { ...config, partitions, actorThreads: Math.min(config.actorThreads, partitions) };
+      return new ClusterMember(options, { config: own, link, address, record, dataDir, nodeId, logger });
     } catch (error) {
       await link.close();
       throw error;
@@ -106,16 +102,13 @@ export class ClusterMember implements Node {
   }
 
   private constructor(options: EngineOptions, ground: Ground) {
-    const { link, address, record, nodeId, logger } = ground;
-    const { partitions, streams } = record;
-    const config: EngineConfig = {
-      ...options.config,
-      partitions,
-      actorThreads: Math.min(options.config.actorThreads, partitions),
-    };
+    const { config, link, address, record, dataDir, nodeId, logger } = ground;
+    const { partitions } = record;
+    const { role } = config;
     const streamId = streamIdOf(record);
+    const lease = LeaseBoard.create(dataDir === null ? 0 : config.actorThreads);
     this.#ground = ground;
-    this.#health = new HealthBoard({ partitions, hasDisk: ground.dataDir !== null, cluster: () => this.#standing });
+    this.#health = new HealthBoard({ partitions, hasDisk: dataDir !== null, cluster: () => this.#figures.standing });
     this.#owned = new OwnedStreams({
       partitions,
       streamId,
@@ -129,57 +122,44 @@ export class ClusterMember implements Node {
       version,
       streamId,
       partitions,
-      role: config.role,
+      role,
       owned: this.#owned,
       deaths: () => this.board.counter('dead'),
       logger,
       changed: (fault) => this.#health.nats(fault),
     });
     this.nats.follow(link);
-    this.#metrics = new Metrics({ board: this.board, version, nats: this.nats, cluster: () => this.#standing });
-    this.#lease = LeaseBoard.create(ground.dataDir === null ? 0 : config.actorThreads);
-    const back = ground.dataDir === null ? null : this.#makeBack({ ...options, config }, streams);
-    this.#back = back;
-    this.#links = Array.from({ length: back?.hosts ?? 0 }, (_, host) => new HostLink((bytes) => back!.request(host, bytes)));
     this.#publisher = new Publisher(link);
-    this.#open = new OpenPartitions({
-      kept: new KeptEvents({ link, streams, logger }),
-      lease: this.#lease,
-      hostOf: (partition) => this.#links[partition % this.#links.length]!,
-      changed: (partition) => this.#openOrClosed(partition),
-    });
-    this.#self = { node: nodeId, address: '', weight: back === null ? 0 : 1, version, startedAt: Date.now() };
-    this.#node = new ClusterNode({
-      link,
-      board: this.#lease,
-      self: this.#self,
-      shape: record,
-      hands: this.#hands(),
-      logger,
-    });
-    this.#standing = new ClusterStanding({
-      partitions,
-      nodeId,
-      takesEvents: config.role !== 'engine',
-      node: this.#node,
-      nowMs: () => performance.now(),
-    });
-    const own = back === null ? null : { revision: () => this.board.revision, totals: () => this.#ownTotals() };
-    this.#totals = new ClusterTotals({ own, nowMs: () => performance.now(), silenceMsMax: totalsSilenceMsMax });
-    this.#exchange = new NodeTotalsExchange({
-      link,
-      partitions,
-      own,
-      heard: config.role === 'engine' ? null : (process, totals) => this.#totals.hear(process, totals),
-    });
+    this.#hosts =
+      dataDir === null
+        ? null
+        : new MemberHosts({
+            options: { ...options, config },
+            logger,
+            webhookSecret: record.webhookSecret,
+            board: this.board,
+            health: this.#health,
+            nats: this.nats,
+            cluster: { nats: address, streams: record.streams, lease },
+            link,
+            node: () => this.#node,
+            watchDesk: () => this.#peers.watchDesk,
+            openOrClosed: (partition) => this.#openOrClosed(partition),
+            settingsChanged: (partition) => this.#origins.changedHere(partition),
+            courierReplaced: () => this.#origins.courierReplaced(),
+          });
+    const hosts = this.#hosts;
+    this.#self = { node: nodeId, address: '', weight: hosts === null ? 0 : 1, version, startedAt: Date.now() };
+    this.#node = new ClusterNode({ link, board: lease, self: this.#self, shape: record, hands: hosts ?? noHands, logger });
+    this.#figures = new MemberFigures({ link, partitions, nodeId, role, node: this.#node, board: this.board, nats: this.nats });
     this.#peers = new Peers({
       link,
       session: () => this.#node.session,
       partitions,
       owners: this.#node.owners,
       members: this.#node.members,
-      hosts: this.#links,
-      isOpen: (partition) => this.#open.isOpen(partition),
+      hosts: hosts?.links ?? [],
+      isOpen: (partition) => hosts?.isOpen(partition) === true,
       counts: this.#node.counts,
       keep: (partition, events) => this.#keep(partition, events),
       watching: (answer) => this.front.hub.watching(answer),
@@ -192,11 +172,12 @@ export class ClusterMember implements Node {
       answer: (question) => this.#origins.answer(question),
       sessionOver: () => this.#origins.sessionOver(),
     });
+    const crew = hosts?.back.crew ?? null;
     this.#origins = new ClusterOrigins({
       partitions,
       node: this.#node,
       peers: this.#peers,
-      own: back === null ? null : { crew: back.crew, couriers: new CrewCouriers(back.crew) },
+      own: crew === null ? null : { crew, couriers: new CrewCouriers(crew) },
     });
     this.front = new Front({
       partitions,
@@ -207,7 +188,7 @@ export class ClusterMember implements Node {
       watch: (order) => this.#peers.watch(order),
       couriersOf: this.#origins.couriers,
       board: this.board,
-      totals: this.#totals,
+      totals: this.#figures.totals,
       streamId,
       replayWindow: config.replayWindow,
       recoveryRate: config.recoveryRate,
@@ -216,7 +197,7 @@ export class ClusterMember implements Node {
   }
 
   start(): void {
-    this.#back?.start();
+    this.#hosts?.back.start();
     this.front.start();
   }
 
@@ -225,7 +206,7 @@ export class ClusterMember implements Node {
   }
 
   metrics(): Promise<string> {
-    return this.#metrics.text();
+    return this.#figures.metrics.text();
   }
 
   cluster(): ClusterView {
@@ -240,66 +221,22 @@ export class ClusterMember implements Node {
     const { link, dataDir } = this.#ground;
     this.#health.stopping();
     await this.#node.stop();
-    this.#open.close();
     this.#peers.refuse(new EngineError('stopping', 'this node is shutting down'));
-    await this.#back?.drain((host) => this.#links[host]!.send({ op: 'drain' }));
+    await this.#hosts?.drain();
     this.front.close();
     this.#origins.close();
     this.#owned.close();
-    this.#exchange.close();
-    this.#standing.close();
+    this.#figures.close();
     this.#peers.close();
-    await this.#back?.close();
+    await this.#hosts?.back.close();
     this.#publisher.close();
     await Promise.all([this.nats.close(), link.close()]);
     dataDir?.close();
   }
 
-  #makeBack(options: EngineOptions, streams: number): Back {
-    const { address, record, logger } = this.#ground;
-    return new Back({
-      options,
-      logger,
-      webhookSecret: record.webhookSecret,
-      board: this.board,
-      health: this.#health,
-      nats: this.nats,
-      cluster: { nats: address, streams, lease: this.#lease },
-      said: (host, mail) => this.#hear(host, mail),
-      watching: (host, { round, positions }) => this.#peers.watchDesk.watching({ host, round, positions }),
-      news: (news) => this.#heed(news),
-      settingsChanged: (partition) => this.#origins.changedHere(partition),
-      courierReplaced: () => this.#origins.courierReplaced(),
-      lost: (host, detail) => this.#hostLost(host, detail),
-      restored: (host) => this.#hostRestored(host),
-    });
-  }
-
-  #hands(): PartitionHands {
-    return {
-      follow: (partition, on) => this.#back?.order({ op: 'follow', partition, on }),
-      take: (partition, epoch) => this.#back?.order({ op: 'take', partition, epoch }),
-      release: (partition) => this.#back?.order({ op: 'release', partition }),
-      drop: (partition) => {
-        this.#open.ends(partition);
-        this.#back?.order({ op: 'drop', partition });
-      },
-    };
-  }
-
-  #heed(news: PartitionNews): void {
-    const { partition } = news;
-    this.#node.news(news);
-    if (news.op === 'serving') {
-      if (this.#node.stageOf(partition) === 'serving') this.#open.serves(partition);
-    } else if (news.op !== 'following') {
-      this.#open.ends(partition);
-    }
-  }
-
   #openOrClosed(partition: PartitionId): void {
     this.#peers.ownerChanged(partition);
-    if (this.#open.isOpen(partition)) this.#owned.serves(partition);
+    if (this.#hosts!.isOpen(partition)) this.#owned.serves(partition);
     else this.#owned.ends(partition);
   }
 
@@ -307,31 +244,6 @@ export class ClusterMember implements Node {
     const isKept = await keepEvents(this.#publisher, partition, events);
     if (isKept) this.#node.counts.eventsKept += eventsIn(events);
     return isKept;
-  }
-
-  /** What the other nodes are told. */
-  #ownTotals(): NodeTotals {
-    const partitions = [...this.board.partitions].flatMap(([partition, levels]) => {
-      const epoch = this.#node.servedEpochOf(partition);
-      return epoch === null ? [] : [{ partition, epoch, ...levels }];
-    });
-    return { counted: this.board.counted(), queues: this.board.queues(), partitions };
-  }
-
-  #hostLost(host: number, detail: string): void {
-    for (const partition of this.#back!.partitionsOf(host)) this.#open.ends(partition);
-    this.#links[host]!.lost(detail);
-  }
-
-  #hostRestored(host: number): void {
-    this.#links[host]!.restored();
-    this.#peers.watchDesk.hostStarted(host);
-    this.#node.startedAnew(this.#back!.partitionsOf(host));
-  }
-
-  #hear(host: number, mail: Exclude<HostMail, { op: 'notice' }>): void {
-    if (mail.op === 'replies') this.#links[host]!.answered(decodeMessages<HostReply>(mail.bytes));
-    else this.#peers.watchDesk.publish(decodeMessages<StatusChange>(mail.bytes));
   }
 }
 
