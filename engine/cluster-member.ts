@@ -22,6 +22,7 @@ import { keepEvents } from './cluster/kept-events.js';
 import type { Member } from './cluster/members.js';
 import { OwnedStreams } from './cluster/owned-streams.js';
 import { Peers } from './cluster/peers.js';
+import type { Keeping } from './cluster/sheaf-errand.js';
 import { CrewCouriers } from './crew-couriers.js';
 import type { EngineConfig, EngineOptions } from './engine-options.js';
 import { Front } from './front.js';
@@ -240,10 +241,10 @@ export class ClusterMember implements Node {
     else this.#owned.ends(partition);
   }
 
-  async #keep(partition: PartitionId, events: Uint8Array): Promise<boolean> {
-    const isKept = await keepEvents(this.#publisher, partition, events);
-    if (isKept) this.#node.counts.eventsKept += eventsIn(events);
-    return isKept;
+  async #keep(partition: PartitionId, events: Uint8Array): Promise<Keeping> {
+    const keeping = await keepEvents(this.#publisher, partition, events);
+    if (keeping === 'stored') this.#node.counts.eventsKept += eventsIn(events);
+    return keeping;
   }
 }
 

@@ -22,7 +22,7 @@ import type { Publisher } from '../nats/publisher.js';
 import type { Logger } from '../observe/logger.js';
 import { type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
 import { commandSubject, logStreamOf } from './log-streams.js';
-import type { OwnerHost } from './sheaf-errand.js';
+import type { Keeping, OwnerHost } from './sheaf-errand.js';
 
 const formatHeader = 'Escapement-Format';
 /** Of the bytes of a sheaf as they lie in the stream. */
@@ -30,8 +30,8 @@ const sheafFormat = '1';
 const apiMsMax = 5_000;
 const notFound = 10_037;
 
-/** True: they are safe. Never rejects. */
-export async function keepEvents(publisher: Publisher, partition: PartitionId, events: Uint8Array): Promise<boolean> {
+/** Never rejects. */
+export async function keepEvents(publisher: Publisher, partition: PartitionId, events: Uint8Array): Promise<Keeping> {
   const result = await publisher.publish(
     {
       subject: commandSubject(partition),
@@ -41,7 +41,8 @@ export async function keepEvents(publisher: Publisher, partition: PartitionId, e
     },
     keepMsMax,
   );
-  return result.kind === 'stored';
+  if (result.kind === 'stored') return 'stored';
+  return result.mayBeStored ? 'unknown' : 'not-stored';
 }
 
 export interface KeptEventsParts {

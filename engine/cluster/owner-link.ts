@@ -18,14 +18,14 @@ import { mailboxBytesMax, mailboxItemsMax, ownerAgainMs, ownerWaitMsMax, sheafEv
 import { EventSheafBuilder } from '../log/event-sheaf.js';
 import type { Accepted, Asker, NewEventAsked, PartitionLink, Unnumbered } from '../router/host-link.js';
 import { OpenSheaf } from '../router/open-sheaf.js';
-import { type Errand, type OwnerHost, SheafErrand } from './sheaf-errand.js';
+import { type Errand, type Keeping, type OwnerHost, SheafErrand } from './sheaf-errand.js';
 
 export interface OwnerLinkParts {
   readonly partition: PartitionId;
   /** Null: nobody owns it who could be asked. */
   owner(): OwnerHost | null;
-  /** Makes new events safe for the next owner. False: they may not be. Never rejects. */
-  keep(partition: PartitionId, events: Uint8Array): Promise<boolean>;
+  /** Makes new events safe for the next owner. Never rejects. */
+  keep(partition: PartitionId, events: Uint8Array): Promise<Keeping>;
   readonly monoMs: () => number;
 }
 
@@ -173,7 +173,9 @@ export class OwnerLink implements PartitionLink {
       events: this.#builder.take(),
       since: monoMs(),
       wait: () => this.#wait(errand),
+      owner: () => this.#parts.owner(),
       keep: (events) => keep(partition, events),
+      monoMs,
       unavailable: () => this.#unavailable(),
       over: () => {
         if (!this.#sheaves.delete(errand)) return;

@@ -17,7 +17,7 @@ import type { NatsLink } from '../nats/nats-link.js';
 import type { ClusterCounts } from '../observe/cluster-counts.js';
 import type { HostLink, PartitionLink } from '../router/host-link.js';
 import { OwnerLink, OwnerLoad } from './owner-link.js';
-import type { OwnerHost } from './sheaf-errand.js';
+import type { Keeping, OwnerHost } from './sheaf-errand.js';
 import { PeerCall } from './peer-call.js';
 import { PeerDesk } from './peer-desk.js';
 import { isAnswer } from './peer-message.js';
@@ -49,7 +49,7 @@ export interface PeersParts {
   /** Whether this node takes requests for the partition now. */
   isOpen(partition: PartitionId): boolean;
   readonly counts: ClusterCounts;
-  keep(partition: PartitionId, events: Uint8Array): Promise<boolean>;
+  keep(partition: PartitionId, events: Uint8Array): Promise<Keeping>;
   /** To this node's status hub. */
   watching(answer: {
     readonly host: number;

@@ -1,18 +1,29 @@
 /**
- * New events of one partition that left together, until each of them is answered: asked of the owner of the moment, again of the next one, and kept if it takes too long.
+ * New events that left together, on their way to whoever owns their partition.
  *
- * An owner that has decided about some of them, and whose answer was lost, finds that it has when it is asked again, since they bear their ids.
+ *     asked --> decided
+ *       |  not the owner, or lost: waits, and is asked again
+ *       +--> 2 s: on its way into the stream, for the next owner
+ *              |  stored --> whoever is the owner now is asked once more --> decided
+ *              |               |  nobody, not the owner, lost, or still under way
+ *              |               +--> kept
+ *              +  not stored, or nobody knows --> refused
+ *
+ * An owner takes in what was kept before it takes any request. One that had begun to take requests before this was stored does not know of it: whoever
+ * heard "accepted" could ask it for the event and be told that there is none, or give its name to another. So such an owner is asked before
+ * anybody hears that it is kept.
  *
  * Main thread.
  */
 import type { EventView } from '../event/view.js';
 import { EngineError, InvariantError } from '../kernel/errors.js';
 import { formatEventId } from '../kernel/event-id.js';
-import { ownerAnswersMs } from '../kernel/limits.js';
+import { keptLookMs, ownerAnswersMs } from '../kernel/limits.js';
 import { idInSheaf } from '../log/event-sheaf.js';
 import type { HostLink } from '../router/host-link.js';
 import { type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
 
+/** Who can be asked about a partition: a host of this node, or another node as one. */
 export type OwnerHost = Pick<HostLink, 'askFor' | 'forward'>;
 
 /** Waits for another owner, or under way. */
@@ -25,25 +36,34 @@ export interface Errand {
   go(owner: OwnerHost | null, now: number): void;
 }
 
+/** `unknown`: they may be in the stream. */
+export type Keeping = 'stored' | 'not-stored' | 'unknown';
+
 interface SheafErrandParts {
   readonly sheaf: OpenSheaf;
   readonly events: Uint8Array;
   readonly since: number;
+  /** Null: nobody owns the partition who could be asked. */
+  owner(): OwnerHost | null;
   wait(): void;
-  keep(events: Uint8Array): Promise<boolean>;
+  /** Never rejects. */
+  keep(events: Uint8Array): Promise<Keeping>;
   unavailable(): EngineError;
   /** All are answered. */
   over(): void;
+  readonly monoMs: () => number;
 }
 
-/** New events that left together. */
 export class SheafErrand implements Errand {
   readonly since: number;
   againAt = 0;
   readonly #parts: SheafErrandParts;
-  /** Somebody may have decided about some of them. */
-  #mayBeThere = false;
+  /** One who was asked may have decided about some of them. */
+  #mayBeDecided = false;
+  #isUnderWay = false;
   #isBeingKept = false;
+  /** Since when they are safe; null: they are not. */
+  #safeSince: number | null = null;
 
   constructor(parts: SheafErrandParts) {
     this.#parts = parts;
@@ -55,9 +75,9 @@ export class SheafErrand implements Errand {
   }
 
   go(owner: OwnerHost | null): void {
-    const { sheaf, events, wait } = this.#parts;
+    const { sheaf, events } = this.#parts;
     if (owner === null) {
-      wait();
+      this.#wait();
       return;
     }
     const asked = new OpenSheaf(sheaf.partition);
@@ -65,32 +85,58 @@ export class SheafErrand implements Errand {
       sheaf,
       events,
       comesBack: (isLost) => {
-        this.#mayBeThere ||= isLost;
+        this.#isUnderWay = false;
+        this.#mayBeDecided ||= isLost;
         if (sheaf.left === 0) this.#parts.over();
-        else wait();
+        else this.#wait();
       },
     });
     const bytes = Math.ceil(sheaf.bytes / sheaf.count);
     for (let place = 0; place < sheaf.count; place++) asked.add(attempt, place, bytes);
-    owner.forward({ events, again: this.#mayBeThere, sheaf: asked });
+    this.#isUnderWay = true;
+    // What is on its way into the stream may be taken in from there first.
+    owner.forward({ events, again: this.#mayBeDecided || this.#isBeingKept, sheaf: asked });
   }
 
   tick(now: number): void {
-    if (this.#isBeingKept || now - this.since < ownerAnswersMs || !this.isOpen()) return;
-    this.#isBeingKept = true;
-    void this.#keep();
+    if (!this.isOpen()) return;
+    if (this.#safeSince !== null) {
+      // An owner that works has looked by itself meanwhile.
+      if (now - this.#safeSince >= keptLookMs) this.#tellKept();
+    } else if (!this.#isBeingKept && now - this.since >= ownerAnswersMs) {
+      this.#isBeingKept = true;
+      void this.#keep();
+    }
   }
 
   async #keep(): Promise<void> {
-    const { sheaf, keep, events, unavailable, over } = this.#parts;
-    const isSafe = await keep(events);
+    const { keep, events, owner, monoMs } = this.#parts;
+    const keeping = await keep(events);
     if (!this.isOpen()) return;
-    if (isSafe) sheaf.kept();
-    else if (!this.#mayBeThere) sheaf.lost(unavailable);
-    else
-      sheaf.lost(
-        (event) => new EngineError('outcome-unknown', unavailable().message, { members: { event_id: formatEventId(event) } }),
-      );
+    if (keeping !== 'stored') this.#refuse(keeping === 'unknown' || this.#isUnderWay || this.#mayBeDecided);
+    // One who was asked and has not answered has it before whatever is asked from now on.
+    else if (this.#isUnderWay) this.#tellKept();
+    else {
+      this.#safeSince = monoMs();
+      this.go(owner());
+    }
+  }
+
+  #wait(): void {
+    if (this.#safeSince === null) this.#parts.wait();
+    else this.#tellKept();
+  }
+
+  #tellKept(): void {
+    this.#parts.sheaf.kept();
+    this.#parts.over();
+  }
+
+  #refuse(isUnknown: boolean): void {
+    const { sheaf, unavailable, over } = this.#parts;
+    const unknown = (event: Uint8Array): EngineError =>
+      new EngineError('outcome-unknown', unavailable().message, { members: { event_id: formatEventId(event) } });
+    sheaf.lost(isUnknown ? unknown : unavailable);
     over();
   }
 }

@@ -26,11 +26,12 @@ export interface NatsMessage {
   readonly messageId: string;
 }
 
+/** `mayBeStored`: a try has left and was not answered. */
 export type PublishResult =
   | { readonly kind: 'stored'; readonly isDuplicate: boolean }
   /** `isUnhealthy`: NATS itself is in trouble, not this one message. */
-  | { readonly kind: 'refused'; readonly error: string; readonly isUnhealthy: boolean }
-  | { readonly kind: 'timed-out'; readonly error: string };
+  | { readonly kind: 'refused'; readonly error: string; readonly isUnhealthy: boolean; readonly mayBeStored: boolean }
+  | { readonly kind: 'timed-out'; readonly error: string; readonly mayBeStored: boolean };
 
 /** One try waits this long for its PubAck: a stream on three synced disks takes milliseconds; one whose leader died never answers. */
 const tryMsMax = 2_000;
@@ -124,6 +125,8 @@ class Publication {
   /** Of the try that counts: what an earlier one brings is void. */
   #try = 0;
   #isOver = false;
+  /** Tries of which nobody knows whether they were stored. */
+  #unanswered = 0;
   /** What was in the way last, for the message when time is up. */
   #obstacle: string | null = null;
 
@@ -141,6 +144,7 @@ class Publication {
       return;
     }
     const number = ++this.#try;
+    this.#unanswered++;
     const ifCurrent =
       <Value>(act: (value: Value) => void) =>
       (value: Value) => {
@@ -163,7 +167,11 @@ class Publication {
   }
 
   giveUp(error: string): void {
-    this.#settle({ kind: 'refused', error, isUnhealthy: true });
+    this.#settle({ kind: 'refused', error, isUnhealthy: true, mayBeStored: this.#mayBeStored });
+  }
+
+  get #mayBeStored(): boolean {
+    return this.#unanswered > 0;
   }
 
   /** Whether the stream had it already. Throws what the client throws, and `NotWritten`. */
@@ -182,8 +190,8 @@ class Publication {
     if (error instanceof NotWrittenYet || error instanceof errors.TimeoutError) this.#again(error.message);
     else if (isNoResponders(error)) this.#nobodyAnswers();
     else if (error instanceof JetStreamApiError) this.#streamSays(error);
-    else if (isAbout(error, errors.PermissionViolationError)) this.#refuse(`not permitted to publish to ${subject}`);
-    else if (isAbout(error, errors.InvalidArgumentError)) this.#refuse(`cannot be published: ${messageOf(error)}`);
+    else if (isAbout(error, errors.PermissionViolationError)) this.#refuseUnsent(`not permitted to publish to ${subject}`);
+    else if (isAbout(error, errors.InvalidArgumentError)) this.#refuseUnsent(`cannot be published: ${messageOf(error)}`);
     else if (error instanceof JetStreamError || error instanceof SyntaxError)
       this.#refuse(`${subject} is answered by something that is no stream`);
     else this.#again(messageOf(error));
@@ -193,12 +201,15 @@ class Publication {
     if (error.code === duplicateInProcess) this.#again(error.message);
     else {
       const isUnhealthy = inTrouble.includes(error.code);
-      this.#settle({ kind: 'refused', error: `the stream refused it: ${error.message} (${error.code})`, isUnhealthy });
+      const why = `the stream refused it: ${error.message} (${error.code})`;
+      this.#unanswered--;
+      this.#settle({ kind: 'refused', error: why, isUnhealthy, mayBeStored: this.#mayBeStored });
     }
   }
 
   #nobodyAnswers(): void {
     const number = this.#try;
+    this.#unanswered--;
     void this.#parts.streamOf(this.#parts.message.subject).then((stream) => {
       if (this.#isOver || this.#try !== number) return;
       if (stream === 'none') this.#refuse(`no stream takes the subject ${this.#parts.message.subject}`);
@@ -214,14 +225,19 @@ class Publication {
     }, pauseMs);
   }
 
+  #refuseUnsent(error: string): void {
+    this.#unanswered--;
+    this.#refuse(error);
+  }
+
   #refuse(error: string): void {
-    this.#settle({ kind: 'refused', error, isUnhealthy: false });
+    this.#settle({ kind: 'refused', error, isUnhealthy: false, mayBeStored: this.#mayBeStored });
   }
 
   #timeIsUp(): void {
     const { withinMs } = this.#parts;
     const why = this.#obstacle === null ? '' : `: ${this.#obstacle}`;
-    this.#settle({ kind: 'timed-out', error: `timed out after ${withinMs} ms${why}` });
+    this.#settle({ kind: 'timed-out', error: `timed out after ${withinMs} ms${why}`, mayBeStored: this.#mayBeStored });
   }
 
   #settle(result: PublishResult): void {

@@ -5,6 +5,7 @@ import type { HostRequest, NumberedHostRequest } from '../../engine/actor/reques
 import type { ClusterOrigins } from '../../engine/cluster/cluster-origins.js';
 import type { PeerAnswer, PeerQuestion } from '../../engine/cluster/peer-question.js';
 import { Peers } from '../../engine/cluster/peers.js';
+import type { Keeping } from '../../engine/cluster/sheaf-errand.js';
 import { ClusterCounts } from '../../engine/observe/cluster-counts.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
@@ -61,7 +62,7 @@ export class World {
 export interface NodeOptions {
   /** What its host answers; nothing: it is silent. */
   answer?(request: NumberedHostRequest): readonly HostReply[];
-  keep?(partition: PartitionId, events: Uint8Array): Promise<boolean>;
+  keep?(partition: PartitionId, events: Uint8Array): Promise<Keeping>;
   /** What it answers when it is asked as such. */
   say?(question: PeerQuestion): Promise<PeerAnswer>;
 }
@@ -107,7 +108,7 @@ export class PeerNode {
       },
       hosts: [this.host],
       isOpen: (partition) => !this.closed.has(partition),
-      keep: options.keep ?? (() => Promise.resolve(false)),
+      keep: options.keep ?? (() => Promise.resolve('not-stored')),
       watching: (answer) => this.watching.push(answer),
       changes: (changes) => this.changes.push(...changes),
       startedAnew: (partition) => {

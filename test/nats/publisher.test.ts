@@ -55,6 +55,7 @@ t.test(
       kind: 'refused',
       error: 'no stream takes the subject orders.paid',
       isUnhealthy: false,
+      mayBeStored: false,
     });
     const service = await connectNats(t, nats.url);
     service.subscribe('orders.paid', { callback: (_, asked) => void asked.respond('thank you') });

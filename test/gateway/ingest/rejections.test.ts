@@ -52,7 +52,7 @@ t.test('an event that fits into no message is left out, its reason is not', asyn
 });
 
 t.test('what could not be published is said', async (t) => {
-  const { publisher, message } = setup({ kind: 'timed-out', error: 'timed out after 10000 ms' });
+  const { publisher, message } = setup({ kind: 'timed-out', error: 'timed out after 10000 ms', mayBeStored: true });
   const events = [{ index: 0, refusal, event: null }];
   t.equal(await publishRejections({ message, events, isUnreadable: true }, publisher), 'timed out after 10000 ms');
 });
