@@ -89,9 +89,9 @@ export class ClusterMember implements Node {
     const logger = options.logger.child({ component: 'engine' });
     const link = new NatsLink({ address, name: `escapement ${version} cluster` });
     try {
-      const record = await joinCluster({ link, address, partitions: cluster.partitions, logger });
-      const { partitions, id } = record;
       const isGateway = config.role === 'gateway';
+      const record = await joinCluster({ link, address, partitions: cluster.partitions, makes: !isGateway, logger });
+      const { partitions, id } = record;
       const dataDir = isGateway ? null : openDataDir({ dataDir: config.dataDir, partitions, cluster: id });
       const nodeId = cluster.nodeId ?? dataDir?.nodeId ?? `gateway-${process.pid}-${Date.now().toString(36)}`;
       const own = { ...config, partitions, actorThreads: Math.min(config.actorThreads, partitions) };

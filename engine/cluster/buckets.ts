@@ -7,8 +7,9 @@
  *
  * One of the files that know the client's packages.
  */
-import { DiscardPolicy, jetstreamManager, RetentionPolicy } from '@nats-io/jetstream';
+import { DiscardPolicy, JetStreamApiCodes, JetStreamApiError, jetstreamManager, RetentionPolicy } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
+import { readNewest, type Stored } from '../nats/compare-and-set.js';
 import { ensureStream, type StreamNeeds } from '../nats/streams.js';
 
 export const recordStream = 'KV_ESCAPEMENT_CLUSTER';
@@ -53,6 +54,16 @@ export async function listSessions(connection: NatsConnection, timeout: number):
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout });
   const { state } = await manager.streams.info(sessionStream, { subjects_filter: sessionPattern });
   return Object.keys(state.subjects ?? {}).map(sessionOfSubject);
+}
+
+/** Null: nobody has written it, or not even its bucket is there. Rejects when the leader does not answer in time. */
+export async function readRecord(connection: NatsConnection, timeout: number): Promise<Stored | null> {
+  try {
+    return await readNewest(connection, { stream: recordStream, subject: recordSubject }, timeout);
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound) return null;
+    throw error;
+  }
 }
 
 /** Throws StreamUnfit, and what the server or the connection has against it. */

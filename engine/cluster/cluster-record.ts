@@ -3,7 +3,7 @@
  *
  * Whoever computes another partition for an event, or reads another format, would scatter and misread what the others have written. So the first node
  * writes the record, by compare-and-set on "there is none", and each later one compares its own values before it does anything else. Numbers that its
- * operator has not set are taken from the record.
+ * operator has not set are taken from the record. A gateway takes it as it is: it may not write it.
  *
  * Beside them: the cluster's id, by which a data directory is known to belong to it, and a webhook secret for those who have set none, since all
  * nodes must sign alike.
@@ -11,8 +11,8 @@
 import { randomBytes } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { StartError } from '../kernel/errors.js';
-import { readNewest, writeBehind } from '../nats/compare-and-set.js';
-import { recordStream, recordSubject } from './buckets.js';
+import { writeBehind } from '../nats/compare-and-set.js';
+import { readRecord, recordStream, recordSubject } from './buckets.js';
 
 /** Of what is kept in the cluster's streams. */
 const clusterFormat = 1;
@@ -37,18 +37,27 @@ export interface ClusterWishes {
   usualStreams(partitions: number): number;
 }
 
-/** Reads the record or makes it. Throws StartError when it says something else than this node. */
+/** Null: there is none yet. Throws StartError when it says something else than this node. */
+export async function findClusterRecord(
+  connection: NatsConnection,
+  wishes: Pick<ClusterWishes, 'partitions'>,
+): Promise<ClusterRecord | null> {
+  const there = await readRecord(connection, apiMsMax);
+  return there === null ? null : agreed(there.data, wishes);
+}
+
+/** Reads the record or makes it; its bucket is there. Throws as `findClusterRecord`. */
 export async function openClusterRecord(connection: NatsConnection, wishes: ClusterWishes): Promise<ClusterRecord> {
-  const at = { stream: recordStream, subject: recordSubject };
-  const there = await readNewest(connection, at, apiMsMax);
-  if (there !== null) return agreed(there.data, wishes);
-  const made = newRecord(wishes);
-  const written = await writeBehind(connection, { ...at, payload: JSON.stringify(made), after: 0 }, apiMsMax);
-  if (written.kind === 'stored') return agreed(Buffer.from(JSON.stringify(made)), wishes);
+  const there = await findClusterRecord(connection, wishes);
+  if (there !== null) return there;
+  const payload = JSON.stringify(newRecord(wishes));
+  const write = { stream: recordStream, subject: recordSubject, payload, after: 0 };
+  const written = await writeBehind(connection, write, apiMsMax);
+  if (written.kind === 'stored') return agreed(Buffer.from(payload), wishes);
   // Another node was first.
-  const theirs = await readNewest(connection, at, apiMsMax);
+  const theirs = await findClusterRecord(connection, wishes);
   if (theirs === null) throw new StartError(`the cluster record in ${recordStream} was removed while it was made: start again`);
-  return agreed(theirs.data, wishes);
+  return theirs;
 }
 
 interface StoredRecord {
@@ -72,7 +81,7 @@ function newRecord({ partitions, usualPartitions, usualStreams }: ClusterWishes)
   };
 }
 
-function agreed(bytes: Uint8Array, { partitions }: ClusterWishes): ClusterRecord {
+function agreed(bytes: Uint8Array, { partitions }: Pick<ClusterWishes, 'partitions'>): ClusterRecord {
   const record = read(bytes);
   if (record.format !== clusterFormat)
     throw new StartError(`this cluster is of format ${record.format}, this version reads format ${clusterFormat}`);

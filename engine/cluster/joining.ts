@@ -2,6 +2,7 @@
  * How a node comes into its cluster: NATS is reached, what the cluster keeps there is made or found, and its record is agreed to.
  *
  *     link up -> buckets -> cluster record -> log streams
+ *     a gateway: link up -> cluster record, as soon as another node has made it
  *
  * Servers that start together have no leader for a while, and a node may be up before they are, so this is tried for `joinMsMax`. What no time mends is
  * refused at once: a record that says something else, a stream that cannot be used.
@@ -16,7 +17,7 @@ import type { NatsLink } from '../nats/nats-link.js';
 import { StreamUnfit } from '../nats/streams.js';
 import type { Logger } from '../observe/logger.js';
 import { ensureBuckets } from './buckets.js';
-import { type ClusterRecord, openClusterRecord } from './cluster-record.js';
+import { type ClusterRecord, findClusterRecord, openClusterRecord } from './cluster-record.js';
 import { ensureLogStreams, usualLogStreams } from './log-streams.js';
 
 /** A connection is made in milliseconds, so at first it is looked for often. */
@@ -27,6 +28,8 @@ export interface JoiningParts {
   readonly address: NatsAddress;
   /** Null: the operator has not said. */
   readonly partitions: number | null;
+  /** False: it makes nothing (a gateway, whose user on NATS need not be allowed to). */
+  readonly makes: boolean;
   readonly logger: Pick<Logger, 'warn'>;
   readonly withinMs?: number;
 }
@@ -36,13 +39,14 @@ export async function joinCluster({
   link,
   address,
   partitions,
+  makes,
   logger,
   withinMs = joinMsMax,
 }: JoiningParts): Promise<ClusterRecord> {
   const since = performance.now();
   let told: string | null = null;
   for (;;) {
-    const fault = await tryToJoin(link, partitions);
+    const fault = await tryToJoin(link, { partitions, makes });
     if (typeof fault !== 'string') return fault;
     const where = shownAddress(address);
     if (performance.now() - since >= withinMs)
@@ -56,12 +60,15 @@ export async function joinCluster({
   }
 }
 
+type Wishes = Pick<JoiningParts, 'partitions' | 'makes'>;
+
 /** What time may mend comes back as a text. */
-async function tryToJoin(link: NatsLink, partitions: number | null): Promise<ClusterRecord | string> {
+async function tryToJoin(link: NatsLink, { partitions, makes }: Wishes): Promise<ClusterRecord | string> {
   const { connection } = link;
   if (connection === null) return link.state.fault ?? 'not connected';
   try {
-    return await agree(connection, partitions);
+    if (makes) return await agree(connection, partitions);
+    return (await findClusterRecord(connection, { partitions })) ?? 'no node that keeps partitions has been started yet';
   } catch (error) {
     if (error instanceof StartError) throw error;
     if (error instanceof StreamUnfit) throw new StartError(error.message);
