@@ -41,6 +41,7 @@ export {
   payloadDepthMax,
   rejectedBytesMax,
   rejectMsMax,
+  stopMsMax,
   streamBacklogBytesMax,
   tagsMax,
 } from './kernel/limits.js';

@@ -227,6 +227,11 @@ export const failedHoldMs = 5_000;
 export const failedHoldMsMax = 300_000;
 /** A node that stops waits this long for its partitions to be handed over: attempts in flight may end, and a little more. */
 export const handOverAllMsMax = 15_000;
+/**
+ * A process that has been asked to stop and has not ended after so long hangs. Requests, threads and files take far less than the 10 s; attempts in flight
+ * may have all of `drainMsMax`, in a cluster behind the hand-over. Supervisors have to wait a little longer: `docs/deploy/`.
+ */
+export const stopMsMax = { alone: drainMsMax + 10_000, inCluster: handOverAllMsMax + drainMsMax + 10_000 } as const;
 
 /** Attempts in flight may end for this long before a partition is handed over, and then what has been decided may become durable for as long. */
 export const releaseMsMax = 5_000;

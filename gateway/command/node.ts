@@ -17,13 +17,11 @@ import {
   type Role,
   settingsOf,
   shareDescriptors,
+  stopMsMax,
 } from '../../engine/index.js';
 import { startGateway } from '../gateway.js';
 import { refuseWhatCannotStart } from '../preflight.js';
 import { exitCodes } from './exit-codes.js';
-
-/** Attempts in flight may take `drainMsMax`; closing the log takes milliseconds. Longer than this, a thread hangs. */
-const stopMsMax = drainMsMax + 10_000;
 
 export interface Listening {
   readonly url: string;
@@ -75,9 +73,13 @@ async function startNode(config: Config): Promise<string> {
   try {
     const connections = connectionsOf(config, engine.cluster()?.partitions.length ?? config.partitions);
     const gateway = await startGateway({ engine, config, logger, connections });
-    stopOnSignal(logger, async () => {
-      await gateway.close();
-      await engine.stop();
+    const withinMs = config.cluster === null ? stopMsMax.alone : stopMsMax.inCluster;
+    stopOnSignal(logger, {
+      withinMs,
+      stop: async () => {
+        await gateway.close();
+        await engine.stop();
+      },
     });
     return gateway.url;
   } catch (error) {
@@ -97,7 +99,7 @@ function connectionsOf({ role, actorThreads }: Config, partitions: number): numb
 const sameSignalMs = 500;
 
 /** The first signal stops in order, the second at once. */
-function stopOnSignal(logger: Logger, stop: () => Promise<void>): void {
+function stopOnSignal(logger: Logger, { withinMs, stop }: { readonly withinMs: number; stop(): Promise<void> }): void {
   let stoppingSinceMs: number | null = null;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stoppingSinceMs !== null) {
@@ -107,10 +109,10 @@ function stopOnSignal(logger: Logger, stop: () => Promise<void>): void {
     stoppingSinceMs = performance.now();
     logger.info({ component: 'main', signal, drainMsMax }, 'stopping: attempts in flight may finish');
     setTimeout(() => {
-      logger.fatal({ component: 'main', stopMsMax }, 'the stop takes too long');
+      logger.fatal({ component: 'main', withinMs }, 'the stop takes too long');
       // `exit` waits for threads, and one that hangs is the likely reason for this.
       process.abort();
-    }, stopMsMax).unref();
+    }, withinMs).unref();
     stop().then(
       () => {
         logger.info({ component: 'main' }, 'stopped');
