@@ -11,7 +11,7 @@
  * One of the files that know the client's packages. Owned by one thread.
  */
 import { AckPolicy, DeliverPolicy, jetstreamManager } from '@nats-io/jetstream';
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection, nanos, type Subscription } from '@nats-io/transport-node';
+import { createInbox, type Msg, type MsgHdrs, type NatsConnection, nanos, nuid, type Subscription } from '@nats-io/transport-node';
 import type { NatsLink } from './nats-link.js';
 
 export interface SubjectNews {
@@ -128,6 +128,8 @@ class Reading {
     try {
       const manager = await jetstreamManager(this.#connection, { checkAPI: false, timeout: apiMsMax });
       const consumer = await manager.consumers.add(this.#parts.stream, {
+        // With a name the pattern is in the subject of the request, so that NATS can be told to allow no other one.
+        name: nuid.next(),
         deliver_subject: inbox,
         deliver_policy: DeliverPolicy.LastPerSubject,
         filter_subject: this.#parts.pattern,
