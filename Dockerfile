@@ -29,7 +29,7 @@ EXPOSE 8080
 # Reads the same variables as the server: port, TLS.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "build/engine/health-check.js"]
 
-# Attempts in flight may take 10 s to finish after SIGTERM: stop with a longer grace period than that.
+# Attempts in flight may take 10 s to finish after SIGTERM, and handing partitions over in a cluster 15 s before: stop with a longer grace period than that.
 STOPSIGNAL SIGTERM
 # As many threads for the collector of garbage and the compiler as there are cores, instead of always four.
 ENTRYPOINT ["node", "--v8-pool-size=0", "build/gateway/main.js"]

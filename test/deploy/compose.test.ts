@@ -1,8 +1,8 @@
 /** `docker-compose.yml`, the image and the files that are mounted agree with each other and with what the program takes. */
 import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
-import { configFrom, settings } from '../../engine/config.js';
-import { drainMsMax } from '../../engine/kernel/limits.js';
+import { configFrom, roles, settings } from '../../engine/config.js';
+import { stopMsMax } from '../../engine/kernel/limits.js';
 import { readSettings, refuseUnknownVariables } from '../../engine/settings.js';
 import { escapementsOf, readCompose, readYaml } from './compose-file.js';
 
@@ -43,22 +43,23 @@ t.test('every file that is mounted is there, read-only, and every volume is decl
 
 t.test('the settings of each Escapement are ones that it starts with', async (t) => {
   t.ok(escapementsOf(compose).length > 0);
-  for (const [name, { environment = {} }] of escapementsOf(compose)) {
+  for (const [name, { environment = {}, command = [] }] of escapementsOf(compose)) {
     const env = { ...imageEnvironment, ...environment };
     t.doesNotThrow(() => refuseUnknownVariables(settings, env), name);
-    const config = configFrom(readSettings(settings, { flags: new Map(), env }), { role: 'serve', cwd: '/app', cores: 4 });
+    const role = roles.find((each) => each === command[0])!;
+    const config = configFrom(readSettings(settings, { flags: new Map(), env }), { role, cwd: '/app', cores: 4 });
+    t.ok(config.cluster !== null, name);
     t.equal(config.host, '0.0.0.0');
     t.same(config.nats?.servers, ['nats-1:4222', 'nats-2:4222', 'nats-3:4222']);
-    t.ok(
-      compose.services[name]!.volumes!.some((volume) => volume.endsWith(`:${config.dataDir}`)),
-      'its data is in a volume',
-    );
+    const { volumes = [], tmpfs = [] } = compose.services[name]!;
+    const kept = volumes.includes(`${name}:${config.dataDir}`);
+    t.ok(role === 'gateway' ? tmpfs.some((each) => each.startsWith(`${config.dataDir}:`)) : kept, `${name}: where its data is`);
   }
 });
 
 t.test('a stop has the time that it may take', async (t) => {
   for (const [name, { stop_grace_period = '' }] of escapementsOf(compose)) {
-    t.ok(Number.parseInt(stop_grace_period, 10) * 1_000 >= drainMsMax + 10_000, name);
+    t.ok(Number.parseInt(stop_grace_period, 10) * 1_000 > stopMsMax.inCluster, name);
   }
 });
 
@@ -72,11 +73,19 @@ t.test('the image: Node 22, not root, a health check that is in the build, and t
   const port = imageEnvironment['ESCAPEMENT_PORT']!;
   t.match(dockerfile, new RegExp(`^EXPOSE ${port}$`, 'm'));
   t.match(dockerfile, new RegExp(`^VOLUME ${imageEnvironment['ESCAPEMENT_DATA_DIR']}$`, 'm'));
-  for (const [name, { ports = [] }] of escapementsOf(compose))
-    t.ok(
-      ports.every((each) => each.endsWith(`:${port}`)),
-      name,
-    );
+});
+
+t.test('the load balancer asks gateways at the port of the image, and is published in their place', async (t) => {
+  const config = readFileSync('docs/deploy/loadbalancer/haproxy.cfg', 'utf8');
+  const [, service, port] = /^ {2}server-template gateway- \d+ (\w+):(\d+) /m.exec(config)!;
+  t.match(compose.services[service!], { image: 'escapement', command: ['gateway'] });
+  t.equal(port, imageEnvironment['ESCAPEMENT_PORT']);
+  t.match(config, new RegExp(`^ {2}bind :${port}$`, 'm'));
+  const { ports, healthcheck } = compose.services['loadbalancer']!;
+  t.same(ports, [`127.0.0.1:${port}:${port}`]);
+  const [, figures] = /^ {2}bind :(\d+)\n {2}option dontlog-normal\n {2}monitor-uri \/health$/m.exec(config)!;
+  t.equal(healthcheck!.test.at(-1), `http://127.0.0.1:${figures}/health`);
+  t.match(readFileSync('docs/deploy/prometheus/prometheus.yml', 'utf8'), `loadbalancer:${figures}`);
 });
 
 t.test('each NATS server has the variables that the configuration names, and knows the others', async (t) => {

@@ -6,37 +6,22 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Consumer, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
-import t, { type Test } from 'tap';
+import t from 'tap';
+import { ensureBuckets } from '../../engine/cluster/buckets.js';
+import { ensureLogStreams } from '../../engine/cluster/log-streams.js';
 import { until, within } from '../support/deadline.js';
-import { connectNats, freePort, natsServerPath, needsNats, startNats } from '../support/nats-server.js';
+import { connectNats, freePort, natsServerPath, needsNats } from '../support/nats-server.js';
 import { Program } from '../support/process.js';
 import { startServer, temporaryDir } from '../support/server.js';
-
-const folder = 'docs/deploy/nats';
-const users = ['operator', 'engine', 'producer'] as const;
-const routes = ['nats-1', 'nats-2', 'nats-3'].map((name) => `nats://route:secret@${name}:6222`);
-/** As compose and Kubernetes set it. The password of a user is `<user>Secret`. */
-const environment: Readonly<Record<string, string>> = {
-  NATS_NAME: 'nats-1',
-  NATS_ROUTES: JSON.stringify(routes),
-  NATS_ROUTE_PASSWORD: 'secret',
-  ...Object.fromEntries(users.map((user) => [`NATS_${user.toUpperCase()}_PASSWORD`, `${user}Secret`])),
-};
-
-async function setup(t: Test) {
-  const permissions = readFileSync(`${folder}/permissions.conf`, 'utf8');
-  const nats = await startNats(t, { config: permissions, login: 'operator:operatorSecret@', env: environment });
-  const as = (user: (typeof users)[number]) => `nats://${user}:${user}Secret@127.0.0.1:${nats.port}`;
-  return { nats, as, connect: (user: (typeof users)[number]) => connectNats(t, as(user)) };
-}
+import { natsEnvironment, natsFolder, startNatsWithUsers } from './nats-users.js';
 
 t.test('the server takes the configuration, and refuses it where a password is not set', needsNats, async (t) => {
   const check = (env: Readonly<Record<string, string>>) =>
-    spawnSync(natsServerPath(), ['-t', '-c', `${folder}/nats.conf`], { encoding: 'utf8', env });
-  const { status, stderr } = check(environment);
+    spawnSync(natsServerPath(), ['-t', '-c', `${natsFolder}/nats.conf`], { encoding: 'utf8', env });
+  const { status, stderr } = check(natsEnvironment);
   t.equal(status, 0, stderr);
-  for (const name of Object.keys(environment)) {
-    const { [name]: _, ...others } = environment;
+  for (const name of Object.keys(natsEnvironment)) {
+    const { [name]: _, ...others } = natsEnvironment;
     t.match(check(others), { status: 1, stderr: new RegExp(name) });
   }
 });
@@ -50,12 +35,12 @@ t.test(
     const NATS_ROUTES = JSON.stringify(names.map((_, at) => `nats://route:secret@127.0.0.1:${ports[at]}`));
     for (const [at, name] of names.entries()) {
       const dir = temporaryDir(t);
-      copyFileSync(`${folder}/permissions.conf`, join(dir, 'permissions.conf'));
+      copyFileSync(`${natsFolder}/permissions.conf`, join(dir, 'permissions.conf'));
       const own = { '0.0.0.0:6222': ports[at], '0.0.0.0:4222': ports[at + 3], '0.0.0.0:8222': ports[at + 6] };
-      let text = readFileSync(`${folder}/nats.conf`, 'utf8').replace('"/data"', JSON.stringify(join(dir, 'data')));
+      let text = readFileSync(`${natsFolder}/nats.conf`, 'utf8').replace('"/data"', JSON.stringify(join(dir, 'data')));
       for (const [address, port] of Object.entries(own)) text = text.replace(address, `127.0.0.1:${port}`);
       writeFileSync(join(dir, 'nats.conf'), text);
-      const env = { ...environment, NATS_NAME: name, NATS_ROUTES };
+      const env = { ...natsEnvironment, NATS_NAME: name, NATS_ROUTES };
       const server = new Program({ script: natsServerPath(), args: ['--config', join(dir, 'nats.conf')], env });
       t.teardown(() => server.kill());
     }
@@ -79,11 +64,11 @@ t.test(
 );
 
 t.test('each write is synced', async (t) => {
-  t.match(readFileSync(`${folder}/nats.conf`, 'utf8'), /^ {2}sync_interval: always$/m);
+  t.match(readFileSync(`${natsFolder}/nats.conf`, 'utf8'), /^ {2}sync_interval: always$/m);
 });
 
 t.test('with these permissions events come in, go out, and are told about', needsNats, async (t) => {
-  const { as, connect } = await setup(t);
+  const { as, connect } = await startNatsWithUsers(t);
   const operator = await connect('operator');
   const manager = await jetstreamManager(operator);
   await manager.streams.add({ name: 'EVENTS', subjects: ['events.>'] });
@@ -130,7 +115,7 @@ t.test('with these permissions events come in, go out, and are told about', need
 });
 
 t.test('P14: a producer can write to no log, whatever it names as its subject or as its reply', needsNats, async (t) => {
-  const { connect } = await setup(t);
+  const { connect } = await startNatsWithUsers(t);
   const manager = await jetstreamManager(await connect('operator'));
   await manager.streams.add({ name: 'ESCAPEMENT_LOG_0', subjects: ['escapement.p.*.*'] });
   await manager.streams.add({ name: 'ESCAPEMENT_INGEST', subjects: ['escapement.ingest', 'escapement.ingest.>'] });
@@ -150,8 +135,46 @@ t.test('P14: a producer can write to no log, whatever it names as its subject or
   t.match(await manager.streams.info('ESCAPEMENT_LOG_0'), { state: { messages: 0 } });
 });
 
+t.test(
+  'P14: a gateway keeps events for an owner to come, and writes no marker, no entry, no base, and removes nothing',
+  needsNats,
+  async (t) => {
+    const { connect, violations } = await startNatsWithUsers(t);
+    const engine = await connect('engine');
+    await ensureBuckets(engine);
+    await ensureLogStreams(engine, { partitions: 8, streams: 4 });
+    const gateway = await connect('gateway');
+    for (const partition of [0, 7]) {
+      t.match(await jetstream(gateway).publish(`escapement.p.${partition}.c`, 'an event'), {
+        stream: `ESCAPEMENT_LOG_${partition % 4}`,
+      });
+      for (const subject of [`escapement.p.${partition}.o`, `escapement.p.${partition}.j`]) {
+        await t.rejects(within('an answer', refusal(gateway, subject)), /Permissions Violation/, subject);
+        t.match(await jetstream(engine).publish(subject, 'mine'), { stream: `ESCAPEMENT_LOG_${partition % 4}` });
+      }
+    }
+    t.match(await jetstream(engine).publish('escapement.b.0.1.1', 'a part'), { stream: 'ESCAPEMENT_BASES' });
+    const refused = violations().length;
+    const manager = await jetstreamManager(engine, { checkAPI: false });
+    for (const stream of ['ESCAPEMENT_LOG_0', 'ESCAPEMENT_LOG_1', 'ESCAPEMENT_LOG_2', 'ESCAPEMENT_LOG_3', 'ESCAPEMENT_BASES']) {
+      t.match(await manager.streams.purge(stream), { success: true }, 'an engine removes what nobody needs any more');
+      for (const call of ['DELETE', 'UPDATE', 'MSG.DELETE', 'SNAPSHOT', 'RESTORE']) {
+        const asked = `$JS.API.STREAM.${call}.${stream}`;
+        await t.rejects(within('an answer', refusal(engine, asked)), /Permissions Violation/, asked);
+        await t.rejects(within('an answer', refusal(gateway, asked)), /Permissions Violation/, asked);
+      }
+      const asked = `$JS.API.STREAM.PURGE.${stream}`;
+      await t.rejects(within('an answer', refusal(gateway, asked)), /Permissions Violation/, asked);
+    }
+    for (const subject of ['escapement.b.0.1.2', '$KV.ESCAPEMENT_CLUSTER.cluster', 'escapement.dead.x', 'events.x']) {
+      await t.rejects(within('an answer', refusal(gateway, subject)), /Permissions Violation/, subject);
+    }
+    await until('all of it is in the log of the server', () => violations().length === refused + 5 * 11 + 4);
+  },
+);
+
 t.test('a producer hears no answer of others, and Escapement itself removes no stream', needsNats, async (t) => {
-  const { connect } = await setup(t);
+  const { connect } = await startNatsWithUsers(t);
   const operator = await connect('operator');
   const manager = await jetstreamManager(operator);
   await manager.streams.add({ name: 'ESCAPEMENT_INGEST', subjects: ['escapement.ingest'] });

@@ -11,6 +11,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { stopMsMax } from '../../engine/kernel/limits.js';
 import { until } from './deadline.js';
 import { Client } from './http.js';
 import { type NatsServer, startNats } from './nats-server.js';
@@ -25,6 +26,8 @@ export interface ClusterOptions {
   readonly partitions?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeFlags?: readonly string[];
+  /** Where NATS is for those of a role; without: the servers, with the login that they were started with. */
+  readonly natsUrlOf?: (role: NodeRole) => string;
 }
 
 /** As the contract has it. */
@@ -117,14 +120,14 @@ export class Cluster {
 
   /** With the data that a node of this name has left, if there was one. Resolves when it listens. */
   async join(name: string, role: NodeRole = 'serve', { emptied = false }: Renewal = {}): Promise<Server> {
-    const { env = {}, nodeFlags } = this.#options;
+    const { env = {}, nodeFlags, natsUrlOf = () => this.nats.map(({ url }) => url).join(',') } = this.#options;
     if (emptied) this.#empty(name);
     const server = await Server.start({
       dataDir: role === 'gateway' ? null : this.dataDirOf(name),
       command: role,
       env: {
         ESCAPEMENT_CLUSTER: 'true',
-        ESCAPEMENT_NATS_URL: this.nats.map(({ url }) => url).join(','),
+        ESCAPEMENT_NATS_URL: natsUrlOf(role),
         ESCAPEMENT_NODE_ID: name,
         ESCAPEMENT_PARTITIONS: String(this.partitions),
         ...env,
@@ -143,11 +146,11 @@ export class Cluster {
     await this.node(name).kill();
   }
 
-  /** SIGTERM; how long it took. */
+  /** SIGTERM; how long it took, which is at most what a stop may take. */
   async stop(name: string): Promise<number> {
     this.#doors.delete(name);
     const since = performance.now();
-    await this.node(name).stop();
+    await this.node(name).stop(stopMsMax.inCluster);
     return performance.now() - since;
   }
 

@@ -84,6 +84,10 @@ export class NatsServer {
   get pid(): number {
     return this.#program.pid;
   }
+  /** What this process has said so far. */
+  get log(): readonly string[] {
+    return this.#program.stderr;
+  }
   /** Where JetStream keeps its files. */
   get storeDir(): string {
     return join(this.#seat.dir, 'store');
