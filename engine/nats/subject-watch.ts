@@ -11,7 +11,15 @@
  * One of the files that know the client's packages. Owned by one thread.
  */
 import { AckPolicy, DeliverPolicy, jetstreamManager } from '@nats-io/jetstream';
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection, nanos, nuid, type Subscription } from '@nats-io/transport-node';
+import {
+  createInbox,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  nanos,
+  nuid,
+  type Subscription,
+} from '@nats-io/transport-node';
 import type { NatsLink } from './nats-link.js';
 
 export interface SubjectNews {
