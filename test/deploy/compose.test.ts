@@ -86,6 +86,8 @@ t.test('the load balancer asks gateways at the port of the image, and is publish
   const [, figures] = /^ {2}bind :(\d+)\n {2}option dontlog-normal\n {2}monitor-uri \/health$/m.exec(config)!;
   t.equal(healthcheck!.test.at(-1), `http://127.0.0.1:${figures}/health`);
   t.match(readFileSync('docs/deploy/prometheus/prometheus.yml', 'utf8'), `loadbalancer:${figures}`);
+  t.match(config, /^ {2}retry-on conn-failure empty-response$/m);
+  t.match(config, /^ {2}http-request disable-l7-retry unless METH_GET or /m, 'what may have been carried out is not repeated');
 });
 
 t.test('each NATS server has the variables that the configuration names, and knows the others', async (t) => {
