@@ -1,11 +1,13 @@
 /**
  * For which partitions does this node take requests now?
  *
- *     closed --serves--> taking in what was kept for the next owner --all decided--> open
- *        ^------------------ ends: released, lost, failed, dropped, its host is gone ---+
+ *     closed --serves--> taking in what was kept --all decided, the lease is ahead--> open
+ *        ^                        ^------------ the lease was withheld for a while ----+
+ *        +------------------ ends: released, lost, failed, dropped, its host is gone --+
  *
- * An owner decides about events that no owner has answered for before it takes any request, so that a repeat by their producer meets the first one. Other
- * nodes may keep more while it is too slow for them, so it looks again each second.
+ * An owner decides about events that no owner has answered for before it takes any request, so that a repeat by their producer meets the first one, and who
+ * asks for one finds it. That holds also for an owner that was cut off for a moment. Other nodes may keep more while it is too slow for them, or out of
+ * their reach, so it looks again twice a second.
  *
  * Invariant: none is open while the lease is over, whoever was told or not. Main thread.
  */
@@ -24,24 +26,41 @@ export interface OpenPartitionsParts {
   changed(partition: PartitionId): void;
 }
 
+interface Service {
+  /** All that was kept when it was looked for has been decided. */
+  isOpen: boolean;
+  /** Others know of it. */
+  isTold: boolean;
+}
+
 export class OpenPartitions {
   readonly #parts: OpenPartitionsParts;
   /** Served: those that are not open yet take in what was kept. */
-  readonly #served = new Map<PartitionId, { isOpen: boolean }>();
+  readonly #served = new Map<PartitionId, Service>();
   readonly #look: NodeJS.Timeout;
+  #isLooking = false;
 
   constructor(parts: OpenPartitionsParts) {
     this.#parts = parts;
-    this.#look = setInterval(() => void this.#takeInKept(), keptLookMs);
+    this.#look = setInterval(() => {
+      for (const partition of this.#served.keys()) this.isOpen(partition);
+      void this.#takeInKept();
+    }, keptLookMs);
     this.#look.unref();
   }
 
   isOpen(partition: PartitionId): boolean {
-    return this.#served.get(partition)?.isOpen === true && this.#parts.lease.isAhead;
+    const service = this.#served.get(partition);
+    if (service?.isOpen !== true) return false;
+    if (this.#parts.lease.isAhead) return true;
+    // Others may keep something now, and whoever hears of it may ask for it as soon as the lease is back.
+    service.isOpen = false;
+    void this.#open(partition, service);
+    return false;
   }
 
   serves(partition: PartitionId): void {
-    const service = { isOpen: false };
+    const service: Service = { isOpen: false, isTold: false };
     this.#served.set(partition, service);
     void this.#open(partition, service);
   }
@@ -49,7 +68,7 @@ export class OpenPartitions {
   ends(partition: PartitionId): void {
     const service = this.#served.get(partition);
     this.#served.delete(partition);
-    if (service?.isOpen === true) this.#parts.changed(partition);
+    if (service?.isTold === true) this.#parts.changed(partition);
   }
 
   close(): void {
@@ -57,12 +76,13 @@ export class OpenPartitions {
     for (const partition of [...this.#served.keys()]) this.ends(partition);
   }
 
-  async #open(partition: PartitionId, service: { isOpen: boolean }): Promise<void> {
-    const { kept, hostOf, changed } = this.#parts;
+  async #open(partition: PartitionId, service: Service): Promise<void> {
+    const { kept, hostOf, lease, changed } = this.#parts;
     while (this.#served.get(partition) === service) {
-      if (await kept.takeIn(partition, hostOf(partition))) {
+      if (lease.isAhead && (await kept.takeIn(partition, hostOf(partition))) && lease.isAhead) {
         if (this.#served.get(partition) !== service) return;
         service.isOpen = true;
+        service.isTold = true;
         changed(partition);
         return;
       }
@@ -71,8 +91,10 @@ export class OpenPartitions {
   }
 
   async #takeInKept(): Promise<void> {
-    for (const partition of await this.#parts.kept.look()) {
-      if (this.#served.get(partition)?.isOpen === true) await this.#parts.kept.takeIn(partition, this.#parts.hostOf(partition));
-    }
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const { kept, hostOf } = this.#parts;
+    for (const partition of await kept.look()) if (this.isOpen(partition)) await kept.takeIn(partition, hostOf(partition));
+    this.#isLooking = false;
   }
 }

@@ -173,7 +173,6 @@ export class OwnerLink implements PartitionLink {
       events: this.#builder.take(),
       since: monoMs(),
       wait: () => this.#wait(errand),
-      owner: () => this.#parts.owner(),
       keep: (events) => keep(partition, events),
       monoMs,
       unavailable: () => this.#unavailable(),

@@ -1,24 +1,24 @@
 /**
- * New events that left together, on their way to whoever owns their partition.
+ * New events of one partition that left together, until each of them is answered.
  *
  *     asked --> decided
  *       |  not the owner, or lost: waits, and is asked again
- *       +--> 2 s: on its way into the stream, for the next owner
- *              |  stored --> whoever is the owner now is asked once more --> decided
- *              |               |  nobody, not the owner, lost, or still under way
- *              |               +--> kept
- *              +  not stored, or nobody knows --> refused
+ *       +  1.25 s: on its way into the stream, for the next owner; asked again all the same
+ *            |  stored --> 0.75 s later, and not before 2 s: kept
+ *            +  not stored, or nobody knows --> refused
  *
- * An owner takes in what was kept before it takes any request. One that had begun to take requests before this was stored does not know of it: whoever
- * heard "accepted" could ask it for the event and be told that there is none, or give its name to another. So such an owner is asked before
- * anybody hears that it is kept.
+ * An owner that has decided about some of them, and whose answer was lost, finds that it has when it is asked again, since they bear their ids.
+ *
+ * *Why nobody hears at once that they are kept.* An owner takes in what was kept before it takes requests, and looks again every half second. One that takes
+ * requests already, and could not be reached or does not answer, has found them by then: whoever heard "accepted" earlier could ask it for an event
+ * that it does not know, or give the event's name to another one.
  *
  * Main thread.
  */
 import type { EventView } from '../event/view.js';
 import { EngineError, InvariantError } from '../kernel/errors.js';
 import { formatEventId } from '../kernel/event-id.js';
-import { keptLookMs, ownerAnswersMs } from '../kernel/limits.js';
+import { keptUnheardMs, ownerAnswersMs } from '../kernel/limits.js';
 import { idInSheaf } from '../log/event-sheaf.js';
 import type { HostLink } from '../router/host-link.js';
 import { type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
@@ -43,8 +43,6 @@ interface SheafErrandParts {
   readonly sheaf: OpenSheaf;
   readonly events: Uint8Array;
   readonly since: number;
-  /** Null: nobody owns the partition who could be asked. */
-  owner(): OwnerHost | null;
   wait(): void;
   /** Never rejects. */
   keep(events: Uint8Array): Promise<Keeping>;
@@ -75,9 +73,9 @@ export class SheafErrand implements Errand {
   }
 
   go(owner: OwnerHost | null): void {
-    const { sheaf, events } = this.#parts;
+    const { sheaf, events, wait, over } = this.#parts;
     if (owner === null) {
-      this.#wait();
+      wait();
       return;
     }
     const asked = new OpenSheaf(sheaf.partition);
@@ -87,8 +85,8 @@ export class SheafErrand implements Errand {
       comesBack: (isLost) => {
         this.#isUnderWay = false;
         this.#mayBeDecided ||= isLost;
-        if (sheaf.left === 0) this.#parts.over();
-        else this.#wait();
+        if (sheaf.left === 0) over();
+        else wait();
       },
     });
     const bytes = Math.ceil(sheaf.bytes / sheaf.count);
@@ -101,30 +99,19 @@ export class SheafErrand implements Errand {
   tick(now: number): void {
     if (!this.isOpen()) return;
     if (this.#safeSince !== null) {
-      // An owner that works has looked by itself meanwhile.
-      if (now - this.#safeSince >= keptLookMs) this.#tellKept();
-    } else if (!this.#isBeingKept && now - this.since >= ownerAnswersMs) {
+      if (now - this.#safeSince >= keptUnheardMs && now - this.since >= ownerAnswersMs) this.#tellKept();
+    } else if (!this.#isBeingKept && now - this.since >= ownerAnswersMs - keptUnheardMs) {
       this.#isBeingKept = true;
       void this.#keep();
     }
   }
 
   async #keep(): Promise<void> {
-    const { keep, events, owner, monoMs } = this.#parts;
+    const { keep, events, monoMs } = this.#parts;
     const keeping = await keep(events);
     if (!this.isOpen()) return;
-    if (keeping !== 'stored') this.#refuse(keeping === 'unknown' || this.#isUnderWay || this.#mayBeDecided);
-    // One who was asked and has not answered has it before whatever is asked from now on.
-    else if (this.#isUnderWay) this.#tellKept();
-    else {
-      this.#safeSince = monoMs();
-      this.go(owner());
-    }
-  }
-
-  #wait(): void {
-    if (this.#safeSince === null) this.#parts.wait();
-    else this.#tellKept();
+    if (keeping === 'stored') this.#safeSince = monoMs();
+    else this.#refuse(keeping === 'unknown' || this.#isUnderWay || this.#mayBeDecided);
   }
 
   #tellKept(): void {

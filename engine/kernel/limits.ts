@@ -264,16 +264,18 @@ export const originShownMsMax = 3_000;
 export const settingsAgainMs = 1_000;
 /** Questions of one node that another one has not answered: about destinations, which people and a few programs ask. */
 export const peerQuestionsMax = 1_024;
-/** The contract: new events that no owner has answered for by now are kept for the next one. */
+/** The contract: by now whoever has sent a new event hears that it is kept for the next owner, if none has answered. */
 export const ownerAnswersMs = 2_000;
+/** It is safe for so long before anybody hears of it, so that an owner that works has found it: it looks every `keptLookMs`, and that takes a while. */
+export const keptUnheardMs = 750;
 /** Whatever else is asked about a partition waits this long for an owner: longer than a takeover. */
 export const ownerWaitMsMax = 15_000;
 /** A partition whose owner says that it is none is asked again after so long, or when there is news of it. */
 export const ownerAgainMs = 100;
 /** How long new events may take to become safe for the next owner. */
 export const keepMsMax = 5_000;
-/** An owner looks this often whether something was kept for its partitions that it was too slow for. */
-export const keptLookMs = 1_000;
+/** An owner looks this often whether something was kept for its partitions that it was too slow for, or out of reach. */
+export const keptLookMs = 500;
 /** A node that starts waits this long for NATS, and for a leader of what it needs there: servers that start together need a while. */
 export const joinMsMax = 60_000;
 /** What could not be had there is tried again after so long. */

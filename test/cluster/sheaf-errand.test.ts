@@ -4,7 +4,7 @@ import { type Keeping, type OwnerHost, SheafErrand } from '../../engine/cluster/
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { EngineError } from '../../engine/kernel/errors.js';
 import { mintEventId } from '../../engine/kernel/event-id.js';
-import { keptLookMs, ownerAnswersMs } from '../../engine/kernel/limits.js';
+import { keptLookMs, keptUnheardMs, ownerAnswersMs } from '../../engine/kernel/limits.js';
 import type { NewEventsAsker } from '../../engine/router/open-sheaf.js';
 import { OpenSheaf } from '../../engine/router/open-sheaf.js';
 
@@ -35,12 +35,11 @@ function setup() {
     eventAt: () => id,
   };
   sheaf.add(asker, 0, 10);
-  const world = { now: 0, owner: null as Owner | null, waits: 0, over: 0, store: (_: Keeping): void => undefined };
+  const world = { now: 0, waits: 0, over: 0, store: (_: Keeping): void => undefined };
   const errand = new SheafErrand({
     sheaf,
     events: new Uint8Array(10),
     since: 0,
-    owner: () => world.owner as unknown as OwnerHost | null,
     wait: () => world.waits++,
     keep: () =>
       new Promise((resolve) => {
@@ -54,88 +53,75 @@ function setup() {
     world.store(keeping);
     await new Promise((resolve) => setImmediate(resolve));
   };
-  /** As it is two seconds later. */
-  const grow = (): void => {
-    world.now = ownerAnswersMs;
-    errand.tick(world.now);
+  const at = (now: number): void => {
+    world.now = now;
+    errand.tick(now);
   };
   const go = (owner: Owner | null): void => errand.go(owner as unknown as OwnerHost | null);
-  return { errand, heard, world, stored, grow, go };
+  return { heard, world, stored, at, go };
 }
 
-t.test('without an owner, what is safe is kept', async (t) => {
-  const { heard, world, stored, grow, go } = setup();
+/** By then what nobody has answered is given to the stream. */
+const givenAt = ownerAnswersMs - keptUnheardMs;
+
+t.test('without an owner it is kept, and its sender hears of it after the time of the contract', async (t) => {
+  const { heard, world, stored, at, go } = setup();
   go(null);
   t.equal(world.waits, 1);
-  grow();
-  t.same(heard, [], 'not before it is safe');
+  at(givenAt);
   await stored('stored');
-  t.same([heard, world.over], [['kept'], 1]);
-});
-
-t.test('an owner that takes requests by the time it is safe is asked before anybody hears that it is kept', async (t) => {
-  const { heard, world, stored, grow, go } = setup();
-  go(null);
-  grow();
-  world.owner = new Owner();
-  await stored('stored');
+  at(ownerAnswersMs - 1);
   t.same(heard, []);
-  t.match(world.owner.asked, [{ again: true }], 'it may have been taken in from the stream');
-  world.owner.accept();
-  t.same([heard, world.over], [['accepted'], 1]);
-});
-
-t.test('one that does not take requests yet takes in what was kept before it does', async (t) => {
-  const { heard, world, stored, grow, go } = setup();
-  go(null);
-  grow();
-  world.owner = new Owner();
-  await stored('stored');
-  world.owner.refuse('not-owner');
+  at(ownerAnswersMs);
   t.same([heard, world.over], [['kept'], 1]);
 });
 
-t.test('one that does not answer has looked by itself after a while', async (t) => {
-  const { errand, heard, world, stored, grow, go } = setup();
-  go(null);
-  grow();
-  world.owner = new Owner();
+t.test('what became safe late is heard of when an owner that works has found it', async (t) => {
+  const { heard, at, stored, go } = setup();
+  go(new Owner());
+  at(givenAt);
+  at(ownerAnswersMs + 1_000);
   await stored('stored');
-  errand.tick(world.now + keptLookMs - 1);
+  at(ownerAnswersMs + 1_000 + keptUnheardMs - 1);
   t.same(heard, []);
-  errand.tick(world.now + keptLookMs);
-  t.same([heard, world.over], [['kept'], 1]);
-  world.owner.accept();
-  t.same(heard, ['kept'], 'what comes later is nothing new');
+  t.ok(keptUnheardMs > keptLookMs, 'it looks more often than that');
+  at(ownerAnswersMs + 1_000 + keptUnheardMs);
+  t.same(heard, ['kept']);
 });
 
-t.test('one that was asked and is slow has it before whatever is asked from now on', async (t) => {
-  const { heard, stored, grow, go } = setup();
+t.test('an owner that is found while it is given to the stream, or is safe, is told that it may be there', async (t) => {
+  for (const isSafe of [false, true]) {
+    const { heard, world, stored, at, go } = setup();
+    go(null);
+    at(givenAt);
+    if (isSafe) await stored('stored');
+    const found = new Owner();
+    go(found);
+    t.match(found.asked, [{ again: true }]);
+    found.accept();
+    t.same([heard, world.over], [['accepted'], 1]);
+    at(ownerAnswersMs + keptUnheardMs);
+    t.same(heard, ['accepted'], 'nothing comes behind it');
+  }
+});
+
+t.test('an answer that comes when it is kept is nothing new', async (t) => {
+  const { heard, stored, at, go } = setup();
   const slow = new Owner();
   go(slow);
   t.match(slow.asked, [{ again: false }]);
-  grow();
+  at(givenAt);
   await stored('stored');
+  at(ownerAnswersMs);
+  slow.accept();
   t.same(heard, ['kept']);
-  t.equal(slow.asked.length, 1);
-});
-
-t.test('an owner that is found while it is on its way into the stream is told that it may be there', async (t) => {
-  const { heard, grow, go } = setup();
-  go(null);
-  grow();
-  const found = new Owner();
-  go(found);
-  t.match(found.asked, [{ again: true }]);
-  found.accept();
-  t.same(heard, ['accepted']);
 });
 
 t.test('what is not safe is refused if nobody can have it, and is not known otherwise', async (t) => {
   const refusal = async (keeping: Keeping, before: (go: (owner: Owner | null) => void) => void): Promise<readonly string[]> => {
-    const { heard, stored, grow, go } = setup();
+    const { heard, stored, at, go } = setup();
     before(go);
-    grow();
+    at(givenAt);
     await stored(keeping);
     return heard;
   };
