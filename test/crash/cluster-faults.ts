@@ -6,9 +6,11 @@
  */
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
 
+/** `visit`: a node that is not there joins and leaves again. */
+export type Harm = 'kill' | 'stop' | 'freeze' | 'visit';
+
 export interface Fault {
-  /** `visit`: a node that is not there joins and leaves again. */
-  readonly harm: 'kill' | 'stop' | 'freeze' | 'visit';
+  readonly harm: Harm;
   /** A node, a gateway or a nats-server by its name. */
   readonly target: string;
   /** After the begin of the salvo. */

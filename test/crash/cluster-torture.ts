@@ -69,6 +69,8 @@ const takeoverMsMax = sessionTtlMs + 3_000;
 const wellWithinMs = 90_000;
 const viewEveryMs = 500;
 const breathMs = [500, 3_000] as const;
+/** So often a salvo waits until what the one before has done is over. */
+const calmShare = 0.7;
 
 export function tortureCluster(options: ClusterTortureOptions): Promise<ClusterTortureResult> {
   return withReceivers(async (receivers) => {
@@ -93,7 +95,7 @@ class ClusterTorture {
   readonly #random: () => number;
   readonly #setting: Setting;
   readonly #troubles: Trouble[] = [];
-  /** A single kill of a node that was down for long, when all was well. */
+  /** A single kill of a node while all was well, until all is well again. */
   readonly #quietKills: Trouble[] = [];
   /** As the product told it, by partition and epoch. */
   readonly #told = new Map<string, number>();
@@ -122,8 +124,11 @@ class ClusterTorture {
       report(
         `salvo ${salvo + 1}: ${load.ledger.count('accepted')} accepted, ${load.arrivals.length} arrived; ${faults.map(describe).join('; ')}`,
       );
+      const quietKill = this.#isQuietKill(faults) ? Date.now() : null;
       await this.#fire(faults);
-      if (this.#random() < 0.7) await this.#untilWell();
+      if (this.#random() < calmShare || quietKill !== null) await this.#untilWell();
+      if (quietKill !== null)
+        this.#quietKills.push({ target: faults[0]!.target, isNats: false, fromMs: quietKill, toMs: Date.now() });
       await this.#breathe();
     }
     await this.#untilWell();
@@ -140,20 +145,19 @@ class ClusterTorture {
   // ---- harm ----
 
   async #fire(faults: readonly Fault[]): Promise<void> {
-    const wasWell = this.#isWell;
     this.#isWell = false;
-    const troubles = await Promise.all(
+    await Promise.all(
       faults.map(async (fault) => {
         await pause(fault.afterMs);
-        const trouble = await this.#carryOut(fault);
-        this.#troubles.push(trouble);
-        return trouble;
+        this.#troubles.push(await this.#carryOut(fault));
       }),
     );
     this.#faults += faults.length;
-    const [fault] = faults;
-    const isQuiet = wasWell && faults.length === 1 && fault!.harm === 'kill' && this.#setting.nodes.includes(fault!.target);
-    if (isQuiet && fault!.forMs > takeoverMsMax) this.#quietKills.push(troubles[0]!);
+  }
+
+  #isQuietKill([fault, ...others]: readonly Fault[]): boolean {
+    const isOfNode = fault?.harm === 'kill' && this.#setting.nodes.includes(fault.target);
+    return this.#isWell && others.length === 0 && isOfNode;
   }
 
   async #carryOut(fault: Fault): Promise<Trouble> {

@@ -138,7 +138,8 @@ class Court {
       fireAskedAtMs ?? Number.POSITIVE_INFINITY,
       revival?.askedAtMs ?? Number.POSITIVE_INFINITY,
     );
-    if (arrival.atMs < notBeforeMs) accuse(`came ${notBeforeMs - arrival.atMs} ms early`);
+    if (arrival.atMs < notBeforeMs)
+      accuse(`came ${notBeforeMs - arrival.atMs} ms early${'delay_ms' in plan.body ? ' by its delay' : ''}`);
     if (changedAtMs !== null && arrival.atMs > changedAtMs && !isChanged(arrival))
       accuse(`came ${arrival.atMs - changedAtMs} ms after a change had been answered, as it was before`);
     if (plan.fate === 'held') this.#hearHeld({ entry, arrival, accuse });

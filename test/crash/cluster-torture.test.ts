@@ -1,0 +1,48 @@
+import t from 'tap';
+import { needsNats, startNats } from '../support/nats-server.js';
+import type { Fault, Harm } from './cluster-faults.js';
+import { tortureCluster } from './cluster-torture.js';
+
+const timeout = 170_000;
+
+t.setTimeout(timeout);
+
+const fault = (harm: Harm, target: string, forMs: number, fields: Partial<Fault> = {}): Fault => ({
+  harm,
+  target,
+  afterMs: 0,
+  forMs,
+  emptied: false,
+  leavesBy: 'stop',
+  ...fields,
+});
+
+/** One of each kind; `npm run torture -- --cluster` chooses by itself, for as long as you like. */
+const salvos: readonly (readonly Fault[])[] = [
+  [fault('kill', 'b', 2_000)],
+  [fault('kill', 'nats-1', 1_000), fault('freeze', 'a', 3_000, { afterMs: 500 })],
+  [fault('stop', 'c', 500, { emptied: true })],
+];
+
+t.test(
+  'when nodes and the nats-server of a cluster are killed, stopped and frozen under load, every promise holds (F1, F11, F14)',
+  { ...needsNats, timeout },
+  async (t) => {
+    const seed = Date.now() % 1_000_000;
+    const { violations, figures } = await tortureCluster({
+      nats: [await startNats(t)],
+      seed,
+      more: (salvo) => salvo < salvos.length,
+      salvos,
+      eventsPerSecond: 60,
+      report: (line) => t.comment(line),
+    });
+    t.comment(JSON.stringify({ seed, ...figures }));
+    t.same(violations.slice(0, 10), [], `no promise is broken (seed ${seed})`);
+    const { accepted, changed, fired, revived, swept, holds, takeovers, handOvers, quietTakeoverMsMax } = figures;
+    t.ok(accepted > 500, `the load was real: ${accepted} events accepted`);
+    t.ok(Math.min(changed, fired, revived, swept, holds) > 0, 'everything was asked for');
+    t.ok(takeovers > 0 && handOvers > 0, `${takeovers} partitions were taken over, ${handOvers} handed over`);
+    t.ok(quietTakeoverMsMax > 0, `those of a killed node were served again after ${quietTakeoverMsMax} ms`);
+  },
+);
