@@ -1,4 +1,5 @@
 import t from 'tap';
+import { sessionTtlMs } from '../../engine/kernel/limits.js';
 import { needsNats, startNats } from '../support/nats-server.js';
 import type { Fault, Harm } from './cluster-faults.js';
 import { tortureCluster } from './cluster-torture.js';
@@ -20,8 +21,11 @@ const fault = (harm: Harm, target: string, forMs: number, fields: Partial<Fault>
 /** One of each kind; `npm run torture -- --cluster` chooses by itself, for as long as you like. */
 const salvos: readonly (readonly Fault[])[] = [
   [fault('kill', 'b', 2_000)],
-  [fault('kill', 'nats-1', 1_000), fault('freeze', 'a', 3_000, { afterMs: 500 })],
-  [fault('stop', 'c', 500, { emptied: true })],
+  [
+    fault('kill', 'nats-1', 1_000),
+    fault('freeze', 'a', 3_000, { afterMs: 500 }),
+    fault('stop', 'c', 500, { afterMs: 1_500, emptied: true }),
+  ],
 ];
 
 t.test(
@@ -34,13 +38,15 @@ t.test(
       seed,
       more: (salvo) => salvo < salvos.length,
       salvos,
-      eventsPerSecond: 60,
+      eventsPerSecond: 40,
+      // Other tests run at the same time; `nodes-come-and-go.alone.test.ts` measures.
+      takeoverMsMax: 3 * sessionTtlMs,
       report: (line) => t.comment(line),
     });
     t.comment(JSON.stringify({ seed, ...figures }));
     t.same(violations.slice(0, 10), [], `no promise is broken (seed ${seed})`);
     const { accepted, changed, fired, revived, swept, holds, takeovers, handOvers, quietTakeoverMsMax } = figures;
-    t.ok(accepted > 500, `the load was real: ${accepted} events accepted`);
+    t.ok(accepted > 300, `the load was real: ${accepted} events accepted`);
     t.ok(Math.min(changed, fired, revived, swept, holds) > 0, 'everything was asked for');
     t.ok(takeovers > 0 && handOvers > 0, `${takeovers} partitions were taken over, ${handOvers} handed over`);
     t.ok(quietTakeoverMsMax > 0, `those of a killed node were served again after ${quietTakeoverMsMax} ms`);

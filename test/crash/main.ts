@@ -9,12 +9,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { sessionTtlMs } from '../../engine/kernel/limits.js';
 import { startNats, startNatsCluster } from '../support/nats-server.js';
 import { tortureCluster } from './cluster-torture.js';
 import { torture } from './torture.js';
 
 const violationsShown = 20;
 const violationCharsMax = 2_000;
+/** The contract of the project. */
+const takeoverMsMax = sessionTtlMs + 3_000;
 
 const { values } = parseArgs({
   options: {
@@ -62,7 +65,7 @@ async function ofCluster() {
   try {
     const nats = values.nats === '3' ? await startNatsCluster(owner) : [await startNats(owner)];
     const logDir = values.logs === undefined ? {} : { logDir: values.logs };
-    return await tortureCluster({ ...common, ...logDir, nats, eventsPerSecond: Number(values.rate ?? 150) });
+    return await tortureCluster({ ...common, ...logDir, nats, takeoverMsMax, eventsPerSecond: Number(values.rate ?? 150) });
   } finally {
     for (const done of teardowns.reverse()) await done();
   }

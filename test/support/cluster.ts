@@ -59,7 +59,7 @@ export type NodeRole = NonNullable<ServerOptions['command']>;
 
 const usualPartitions = 12;
 /** A node that starts waits for NATS. */
-const restartMsMax = 60_000;
+const startMsMax = 60_000;
 
 export class Cluster {
   /** Goes to those that live, in turn. */
@@ -122,18 +122,21 @@ export class Cluster {
   async join(name: string, role: NodeRole = 'serve', { emptied = false }: Renewal = {}): Promise<Server> {
     const { env = {}, nodeFlags, natsUrlOf = () => this.nats.map(({ url }) => url).join(',') } = this.#options;
     if (emptied) this.#empty(name);
-    const server = await Server.start({
-      dataDir: role === 'gateway' ? null : this.dataDirOf(name),
-      command: role,
-      env: {
-        ESCAPEMENT_CLUSTER: 'true',
-        ESCAPEMENT_NATS_URL: natsUrlOf(role),
-        ESCAPEMENT_NODE_ID: name,
-        ESCAPEMENT_PARTITIONS: String(this.partitions),
-        ...env,
+    const server = await Server.start(
+      {
+        dataDir: role === 'gateway' ? null : this.dataDirOf(name),
+        command: role,
+        env: {
+          ESCAPEMENT_CLUSTER: 'true',
+          ESCAPEMENT_NATS_URL: natsUrlOf(role),
+          ESCAPEMENT_NODE_ID: name,
+          ESCAPEMENT_PARTITIONS: String(this.partitions),
+          ...env,
+        },
+        ...(nodeFlags === undefined ? {} : { nodeFlags }),
       },
-      ...(nodeFlags === undefined ? {} : { nodeFlags }),
-    });
+      startMsMax,
+    );
     this.#nodes.set(name, server);
     if (role === 'engine') this.#engines.add(name);
     this.#openDoor(name);
@@ -157,7 +160,7 @@ export class Cluster {
   /** The same node, with the same data unless it is `emptied`; `kill` or `stop` comes before. Resolves when it listens, for which NATS has to be there. */
   async restart(name: string, { emptied = false }: Renewal = {}): Promise<void> {
     if (emptied) this.#empty(name);
-    await this.node(name).restart(restartMsMax);
+    await this.node(name).restart(startMsMax);
     this.#openDoor(name);
   }
 

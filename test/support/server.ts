@@ -40,9 +40,9 @@ export class Server {
   }
 
   /** Resolves when it listens. */
-  static async start(options: ServerOptions): Promise<Server> {
+  static async start(options: ServerOptions, withinMs?: number): Promise<Server> {
     const server = new Server(options);
-    await server.listening();
+    await server.listening(withinMs);
     return server;
   }
 
