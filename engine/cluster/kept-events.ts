@@ -49,7 +49,7 @@ export interface KeptEventsParts {
   readonly link: NatsLink;
   /** How many streams logs are in. */
   readonly streams: number;
-  readonly logger: Pick<Logger, 'info' | 'error'>;
+  readonly logger: Pick<Logger, 'warn' | 'error'>;
 }
 
 export class KeptEvents {
@@ -81,7 +81,7 @@ export class KeptEvents {
         after = seq;
       }
     } catch (error) {
-      this.#parts.logger.error({ partition, err: error }, 'kept events cannot be read');
+      this.#parts.logger.warn({ partition, err: error }, 'kept events cannot be read, which is tried again');
       return false;
     }
   }

@@ -152,7 +152,7 @@ t.test('new events without an owner are kept, and taken in by the next one', nee
   const kept = new KeptEvents({
     link: a.link,
     streams: 2,
-    logger: { info: () => undefined, error: (...told: unknown[]) => t.fail(String(told)) } as never,
+    logger: { warn: () => undefined, error: (...told: unknown[]) => t.fail(String(told)) } as never,
   });
   t.same([...(await kept.look())].sort(), [1, 2]);
   const b = new PeerNode(t, world, {
