@@ -53,8 +53,8 @@ type Needs = {
 export class CopyIntake {
   readonly #parts: CopyIntakeParts;
   readonly #copy: LocalCopy;
-  /** Entries behind, as far as is known. */
-  lag = 0;
+  /** Entries behind. Null: where the copy ends in the journal is not known yet, or what comes before the journal is still on its way. */
+  lag: number | null = null;
   /** How often something was found here that the journal does not say yet. */
   losses = 0;
   #place: number | null = null;
@@ -116,6 +116,7 @@ export class CopyIntake {
     const goalPlace = goal?.place ?? 0;
     // It has lost its tail since the place was found.
     if (goalPlace < this.place) await this.attach();
+    this.lag = Math.max(0, goalPlace - this.place);
     while (this.place < goalPlace) {
       const entry = await era.still(journal.from(this.place + 1));
       if (entry === null || entry.place > goalPlace)

@@ -21,7 +21,7 @@ export class Course {
   isHandedOver = false;
   /** Since when anybody may claim it; null: nobody may. */
   freeSince: number | null = null;
-  /** Since when another node should own it; null: none should. */
+  /** Since when it is served here and another node should own it; null: it is not, or none should. */
   misplacedSince: number | null = null;
   /** When it was last known to be served by anybody. */
   servedAt: number | null = null;

@@ -9,7 +9,7 @@
  */
 import type { PartitionId } from '../kernel/brand.js';
 import type { LeaseBoard } from '../kernel/lease-board.js';
-import { handOverLagMax } from '../kernel/limits.js';
+import { handOverLagMax, handOverLateLagMax } from '../kernel/limits.js';
 import type { Logger } from '../observe/logger.js';
 import type { ClusterTimes } from './cluster-times.js';
 import type { Course } from './course.js';
@@ -109,7 +109,7 @@ export class Outlook {
     const owner = ownership.isCurrent && ownership.isReadable(partition) ? ownership.of(partition) : undefined;
     const isOwnerGone = this.#isGone(owner ?? null);
     if (owner !== undefined) course.noteFree(isFree(owner, { isOwnerGone }), now);
-    course.noteMisplaced(placed !== null && placed !== node, now);
+    course.noteMisplaced(course.stage === 'serving' && placed !== null && placed !== node, now);
     this.#noteServed(course, owner ?? null);
     return {
       session,
@@ -145,12 +145,13 @@ export class Outlook {
     return now >= Math.max(freeSince, this.#turnsFrom) + this.#placement.turnOf(partition, node) * this.#parts.times.turnMs;
   }
 
-  /** Whoever should own it is close behind, or has been given time enough. */
+  /** Whoever should own it is close behind, or has been given time to come close. One that does not follow it is not: it is served better where it is. */
   #isHeirReady(partition: PartitionId, { course, now }: Pick<Look, 'course' | 'now'>): boolean {
     const { misplacedSince } = course;
     if (misplacedSince === null) return false;
     const heir = this.#candidates.get(this.#placement.of(partition).owner!);
     const lag = heir === undefined ? undefined : this.#parts.reports.of(heir.session)?.followed.get(partition);
-    return (lag !== undefined && lag <= handOverLagMax) || now >= misplacedSince + this.#parts.times.patienceMs;
+    const lagMax = now >= misplacedSince + this.#parts.times.patienceMs ? handOverLateLagMax : handOverLagMax;
+    return lag !== undefined && lag <= lagMax;
   }
 }

@@ -136,7 +136,8 @@ export class Replica {
 
   /** About once a second. */
   tick(): void {
-    if (this.#mode === 'following' && (this.#intake.lag > 0 || this.#intake.lag !== this.#toldLag)) this.#tellLag();
+    const { lag } = this.#intake;
+    if (this.#mode === 'following' && (lag !== 0 || this.#toldLag !== 0)) this.#tellLag();
     if (this.#mode !== 'owning' || !this.#copy.wantsSeal) return;
     this.#writer.seal();
     this.#write();
@@ -193,6 +194,7 @@ export class Replica {
 
   #tellLag(): void {
     const { lag } = this.#intake;
+    if (lag === null) return;
     this.#toldLag = lag;
     this.#parts.reply({ op: 'following', partition: this.#parts.partition, lag, last: this.#copy.last.seq });
   }
@@ -241,7 +243,7 @@ export class Replica {
     this.#endFollowing();
     this.#endFollowing = () => undefined;
     this.#writer.clear();
-    this.#intake.lag = 0;
+    this.#intake.lag = null;
     this.#toldLag = null;
   }
 

@@ -209,10 +209,12 @@ export const claimTurnMs = 300;
 export const claimsInFlightMax = 64;
 /** Partitions that one node hands over at a time: the others are served meanwhile. */
 export const partitionsMovingMax = 4;
-/** A partition is handed over when its next owner is at most so many entries of its journal behind: a fraction of a second, ... */
+/** A partition is handed over when its next owner says that it is at most so many entries of its journal behind: a fraction of a second, ... */
 export const handOverLagMax = 64;
-/** ... or after this long in any case: a node that cannot follow may still be able to own. */
+/** ... or, when it has not come so close in this time under a load that goes on and on, ... */
 export const handOverPatienceMs = 30_000;
+/** ... at most so many: a few seconds. Further behind, or where it cannot follow, it would be down for longer than it has to. */
+export const handOverLateLagMax = 4_096;
 /** A node says this often how it is with what it serves and follows. */
 export const nodeReportMs = 1_000;
 /** A partition may be without an owner for so long before a node calls itself degraded: longer than a hand-over, shorter than a failover. */

@@ -190,6 +190,29 @@ t.test('P15: a copy that ends before the log begins now is set aside, and made a
   t.same(await recordsOf(again), plain(history.records.slice(begins - 1)));
 });
 
+t.test('a follower does not say that it is close before it has what the journal no longer has', needsNats, async (t) => {
+  const { nats, history } = await setup(t);
+  const fresh = new TestReplica(t, nats.url);
+  const list = fresh.bases.list.bind(fresh.bases);
+  let isAsked = false;
+  let goOn = (): void => undefined;
+  const mayGoOn = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  fresh.bases.list = async () => {
+    isAsked = true;
+    await mayGoOn;
+    return list();
+  };
+  fresh.replica.follow(true);
+  await until('it asks for bases', () => isAsked);
+  fresh.replica.tick();
+  t.same(fresh.replies, []);
+  goOn();
+  await fresh.reaches(lastOf(history));
+  t.match(await fresh.said('following'), { lag: 0, last: lastOf(history) });
+});
+
 t.test('P7: a follower that lags behind a purge takes bases and goes on', needsNats, async (t) => {
   const { nats, owner, history } = await setup(t);
   const lagging = new TestReplica(t, nats.url);

@@ -27,7 +27,7 @@ async function setup(t: Test) {
   const nodes: Joined[] = [];
   async function join(
     name: string,
-    { weight = 1, moving = 4, server = nats as NatsServer, settledMs = times.settledMs } = {},
+    { weight = 1, moving = 4, server = nats as NatsServer, settledMs = times.settledMs, patienceMs = times.patienceMs } = {},
   ): Promise<Joined> {
     const link = await linkTo(t, server);
     const board = LeaseBoard.create(0);
@@ -35,7 +35,16 @@ async function setup(t: Test) {
     const self = { node: name, address: `${name}:8080`, weight, version: '0', startedAt: Date.now() };
     const lines: string[] = [];
     const logger = createLogger({ level: 'info', format: 'json', sink: { write: (line) => lines.push(line) } });
-    const node = new ClusterNode({ link, board, self, shape, hands: hosts, logger, times: { ...times, settledMs }, moving });
+    const node = new ClusterNode({
+      link,
+      board,
+      self,
+      shape,
+      hands: hosts,
+      logger,
+      times: { ...times, settledMs, patienceMs },
+      moving,
+    });
     hosts.node = node;
     const joined = { node, hosts, link, lines };
     nodes.push(joined);
@@ -254,6 +263,23 @@ t.test('a partition that fails on one node is given to another', needsNats, asyn
   await until('the other one has it', () => registry.servedBy(p)[0] === 'b');
   t.match(a.lines.join(''), /a checksum is wrong/);
   t.match(b.node.owners.of(p), { node: 'b', released: false });
+  await wellDone(t);
+});
+
+t.test('a partition stays where it works while the node that it should be on cannot follow it', needsNats, async (t) => {
+  const { join, shared, registry, wellDone } = await setup(t);
+  const a = await join('a');
+  const b = await join('b', { patienceMs: 100 });
+  await shared('a', 'b');
+  const p = all.find((partition) => registry.servedBy(partition)[0] === 'a')!;
+  a.hosts.broken.add(p);
+  a.hosts.drop(p);
+  a.node.news({ op: 'failed', partition: p, detail: 'the disk is full' });
+  await until('the other one has it', () => registry.servedBy(p)[0] === 'b');
+  // Longer than its patience, shorter than the first one leaves the partition alone.
+  await pause(1_500);
+  t.notOk(b.hosts.released.includes(p));
+  t.same(registry.servedBy(p), ['b']);
   await wellDone(t);
 });
 
