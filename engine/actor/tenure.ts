@@ -108,10 +108,12 @@ export class Tenure {
         tenant.begin();
         break;
       case 'released':
+        if (reply.epoch !== this.#epoch) return;
         this.#leave('the partition has been handed over');
         this.#tell({ op: 'released', partition, epoch: reply.epoch });
         break;
       case 'lost':
+        if (reply.epoch !== this.#epoch) return;
         this.#leave(reply.detail);
         this.#tell({ op: 'lost', partition, epoch: reply.epoch, detail: reply.detail });
         break;

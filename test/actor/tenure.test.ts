@@ -211,6 +211,19 @@ t.test('what the replica cannot do is told', async (t) => {
   t.equal(test.phases().at(-1), 'elsewhere');
 });
 
+t.test('what is said of an ownership before does not end this one', async (t) => {
+  const { test, says, take, news } = setup();
+  take(2);
+  says({ op: 'released', partition, epoch: 1 });
+  says({ op: 'lost', partition, epoch: 1, detail: 'somebody else has opened the journal' });
+  test.settle();
+  t.same(
+    news().map(({ op }) => op),
+    ['serving'],
+  );
+  t.equal(test.phases().at(-1), 'ready');
+});
+
 t.test('it is told that other settings are kept, when that is durable, and only if they are others', async (t) => {
   const { test, take } = setup();
   take();
