@@ -22,7 +22,7 @@ import { LeaseBoard } from '../kernel/lease-board.js';
 import { loopDelayPeriodMs } from '../kernel/loop-delay.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import { Rest } from '../kernel/rest.js';
-import type { ReaderReply, WriterReply } from '../log/protocol.js';
+import type { ReaderReply, WriterReply, WriterRequest } from '../log/protocol.js';
 import { EventLoopDelay } from '../observe/event-loop.js';
 import { ActorHost } from './host.js';
 import type { HostOptions } from './host-ports.js';
@@ -63,6 +63,7 @@ class HostThread {
   readonly #beat: () => void;
   readonly #clock = new SystemClock();
   readonly #loopDelay = new EventLoopDelay({ clock: this.#clock });
+  #toWriter: WriterRequest[] = [];
   #replies: HostReply[] = [];
   #changes: StatusChange[] = [];
   #turnIsDue = false;
@@ -84,7 +85,7 @@ class HostThread {
       lease: board,
       clock: this.#clock,
       random: Math.random,
-      toWriter: (request) => writer.postMessage(request, request.op === 'append' ? [request.batch.buffer] : []),
+      toWriter: (request) => this.#toWriter.push(request),
       toReader: (request) => reader.postMessage(request),
       couriers: {
         couriers: couriers.length,
@@ -186,7 +187,9 @@ class HostThread {
     }
   }
 
+  /** A message wakes a thread up, which costs more than to lay out what is in it: so there is one for each neighbour. */
   #sendGathered(): void {
+    this.#sendToWriter();
     if (this.#replies.length > 0) {
       const bytes = encodeMessages(this.#replies);
       this.#replies = [];
@@ -197,6 +200,16 @@ class HostThread {
       this.#changes = [];
       this.#mail({ op: 'changes', bytes }, [bytes.buffer]);
     }
+  }
+
+  #sendToWriter(): void {
+    if (this.#toWriter.length === 0) return;
+    const requests = this.#toWriter;
+    this.#toWriter = [];
+    this.#writer.postMessage(
+      requests,
+      requests.flatMap((request) => (request.op === 'append' ? [request.batch.buffer] : [])),
+    );
   }
 
   #mail(mail: HostMail, transfer: ArrayBuffer[] = []): void {
@@ -226,7 +239,8 @@ class HostThread {
     };
     this.#writer.on('close', closed);
     this.#reader.on('close', closed);
-    this.#writer.postMessage({ op: 'close' });
+    this.#toWriter.push({ op: 'close' });
+    this.#sendToWriter();
     this.#reader.postMessage({ op: 'close' });
   }
 }

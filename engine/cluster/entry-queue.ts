@@ -24,6 +24,7 @@ export class EntryQueue {
   readonly #bytesMax: number;
   readonly #builder = new RecordBatchBuilder();
   #waiting: Uint8Array[] = [];
+  #bytes = 0;
   /** Of the first one that waits. */
   #cursor: RecordCursor | null = null;
   /** The cursor is at a record that did not fit the last bunch. */
@@ -37,12 +38,19 @@ export class EntryQueue {
     return this.#waiting.length === 0;
   }
 
+  /** Of the batches that wait, wholly or in part. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   push(batch: Uint8Array): void {
+    this.#bytes += batch.length;
     this.#waiting.push(batch);
   }
 
   clear(): void {
     this.#waiting = [];
+    this.#bytes = 0;
     this.#cursor = null;
     this.#isAtRecord = false;
   }
@@ -73,7 +81,7 @@ export class EntryQueue {
       }
       if (count > 0) builder.appendSpan(cursor.bytes, { from, to, first: (seq - count + 1) as Sequence, count });
       if (isFull) break;
-      this.#waiting.shift();
+      this.#bytes -= this.#waiting.shift()!.length;
       this.#cursor = null;
     }
     if (builder.count === 0) return null;

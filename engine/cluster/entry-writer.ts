@@ -4,16 +4,20 @@
  *     opening  `open` behind the newest entry there is; what only the copy has, written again
  *     writing  notes (`floor`, `purge`), batches, new segments, and at last `release`: one entry behind the other, each fenced by the one before
  *
+ * Each leaves when it is its turn among those of other partitions (`entry-turns.ts`), with all that has come until then.
+ *
  * Stored means durable: then it goes into the copy, and the host hears of it. So the copy is never ahead of the journal.
  *
  * Owned by one replica.
  */
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { Clock } from '../kernel/clock.js';
+import { journalTurnBytesMax } from '../kernel/limits.js';
 import type { LogPosition } from '../log/mark.js';
 import type { LogReply, ReplicaReply } from '../log/protocol.js';
 import { Apart, type CopyIntake } from './copy-intake.js';
 import { EntryQueue } from './entry-queue.js';
+import type { EntryTurns } from './entry-turns.js';
 import type { Era } from './era.js';
 import { bareEntry, type Entry, hasRecords, type Stamp, type StoredEntry } from './journal-entry.js';
 import type { LocalCopy } from './local-copy.js';
@@ -28,6 +32,7 @@ export interface EntryWriterParts {
   readonly journal: Pick<PartitionJournal, 'publish'>;
   readonly clock: Clock;
   readonly era: Era;
+  readonly turns: Pick<EntryTurns, 'inTurn'>;
   tell(reply: OwnerReply): void;
 }
 
@@ -137,16 +142,35 @@ export class EntryWriter {
   async write(): Promise<'idle' | 'released' | 'lost'> {
     if (this.#isWriting) return 'idle';
     this.#isWriting = true;
-    for (let entry = this.#next(); entry !== null; entry = this.#next()) {
-      const beganMs = this.#parts.clock.monoMs();
-      if (!(await this.#publish(entry))) return 'lost';
-      this.#stored(entry, beganMs);
-      if (entry.kind === 'release') return 'released';
+    const { turns, era } = this.#parts;
+    const began = era.count;
+    const next = async () => {
+      era.mustBe(began);
+      return this.#writeNext();
+    };
+    while (this.#isDue) {
+      const end = await (this.#queue.bytes >= journalTurnBytesMax ? next() : turns.inTurn(next));
+      if (end !== null) return end;
     }
     this.#isWriting = false;
     return 'idle';
   }
 
+  get #isDue(): boolean {
+    return this.#notes.length > 0 || this.#isSealDue || this.#isReleaseDue || !this.#queue.isEmpty;
+  }
+
+  /** Null: it goes on. */
+  async #writeNext(): Promise<'released' | 'lost' | null> {
+    const entry = this.#next();
+    if (entry === null) return null;
+    const beganMs = this.#parts.clock.monoMs();
+    if (!(await this.#publish(entry))) return 'lost';
+    this.#stored(entry, beganMs);
+    return entry.kind === 'release' ? 'released' : null;
+  }
+
+  /** Made when it leaves, of all that has come by then. */
   #next(): Entry | null {
     const position = this.#parts.copy.last;
     const note = this.#notes[0];

@@ -23,11 +23,16 @@ export class Era {
     this.#count++;
   }
 
+  /** Throws Superseded if it is another one than `count`. */
+  mustBe(count: number): void {
+    if (count !== this.#count) throw new Superseded();
+  }
+
   /** What `promise` brings, or `Superseded`. */
   async still<Value>(promise: Promise<Value>): Promise<Value> {
     const count = this.#count;
     const value = await promise;
-    if (count !== this.#count) throw new Superseded();
+    this.mustBe(count);
     return value;
   }
 }

@@ -19,6 +19,7 @@ import type { LogOptions, LogReply, WriterRequest } from '../log/protocol.js';
 import type { NatsAddress } from '../nats/nats-address.js';
 import { NatsLink } from '../nats/nats-link.js';
 import { BaseShelf } from './base-shelf.js';
+import { EntryTurns } from './entry-turns.js';
 import { LocalCopy } from './local-copy.js';
 import { PartitionJournal } from './partition-journal.js';
 import { Replica } from './replica.js';
@@ -29,7 +30,7 @@ const tickMs = 1_000;
 const restShare = 4;
 
 export interface ReplicaThreadData {
-  /** `WriterRequest` in, `WriterReply` out: the actor host's. */
+  /** `WriterRequest`s in, `WriterReply` out: the actor host's. */
   readonly port: MessagePort;
   /** `SegmentNotice` out: the reader's. */
   readonly link: MessagePort;
@@ -60,6 +61,7 @@ class ReplicaThread {
   readonly #clock = new SystemClock();
   readonly #nats: NatsLink;
   readonly #writer: LogWriter;
+  readonly #turns = new EntryTurns();
   readonly #seats = new Map<PartitionId, Seat>();
   #isOpen = true;
   #isKeepingBases = false;
@@ -102,7 +104,11 @@ class ReplicaThread {
       void this.#nats.close().then(() => (failure === null ? resolve() : reject(failure)));
     };
     port.on('close', () => this.#end(null));
-    port.on('message', (request: WriterRequest) => this.#carefully(() => this.#take(request)));
+    port.on('message', (requests: readonly WriterRequest[]) => {
+      this.#carefully(() => {
+        for (const request of requests) if (this.#isOpen) this.#take(request);
+      });
+    });
   }
 
   #seatOf(partition: PartitionId): Seat {
@@ -120,6 +126,7 @@ class ReplicaThread {
       journal: new PartitionJournal({ door, partition, streams }),
       bases: new BaseShelf({ door, partition }),
       clock: this.#clock,
+      turns: this.#turns,
       reply: (reply) => this.#data.port.postMessage(reply),
       broke: (error) => this.#end(error),
       rest: (workedMs) => new Promise((resolve) => setTimeout(resolve, Math.ceil(workedMs * restShare))),

@@ -27,6 +27,7 @@ import { InvariantError } from '../kernel/errors.js';
 import { BaseKeeper } from './base-keeper.js';
 import type { BaseShelf } from './base-shelf.js';
 import { Apart, CopyIntake, Gap } from './copy-intake.js';
+import type { EntryTurns } from './entry-turns.js';
 import { EntryWriter, type OwnerReply } from './entry-writer.js';
 import { Era, Superseded } from './era.js';
 import { CopyFault, type LocalCopy } from './local-copy.js';
@@ -41,6 +42,8 @@ export interface ReplicaParts {
   readonly journal: Pick<PartitionJournal, 'newest' | 'from' | 'publish' | 'follow' | 'removeBefore'>;
   readonly bases: Pick<BaseShelf, 'list' | 'partWith' | 'partBehind' | 'add' | 'remove'>;
   readonly clock: Clock;
+  /** Shared by all partitions of the thread. */
+  readonly turns: Pick<EntryTurns, 'inTurn'>;
   reply(reply: OwnerReply): void;
   /** A bug: the thread is to end. */
   broke(error: unknown): void;

@@ -239,6 +239,12 @@ export const stopMsMax = { alone: drainMsMax + 10_000, inCluster: handOverAllMsM
 export const releaseMsMax = 5_000;
 /** Records of one entry of a journal: below the usual `max_payload` of 1 MiB, with a record more and headers. */
 export const journalEntryBytesMax = 512 * KiB;
+/** Entries that one replica thread has under way, of all its partitions: what the others gather meanwhile is one entry. With four there were a third more. */
+export const journalEntriesUnderWay = 2;
+/** None waits longer for its turn: with a stream that is milliseconds away, or has no leader, the others need not stand still. */
+export const journalTurnMsMax = 10;
+/** Nor does one of so many bytes wait: it has some forty events by then, and what it costs beside them is little. */
+export const journalTurnBytesMax = 16 * KiB;
 /** One try to add an entry waits this long: a stream on three synced disks takes milliseconds; one whose leader died never answers. */
 export const journalTryMs = 2_000;
 /** Records of one part of a base: read from the copy by the thread that publishes entries, so in a few milliseconds at most. */

@@ -1,8 +1,8 @@
 /**
  * Between an actor host and its two disk threads, the log writer and the reader. Plain objects over MessagePorts; a `batch`
- * is moved, not cloned.
+ * is moved, not cloned. What a host has for its writer in one turn is one message.
  *
- *     host --WriterRequest--> writer --SegmentNotice--> reader --PoolRequest--> main, which runs pool tasks
+ *     host --WriterRequests-> writer --SegmentNotice--> reader --PoolRequest--> main, which runs pool tasks
  *     host <--WriterReply---- writer                    reader <--PoolReply---- main
  *     host <------------ReaderRequest, ReaderReply----> reader
  *

@@ -62,9 +62,9 @@ export function logWriter({ port, link, options }: WriterThreadData): Promise<vo
     };
     const takeAll = () => {
       while (isOpen) {
-        const next = receiveMessageOnPort(port) as { readonly message: LogRequest } | undefined;
+        const next = receiveMessageOnPort(port) as { readonly message: readonly LogRequest[] } | undefined;
         if (next === undefined) return;
-        take(next.message);
+        next.message.forEach(take);
       }
     };
 
@@ -75,9 +75,9 @@ export function logWriter({ port, link, options }: WriterThreadData): Promise<vo
       });
     }, tickMs);
     port.on('close', end);
-    port.on('message', (request: LogRequest) => {
+    port.on('message', (requests: readonly LogRequest[]) => {
       carefully(() => {
-        take(request);
+        requests.forEach(take);
         do takeAll();
         while (isOpen && writer.commitNext());
       });

@@ -3,6 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { Test } from 'tap';
 import { BaseShelf } from '../../engine/cluster/base-shelf.js';
 import { LocalCopy } from '../../engine/cluster/local-copy.js';
+import { EntryTurns } from '../../engine/cluster/entry-turns.js';
 import { bareEntry, type Entry } from '../../engine/cluster/journal-entry.js';
 import { ensureLogStreams, journalSubject, logStreamOf } from '../../engine/cluster/log-streams.js';
 import { PartitionJournal } from '../../engine/cluster/partition-journal.js';
@@ -94,7 +95,11 @@ export class TestReplica {
   constructor(
     t: Test,
     url: string,
-    { dataDir, segmentBytesMax = 256 * 1024 * 1024 }: { dataDir?: string; segmentBytesMax?: number } = {},
+    {
+      dataDir,
+      segmentBytesMax = 256 * 1024 * 1024,
+      turns = new EntryTurns(),
+    }: { dataDir?: string; segmentBytesMax?: number; turns?: EntryTurns } = {},
   ) {
     this.dataDir = dataDir ?? tempDir(t);
     const options: LogOptions = {
@@ -134,6 +139,7 @@ export class TestReplica {
       bases: this.bases,
       rest: () => new Promise((resolve) => setImmediate(resolve)),
       clock: new SystemClock(),
+      turns,
       reply: (reply) => this.replies.push(reply),
       broke: (error) => {
         throw error;

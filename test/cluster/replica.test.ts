@@ -2,6 +2,8 @@
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { EntryTurns } from '../../engine/cluster/entry-turns.js';
+import { readMark } from '../../engine/log/mark.js';
 import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
 import { until } from '../support/deadline.js';
 import { needsNats, type NatsServer, startNats } from '../support/nats-server.js';
@@ -173,6 +175,54 @@ t.test('what a dropped owner has not written yet stays unwritten', needsNats, as
   const next = new TestReplica(t, nats.url);
   await next.own(2);
   t.equal(next.copy.last.seq, 1);
+});
+
+t.test('what comes while an entry waits for its turn is one entry; one that is large does not wait', needsNats, async (t) => {
+  const nats = await setup(t);
+  const turns = new EntryTurns({ places: 1, waitMsMax: 2 ** 30 });
+  const owner = new TestReplica(t, nats.url, { turns });
+  const history = new History();
+  await owner.own(1);
+  const other = takePlace(turns);
+  for (let count = 0; count < 5; count++) owner.replica.append(batchOf([history.accepted()]));
+  other.free();
+  await owner.said('durable', ({ seq }) => seq === 5);
+  t.match(await owner.journal.newest(), { first: 1, last: 5 });
+  takePlace(turns);
+  await owner.append([history.accepted({ payload: Buffer.alloc(64 * 1024, 'x') })]);
+  t.match(await owner.journal.newest(), { first: 6, last: 6 });
+});
+
+t.test('an owner that is dropped while it waits for its turn writes nothing, and others have theirs', needsNats, async (t) => {
+  const nats = await setup(t);
+  const turns = new EntryTurns({ places: 1, waitMsMax: 2 ** 30 });
+  const owner = new TestReplica(t, nats.url, { turns });
+  const history = new History();
+  await owner.own(1);
+  const other = takePlace(turns);
+  owner.replica.append(batchOf([history.accepted()]));
+  owner.replica.drop();
+  await owner.own(2);
+  other.free();
+  await owner.append([new History().accepted()]);
+  t.match(await owner.journal.newest(), { epoch: 2, first: 1, last: 1 });
+});
+
+function takePlace(turns: EntryTurns): { free(): void } {
+  let free: () => void = () => undefined;
+  void turns.inTurn(() => new Promise<void>((resolve) => (free = resolve)));
+  return { free: () => free() };
+}
+
+t.test('a copy is made to survive a power cut now and then, whether anything comes or not', needsNats, async (t) => {
+  const nats = await setup(t);
+  const owner = new TestReplica(t, nats.url);
+  await owner.own(1);
+  await owner.append([new History().accepted()]);
+  const mark = () => readMark(partitionDir(owner.dataDir, partition), partition).seq;
+  t.equal(mark(), 0);
+  for (let tick = 0; tick < 10; tick++) owner.writer.tick();
+  t.equal(mark(), 1);
 });
 
 t.test('a server that is killed and started again under load loses nothing and doubles nothing', needsNats, async (t) => {

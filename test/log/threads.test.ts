@@ -81,7 +81,7 @@ function setup(t: Tap, more: Partial<LogOptions> = {}) {
     fromWriter: new Inbox<WriterReply>(writer.port1),
     fromReader: new Inbox<ReaderReply>(reader.port1),
     toWriter: (request: WriterRequest) =>
-      writer.port1.postMessage(request, request.op === 'append' ? [request.batch.buffer] : []),
+      writer.port1.postMessage([request], request.op === 'append' ? [request.batch.buffer] : []),
     toReader: (request: ReaderRequest) => reader.port1.postMessage(request),
     ports: [writer.port1, reader.port1],
   };
