@@ -152,7 +152,16 @@ export class ClusterMember implements Node {
     const hosts = this.#hosts;
     this.#self = { node: nodeId, address: '', weight: hosts === null ? 0 : 1, version, startedAt: Date.now() };
     this.#node = new ClusterNode({ link, board: lease, self: this.#self, shape: record, hands: hosts ?? noHands, logger });
-    this.#figures = new MemberFigures({ link, partitions, nodeId, role, node: this.#node, board: this.board, nats: this.nats });
+    this.#figures = new MemberFigures({
+      link,
+      partitions,
+      nodeId,
+      role,
+      node: this.#node,
+      board: this.board,
+      nats: this.nats,
+      logger,
+    });
     this.#peers = new Peers({
       link,
       session: () => this.#node.session,

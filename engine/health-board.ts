@@ -36,10 +36,12 @@ export interface ClusterHealth {
   readonly takesEvents: boolean;
   /** Null: it is a member. */
   readonly outBecause: string | null;
-  /** Of this node. */
-  readonly nodeId: string;
+  /** Null: no other process bears the id of this node. */
+  readonly namesakeFault: string | null;
   /** How many partitions nobody owns. */
   readonly unowned: number;
+  /** By this process, whatever others bear its id. */
+  isOwnedHere(partition: PartitionId): boolean;
   /** The node; null: nobody at the moment. */
   ownerOf(partition: PartitionId): string | null;
   /** Null: it has an owner. */
@@ -116,10 +118,10 @@ export class HealthBoard {
     const name = `partition ${partition}`;
     const { phase, detail } = this.#partitions[partition]!;
     const cluster = this.#cluster;
-    const isHere = cluster === null || (phase !== 'elsewhere' && cluster.ownerOf(partition) === cluster.nodeId);
+    const isHere = cluster === null || (phase !== 'elsewhere' && cluster.isOwnedHere(partition));
     if (isHere) return { name, status: phase, detail: detail === null ? null : firstLine(detail) };
     const owner = cluster.ownerOf(partition);
-    if (owner === cluster.nodeId) return { name, status: 'recovering', detail: 'being taken over here' };
+    if (cluster.isOwnedHere(partition)) return { name, status: 'recovering', detail: 'being taken over here' };
     if (owner !== null) return { name, status: 'ready', detail: `on node ${owner}` };
     return { name, status: 'recovering', detail: 'no node owns it at the moment' };
   }
@@ -140,11 +142,12 @@ export class HealthBoard {
   #hasFault(): boolean {
     const cluster = this.#cluster;
     if (cluster === null) return this.#partitions.some(({ phase }) => phase === 'failed');
+    if (cluster.namesakeFault !== null) return true;
     return this.#partitions.some(({ phase }, number) => {
       const partition = number as PartitionId;
       const unownedMs = cluster.unownedForMs(partition);
       if (unownedMs !== null) return unownedMs > unownedMsMax;
-      return phase === 'failed' && cluster.ownerOf(partition) === cluster.nodeId;
+      return phase === 'failed' && cluster.isOwnedHere(partition);
     });
   }
 
@@ -158,9 +161,10 @@ export class HealthBoard {
   }
 }
 
-function clusterComponent({ outBecause, unowned }: ClusterHealth): Component {
+function clusterComponent({ outBecause, namesakeFault, unowned }: ClusterHealth): Component {
   const name = 'cluster';
   if (outBecause !== null) return { name, status: 'recovering', detail: outBecause };
+  if (namesakeFault !== null) return { name, status: 'degraded', detail: namesakeFault };
   return { name, status: 'ready', detail: unowned === 0 ? null : `${unowned} partitions have no owner at the moment` };
 }
 

@@ -8,6 +8,7 @@
  */
 import type { ClusterNode } from './cluster/cluster-node.js';
 import { ClusterStanding } from './cluster/cluster-standing.js';
+import { Namesakes } from './cluster/namesakes.js';
 import { NodeTotalsExchange } from './cluster/node-totals.js';
 import type { Role } from './config.js';
 import { totalsSilenceMsMax } from './kernel/limits.js';
@@ -16,6 +17,7 @@ import type { NatsLink } from './nats/nats-link.js';
 import type { NatsDesk } from './nats-desk.js';
 import { ClusterTotals, type NodeTotals } from './observe/cluster-totals.js';
 import type { FiguresBoard } from './observe/figures-board.js';
+import type { Logger } from './observe/logger.js';
 import { Metrics } from './observe/metrics.js';
 
 export interface MemberFiguresParts {
@@ -27,6 +29,7 @@ export interface MemberFiguresParts {
   readonly node: ClusterNode;
   readonly board: FiguresBoard;
   readonly nats: NatsDesk;
+  readonly logger: Logger;
 }
 
 export class MemberFigures {
@@ -35,12 +38,15 @@ export class MemberFigures {
   readonly metrics: Metrics;
   readonly #parts: MemberFiguresParts;
   readonly #exchange: NodeTotalsExchange;
+  readonly #namesakes: Namesakes;
 
   constructor(parts: MemberFiguresParts) {
-    const { link, partitions, nodeId, role, node, board, nats } = parts;
+    const { link, partitions, nodeId, role, node, board, nats, logger } = parts;
     const nowMs = (): number => performance.now();
     this.#parts = parts;
-    this.standing = new ClusterStanding({ partitions, nodeId, takesEvents: role !== 'engine', node, nowMs });
+    const namesakes = new Namesakes({ nodeId, members: node.members, session: () => node.session, logger });
+    this.#namesakes = namesakes;
+    this.standing = new ClusterStanding({ partitions, namesakes, takesEvents: role !== 'engine', node, nowMs });
     this.metrics = new Metrics({ board, version, nats, cluster: () => this.standing });
     const own = role === 'gateway' ? null : { revision: () => board.revision, totals: () => this.#ownTotals() };
     this.totals = new ClusterTotals({ own, nowMs, silenceMsMax: totalsSilenceMsMax });
@@ -52,6 +58,7 @@ export class MemberFigures {
   close(): void {
     this.#exchange.close();
     this.standing.close();
+    this.#namesakes.close();
   }
 
   /** What the other nodes are told. */

@@ -9,10 +9,11 @@
 import type { PartitionId } from '../kernel/brand.js';
 import type { ClusterCounts, ClusterFigures } from '../observe/cluster-counts.js';
 import type { ClusterNode } from './cluster-node.js';
+import type { Namesakes } from './namesakes.js';
 
 export interface ClusterStandingParts {
   readonly partitions: number;
-  readonly nodeId: string;
+  readonly namesakes: Pick<Namesakes, 'fault'>;
   /** Whether it takes events from callers. */
   readonly takesEvents: boolean;
   readonly node: Pick<ClusterNode, 'owners' | 'members' | 'session' | 'outBecause' | 'counts' | 'stages' | 'lags'>;
@@ -34,15 +35,15 @@ export class ClusterStanding implements ClusterFigures {
     this.#lookAtAll();
   }
 
-  get nodeId(): string {
-    return this.#parts.nodeId;
-  }
   get takesEvents(): boolean {
     return this.#parts.takesEvents;
   }
   /** Null: this node is a member now. */
   get outBecause(): string | null {
     return this.#parts.node.outBecause;
+  }
+  get namesakeFault(): string | null {
+    return this.#parts.namesakes.fault;
   }
   get isJoined(): boolean {
     return this.outBecause === null;
@@ -71,6 +72,12 @@ export class ClusterStanding implements ClusterFigures {
     const owner = owners.of(partition);
     if (owner === null || owner.released) return null;
     return owner.session === session || members.of(owner.session) !== null ? owner.node : null;
+  }
+
+  isOwnedHere(partition: PartitionId): boolean {
+    const { owners, session } = this.#parts.node;
+    const owner = owners.of(partition);
+    return owner !== null && !owner.released && owner.session === session;
   }
 
   /** Null: it has an owner. */

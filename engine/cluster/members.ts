@@ -22,6 +22,8 @@ export type { Member } from './session-text.js';
 export interface MemberMap {
   readonly alive: readonly Member[];
   of(session: string): Member | null;
+  /** It was renewed under our eyes, so its process lives: a session that is merely there may be what a dead one left behind. */
+  isRenewed(session: string): boolean;
   /** With every change; the result ends that. */
   watch(listener: () => void): () => void;
 }
@@ -35,7 +37,9 @@ export interface MembersParts {
 
 interface Sight {
   readonly member: Member;
+  readonly renewals: number;
   readonly settledAt: number;
+  readonly isRenewed: boolean;
   seenAt: number;
 }
 
@@ -103,6 +107,10 @@ export class Members implements MemberMap {
     return this.#sights.get(session)?.member ?? null;
   }
 
+  isRenewed(session: string): boolean {
+    return this.#sights.get(session)?.isRenewed ?? false;
+  }
+
   watch(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -155,9 +163,10 @@ export class Members implements MemberMap {
     const known = this.#sights.get(session);
     const lived = told.renewals * this.#parts.renewMs;
     const settledAt = known?.settledAt ?? now + Math.max(0, this.#parts.settledMs - lived);
-    this.#sights.set(session, { member: told.member, settledAt, seenAt: now });
+    const isRenewed = known !== undefined && (known.isRenewed || told.renewals > known.renewals);
+    this.#sights.set(session, { member: told.member, renewals: told.renewals, isRenewed, settledAt, seenAt: now });
     for (const former of told.former) if (!this.#gone.has(former)) this.over(former);
-    if (known === undefined || known.member.weight !== told.member.weight) this.#changed();
+    if (known === undefined || known.isRenewed !== isRenewed || known.member.weight !== told.member.weight) this.#changed();
   }
 
   #becomeCurrent(subjects: ReadonlySet<string>): void {

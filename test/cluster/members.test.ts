@@ -50,6 +50,20 @@ t.test('a session is alive at once, settled after a while, and away when its tim
   await until('its time is over', () => names().length === 0, times.ttlMs + 3_000);
 });
 
+t.test('what a dead process has left behind is told from a session that lives', needsNats, async (t) => {
+  const { members, renew } = await setup(t);
+  await renew('left', { renewals: 17 });
+  await renew('lives', { renewals: 3 });
+  await until('both are seen', () => members.alive.length === 2);
+  t.notOk(members.isRenewed('left') || members.isRenewed('lives'), 'not known yet');
+  let news = 0;
+  members.watch(() => news++);
+  await renew('lives', { renewals: 4 });
+  await until('it was renewed', () => members.isRenewed('lives'));
+  t.equal(news, 1, 'and that is news');
+  t.notOk(members.isRenewed('left'));
+});
+
 t.test('one that comes and goes never settles (P9)', needsNats, async (t) => {
   const { members, renew, leave, names } = await setup(t, { settledMs: 1_000 });
   let settled = 0;

@@ -138,6 +138,7 @@ export class OriginNode {
             return world.alive.map(({ session }) => member(session));
           },
           of: (session) => (all.sessions.includes(session) ? member(session) : null),
+          isRenewed: (session) => all.sessions.includes(session),
           watch: world.members.watch,
         },
         owners: world.owners,

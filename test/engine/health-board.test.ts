@@ -11,10 +11,11 @@ function setup(owners: (string | number)[], more: Partial<ClusterHealth & { hasD
   const cluster: ClusterHealth = {
     takesEvents: true,
     outBecause: null,
-    nodeId: 'here',
+    namesakeFault: null,
     get unowned() {
       return owners.filter((owner) => typeof owner === 'number').length;
     },
+    isOwnedHere: (partition) => owners[partition] === 'here',
     ownerOf: (partition) => (typeof owners[partition] === 'string' ? owners[partition] : null),
     unownedForMs: (partition) => (typeof owners[partition] === 'number' ? owners[partition] : null),
     ...rest,
@@ -79,6 +80,12 @@ t.test('a partition that failed here is a fault only while it is owned here', as
   owners[0] = 'b';
   t.equal(status(), 'ready');
   t.match(component('partition 0'), { status: 'ready', detail: 'on node b' });
+});
+
+t.test('another process of the same id makes a member degraded', async (t) => {
+  const { status, component } = setup(['a'], { namesakeFault: 'another one' });
+  t.equal(status(), 'degraded');
+  t.same(component('cluster'), { name: 'cluster', status: 'degraded', detail: 'another one' });
 });
 
 t.test('NATS that is away makes a member degraded while its lease lasts', async (t) => {

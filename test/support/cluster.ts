@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly engines?: readonly string[];
   readonly partitions?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Of single nodes, by name: they go before those of all. */
+  readonly envOf?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly nodeFlags?: readonly string[];
   /** Where NATS is for those of a role; without: the servers, with the login that they were started with. */
   readonly natsUrlOf?: (role: NodeRole) => string;
@@ -120,7 +122,7 @@ export class Cluster {
 
   /** With the data that a node of this name has left, if there was one. Resolves when it listens. */
   async join(name: string, role: NodeRole = 'serve', { emptied = false }: Renewal = {}): Promise<Server> {
-    const { env = {}, nodeFlags, natsUrlOf = () => this.nats.map(({ url }) => url).join(',') } = this.#options;
+    const { env = {}, envOf = {}, nodeFlags, natsUrlOf = () => this.nats.map(({ url }) => url).join(',') } = this.#options;
     if (emptied) this.#empty(name);
     const server = await Server.start(
       {
@@ -132,6 +134,7 @@ export class Cluster {
           ESCAPEMENT_NODE_ID: name,
           ESCAPEMENT_PARTITIONS: String(this.partitions),
           ...env,
+          ...envOf[name],
         },
         ...(nodeFlags === undefined ? {} : { nodeFlags }),
       },
@@ -147,6 +150,11 @@ export class Cluster {
   async kill(name: string): Promise<void> {
     this.#doors.delete(name);
     await this.node(name).kill();
+  }
+
+  /** It is asked nothing more by `client`, as a balancer does before a node is stopped. */
+  shun(name: string): void {
+    this.#doors.delete(name);
   }
 
   /** SIGTERM; how long it took, which is at most what a stop may take. */
