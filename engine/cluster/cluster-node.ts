@@ -411,7 +411,7 @@ export class ClusterNode {
     const course = this.#courses[partition]!;
     course.seenEpoch = Math.max(course.seenEpoch, owner?.epoch ?? 0);
     if (owner?.released === true) course.servedAt = performance.now();
-    else course.isHandedOver = false;
+    else course.noteOwned(owner?.session === this.#session.name, performance.now());
     this.#lookSoon();
   }
 

@@ -23,6 +23,9 @@ export class Course {
   freeSince: number | null = null;
   /** Since when it is served here and another node should own it; null: it is not, or none should. */
   misplacedSince: number | null = null;
+  /** How often its next owner did not take it when it was released, so that it came back here; and when that was last. */
+  returns = 0;
+  returnedAt = Number.NEGATIVE_INFINITY;
   /** When it was last known to be served by anybody. */
   servedAt: number | null = null;
 
@@ -74,7 +77,18 @@ export class Course {
   }
 
   noteMisplaced(isMisplaced: boolean, now: number): void {
-    if (!isMisplaced) this.misplacedSince = null;
-    else this.misplacedSince ??= now;
+    if (!isMisplaced) {
+      this.misplacedSince = null;
+      this.returns = 0;
+    } else this.misplacedSince ??= now;
+  }
+
+  /** It has an owner again, whoever released it. */
+  noteOwned(isHere: boolean, now: number): void {
+    if (this.isHandedOver && isHere) {
+      this.returns++;
+      this.returnedAt = now;
+    }
+    this.isHandedOver = false;
   }
 }

@@ -81,7 +81,8 @@ export class KeptEvents {
         after = seq;
       }
     } catch (error) {
-      this.#parts.logger.warn({ partition, err: error }, 'kept events cannot be read, which is tried again');
+      // They stay where they are, and are looked for again a second later.
+      this.#parts.logger.warn({ partition, err: error }, 'kept events cannot be read');
       return false;
     }
   }

@@ -45,6 +45,8 @@ interface Look {
 
 /** Sessions of this process that are remembered: one whose marker stands for longer is treated like anybody's. */
 const formerMax = 64;
+/** A partition that was released and came back is not released again for so many turns, and twice as many each time. */
+const restAfterReturn = 4;
 
 export class Outlook {
   readonly #parts: OutlookParts;
@@ -148,10 +150,14 @@ export class Outlook {
   /** Whoever should own it is close behind, or has been given time to come close. One that does not follow it is not: it is served better where it is. */
   #isHeirReady(partition: PartitionId, { course, now }: Pick<Look, 'course' | 'now'>): boolean {
     const { misplacedSince } = course;
+    const { turnMs, patienceMs } = this.#parts.times;
     if (misplacedSince === null) return false;
+    // Nodes that hear nothing may still be heard: they seem ready, and take nothing.
+    const restMs = course.returns === 0 ? 0 : Math.min(patienceMs, turnMs * restAfterReturn * 2 ** (course.returns - 1));
+    if (now < course.returnedAt + restMs) return false;
     const heir = this.#candidates.get(this.#placement.of(partition).owner!);
     const lag = heir === undefined ? undefined : this.#parts.reports.of(heir.session)?.followed.get(partition);
-    const lagMax = now >= misplacedSince + this.#parts.times.patienceMs ? handOverLateLagMax : handOverLagMax;
+    const lagMax = now >= misplacedSince + patienceMs ? handOverLateLagMax : handOverLagMax;
     return lag !== undefined && lag <= lagMax;
   }
 }

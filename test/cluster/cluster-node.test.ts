@@ -8,6 +8,7 @@ import type { NatsLink } from '../../engine/nats/nats-link.js';
 import { createLogger } from '../../engine/observe/logger.js';
 import { pause, until } from '../support/deadline.js';
 import { type NatsServer, needsNats } from '../support/nats-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { linkTo, nodeShape as shape, setUpCluster, clusterTimes as times } from './cluster-fixture.js';
 import { auditMarkers } from './marker-audit.js';
 import { OwnerRegistry, StandInHosts } from './stand-in-hosts.js';
@@ -250,6 +251,24 @@ t.test(
     await wellDone(t);
   },
 );
+
+t.test('a node that is heard and hears nothing is not handed the same partitions again and again', needsNats, async (t) => {
+  const { nats, join, shared, wellDone } = await setup(t);
+  const proxy = await TcpProxy.start(t, nats.port);
+  const a = await join('a', { moving: 60 });
+  await shared('a');
+  const deaf = await join('deaf', { server: { url: proxy.url } as NatsServer });
+  await until('it follows what it should own', () => deaf.hosts.following.size === 30);
+  // Its session lives on while what it says arrives: its reports say that it is ready.
+  proxy.hold('down');
+  const taken = a.hosts.taken.length;
+  await pause(2 * times.ttlMs);
+  proxy.flow();
+  await shared('a', 'deaf');
+  const perPartition = (a.hosts.taken.length - taken) / 30;
+  t.ok(perPartition <= 6, `each came back ${perPartition} times`);
+  await wellDone(t);
+});
 
 t.test('a partition that fails on one node is given to another', needsNats, async (t) => {
   const { join, shared, registry, wellDone } = await setup(t);
