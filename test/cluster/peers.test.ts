@@ -135,6 +135,17 @@ t.test('NATS goes and comes back: what was open is asked again, what came meanwh
   t.ok((await within('a third is accepted', a.schedule(1, [body]), 20_000)).isPlain);
 });
 
+t.test('new events that may be kept are not said to be nowhere', needsNats, async (t) => {
+  for (const [keeping, code] of [
+    ['unknown', 'outcome-unknown'],
+    ['not-stored', 'partition-unavailable'],
+  ] as const) {
+    const { a } = await setup(t, { a: { keep: () => Promise.resolve(keeping) } });
+    const events = await within('it is answered', a.schedule(1, [body]));
+    t.match(events.otherAt(0), { code });
+  }
+});
+
 t.test('new events without an owner are kept, and taken in by the next one', needsNats, async (t) => {
   const nats = await startNats(t);
   const connection = await connectNats(t, nats.url);
@@ -152,7 +163,7 @@ t.test('new events without an owner are kept, and taken in by the next one', nee
   const kept = new KeptEvents({
     link: a.link,
     streams: 2,
-    logger: { warn: () => undefined, error: (...told: unknown[]) => t.fail(String(told)) } as never,
+    logger: { info: () => undefined, error: (...told: unknown[]) => t.fail(String(told)) } as never,
   });
   t.same([...(await kept.look())].sort(), [1, 2]);
   const b = new PeerNode(t, world, {

@@ -135,7 +135,7 @@ t.test('handlers of a program have no place in a cluster', needsNats, async (t) 
 const program = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   new Program({ script: new URL('../../gateway/main.js', import.meta.url), args, env });
 
-t.test('who disagrees with the cluster is refused with one line, and nothing is made', needsNats, async (t) => {
+t.test('who disagrees with the cluster is refused with one line, and nothing is made (F37)', needsNats, async (t) => {
   const nats = { ESCAPEMENT_NATS_URL: cluster!.nats.map(({ url }) => url).join(',') };
   const dataDir = join(temporaryDir(t), 'data');
   const refusal = async (args: readonly string[], env: Readonly<Record<string, string>>) => {

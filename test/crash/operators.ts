@@ -74,11 +74,9 @@ export class Operators {
     const payload = changedPayload(plan);
     const put = (): Promise<HttpAnswer<unknown>> =>
       client.put(`/api/v1/events/external/job-${plan.n}?source=torture`, { ...plan.body, payload });
-    // Until its owner knows of an event that was kept, its name may be given to another one (docs/api/events.md), so it is asked for by its id.
-    const changeBy = entry.isKept ? 'patch' : plan.changeBy;
     await untilAnswered(true, async () => {
-      const answer = await (changeBy === 'put' ? put() : client.change(id, { payload }));
-      if (this.#heed(entry, changeBy, answer)) entry.changedAtMs = Date.now();
+      const answer = await (plan.changeBy === 'put' ? put() : client.change(id, { payload }));
+      if (this.#heed(entry, plan.changeBy, answer)) entry.changedAtMs = Date.now();
       return true;
     });
   }

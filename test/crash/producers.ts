@@ -75,7 +75,6 @@ export class Producers {
     const headers: Record<string, string> = plan.key === 'idempotency' ? { 'idempotency-key': `key-${plan.n}` } : {};
     await untilAnswered(plan.key !== null, async (hadUnknown) => {
       const answer = await client.schedule(plan.body, headers);
-      if (hadUnknown && isKept(answer)) return false;
       if (this.#isAccepted(answer)) {
         if (answer.status === 200 && !hadUnknown) ledger.complain(`n ${plan.n}: a first request was answered as a replay`);
         this.#accepted(entry, answer.body);
@@ -94,13 +93,12 @@ export class Producers {
       const answer = await client.batch(entries.map(({ plan }) => plan.body));
       if (answer.status !== 200) return this.#heedRefusal({ answer, entries, hadUnknown });
       for (const { index, id, status, code } of answer.body.results) {
-        if (hadUnknown && status === 'ACCEPTED') continue;
         if (id !== undefined) this.#accepted(entries[index]!, { id, status: status! });
         else if (code !== 'outcome-unknown') ledger.refused(entries[index]!, hadUnknown);
       }
       return true;
     });
-    await this.#repeatLost(entries.filter(({ plan, standing }) => plan.key !== null && standing === 'unknown'));
+    if (!mayRepeat) await this.#repeatLost(entries.filter(({ plan, standing }) => plan.key !== null && standing === 'unknown'));
   }
 
   /** Those of a lost batch that have an external id are asked for again one by one. */
@@ -108,7 +106,6 @@ export class Producers {
     for (const entry of entries) {
       await untilAnswered(true, async () => {
         const answer = await this.#options.client.schedule(entry.plan.body);
-        if (isKept(answer)) return false;
         if (this.#isAccepted(answer)) this.#accepted(entry, answer.body);
         return answer.status < 500;
       });
@@ -139,9 +136,4 @@ export class Producers {
     this.#options.ledger.accepted(entry, { id, isKept: status === 'ACCEPTED' });
     this.#options.operators.accepted(entry, id);
   }
-}
-
-/** The id that a repeat is given then is void if the first request was carried out: who wants to know asks until an owner answers. */
-function isKept({ status }: HttpAnswer<unknown>): boolean {
-  return status === 202;
 }

@@ -6,6 +6,7 @@ import { NatsLink } from '../../engine/nats/nats-link.js';
 import { type NatsMessage, Publisher } from '../../engine/nats/publisher.js';
 import { until, within } from '../support/deadline.js';
 import { connectNats, freePort, type NatsServer, needsNats, startNats, startNatsCluster } from '../support/nats-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
 function publisherAt(t: Test, url: string) {
   const link = new NatsLink({ address: readNatsAddress(url)!, name: 'test' });
@@ -92,6 +93,21 @@ t.test('a publish outlives the server that was killed under it', needsNats, asyn
   await nats.restart();
   t.match(await within('the publish', asked, 20_000), { kind: 'stored' });
   t.equal(await until('the stream answers', () => count('ORDERS').catch(() => null)), 1);
+});
+
+t.test('who was not answered in time cannot tell whether it is stored; who could not send can', needsNats, async (t) => {
+  const nats = await startNats(t);
+  const proxy = await TcpProxy.start(t, nats.port);
+  const manager = await jetstreamManager(await connectNats(t, nats.url));
+  await manager.streams.add({ name: 'ORDERS', subjects: ['orders.*'] });
+  const { link, publisher } = publisherAt(t, proxy.url);
+  await until('connected', () => link.state.isConnected);
+  proxy.hold('down');
+  t.match(await publisher.publish(message(), 200), { kind: 'timed-out', mayBeStored: true });
+  t.equal((await manager.streams.info('ORDERS')).state.messages, 1, 'and here it is');
+  proxy.refuse();
+  await until('it is away', () => !link.state.isConnected);
+  t.match(await publisher.publish(message(), 50), { kind: 'timed-out', mayBeStored: false });
 });
 
 t.test('a stream that has lost its leader is waited for', needsNats, async (t) => {

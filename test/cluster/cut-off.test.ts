@@ -1,0 +1,122 @@
+/**
+ * Two owners fall silent at once, and the third one takes over: one process is stopped for three times to live (F11, P2), the other one no longer hears NATS, though what it
+ * says goes on arriving there (F13). Neither starts anything behind its lease, nor when it wakes up; what was acknowledged is delivered, and nothing that is finished changes.
+ */
+import t from 'tap';
+import { leaseMarginMs, sessionTtlMs } from '../../engine/kernel/limits.js';
+import { type ClusterAnswer, startCluster } from '../support/cluster.js';
+import { pause, until } from '../support/deadline.js';
+import type { EventAnswer } from '../support/http.js';
+import { connectNats, needsNats, startNats } from '../support/nats-server.js';
+import { startReceiver } from '../support/receiver.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { auditMarkers } from './marker-audit.js';
+import { doubled, repeats, SteadyLoad } from './steady-load.js';
+
+t.setTimeout(170_000);
+
+const partitions = 12;
+/** The contract of the project, on top of the time to live. */
+const takeoverMsMax = 3_000;
+
+function owned({ partitions }: ClusterAnswer, by: string) {
+  return partitions.filter(({ owner }) => owner === by);
+}
+
+t.test(
+  'an owner that is stopped and one that is cut off start nothing behind their leases',
+  { ...needsNats, timeout: 160_000 },
+  async (t) => {
+    const nats = await startNats(t);
+    const proxy = await TcpProxy.start(t, nats.port);
+    const cluster = await startCluster(t, {
+      nats: [nats],
+      nodes: [],
+      engines: ['frozen', 'heir', 'deaf'],
+      gateways: ['g'],
+      partitions,
+      envOf: { deaf: { ESCAPEMENT_NATS_URL: proxy.url } },
+    });
+    const receiver = await startReceiver(t);
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut', perSecond: 20 });
+    const before = await cluster.view();
+    t.ok(owned(before, 'frozen').length > 0 && owned(before, 'deaf').length > 0, 'both own something');
+
+    // What falls due while they are away is in their wheels: whoever wakes up finds it overdue.
+    const from = Date.now() + 3_000;
+    const spanMs = 3 * sessionTtlMs + 4_000;
+    const ahead = Array.from({ length: 240 }, (_, n) => from + (n * spanMs) / 240);
+    for (let at = 0; at < ahead.length; at += 24)
+      await Promise.all(ahead.slice(at, at + 24).map((dueAtMs) => load.schedule(dueAtMs)));
+    await pause(from - Date.now());
+
+    const awayAt = Date.now();
+    cluster.node('frozen').signal('SIGSTOP');
+    proxy.hold('down');
+    const taken = await cluster.shared(['heir'], 60_000).catch((error: unknown) => {
+      throw new Error('the heir has not taken over', { cause: error });
+    });
+    for (const { partition, epoch, last_takeover_ms } of owned(before, 'frozen').map(
+      ({ partition }) => taken.partitions[partition]!,
+    )) {
+      t.ok(epoch > before.partitions[partition]!.epoch, `partition ${partition} has another owner`);
+      t.ok(last_takeover_ms! <= sessionTtlMs + takeoverMsMax, `and was served again after ${last_takeover_ms} ms`);
+    }
+    const out = await cluster.node('deaf').client.get<{ status: string }>('/health');
+    t.match(out.body, { status: 'recovering', components: [] }, 'the one that is cut off knows it');
+
+    await pause(awayAt + 2 * sessionTtlMs - Date.now());
+    proxy.flow();
+    await pause(awayAt + 3 * sessionTtlMs - Date.now());
+    await load.stop();
+    const finished = await deliveredSoFar(cluster.client);
+    const wokenAt = Date.now();
+    cluster.node('frozen').signal('SIGCONT');
+    await cluster.shared(['frozen', 'heir', 'deaf'], 60_000);
+    await until('it says that it was out', () =>
+      cluster
+        .node('frozen')
+        .logs()
+        .some(({ msg }) => /no longer in the cluster/.test(String(msg))),
+    );
+
+    const came = await load.allCame();
+    t.same(load.failed, [], 'no request failed for good');
+    t.same(doubled(came), [], 'each came under one id');
+    // Each acts under a lease that counts from before it fell silent.
+    const leasesOver = awayAt + sessionTtlMs - leaseMarginMs;
+    const behind = new Map([...came].filter(([, { dueAtMs }]) => dueAtMs > leasesOver));
+    t.equal(repeats(behind), 0, `each of ${behind.size} that fell due behind the leases came once`);
+    const late = [...came.values()].filter(({ arrivedAtMs }) => arrivedAtMs.length > 1 && arrivedAtMs.at(-1)! >= wokenAt);
+    t.same(late, [], 'nothing came again behind the waking up');
+    t.same(
+      changed(finished, await deliveredSoFar(cluster.client)),
+      [],
+      `of ${finished.size} that were finished nothing has changed`,
+    );
+    t.comment(
+      `${came.size} accepted, ${load.kept} of them kept, ${load.putOff} put off, of ${load.unknown} nobody knew, ${repeats(came)} came twice`,
+    );
+    const { faults, markers } = await auditMarkers(await connectNats(t, nats.url), { streams: 4 });
+    t.same(faults, []);
+    t.equal(markers.size, partitions);
+  },
+);
+
+/** Version and end of each event that is delivered, by id. */
+async function deliveredSoFar(client: {
+  get<Body>(path: string): Promise<{ readonly body: Body }>;
+}): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  let path: string | null = '/api/v1/events?source=cut&status=DELIVERED&limit=500';
+  while (path !== null) {
+    const { body }: { body: { data: EventAnswer[]; has_more: boolean; next_cursor: string | null } } = await client.get(path);
+    for (const { id, version, attempts, finished_at } of body.data) found.set(id, `${version} ${attempts} ${finished_at}`);
+    path = body.has_more ? `/api/v1/events?source=cut&status=DELIVERED&limit=500&cursor=${body.next_cursor}` : null;
+  }
+  return found;
+}
+
+function changed(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): readonly string[] {
+  return [...before].filter(([id, how]) => after.get(id) !== how).map(([id, how]) => `${id}: ${how}, then ${after.get(id)}`);
+}

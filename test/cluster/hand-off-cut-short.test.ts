@@ -1,0 +1,126 @@
+/**
+ * Hand-offs that a kill cuts short at each of their steps (P4), while clients of the status stream look on: whoever is killed, each partition goes on with one owner for each epoch, nothing that
+ * was acknowledged is lost, and a client that stays connected to a gateway is told every change exactly once.
+ *
+ *     SIGTERM -> release entry in the journal -> released marker -> the heir's claim -> the heir's opening -> served
+ *              ^ killed here                   ^ and here          ^ the heir, here    ^ and here
+ */
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import t, { type Test } from 'tap';
+import { Follower } from '../crash/follower.js';
+import { type Cluster, type ClusterAnswer, startCluster } from '../support/cluster.js';
+import { until, within } from '../support/deadline.js';
+import { connectNats, needsNats, startNats } from '../support/nats-server.js';
+import { startReceiver } from '../support/receiver.js';
+import { auditMarkers } from './marker-audit.js';
+import { doubled, repeats, SteadyLoad } from './steady-load.js';
+
+t.setTimeout(175_000);
+
+const engines = ['a', 'b', 'c', 'd'];
+const partitions = 12;
+
+/** Resolves with the first message that fits, as soon as NATS has it. */
+async function seen(connection: NatsConnection, subject: string, fits: (message: Msg) => boolean): Promise<Msg> {
+  const subscription = connection.subscribe(subject);
+  const first = (async () => {
+    for await (const message of subscription) if (fits(message)) return message;
+    throw new Error('the connection was closed');
+  })();
+  await connection.flush();
+  return within(`a message on ${subject}`, first, 30_000).finally(() => subscription.unsubscribe());
+}
+
+interface Marker {
+  readonly epoch: number;
+  readonly node: string;
+  readonly released: boolean;
+}
+
+const kindOf = ({ headers }: Msg): string => headers?.get('Escapement-Kind') ?? '';
+const markerOf = (message: Msg): Marker => message.json<Marker>();
+const partitionOf = (subject: string): string => subject.split('.')[2]!;
+const epochs = ({ partitions }: ClusterAnswer): number => partitions.reduce((sum, { epoch }) => sum + epoch, 0);
+
+async function follow(t: Test, { cluster, kind }: { cluster: Cluster; kind: 'websocket' | 'events' }): Promise<Follower> {
+  const url = (): string => cluster.node('g').url;
+  const follower = new Follower({ name: kind, kind, source: 'cut-short', random: Math.random, url });
+  // Its line stays, whatever becomes of those who have the events.
+  follower.rest();
+  t.teardown(() => follower.stop());
+  await within('it follows', follower.start());
+  return follower;
+}
+
+t.test(
+  'a hand-off that is cut short loses nothing, and its changes are told once',
+  { ...needsNats, timeout: 170_000 },
+  async (t) => {
+    const nats = await startNats(t);
+    const cluster = await startCluster(t, { nats: [nats], nodes: [], engines, gateways: ['g'], partitions });
+    const connection = await connectNats(t, nats.url);
+    const followers = [await follow(t, { cluster, kind: 'websocket' }), await follow(t, { cluster, kind: 'events' })];
+    const receiver = await startReceiver(t);
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut-short', perSecond: 40 });
+    const before = await cluster.view();
+    /** By partition, who has claimed it last. */
+    const claimants = new Map<string, string>();
+    connection.subscribe('escapement.p.*.o', {
+      callback: (_, message) => {
+        claimants.set(partitionOf(message.subject), markerOf(message).node);
+      },
+    });
+
+    // Two at a time, as it takes a time to live until those who are left may take over.
+    const released = seen(connection, 'escapement.p.*.j', (message) => kindOf(message) === 'release');
+    cluster.node('a').signal('SIGTERM');
+    await released;
+    await cluster.kill('a');
+    const given = seen(connection, 'escapement.p.*.o', (message) => markerOf(message).node === 'b' && markerOf(message).released);
+    cluster.node('b').signal('SIGTERM');
+    await given;
+    await cluster.kill('b');
+    await cluster.shared(['c', 'd'], 60_000);
+    await Promise.all(['a', 'b'].map((name) => cluster.restart(name)));
+    await cluster.shared(engines, 60_000);
+    t.pass('owners were killed behind a release and behind a released marker');
+
+    const isHeir = (message: Msg): boolean => !markerOf(message).released && markerOf(message).node !== 'c';
+    const claimed = seen(connection, 'escapement.p.*.o', isHeir);
+    cluster.node('c').signal('SIGTERM');
+    const { node: heir } = markerOf(await claimed);
+    await cluster.kill(heir);
+    await within('the one that was stopped has ended', cluster.node('c').program.exited, 60_000);
+    const isOpening = (message: Msg): boolean => kindOf(message) === 'open' && claimants.has(partitionOf(message.subject));
+    const opened = seen(connection, 'escapement.p.*.j', isOpening);
+    await cluster.restart('c');
+    const opener = claimants.get(partitionOf((await opened).subject))!;
+    await cluster.kill(opener);
+    const left = engines.filter((name) => name !== heir && name !== opener);
+    await cluster.shared(left, 60_000);
+    t.pass(`heirs were killed: ${heir} behind its claim, ${opener} behind an opening`);
+
+    await load.stop();
+    const came = await load.allCame();
+    t.same(load.failed, [], 'no request failed for good');
+    t.same(doubled(came), [], 'each came under one id');
+    const after = await cluster.view();
+    t.ok(epochs(after) > epochs(before) + partitions, `${epochs(after) - epochs(before)} claims`);
+    const { faults, markers } = await auditMarkers(connection, { streams: 4 });
+    t.same(faults, []);
+    t.equal(markers.size, partitions);
+
+    for (const follower of followers) {
+      await until('it has heard everything', () => {
+        const ends = [...follower.told.values()].filter(({ status }) => status === 'DELIVERED');
+        return ends.length === load.accepted.size || follower.complaints.length > 0;
+      });
+      t.same(follower.complaints, []);
+      t.equal(follower.told.size, load.accepted.size, 'of every event');
+      t.equal(follower.gaps, 0, 'and without a gap');
+    }
+    t.comment(
+      `${came.size} accepted, ${load.kept} kept, ${load.putOff} put off, of ${load.unknown} nobody knew, ${repeats(came)} came twice`,
+    );
+  },
+);

@@ -1,0 +1,78 @@
+/**
+ * NATS out of reach of everybody: restarted again and again under load (F14), then stopped for half, one and two times to live (P3). What has a lease goes on until that is over,
+ * nothing starts behind it, nothing that was acknowledged is lost, and everything goes on by itself.
+ */
+import t from 'tap';
+import { leaseMarginMs, sessionTtlMs } from '../../engine/kernel/limits.js';
+import { startCluster } from '../support/cluster.js';
+import { pause } from '../support/deadline.js';
+import { connectNats, needsNats, startNats } from '../support/nats-server.js';
+import { startReceiver } from '../support/receiver.js';
+import { auditMarkers } from './marker-audit.js';
+import { doubled, repeats, SteadyLoad } from './steady-load.js';
+
+t.setTimeout(170_000);
+
+const engines = ['a', 'b'];
+const restarts = 6;
+/** An attempt that is under way when NATS goes is recorded behind its answer, so it may be made again. */
+const underWayMs = 1_000;
+
+t.test(
+  'NATS goes and comes back, and nothing starts behind a lease or is lost',
+  { ...needsNats, timeout: 160_000 },
+  async (t) => {
+    const nats = await startNats(t);
+    const cluster = await startCluster(t, { nats: [nats], nodes: [], engines, gateways: ['g'], partitions: 8 });
+    const receiver = await startReceiver(t);
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'away', perSecond: 40 });
+
+    /** From when NATS was not there, and until when. */
+    const spans: { readonly fromMs: number; readonly toMs: number }[] = [];
+    for (let round = 0; round < restarts; round++) {
+      const fromMs = Date.now();
+      await (round % 2 === 0 ? nats.kill() : nats.stop());
+      await nats.restart();
+      spans.push({ fromMs, toMs: Date.now() });
+      await pause(300);
+    }
+    await cluster.shared(engines, 40_000);
+
+    for (const factor of [0.5, 1, 2]) {
+      const awayMs = factor * sessionTtlMs;
+      // Known before, as nothing is accepted meanwhile.
+      const due = Array.from({ length: 60 }, (_, n) => Date.now() + 1_000 + (n * awayMs) / 60);
+      await Promise.all(due.map((dueAtMs) => load.schedule(dueAtMs)));
+      const fromMs = Date.now();
+      if (factor === 2) await nats.kill();
+      else nats.signal('SIGSTOP');
+      await pause(awayMs);
+      const toMs = Date.now();
+      if (factor === 2) await nats.restart();
+      else nats.signal('SIGCONT');
+      spans.push({ fromMs, toMs });
+      await cluster.shared(engines, 40_000);
+      t.pass(`after ${awayMs} ms everything is served again`);
+    }
+
+    await load.stop();
+    const came = await load.allCame();
+    t.same(load.failed, [], 'no request failed for good');
+    t.same(doubled(came), [], 'each came under one id');
+    for (const { fromMs, toMs } of spans) {
+      const leasesOver = fromMs + sessionTtlMs - leaseMarginMs;
+      const overdue = [...came.values()].filter(({ dueAtMs }) => dueAtMs > leasesOver && dueAtMs < toMs);
+      const early = overdue.filter(({ arrivedAtMs }) => arrivedAtMs.some((atMs) => atMs < toMs));
+      t.same(early, [], `of ${overdue.length} that fell due behind the leases nothing was started before NATS was back`);
+    }
+    const again = [...came.values()].filter(({ arrivedAtMs }) => arrivedAtMs.length > 1);
+    const unexplained = again.filter(({ arrivedAtMs: [first] }) => {
+      return !spans.some(({ fromMs, toMs }) => first! >= fromMs - underWayMs && first! <= toMs + underWayMs);
+    });
+    t.same(unexplained, [], 'what came twice came first when its outcome could not be recorded');
+    t.comment(
+      `${came.size} accepted, ${load.kept} kept, ${load.putOff} put off, of ${load.unknown} nobody knew, ${repeats(came)} came twice`,
+    );
+    t.same((await auditMarkers(await connectNats(t, nats.url), { streams: 4 })).faults, []);
+  },
+);
