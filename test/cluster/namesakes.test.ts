@@ -31,7 +31,7 @@ t.test(
     await cluster.kill('first');
     await cluster.restart('first');
     const first = cluster.node('first');
-    await cluster.shared(['first']);
+    await cluster.shared(['first'], 60_000);
     t.match(await health(first), { overall: 'ready', status: 'ready', detail: null });
 
     const second = await cluster.join('second');
@@ -50,7 +50,7 @@ t.test(
     t.same([first, second].map(timesSaid), [1, 1], 'each has said so once');
     await cluster.stop('second');
     await until('the name is its own again', async () => (await health(first)).status === 'ready');
-    await cluster.shared(['first']);
+    await cluster.shared(['first'], 60_000);
     t.equal(timesSaid(first), 1);
   },
 );
