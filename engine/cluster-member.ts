@@ -179,6 +179,7 @@ export class ClusterMember implements Node {
         this.#origins.ownerChanged(partition);
       },
       settingsChanged: (partition) => this.#origins.changedElsewhere(partition),
+      notUnderstood: (session, error) => logger.error({ session, err: error }, 'what another node has sent makes no sense here'),
       answer: (question) => this.#origins.answer(question),
       sessionOver: () => this.#origins.sessionOver(),
     });

@@ -15,8 +15,7 @@ import { EngineError, type InvariantError } from '../kernel/errors.js';
 import type { EventView } from '../event/view.js';
 import type { EventId } from '../kernel/event-id.js';
 import { keepMsMax } from '../kernel/limits.js';
-import { idInSheaf } from '../log/event-sheaf.js';
-import { RecordCursor } from '../log/record-batch.js';
+import { eventsIn, idInSheaf, isSheaf } from '../log/event-sheaf.js';
 import type { NatsLink } from '../nats/nats-link.js';
 import type { Publisher } from '../nats/publisher.js';
 import type { Logger } from '../observe/logger.js';
@@ -45,6 +44,9 @@ export async function keepEvents(publisher: Publisher, partition: PartitionId, e
   return result.mayBeStored ? 'unknown' : 'not-stored';
 }
 
+/** What has become of what was kept: all is decided; there is no room for it here; the rest has to be tried again. */
+export type TakenIn = 'all' | 'no room' | 'not now';
+
 export interface KeptEventsParts {
   readonly link: NatsLink;
   /** How many streams logs are in. */
@@ -56,34 +58,36 @@ export class KeptEvents {
   readonly #parts: KeptEventsParts;
   /** Of the connection that it was made for. */
   #manager: { readonly connection: unknown; readonly manager: JetStreamManager } | null = null;
+  /** By partition: the newest message that cannot be read and was told of. */
+  readonly #toldOf = new Map<PartitionId, number>();
 
   constructor(parts: KeptEventsParts) {
     this.#parts = parts;
   }
 
-  /** Has everything that is kept decided by the owner, which is here. False: not all of it; try again. Never rejects. */
-  async takeIn(partition: PartitionId, owner: OwnerHost): Promise<boolean> {
+  /** Has everything that is kept decided by the owner, which is here. Never rejects. */
+  async takeIn(partition: PartitionId, owner: OwnerHost): Promise<TakenIn> {
     const stream = logStreamOf(partition, this.#parts.streams);
     const subject = commandSubject(partition);
     try {
       const manager = await this.#managerNow();
-      if (manager === null) return false;
+      if (manager === null) return 'not now';
       for (let after = 0; ; ) {
         const message = await nextOf(manager, { stream, subject, after });
-        if (message === null) return true;
+        if (message === null) return 'all';
         const { seq, data, format } = message;
-        if (format !== sheafFormat) {
-          this.#parts.logger.error({ partition, seq, format }, 'events that another version has kept cannot be read and stay');
+        if (format !== sheafFormat || !isSheaf(data)) {
+          this.#tellUnreadable(partition, { seq, format });
         } else {
-          if (!(await this.#decided(partition, { events: data, owner }))) return false;
+          const taken = await this.#decided(partition, { events: data, owner });
+          if (taken !== 'all') return taken;
           await manager.streams.purge(stream, { filter: subject, seq: seq + 1 });
         }
         after = seq;
       }
     } catch (error) {
-      // They stay where they are, and are looked for again a second later.
-      this.#parts.logger.warn({ partition, err: error }, 'kept events cannot be read');
-      return false;
+      this.#parts.logger.warn({ partition, err: error }, 'kept events cannot be read, which is tried again');
+      return 'not now';
     }
   }
 
@@ -114,7 +118,14 @@ export class KeptEvents {
     return this.#manager.manager;
   }
 
-  #decided(partition: PartitionId, { events, owner }: { events: Uint8Array; owner: OwnerHost }): Promise<boolean> {
+  /** Once: it stays where it is, and is met with each look. */
+  #tellUnreadable(partition: PartitionId, { seq, format }: Pick<Kept, 'seq' | 'format'>): void {
+    if (seq <= (this.#toldOf.get(partition) ?? 0)) return;
+    this.#toldOf.set(partition, seq);
+    this.#parts.logger.error({ partition, seq, format }, 'events that were kept cannot be read by this version, and stay');
+  }
+
+  #decided(partition: PartitionId, { events, owner }: { events: Uint8Array; owner: OwnerHost }): Promise<TakenIn> {
     return new Promise((resolve) => {
       const sheaf = new OpenSheaf(partition);
       const asker = new KeptSheaf(events, {
@@ -122,11 +133,10 @@ export class KeptEvents {
           this.#parts.logger.error({ partition, event, err: error }, 'an event that was kept is refused'),
         over: resolve,
       });
-      const { count } = new RecordCursor(events);
+      const count = eventsIn(events);
       for (let place = 0; place < count; place++) sheaf.add(asker, place, Math.ceil(events.length / count));
       asker.open = count;
-      if (count === 0) resolve(true);
-      else owner.forward({ events, again: true, sheaf });
+      owner.forward({ events, again: true, sheaf });
     });
   }
 }
@@ -153,13 +163,18 @@ async function nextOf(
   }
 }
 
+interface KeptSheafTold {
+  refused(event: EventId, error: Error): void;
+  over(taken: TakenIn): void;
+}
+
 class KeptSheaf implements NewEventsAsker {
   open = 0;
   readonly #events: Uint8Array;
-  readonly #told: { refused(event: EventId, error: Error): void; over(areAllDecided: boolean): void };
-  #comesAgain = false;
+  readonly #told: KeptSheafTold;
+  #taken: TakenIn = 'all';
 
-  constructor(events: Uint8Array, told: { refused(event: EventId, error: Error): void; over(areAllDecided: boolean): void }) {
+  constructor(events: Uint8Array, told: KeptSheafTold) {
     this.#events = events;
     this.#told = told;
   }
@@ -173,13 +188,15 @@ class KeptSheaf implements NewEventsAsker {
   }
 
   refused(place: number, error: EngineError | InvariantError): void {
-    if (error instanceof EngineError && (error.retryable || error.code === 'outcome-unknown')) this.#comesAgain = true;
+    if (error instanceof EngineError && error.code === 'disk-full') {
+      if (this.#taken === 'all') this.#taken = 'no room';
+    } else if (error instanceof EngineError && (error.retryable || error.code === 'outcome-unknown')) this.#taken = 'not now';
     else this.#told.refused(this.eventAt(place), error);
     this.#settled();
   }
 
   kept(): void {
-    this.#comesAgain = true;
+    this.#taken = 'not now';
     this.#settled();
   }
 
@@ -188,6 +205,6 @@ class KeptSheaf implements NewEventsAsker {
   }
 
   #settled(): void {
-    if (--this.open === 0) this.#told.over(!this.#comesAgain);
+    if (--this.open === 0) this.#told.over(this.#taken);
   }
 }

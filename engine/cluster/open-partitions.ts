@@ -37,6 +37,8 @@ export class OpenPartitions {
   readonly #parts: OpenPartitionsParts;
   /** Served: those that are not open yet take in what was kept. */
   readonly #served = new Map<PartitionId, Service>();
+  /** A host that is slow is not asked about the same events again and again. */
+  readonly #takingIn = new Set<PartitionId>();
   readonly #look: NodeJS.Timeout;
   #isLooking = false;
 
@@ -79,7 +81,9 @@ export class OpenPartitions {
   async #open(partition: PartitionId, service: Service): Promise<void> {
     const { kept, hostOf, lease, changed } = this.#parts;
     while (this.#served.get(partition) === service) {
-      if (lease.isAhead && (await kept.takeIn(partition, hostOf(partition))) && lease.isAhead) {
+      const taken = lease.isAhead ? await kept.takeIn(partition, hostOf(partition)) : 'not now';
+      // Where there is no room for new events a repeat is refused as well, and whatever else is asked need not wait.
+      if (taken !== 'not now' && lease.isAhead) {
         if (this.#served.get(partition) !== service) return;
         service.isOpen = true;
         service.isTold = true;
@@ -91,10 +95,17 @@ export class OpenPartitions {
   }
 
   async #takeInKept(): Promise<void> {
-    if (this.#isLooking) return;
+    if (this.#isLooking || this.#served.size === 0) return;
     this.#isLooking = true;
-    const { kept, hostOf } = this.#parts;
-    for (const partition of await kept.look()) if (this.isOpen(partition)) await kept.takeIn(partition, hostOf(partition));
+    const found = await this.#parts.kept.look();
     this.#isLooking = false;
+    for (const partition of found) void this.#takeInLater(partition);
+  }
+
+  async #takeInLater(partition: PartitionId): Promise<void> {
+    if (!this.isOpen(partition) || this.#takingIn.has(partition)) return;
+    this.#takingIn.add(partition);
+    await this.#parts.kept.takeIn(partition, this.#parts.hostOf(partition));
+    this.#takingIn.delete(partition);
   }
 }

@@ -16,7 +16,14 @@ import type { PartitionId } from '../kernel/brand.js';
 import { EngineError } from '../kernel/errors.js';
 import { mailboxBytesMax, mailboxItemsMax, ownerAgainMs, ownerWaitMsMax, sheafEventsMax } from '../kernel/limits.js';
 import { EventSheafBuilder } from '../log/event-sheaf.js';
-import type { Accepted, Asker, NewEventAsked, PartitionLink, Unnumbered } from '../router/host-link.js';
+import {
+  type Accepted,
+  type Asker,
+  bytesOf,
+  type NewEventAsked,
+  type PartitionLink,
+  type Unnumbered,
+} from '../router/host-link.js';
 import { OpenSheaf } from '../router/open-sheaf.js';
 import { type Errand, type Keeping, type OwnerHost, SheafErrand } from './sheaf-errand.js';
 
@@ -69,12 +76,15 @@ export class OwnerLink implements PartitionLink {
       return;
     }
     const load = this.#load;
+    const bytes = bytesOf(request);
     load.items++;
+    load.bytes += bytes;
     const since = this.#parts.monoMs();
     let isOpen = true;
     const settle = (tell: () => void): void => {
       isOpen = false;
       load.items--;
+      load.bytes -= bytes;
       tell();
     };
     const errand: Errand = {
@@ -94,11 +104,12 @@ export class OwnerLink implements PartitionLink {
             request,
           );
         } else if (now - since > ownerWaitMsMax) {
-          settle(() => asker.refused(this.#unavailable()));
+          errand.giveUp(this.#unavailable());
         } else {
           this.#wait(errand);
         }
       },
+      giveUp: (because) => settle(() => asker.refused(because)),
     };
     errand.go(this.#parts.owner(), since);
   }
@@ -134,6 +145,14 @@ export class OwnerLink implements PartitionLink {
   /** Refuses what comes from now on; what is open is still answered. */
   close(because: EngineError): void {
     this.#isClosed = because;
+  }
+
+  /** Whatever waits for another owner is told that there will be none. */
+  end(): void {
+    this.#flush();
+    const because = this.#isClosed ?? this.#unavailable();
+    for (const errand of this.#waiting.splice(0)) if (errand.isOpen()) errand.giveUp(because);
+    for (const sheaf of [...this.#sheaves]) sheaf.giveUp(because);
   }
 
   #goAgain(dueBy: number): void {

@@ -77,6 +77,11 @@ export class PeerCall {
     else if (message !== null) this.#heed(message);
   }
 
+  /** It was answered with something that makes no sense. */
+  notUnderstood(): void {
+    if (this.#out !== null) this.#beginAnew('the other node has sent what makes no sense here');
+  }
+
   /** About once a second. */
   pulse(): void {
     if (this.#out === null) return;

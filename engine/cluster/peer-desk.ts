@@ -2,13 +2,15 @@
  * The owner's end of conversations: other nodes ask it about partitions and about itself, and are sent status changes.
  *
  * A node that asks numbers its conversations; a higher number ends the one before, of which nothing is answered any more. A conversation of which a part is
- * missing is over: whoever asked is told, and begins another one.
+ * missing is over: whoever asked is told, and begins another one. One of which nothing is heard, though who asks sends a pulse each second, is forgotten:
+ * a node that was frozen may begin one under a session that is over, and is never told to be gone once more.
  *
  * Main thread.
  */
 import type { HostRequest } from '../actor/requests.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
+import { peerSilenceMsMax } from '../kernel/limits.js';
 import { InLane, OutLane, type PeerMessage } from './peer-lanes.js';
 import type { PeerPart, PeerTopic } from './peer-message.js';
 import type { PeerPost } from './peer-post.js';
@@ -20,6 +22,7 @@ export interface PeerDeskParts extends Pick<PeerRelayParts, 'linkOf'> {
   readonly post: Pick<PeerPost, 'partBytesMax' | 'publish'>;
   readonly watchDesk: Pick<WatchDesk, 'watch' | 'leave'>;
   answer(question: PeerQuestion): Promise<PeerAnswer>;
+  readonly monoMs: () => number;
 }
 
 export class PeerDesk {
@@ -48,6 +51,12 @@ export class PeerDesk {
     for (const visit of this.#visits.values()) visit.tell('settings-changed', [partition]);
   }
 
+  /** About once a second. */
+  tick(): void {
+    const oldest = this.#parts.monoMs() - visitSilenceMsMax;
+    for (const [session, { heardAt }] of [...this.#visits]) if (heardAt < oldest) this.gone(session);
+  }
+
   /** The session of a node is over. */
   gone(session: string): void {
     this.#visits.get(session)?.end();
@@ -55,9 +64,13 @@ export class PeerDesk {
   }
 }
 
+/** Who asks has given the conversation up by then. */
+const visitSilenceMsMax = 2 * peerSilenceMsMax;
+
 /** One conversation. */
 class Visit {
   readonly conversation: number;
+  heardAt = 0;
   readonly #parts: PeerDeskParts;
   readonly #in = new InLane();
   readonly #out: OutLane;
@@ -82,6 +95,7 @@ class Visit {
   }
 
   heard(part: PeerPart): void {
+    this.heardAt = this.#parts.monoMs();
     if (this.#isOver) return;
     const message = this.#in.take(part);
     if (this.#in.isBroken) {

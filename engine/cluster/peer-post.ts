@@ -19,6 +19,8 @@ export interface PeerPostParts {
   /** What goes and comes is counted here. */
   readonly counts: ClusterCounts;
   take(from: string, part: PeerPart): void;
+  /** `take` has thrown: the client would stop to read, without a word and for seconds. */
+  notUnderstood(from: string, error: unknown): void;
   /** Whether letters come and go at the moment. */
   changed(isUp: boolean): void;
 }
@@ -84,6 +86,14 @@ export class PeerPost {
     this.#parts.changed(this.isUp);
   }
 
+  #take(from: string, part: PeerPart): void {
+    try {
+      this.#parts.take(from, part);
+    } catch (error) {
+      this.#parts.notUnderstood(from, error);
+    }
+  }
+
   #subscribe(): void {
     if (!this.isUp || this.#subscription !== null) return;
     this.#subscription = this.#connection!.subscribe(peerPattern(this.#session!), {
@@ -93,7 +103,7 @@ export class PeerPost {
         const { counts } = this.#parts;
         counts.messagesReceived++;
         counts.bytesReceived += message.data.length;
-        if (part !== null) this.#parts.take(senderOf(message.subject), part);
+        if (part !== null) this.#take(senderOf(message.subject), part);
       },
     });
   }

@@ -62,6 +62,8 @@ export interface PeersParts {
   settingsChanged(partition: PartitionId): void;
   /** What other nodes ask this one as such. */
   answer(question: PeerQuestion): Promise<PeerAnswer>;
+  /** Another node has sent something that makes no sense here. The conversation with it begins anew. */
+  notUnderstood(session: string, error: unknown): void;
   /** Before anything that rests on the next one. `startedAnew` of each partition follows. */
   sessionOver(): void;
 }
@@ -105,6 +107,11 @@ export class Peers {
         if (isAnswer(part.topic)) this.#calls.get(from)?.heard(part);
         else this.#desk.heard(from, part);
       },
+      notUnderstood: (from, error) => {
+        parts.notUnderstood(from, error);
+        this.#desk.gone(from);
+        this.#calls.get(from)?.notUnderstood();
+      },
       changed: (isUp) => {
         for (const call of this.#calls.values()) call.postChanged(isUp);
       },
@@ -114,6 +121,7 @@ export class Peers {
       watchDesk: this.watchDesk,
       linkOf: (partition) => (parts.isOpen(partition) ? this.#ownHost(partition) : null),
       answer: (question) => parts.answer(question),
+      monoMs,
     });
     this.#membersChanged();
     this.#unwatch = [members.watch(() => this.#membersChanged()), owners.watch((partition) => this.ownerChanged(partition))];
@@ -123,6 +131,7 @@ export class Peers {
       }, ownerAgainMs),
       setInterval(() => {
         for (const call of this.#calls.values()) call.pulse();
+        this.#desk.tick();
       }, peerPulseMs),
     ];
   }
@@ -173,6 +182,7 @@ export class Peers {
     for (const interval of this.#intervals) clearInterval(interval);
     for (const unwatch of this.#unwatch) unwatch();
     for (const call of this.#calls.values()) call.close('this node is stopping');
+    for (const link of this.#links) link.end();
     this.#post.close();
   }
 

@@ -34,6 +34,8 @@ export interface Errand {
   againAt: number;
   /** `owner` null: there is none, and its time may be over. */
   go(owner: OwnerHost | null, now: number): void;
+  /** It is not asked any more. */
+  giveUp(because: EngineError): void;
 }
 
 /** `unknown`: they may be in the stream. */
@@ -96,6 +98,12 @@ export class SheafErrand implements Errand {
     owner.forward({ events, again: this.#mayBeDecided || this.#isBeingKept, sheaf: asked });
   }
 
+  giveUp(because: EngineError): void {
+    if (!this.isOpen()) return;
+    if (this.#safeSince !== null) this.#tellKept();
+    else this.#refuse(this.#isUnderWay || this.#mayBeDecided || this.#isBeingKept, because);
+  }
+
   tick(now: number): void {
     if (!this.isOpen()) return;
     if (this.#safeSince !== null) {
@@ -107,11 +115,11 @@ export class SheafErrand implements Errand {
   }
 
   async #keep(): Promise<void> {
-    const { keep, events, monoMs } = this.#parts;
+    const { keep, events, monoMs, unavailable } = this.#parts;
     const keeping = await keep(events);
     if (!this.isOpen()) return;
     if (keeping === 'stored') this.#safeSince = monoMs();
-    else this.#refuse(keeping === 'unknown' || this.#isUnderWay || this.#mayBeDecided);
+    else this.#refuse(keeping === 'unknown' || this.#isUnderWay || this.#mayBeDecided, unavailable());
   }
 
   #tellKept(): void {
@@ -119,11 +127,11 @@ export class SheafErrand implements Errand {
     this.#parts.over();
   }
 
-  #refuse(isUnknown: boolean): void {
-    const { sheaf, unavailable, over } = this.#parts;
+  #refuse(isUnknown: boolean, because: EngineError): void {
+    const { sheaf, over } = this.#parts;
     const unknown = (event: Uint8Array): EngineError =>
-      new EngineError('outcome-unknown', unavailable().message, { members: { event_id: formatEventId(event) } });
-    sheaf.lost(isUnknown ? unknown : unavailable);
+      new EngineError('outcome-unknown', because.message, { members: { event_id: formatEventId(event) } });
+    sheaf.lost(isUnknown ? unknown : () => because);
     over();
   }
 }

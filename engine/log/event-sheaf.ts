@@ -92,6 +92,15 @@ export function idInSheaf(events: Uint8Array, place: number): EventId {
   return cursor.event.slice();
 }
 
+/** Whether these bytes, which somebody else may have written, are laid out as a sheaf. */
+export function isSheaf(bytes: Uint8Array): boolean {
+  if (bytes.length < startOfRecords) return false;
+  const cursor = new RecordCursor(bytes);
+  let count = 0;
+  while (cursor.endAt + recordHeadBytes <= bytes.length && cursor.next()) count++;
+  return count > 0 && count <= sheafEventsMax && count === cursor.count && cursor.endAt === bytes.length;
+}
+
 /** How many events are in a sheaf. */
 export function eventsIn(sheaf: Uint8Array): number {
   return new DataView(sheaf.buffer, sheaf.byteOffset).getUint32(0, true);

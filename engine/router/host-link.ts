@@ -303,7 +303,7 @@ function eventOf(request: Unnumbered): EventId | null {
 }
 
 /** Of what is long in it. */
-function bytesOf(request: Unnumbered): number {
+export function bytesOf(request: Unnumbered): number {
   const asked = request.op === 'find' ? request.about : request;
   if (asked.op === 'put') return asked.body.length;
   return asked.op === 'patch' ? (asked.patch.payload?.length ?? 0) : 0;

@@ -1,13 +1,15 @@
 /** When an owner takes requests: behind what was kept for it, at first and after each time that it was cut off. */
 import t, { type Test } from 'tap';
+import type { TakenIn } from '../../engine/cluster/kept-events.js';
 import { OpenPartitions } from '../../engine/cluster/open-partitions.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
-import { until } from '../support/deadline.js';
+import { keptLookMs } from '../../engine/kernel/limits.js';
+import { pause, until } from '../support/deadline.js';
 
 const partition = 3 as PartitionId;
 
 function setup(t: Test) {
-  const world = { isAhead: true, changes: 0, takings: [] as ((areAllDecided: boolean) => void)[] };
+  const world = { isAhead: true, changes: 0, takings: [] as ((taken: TakenIn) => void)[] };
   const open = new OpenPartitions({
     kept: {
       takeIn: () => new Promise((resolve) => world.takings.push(resolve)),
@@ -30,10 +32,10 @@ t.test('it opens when everything that was kept has been decided', async (t) => {
   const { open, world, settled } = setup(t);
   open.serves(partition);
   t.notOk(open.isOpen(partition));
-  world.takings.shift()!(false);
+  world.takings.shift()!('not now');
   await until('it tries again', () => world.takings.length === 1);
   t.notOk(open.isOpen(partition));
-  world.takings.shift()!(true);
+  world.takings.shift()!('all');
   await settled();
   t.ok(open.isOpen(partition));
   t.equal(world.changes, 1);
@@ -45,14 +47,14 @@ t.test('it opens when everything that was kept has been decided', async (t) => {
 t.test('behind a lease that was withheld it looks for what was kept meanwhile before it takes requests again', async (t) => {
   const { open, world, settled } = setup(t);
   open.serves(partition);
-  world.takings.shift()!(true);
+  world.takings.shift()!('all');
   await settled();
   world.isAhead = false;
   t.notOk(open.isOpen(partition));
   world.isAhead = true;
   t.notOk(open.isOpen(partition), 'not at once');
   await until('it looks', () => world.takings.length === 1);
-  world.takings.shift()!(true);
+  world.takings.shift()!('all');
   await settled();
   t.ok(open.isOpen(partition));
 });
@@ -61,8 +63,62 @@ t.test('a partition that ends while it looks does not open', async (t) => {
   const { open, world, settled } = setup(t);
   open.serves(partition);
   open.ends(partition);
-  world.takings.shift()!(true);
+  world.takings.shift()!('all');
   await settled();
   t.notOk(open.isOpen(partition));
   t.equal(world.changes, 0, 'nobody had heard of it');
+});
+
+const [first, second] = [0, 1] as PartitionId[] as [PartitionId, PartitionId];
+
+function setupMany(t: Test, takeIn: (partition: PartitionId) => Promise<TakenIn>) {
+  const asked: PartitionId[] = [];
+  const changed: PartitionId[] = [];
+  let looks = 0;
+  const open = new OpenPartitions({
+    kept: {
+      takeIn: (partition) => {
+        asked.push(partition);
+        return takeIn(partition);
+      },
+      look: () => {
+        looks++;
+        return Promise.resolve([first, second]);
+      },
+    },
+    lease: { isAhead: true },
+    hostOf: () => ({}) as never,
+    changed: (partition) => changed.push(partition),
+  });
+  t.teardown(() => open.close());
+  const looked = (times: number) => until(`${times} looks`, () => looks >= times, (times + 3) * keptLookMs);
+  return { open, asked, changed, looked, looks: () => looks };
+}
+
+t.test('a host that is slow is asked once about what was kept, and holds up no other partition', async (t) => {
+  const isSlow = new Set<PartitionId>();
+  const { open, asked, looked } = setupMany(t, (partition) =>
+    isSlow.has(partition) ? new Promise(() => undefined) : Promise.resolve('all'),
+  );
+  open.serves(first);
+  open.serves(second);
+  await until('both are open', () => open.isOpen(first) && open.isOpen(second));
+  isSlow.add(first);
+  asked.length = 0;
+  await looked(3);
+  await until('the other one is asked with each look', () => asked.filter((partition) => partition === second).length >= 3);
+  t.equal(asked.filter((partition) => partition === first).length, 1);
+});
+
+t.test('where there is no room for new events everything else is taken', async (t) => {
+  const { open, changed } = setupMany(t, () => Promise.resolve('no room'));
+  open.serves(first);
+  await until('it is open', () => open.isOpen(first));
+  t.same(changed, [first]);
+});
+
+t.test('whoever serves nothing does not look', async (t) => {
+  const { looks } = setupMany(t, () => Promise.resolve('all'));
+  await pause(1.5 * keptLookMs);
+  t.equal(looks(), 0);
 });

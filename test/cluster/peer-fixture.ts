@@ -74,6 +74,7 @@ export class PeerNode {
   readonly anew: PartitionId[] = [];
   /** Partitions of others of which it heard that other settings are kept there. */
   readonly settingsChanged: PartitionId[] = [];
+  readonly notUnderstood: (readonly [session: string, error: unknown])[] = [];
   /** How limits of origins hear of what happens; for tests of those. */
   origins: Pick<ClusterOrigins, 'ownerChanged' | 'changedElsewhere' | 'sessionOver'> | null = null;
   session: string | null;
@@ -119,6 +120,7 @@ export class PeerNode {
         this.settingsChanged.push(partition);
         this.origins?.changedElsewhere(partition);
       },
+      notUnderstood: (session, error) => this.notUnderstood.push([session, error]),
       answer: (question) => options.say?.(question) ?? Promise.resolve(null),
       sessionOver: () => this.origins?.sessionOver(),
     });

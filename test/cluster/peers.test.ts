@@ -2,10 +2,12 @@ import t, { type Test } from 'tap';
 import type { HostReply } from '../../engine/actor/replies.js';
 import { ensureLogStreams } from '../../engine/cluster/log-streams.js';
 import { KeptEvents, keepEvents } from '../../engine/cluster/kept-events.js';
+import { encodePart, peerSubject } from '../../engine/cluster/peer-message.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { EngineError } from '../../engine/kernel/errors.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import { peerQuestionsMax } from '../../engine/kernel/limits.js';
+import { EventSheafBuilder } from '../../engine/log/event-sheaf.js';
 import { Publisher } from '../../engine/nats/publisher.js';
 import { newId } from '../actor/host-fixture.js';
 import { eventsIn } from '../actor/sheaves.js';
@@ -172,11 +174,11 @@ t.test('new events without an owner are kept, and taken in by the next one', nee
     options: { answer: (request) => refusing(request, 'overloaded') },
   });
   await b.connected();
-  t.notOk(await kept.takeIn(own, b.host), 'what cannot be decided now stays');
+  t.equal(await kept.takeIn(own, b.host), 'not now', 'what cannot be decided now stays');
   t.same([...(await kept.look())].sort(), [1, 2]);
   const c = new PeerNode(t, world, { url: nats.url, session: 'c', options: { answer: accepting } });
   await c.connected();
-  t.ok(await within('it is taken in', kept.takeIn(own, c.host)));
+  t.equal(await within('it is taken in', kept.takeIn(own, c.host)), 'all');
   const sheaf = c.requests.find((request) => request.op === 'schedule-sheaf');
   t.ok(sheaf?.op === 'schedule-sheaf' && sheaf.again === true);
   t.same(
@@ -185,6 +187,41 @@ t.test('new events without an owner are kept, and taken in by the next one', nee
     'the same ids',
   );
   t.same(await kept.look(), [2], 'what is decided is kept no longer');
+});
+
+t.test('what was kept and cannot be read keeps no partition closed, and is told once', needsNats, async (t) => {
+  const nats = await startNats(t);
+  const connection = await connectNats(t, nats.url);
+  await ensureLogStreams(connection, { partitions: 4, streams: 2 });
+  const c = new PeerNode(t, new World(), { url: nats.url, session: 'c', options: { answer: accepting } });
+  await c.connected();
+  const publisher = new Publisher(c.link);
+  t.teardown(() => publisher.close());
+  const builder = new EventSheafBuilder();
+  const at = { ids: newId(), idAt: 0, room: { bytes: Buffer.from(body) }, bodyAt: 0, bodyEnd: body.length };
+  builder.append({ ...at, createdAtMs: Date.now() as never });
+  const whole = builder.take();
+  for (const sheaf of [Buffer.from('no sheaf'), whole.subarray(0, 60), whole])
+    t.equal(await keepEvents(publisher, own, sheaf), 'stored');
+  const told: unknown[] = [];
+  const logger = { info: () => undefined, error: (fields: unknown) => void told.push(fields) };
+  const kept = new KeptEvents({ link: c.link, streams: 2, logger: logger as never });
+  t.equal(await within('the rest is taken in', kept.takeIn(own, c.host)), 'all');
+  t.equal(c.requests.filter(({ op }) => op === 'schedule-sheaf').length, 1);
+  t.equal(await kept.takeIn(own, c.host), 'all');
+  t.equal(told.length, 2);
+});
+
+t.test('what makes no sense ends the conversation with its sender, and nothing else', needsNats, async (t) => {
+  const { nats, world, a, b } = await setup(t, { a: {}, b: { answer: accepting }, c: {} });
+  world.own(1, 'b');
+  t.ok((await within('one is accepted', a.schedule(1, [body]))).isPlain);
+  const hostile = await connectNats(t, nats.url);
+  const part = { topic: 'requests', hasMore: false, conversation: 1, number: 1, bytes: Buffer.from([0xc1]) } as const;
+  hostile.publish(peerSubject({ to: 'b', from: 'stranger' }), encodePart(part));
+  await until('it was noticed', () => b.notUnderstood.length > 0);
+  t.equal(b.notUnderstood[0]![0], 'stranger');
+  t.ok((await within('another one is accepted', a.schedule(1, [body]), 1_000)).isPlain, 'its connection is read on');
 });
 
 t.test('changes come from the owner to every node that watches, behind the position that it names', needsNats, async (t) => {
