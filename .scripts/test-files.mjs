@@ -38,6 +38,13 @@ export function isAlone(file) {
   return file.endsWith('.alone.test.js');
 }
 
+/** They start nodes, gateways and servers of NATS, which keep a small machine busy: one such file at a time. */
+export function startsCluster(file) {
+  return clusterStarters.some((module) => imports(file, module));
+}
+
+const clusterStarters = ['support/cluster.js', 'cluster-torture.js', 'bench/lib/find.js', '.scripts/cluster.mjs'];
+
 /** `files` in the same order, those that share a process together. */
 export function byProcess(files) {
   const groups = [];

@@ -12,7 +12,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { inSources } from './source-places.mjs';
 import { root } from './step.mjs';
-import { byProcess, isAlone, sourceOf } from './test-files.mjs';
+import { byProcess, isAlone, sourceOf, startsCluster } from './test-files.mjs';
 
 const limitMs = 180_000;
 const groupScript = join('.scripts', 'test-group.mjs');
@@ -43,8 +43,8 @@ export async function runTestFiles(files, { jobs, verbose }) {
     };
     await Promise.all(Array.from({ length: lanes }, lane));
   };
-  await runAll(byProcess(files.filter((file) => !isAlone(file))), jobs);
-  await runAll(byProcess(files.filter(isAlone)), 1);
+  await runAll(byProcess(files.filter((file) => !isAlone(file) && !startsCluster(file))), jobs);
+  await runAll(byProcess(files.filter((file) => isAlone(file) || startsCluster(file))), 1);
   process.off('SIGINT', stop).off('SIGTERM', stop);
   return sum;
 }

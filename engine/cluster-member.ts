@@ -30,6 +30,7 @@ import { type Health, HealthBoard } from './health-board.js';
 import type { PartitionId } from './kernel/brand.js';
 import { EngineError, StartError } from './kernel/errors.js';
 import { LeaseBoard } from './kernel/lease-board.js';
+import { noticedMs } from './kernel/limits.js';
 import { version } from './kernel/version.js';
 import { type DataDir, openDataDir } from './log/data-dir.js';
 import { eventsIn } from './log/event-sheaf.js';
@@ -226,6 +227,14 @@ export class ClusterMember implements Node {
 
   listensAt(address: string): void {
     this.#self.address = address;
+  }
+
+  /** Not ready from now on. A gateway goes on long enough for whoever sends it requests to notice. */
+  async withdraw(): Promise<void> {
+    this.#health.stopping();
+    const { role } = this.#ground.config;
+    const isNoticed = role === 'engine' ? null : new Promise((resolve) => setTimeout(resolve, noticedMs));
+    await Promise.all([this.#node.handOver(), isNoticed]);
   }
 
   async stop(): Promise<void> {

@@ -81,6 +81,11 @@ export interface Engine {
   listensAt(address: string): void;
   /** Null: allowed. Else the reason: egress forbids the literal address, no such handler, NATS is not configured. */
   checkDestination(type: DeliveryType, destination: string): string | null;
+  /**
+   * The first part of a stop, in a cluster: not ready any more, and what is here goes to other nodes, while requests are still answered. Nothing
+   * for a node alone. `stop` follows, also without it.
+   */
+  withdraw(): Promise<void>;
   /** Refuses new requests, fires nothing more, lets attempts in flight end (10 s at most), closes the files. */
   stop(): Promise<void>;
 }

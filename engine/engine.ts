@@ -140,6 +140,10 @@ export class NodeEngine implements Engine {
     this.#node.listensAt(address);
   }
 
+  withdraw(): Promise<void> {
+    return this.#node.withdraw();
+  }
+
   async stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;

@@ -25,6 +25,8 @@ export interface Node {
   listensAt(address: string): void;
   /** Brings the threads up. */
   start(): void;
+  /** First part of a stop: what is here goes to other nodes, while requests are still taken. Alone there are none. */
+  withdraw(): Promise<void>;
   /** Everything acknowledged is durable anyway; this lets attempts in flight end and record how. */
   stop(): Promise<void>;
 }

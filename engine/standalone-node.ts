@@ -115,6 +115,10 @@ export class StandaloneNode implements Node {
     // There is nobody to tell.
   }
 
+  async withdraw(): Promise<void> {
+    // There is nobody to take over.
+  }
+
   async stop(): Promise<void> {
     this.#health.stopping();
     for (const link of this.#links) link.close(new EngineError('stopping', 'the engine is shutting down'));

@@ -235,8 +235,8 @@ export class ClusterNode {
     this.#lookSoon();
   }
 
-  /** Hands everything over, at most for `withinMs`, and leaves. Nothing is served afterwards. */
-  async stop(withinMs = handOverAllMsMax): Promise<void> {
+  /** Everything goes to others, within `withinMs`, and nothing is taken any more. This node is a member still, so it can ask them. */
+  async handOver(withinMs = handOverAllMsMax): Promise<void> {
     this.#isStopping = true;
     this.#session.retire();
     this.#look();
@@ -244,6 +244,11 @@ export class ClusterNode {
     while (this.#isAnythingOurs() && this.#session.name !== null && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, stopLookMs));
     }
+  }
+
+  /** Hands everything over that is left, and leaves. Nothing is served afterwards. */
+  async stop(withinMs = handOverAllMsMax): Promise<void> {
+    if (!this.#isStopping) await this.handOver(withinMs);
     this.#isClosed = true;
     clearInterval(this.#timer);
     this.#dropAll();

@@ -227,6 +227,8 @@ export const totalsSilenceMsMax = 5_000;
 export const failedHoldMs = 5_000;
 /** ... but no longer than this. */
 export const failedHoldMsMax = 300_000;
+/** A gateway of a cluster takes requests for so long after it has said that it is not ready: load balancers look once a second, and twice before they believe it. */
+export const noticedMs = 2_500;
 /** A node that stops waits this long for its partitions to be handed over: attempts in flight may end, and a little more. */
 export const handOverAllMsMax = 15_000;
 /**

@@ -77,6 +77,7 @@ async function startNode(config: Config): Promise<string> {
     stopOnSignal(logger, {
       withinMs,
       stop: async () => {
+        await engine.withdraw();
         await gateway.close();
         await engine.stop();
       },

@@ -14,6 +14,9 @@ export interface Entry {
   /** Every id that an answer gave it: there must be one at most. */
   readonly ids: Set<string>;
   acceptedAtMs: number | null;
+  readonly sentAtMs: number;
+  /** When it was not over for certain, since it had just been taken. A repeat that met the first one tells only that this was sent: it may be over for long. */
+  freshAtMs: number;
   /** Accepted with 202: safe, and its owner may not know of it yet. */
   isKept: boolean;
   /** A cancel was sent, whatever became of it. */
@@ -50,6 +53,13 @@ export interface Hold {
 /** What was answered with 202 is with its owner by then: as soon as there is one, and it has looked. */
 const keptMsMax = 30_000;
 
+export interface AcceptedAnswer {
+  readonly id: string;
+  readonly isKept: boolean;
+  /** It met an earlier request for the same event. */
+  readonly isRepeat: boolean;
+}
+
 export class Ledger {
   readonly entries: Entry[] = [];
   readonly sweeps: Sweep[] = [];
@@ -65,6 +75,8 @@ export class Ledger {
       standing: 'unknown',
       ids: new Set(),
       acceptedAtMs: null,
+      sentAtMs: Date.now(),
+      freshAtMs: 0,
       isKept: false,
       cancelAsked: false,
       cancelled: null,
@@ -77,10 +89,11 @@ export class Ledger {
     return entry;
   }
 
-  accepted(entry: Entry, { id, isKept }: { readonly id: string; readonly isKept: boolean }): void {
+  accepted(entry: Entry, { id, isKept, isRepeat }: AcceptedAnswer): void {
     entry.standing = 'accepted';
     if (entry.acceptedAtMs === null) {
       entry.acceptedAtMs = Date.now();
+      entry.freshAtMs = isRepeat ? entry.sentAtMs : entry.acceptedAtMs;
       entry.isKept = isKept;
     }
     entry.ids.add(id);

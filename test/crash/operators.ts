@@ -127,7 +127,7 @@ export class Operators {
     const { status, text } = answer;
     this.#heedLoss(answer);
     if (status === 404 && ledger.mayBeUnknownStill(entry)) throw new AnswerLost();
-    const mayBeGone = Date.now() - entry.acceptedAtMs! >= retentionMs;
+    const mayBeGone = Date.now() - entry.freshAtMs >= retentionMs;
     if (status !== 200 && status !== 409 && !isPutOff(answer) && !(status === 404 && mayBeGone))
       ledger.complain(`n ${entry.plan.n}: ${what} was answered ${status} ${text}`);
     return status === 200;

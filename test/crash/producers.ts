@@ -77,7 +77,7 @@ export class Producers {
       const answer = await client.schedule(plan.body, headers);
       if (this.#isAccepted(answer)) {
         if (answer.status === 200 && !hadUnknown) ledger.complain(`n ${plan.n}: a first request was answered as a replay`);
-        this.#accepted(entry, answer.body);
+        this.#accepted(entry, { ...answer.body, isRepeat: answer.status === 200 });
         return true;
       }
       return this.#heedRefusal({ answer, entries: [entry], hadUnknown });
@@ -92,8 +92,8 @@ export class Producers {
     await untilAnswered(mayRepeat, async (hadUnknown) => {
       const answer = await client.batch(entries.map(({ plan }) => plan.body));
       if (answer.status !== 200) return this.#heedRefusal({ answer, entries, hadUnknown });
-      for (const { index, id, status, code } of answer.body.results) {
-        if (id !== undefined) this.#accepted(entries[index]!, { id, status: status! });
+      for (const { index, id, status, duplicate = false, code } of answer.body.results) {
+        if (id !== undefined) this.#accepted(entries[index]!, { id, status: status!, isRepeat: duplicate });
         else if (code !== 'outcome-unknown') ledger.refused(entries[index]!, hadUnknown);
       }
       return true;
@@ -106,7 +106,7 @@ export class Producers {
     for (const entry of entries) {
       await untilAnswered(true, async () => {
         const answer = await this.#options.client.schedule(entry.plan.body);
-        if (this.#isAccepted(answer)) this.#accepted(entry, answer.body);
+        if (this.#isAccepted(answer)) this.#accepted(entry, { ...answer.body, isRepeat: answer.status === 200 });
         return answer.status < 500;
       });
     }
@@ -132,8 +132,11 @@ export class Producers {
     return status === 201 || status === 200 || (status === 202 && this.#options.isCluster);
   }
 
-  #accepted(entry: Entry, { id, status }: { readonly id: string; readonly status: string }): void {
-    this.#options.ledger.accepted(entry, { id, isKept: status === 'ACCEPTED' });
+  #accepted(
+    entry: Entry,
+    { id, status, isRepeat }: { readonly id: string; readonly status: string; readonly isRepeat: boolean },
+  ): void {
+    this.#options.ledger.accepted(entry, { id, isKept: status === 'ACCEPTED', isRepeat });
     this.#options.operators.accepted(entry, id);
   }
 }

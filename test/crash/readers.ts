@@ -66,7 +66,7 @@ export class Readers {
     }
     const entry = pick(ledger.entries);
     const [id] = entry?.ids ?? [];
-    return id === undefined ? null : { id, signAtMs: entry!.acceptedAtMs!, entry: entry! };
+    return id === undefined ? null : { id, signAtMs: entry!.freshAtMs, entry: entry! };
   }
 
   async #read({ id, signAtMs, entry }: Chosen): Promise<void> {

@@ -37,7 +37,7 @@ t.test('threads of every kind throw under load; no acknowledged event is lost an
     const before = accepted.size;
     await until('the load is under way', () => accepted.size >= before + acceptedBetweenDeaths);
     server.signal('SIGUSR2');
-    await until(`death ${killed} is noticed`, () => deaths() >= killed);
+    await until(`death ${killed} is noticed`, () => deaths() >= killed, 30_000);
     await server.ready();
   }
   posting = false;

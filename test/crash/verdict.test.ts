@@ -52,7 +52,7 @@ function violationsOf({
     body: {},
     ...plan,
   });
-  ledger.accepted(entry, { id, isKept: false });
+  ledger.accepted(entry, { id, isKept: false, isRepeat: false });
   change?.(entry);
   note?.(ledger);
   const lastWords = new Map<string, LastWord>([[id, lastWord({ status, event, walk })]]);
@@ -127,7 +127,7 @@ const heldFrom =
   };
 
 const longAgo = (ledger: Ledger): void => {
-  ledger.entries[0]!.acceptedAtMs = 0;
+  ledger.entries[0]!.freshAtMs = 0;
 };
 
 const startedAt = (atMs: number): Partial<Arrival> => ({

@@ -123,8 +123,8 @@ class Court {
 
   /** It has had an end, and the last sign of it is older than the retention. */
   #mayBeGone(entry: Entry, arrivals: readonly Arrival[], { readAtMs }: LastWord): boolean {
-    const { plan, acceptedAtMs, cancelAsked, revival } = entry;
-    const signAtMs = Math.max(acceptedAtMs ?? 0, ...arrivals.map(({ atMs }) => atMs));
+    const { plan, freshAtMs, cancelAsked, revival } = entry;
+    const signAtMs = Math.max(freshAtMs, ...arrivals.map(({ atMs }) => atMs));
     if (readAtMs - signAtMs < this.#evidence.retentionMs) return false;
     if (arrivals.some(isSuccess) || plan.expires) return true;
     if (plan.fate === 'refused') return new Set(arrivals.map(({ attempt }) => attempt)).size % (refusedRetries + 1) === 0;

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { stopMsMax } from '../../engine/kernel/limits.js';
-import { until } from './deadline.js';
+import { until, within } from './deadline.js';
 import { Client } from './http.js';
 import { type NatsServer, startNats } from './nats-server.js';
 import { Server, type ServerOptions } from './server.js';
@@ -152,16 +152,14 @@ export class Cluster {
     await this.node(name).kill();
   }
 
-  /** It is asked nothing more by `client`, as a balancer does before a node is stopped. */
-  shun(name: string): void {
-    this.#doors.delete(name);
-  }
-
-  /** SIGTERM; how long it took, which is at most what a stop may take. */
+  /** SIGTERM; how long it took, which is at most what a stop may take. `client` asks it nothing more when it says that it is not ready, as a balancer does. */
   async stop(name: string): Promise<number> {
-    this.#doors.delete(name);
+    const server = this.node(name);
     const since = performance.now();
-    await this.node(name).stop(stopMsMax.inCluster);
+    server.signal('SIGTERM');
+    await until(`${name} says that it is not ready`, async () => !(await server.isReady()));
+    this.#doors.delete(name);
+    await within(`${name} ends after SIGTERM`, server.program.exited, stopMsMax.inCluster);
     return performance.now() - since;
   }
 

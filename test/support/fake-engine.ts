@@ -273,6 +273,10 @@ export class FakeEngine implements Engine {
     this.addresses.push(address);
   }
 
+  async withdraw(): Promise<void> {
+    // It is alone.
+  }
+
   async stop(): Promise<void> {
     this.subscriptions.clear();
   }

@@ -96,6 +96,14 @@ export class Server {
     await until('the server is ready', async () => (await this.client.get('/health/ready')).status === 200, withinMs);
   }
 
+  /** As `/health/ready` says; one that does not answer is not. */
+  async isReady(): Promise<boolean> {
+    return this.client.get('/health/ready').then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  }
+
   #spawn(): Program {
     const { dataDir, command, flags = [], env = {}, nodeFlags = shippedFlags, descriptors, script = shipped } = this.#options;
     const limits = descriptors === undefined ? {} : { descriptors };
