@@ -12,6 +12,7 @@
  *
  * Main thread. Leaves to the hosts how a partition is followed, restored, served and released.
  */
+import type { PartitionNews } from '../actor/notices.js';
 import type { PartitionId } from '../kernel/brand.js';
 import type { LeaseBoard } from '../kernel/lease-board.js';
 import { claimsInFlightMax, handOverAllMsMax, partitionsMovingMax } from '../kernel/limits.js';
@@ -40,22 +41,6 @@ export interface PartitionHands {
   /** At once: nothing more starts or is answered as done. */
   drop(partition: PartitionId): void;
 }
-
-/** What a host has to say of a partition. */
-export type PartitionNews = { readonly partition: PartitionId } & (
-  | {
-      readonly op: 'serving';
-      readonly epoch: number;
-      readonly takeoverMs: number;
-      readonly unfinishedAttempts: number;
-      readonly dataLosses: number;
-    }
-  | { readonly op: 'released'; readonly epoch: number }
-  /** Fenced: somebody else has opened its journal. */
-  | { readonly op: 'lost'; readonly epoch: number; readonly detail: string }
-  | { readonly op: 'following'; readonly lag: number }
-  | { readonly op: 'failed'; readonly detail: string }
-);
 
 export interface ClusterNodeParts {
   readonly link: NatsLink;

@@ -40,8 +40,9 @@ t.test(
       await cluster.stop(name);
       const isLast = name === 'c';
       await Promise.all([cluster.restart(name, { emptied: isLast }), ...(isLast ? [cluster.join('d')] : [])]);
-      await cluster.shared(isLast ? [...nodes, 'd'] : nodes, 60_000);
-      t.pass(`${name} is back`);
+      const view = await cluster.shared(isLast ? [...nodes, 'd'] : nodes, 60_000);
+      const back = view.nodes.find(({ id }) => id === name);
+      t.match(back, { alive: true, address: cluster.node(name).url }, `${name} is back, as the process that was started last`);
     }
     home = 'd';
     await cluster.stop('a');
