@@ -1,7 +1,8 @@
 /**
  * Runs compiled test files one after the other in this process: `node .scripts/test-group.mjs FILE...`
  *
- * Says at which file it is, in lines that `test-runs.mjs` reads. Each file begins when all tests of the one before have ended.
+ * Says at which file it is, in lines that `test-runs.mjs` reads. Each file begins when all tests of the one before have ended and what they
+ * said has left this process.
  */
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -21,6 +22,13 @@ for (const file of files) {
   t.waitOn(loaded);
   await loaded;
   if (!t.idle) await once(t, 'idle');
+  await allIsOut();
+}
+
+/** While a reader is slow, tap keeps what standard output has no room for, and the line that names the next file would overtake it. */
+async function allIsOut() {
+  do await new Promise((resolve) => process.stdout.write('', resolve));
+  while (t.bufferLength > 0);
 }
 
 async function load(file) {

@@ -1,8 +1,10 @@
 /** The scripts behind `npm start` and `npm test`, on a small project of their own. Started from the root of the project. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { until } from '../support/deadline.js';
 import { temporaryDir } from '../support/server.js';
 
 interface Outcome {
@@ -114,6 +116,35 @@ t.test('test files are counted, and every way to fail is one', async (t) => {
 
   t.match(run('test.mjs', { args: ['two'] }), { code: 0, output: /\n2 passed, 0 failed\n$/ });
   t.match(run('test.mjs', { args: ['nosuch'] }), { code: 1, output: /there is no test file nosuch/ });
+});
+
+t.test('what a test file says stands before the next one begins, however slowly it is read', async (t) => {
+  const { write, run, dir } = setup(t);
+  write(
+    'test/kernel/long.test.ts',
+    `import { writeFileSync } from 'node:fs';\nimport t from 'tap';
+t.test('long', async (t) => {
+  for (let at = 0; at < 5_000; at++) t.ok(1, 'a line which is one of many that do not fit into a pipe');
+  setTimeout(() => writeFileSync('ended', ''), 100);
+});\n`,
+  );
+  write('test/kernel/next.test.ts', "import t from 'tap';\nt.ok(1, 'of the next');\n");
+  t.match(run('build.mjs'), { code: 0 });
+  const files = ['build/test/kernel/long.test.js', 'build/test/kernel/next.test.js'];
+  const child = spawn(process.execPath, [join('.scripts', 'test-group.mjs'), ...files], {
+    cwd: dir,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  await until('the long file has ended', () => existsSync(join(dir, 'ended')), 60_000);
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk) => (output += chunk));
+  const [code] = await once(child, 'close');
+  t.equal(code, 0);
+  const [, long, next] = output.split(/^# file .*$/m);
+  t.match(long, /^ok 1 - long/m, 'the sum of the long one');
+  t.equal(long?.match(/one of many/g)?.length, 5_000);
+  t.match(next, /^ok 2 - of the next/m);
 });
 
 t.test('a missing compiler is named instead of what node-gyp prints', async (t) => {
