@@ -8,6 +8,7 @@ import type { LabelFlows } from './label-flows.js';
 import type { HostPorts } from './host-ports.js';
 import type { PayloadBudget } from './payloads.js';
 import type { Reads } from './reads.js';
+import type { SnapshotTurn } from './snapshots.js';
 import type { WaitingRoom } from './waiting-room.js';
 
 export interface HostShared {
@@ -21,6 +22,7 @@ export interface HostShared {
   readonly payloadBudget: PayloadBudget;
   /** A snapshot is taken about every so many records. */
   readonly snapshotRecords: number;
+  readonly snapshotTurn: SnapshotTurn;
   /** How long finished events stay. */
   readonly retentionMs: number;
   /** Whether somebody watches status changes. */

@@ -32,6 +32,7 @@ import { PayloadBudget } from './payloads.js';
 import { Reads } from './reads.js';
 import { type HostRequest, isEnquiry, type NumberedHostRequest } from './requests.js';
 import { Slots } from './slots.js';
+import { SnapshotTurn } from './snapshots.js';
 import { TurnBudget } from './turn-budget.js';
 import { Watch } from './watch.js';
 
@@ -97,6 +98,7 @@ export class ActorHost {
       flows: new LabelFlows(),
       payloadBudget: this.#payloadBudget,
       snapshotRecords: options.snapshotRecords,
+      snapshotTurn: new SnapshotTurn(),
       retentionMs: options.retentionMs,
       // What a partition decides before that was announced is left to the log: whoever listens reads it from there.
       isWatched: () => this.#watch.isOn && this.#hasStarted,
@@ -360,8 +362,7 @@ export class ActorHost {
   #noticeDrained(): void {
     if (!this.#draining || this.#drainedSent || !this.#courierMail.isEmpty || !this.#mailbox.isEmpty) return;
     if (!this.#actors.every((actor) => actor.isIdle)) return;
-    // All of them are asked, so that they are taken one behind the other.
-    if (this.#actors.map((actor) => actor.hasLastSnapshot()).includes(false)) return;
+    if (!this.#actors.every((actor) => actor.hasLastSnapshot())) return;
     this.#drainedSent = true;
     this.#notifyOut({ op: 'drained' });
   }

@@ -21,21 +21,17 @@ export interface PutBackParts {
   readonly timekeeper: Timekeeper;
 }
 
-/** Records that follow each other in one sheaf and in the log. */
+/**
+ * Events whose records follow each other in one sheaf and in the log. Holds nothing of the sheaf: what a thousand of them hold while the disk
+ * is busy is what the collector of garbage is started for.
+ */
 class Run implements Consequence {
-  readonly bytes: Uint8Array;
-  readonly from: number;
-  to: number;
   readonly first: Sequence;
   readonly handles: Handle[] = [];
   readonly #durable: Run[];
 
-  /** `cursor` stands on the first one. */
-  constructor(cursor: RecordCursor, durable: Run[]) {
-    this.bytes = cursor.bytes;
-    this.from = cursor.startAt;
-    this.to = cursor.startAt;
-    this.first = cursor.seq;
+  constructor(first: Sequence, durable: Run[]) {
+    this.first = first;
     this.#durable = durable;
   }
 
@@ -48,9 +44,17 @@ class Run implements Consequence {
   }
 }
 
+/** One that is being written, and where its records lie. */
+interface OpenRun {
+  readonly run: Run;
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  to: number;
+}
+
 export class PutBack {
   readonly #parts: PutBackParts;
-  #run: Run | null = null;
+  #open: OpenRun | null = null;
   /** To be queued, the first of them from `#next` on. */
   readonly #durable: Run[] = [];
   #next = 0;
@@ -66,18 +70,18 @@ export class PutBack {
 
   /** The retry under the cursor has been decided. Nothing else of the partition is written before `endRun`. */
   write(cursor: RecordCursor): void {
-    if (this.#run !== null && (this.#run.bytes !== cursor.bytes || this.#run.to !== cursor.startAt)) this.endRun();
-    this.#run ??= new Run(cursor, this.#durable);
-    this.#run.handles.push(this.#parts.ledger.enterAgain(cursor));
-    this.#run.to = cursor.endAt;
+    const { bytes, startAt: from, seq } = cursor;
+    if (this.#open !== null && (this.#open.bytes !== bytes || this.#open.to !== from)) this.endRun();
+    this.#open ??= { run: new Run(seq, this.#durable), bytes, from, to: from };
+    this.#open.run.handles.push(this.#parts.ledger.enterAgain(cursor));
+    this.#open.to = cursor.endAt;
   }
 
   endRun(): void {
-    const run = this.#run;
-    if (run === null) return;
-    this.#run = null;
-    const { bytes, from, to, first, handles } = run;
-    this.#parts.ledger.append(bytes, { from, to, first, count: handles.length });
+    if (this.#open === null) return;
+    const { run, bytes, from, to } = this.#open;
+    this.#open = null;
+    this.#parts.ledger.append(bytes, { from, to, first: run.first, count: run.handles.length });
     this.#parts.ledger.holdOfMany(run);
   }
 

@@ -48,9 +48,9 @@ t.test('the next one comes when its pause is over, though nothing else happens',
   t.equal(asked(test), 1);
 });
 
-for (const { what, passesMs, turns } of [
-  { what: 'until it is over', passesMs: 1, turns: 30 },
-  { what: 'but not for ever', passesMs: 61_000, turns: 1 },
+for (const { what, passesMs, turns, thenMs } of [
+  { what: 'until it has been over for a while', passesMs: 1, turns: 30, thenMs: 1_000 },
+  { what: 'but not for ever', passesMs: 61_000, turns: 1, thenMs: 0 },
 ]) {
   t.test(`while more is due than a turn takes it is held back, ${what}`, async (t) => {
     const count = 20_000;
@@ -69,9 +69,29 @@ for (const { what, passesMs, turns } of [
     t.equal(asked(test), 0);
     test.clock.now += passesMs;
     for (let turn = 0; turn < turns; turn++) test.turn();
+    t.equal(asked(test), thenMs === 0 ? 1 : 0);
+    test.clock.now += thenMs;
+    test.turn();
     t.equal(asked(test), 1);
   });
 }
+
+t.test('the partitions of a host have theirs taken one after the other', async (t) => {
+  const test = TestHost.ready({ partitions: [0, 1], snapshotRecords });
+  const taken: number[] = [];
+  for (const partition of [0, 1]) for (let left = snapshotRecords; left > 0; left--) test.schedule(later, { partition });
+  test.turn();
+  test.commit();
+  test.turn();
+  for (let round = 0; round < 2; round++) {
+    t.equal(asked(test), 1);
+    for (const question of test.questions) if (question.op === 'snapshot') taken.push(question.partition);
+    take(test, 1_000);
+    test.turn();
+  }
+  t.same(taken.sort(), [0, 1]);
+  t.equal(asked(test), 0);
+});
 
 t.test('while another partition of the host is not ready it is held back, as it would take a core from it', async (t) => {
   const test = TestHost.ready({ partitions: [0, 1], snapshotRecords });
@@ -90,6 +110,8 @@ t.test('while another partition of the host is not ready it is held back, as it 
   test.clock.now += 10_000;
   test.settle();
   t.equal(test.phases(1).at(-1), 'ready');
+  test.turn();
+  test.clock.now += 1_000;
   test.turn();
   t.equal(asked(test) + read, 1);
 });
