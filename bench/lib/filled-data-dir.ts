@@ -37,6 +37,8 @@ export interface Filling {
   /** Of each event, but for its external id: `job-0` and so on when they are to have one. */
   readonly spec: EventSpec;
   readonly externalIds: boolean;
+  /** Of a segment, when there are to be many. */
+  readonly segmentBytes?: number;
 }
 
 interface Share extends Filling {
@@ -76,9 +78,19 @@ async function fillShare(share: Share): Promise<void> {
 }
 
 /** Returns the last sequence of each partition. */
-function write({ dataDir, partitions, own, pending, finished, spec, externalIds }: Share): readonly PartitionTail[] {
-  const tails = new Map(own.map((partition) => [partition, new PartitionTail(partition)]));
-  const writer = openWriter(dataDir, own);
+function write({
+  dataDir,
+  partitions,
+  own,
+  pending,
+  finished,
+  spec,
+  externalIds,
+  segmentBytes,
+}: Share): readonly PartitionTail[] {
+  const ticks = segmentBytes === undefined ? commitsPerTick : 1;
+  const tails = new Map(own.map((partition) => [partition, new PartitionTail(partition, ticks)]));
+  const writer = openWriter(dataDir, { partitions: own, segmentBytesMax: segmentBytes ?? segmentBytesMax });
   const events = pending + finished;
   // Without an id of its own every body is the same.
   const same = externalIds ? null : encodeSpec(spec, null);
@@ -105,11 +117,13 @@ function write({ dataDir, partitions, own, pending, finished, spec, externalIds 
 class PartitionTail {
   readonly partition: PartitionId;
   readonly #batch = new RecordBatchBuilder();
+  readonly #commitsPerTick: number;
   #commits = 0;
   #seq = 0;
 
-  constructor(partition: PartitionId) {
+  constructor(partition: PartitionId, commitsPerTick: number) {
     this.partition = partition;
+    this.#commitsPerTick = commitsPerTick;
   }
 
   get seq(): Sequence {
@@ -128,7 +142,7 @@ class PartitionTail {
   commit(writer: LogWriter): void {
     writer.submit({ op: 'append', partition: this.partition, batch: this.#batch.take() });
     writer.commitNext();
-    if (++this.#commits % commitsPerTick === 0) writer.tick();
+    if (++this.#commits % this.#commitsPerTick === 0) writer.tick();
   }
 }
 
@@ -148,7 +162,10 @@ const delivered = encodeOutcome({
   nextAttemptAtMs: null,
 });
 
-function openWriter(dataDir: string, partitions: readonly PartitionId[]): LogWriter {
+function openWriter(
+  dataDir: string,
+  { partitions, segmentBytesMax }: Pick<LogOptions, 'partitions' | 'segmentBytesMax'>,
+): LogWriter {
   const options: LogOptions = {
     dataDir,
     partitions,

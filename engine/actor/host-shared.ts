@@ -8,7 +8,7 @@ import type { LabelFlows } from './label-flows.js';
 import type { HostPorts } from './host-ports.js';
 import type { PayloadBudget } from './payloads.js';
 import type { Reads } from './reads.js';
-import type { SnapshotTurn } from './snapshots.js';
+import type { SnapshotTurn } from './snapshot-turn.js';
 import type { WaitingRoom } from './waiting-room.js';
 
 export interface HostShared {

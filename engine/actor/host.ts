@@ -32,7 +32,7 @@ import { PayloadBudget } from './payloads.js';
 import { Reads } from './reads.js';
 import { type HostRequest, isEnquiry, type NumberedHostRequest } from './requests.js';
 import { Slots } from './slots.js';
-import { SnapshotTurn } from './snapshots.js';
+import { SnapshotTurn } from './snapshot-turn.js';
 import { TurnBudget } from './turn-budget.js';
 import { Watch } from './watch.js';
 

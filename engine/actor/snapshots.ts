@@ -29,11 +29,6 @@ export function snapshotRecordsOf(partitions: number): number {
   return Math.max(snapshotRecordsMin, Math.ceil(snapshotRecords / partitions));
 }
 
-/** Who of a host's partitions has its snapshot taken. */
-export class SnapshotTurn {
-  isTaken = false;
-}
-
 export interface SnapshotClerkParts {
   readonly memory: PartitionMemory;
   readonly shared: HostShared;

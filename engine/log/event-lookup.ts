@@ -90,14 +90,17 @@ const nothing = new Uint8Array(0);
 /** The newest final record of an event in indexed segments; empty when there is none. */
 export function findById(segments: PartitionSegments, event: EventId): FinishedEvent[] {
   const found: FinishedEvent[] = [];
-  segments.searchIndexes((index) => {
-    const seq = index.findId(event);
-    if (seq === null) return 'more';
-    const record = finalRecord(segments, seq);
-    if (!isSame(record.event, event))
-      throw new DamageError('damaged', `an index names sequence ${seq} for ${formatEventId(event)}`);
-    found.push({ event: record.event, seq });
-    return 'enough';
+  segments.searchIndexes({
+    mayAnswer: (filter) => filter.mayHaveId(event),
+    ask: (index) => {
+      const seq = index.findId(event);
+      if (seq === null) return 'more';
+      const record = finalRecord(segments, seq);
+      if (!isSame(record.event, event))
+        throw new DamageError('damaged', `an index names sequence ${seq} for ${formatEventId(event)}`);
+      found.push({ event: record.event, seq });
+      return 'enough';
+    },
   });
   return found;
 }
@@ -108,9 +111,12 @@ export function findByKey(
   key: { readonly tagHigh: number; readonly tagLow: number },
 ): FinishedEvent[] {
   const found: FinishedEvent[] = [];
-  segments.searchIndexes((index) => {
-    for (const seq of index.findKey(key)) found.push({ event: finalRecord(segments, seq).event, seq });
-    return 'more';
+  segments.searchIndexes({
+    mayAnswer: (filter) => filter.mayHaveKey(key),
+    ask: (index) => {
+      for (const seq of index.findKey(key)) found.push({ event: finalRecord(segments, seq).event, seq });
+      return 'more';
+    },
   });
   return found;
 }

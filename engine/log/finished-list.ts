@@ -5,6 +5,7 @@
  * place that none of them reaches only after many rows, and what they have up to there is put together. Segments that begin
  * behind that place are not asked.
  */
+import { tagOfKey } from '../event/content.js';
 import {
   comparePlaces,
   type ListCoverage,
@@ -103,12 +104,18 @@ function overlapping(segments: PartitionSegments, { sort, order, after }: ListQu
 /** Events with one external job id: few, so all of them at once, by the table of keys. Sorted by `created_at`. */
 function listByText(segments: PartitionSegments, { text, query }: { text: number; query: ListQuery }): SliceOfFinals {
   const rows: FinalPlace[] = [];
-  segments.searchIndexes((index) => {
-    for (const seq of index.findText(text, externalIdMatchesMax)) {
-      const { event } = segments.record(seq);
-      rows.push({ ms: createdAtMsOf(event, 0), id: event.slice(), seq });
-    }
-    return rows.length < externalIdMatchesMax ? 'more' : 'enough';
+  const { source, externalJobId } = query.filter;
+  // Filters know keys, which are of one source each.
+  const keys = source?.map((each) => tagOfKey({ kind: 'external', source: each, text: externalJobId! })) ?? null;
+  segments.searchIndexes({
+    mayAnswer: keys && ((filter) => keys.some(({ high, low }) => filter.mayHaveKey({ tagHigh: high, tagLow: low }))),
+    ask: (index) => {
+      for (const seq of index.findText(text, externalIdMatchesMax)) {
+        const { event } = segments.record(seq);
+        rows.push({ ms: createdAtMsOf(event, 0), id: event.slice(), seq });
+      }
+      return rows.length < externalIdMatchesMax ? 'more' : 'enough';
+    },
   });
   const direction = query.order === 'asc' ? 1 : -1;
   const behind = rows.filter((row) => query.after === null || direction * comparePlaces(row, query.after) > 0);

@@ -29,6 +29,12 @@ export interface SealedSegment {
   readonly next: Sequence;
 }
 
+export interface IndexSearch {
+  /** Null: there is no filter for what is asked. */
+  readonly mayAnswer: ((filter: SegmentFilter) => boolean) | null;
+  ask(index: SegmentIndex): 'enough' | 'more';
+}
+
 export interface PartitionSegmentsParts {
   readonly dataDir: string;
   readonly partition: PartitionId;
@@ -209,11 +215,15 @@ export class PartitionSegments {
     return this.#indexAt(index).notOver(page);
   }
 
-  /** Ask the indexes, newest first, until `enough`. */
-  searchIndexes(ask: (index: SegmentIndex) => 'enough' | 'more'): void {
+  /**
+   * Ask the indexes, newest first, until `enough`; those only whose filter says that there may be an answer. More segments may be retained than
+   * files can be open: an index that has to be opened for a "no" costs more than the answer.
+   */
+  searchIndexes({ mayAnswer, ask }: IndexSearch): void {
     for (const { name } of this.sealed().reverse()) {
       const index = this.#indexOf.get(name.first);
-      if (index !== undefined && ask(this.#indexAt(index)) === 'enough') return;
+      if (index === undefined || !(mayAnswer?.(this.#filterAt(index)) ?? true)) continue;
+      if (ask(this.#indexAt(index)) === 'enough') return;
     }
   }
 
