@@ -159,7 +159,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { config } = options;
   // What cannot be understood is refused before anything is made.
   const egress = createEgressPolicy({ mode: config.egress, allow: parseEgressAllow(config.egressAllow.join(',')) });
-  const node = config.cluster === null ? new StandaloneNode(options) : await joinCluster(options);
+  const node = await (config.cluster === null ? StandaloneNode.open(options) : joinCluster(options));
   const engine = new NodeEngine(options, { node, egress });
   engine.start();
   return engine;

@@ -1,4 +1,8 @@
-/** The only door to the engine: what the gateway, the benches and embedding programs use. */
+/**
+ * The door to the engine: what the gateway, the benches and embedding programs use.
+ *
+ * What few starts need is behind two doors of its own, `nats-tools.ts` and `upkeep-tools.ts`, so that it is not loaded by all others.
+ */
 
 export { type Command, type CommandSet, command, type Outcome, readInvocation, type Surroundings } from './command-line.js';
 export {
@@ -62,23 +66,11 @@ export {
   retryStrategies,
 } from './event/spec.js';
 export { createLogger, type Logger } from './observe/logger.js';
-export { Inlet } from './nats/inlet.js';
 export type { InletMessage } from './nats/inlet-message.js';
 export type { Publisher, PublishResult } from './nats/publisher.js';
-export { publishAsking } from './nats/interest.js';
-export { loadProgress, saveProgress } from './nats/progress.js';
-export {
-  deadSubject,
-  ensureDeadLetters,
-  ensureProgress,
-  ingestStream,
-  ingestSubject,
-  rejectedSubject,
-  statusSubject,
-} from './nats/streams.js';
 export type { NatsDoor } from './nats-desk.js';
 export { natsOrigin } from './event/origin.js';
-export { type EventStatus, eventStatuses, type WaitReason } from './event/status.js';
+export { type EventStatus, eventStatuses, isFinished, type WaitReason } from './event/status.js';
 export type { SpecPatch } from './event/spec-patch.js';
 export { type PlainDestination, PlainSpec, plainDestination } from './event/plain-spec.js';
 export { SpecSheet } from './event/spec-sheet.js';
@@ -108,12 +100,9 @@ export { OneStream, type ToldStream, type ToldStreams } from './status/told-stre
 export type { LocalAnswer, LocalDelivery, LocalHandler, LocalResult } from './dispatch/local-deliverer.js';
 export { list, type Setting, yesOrNo } from './settings.js';
 export { DamageError } from './log/damage.js';
-export { backupDataDir } from './upkeep/backup.js';
-export { restoreBackup } from './upkeep/restore.js';
-export { repairDataDir } from './upkeep/repair.js';
 export type { RepairPlan } from './upkeep/repair-plan.js';
 export { inMebibytes } from './upkeep/progress.js';
-export { type Inspection, inspectEvent } from './upkeep/inspect.js';
-export { isKnownToBeFinished, type LostRow } from './upkeep/lost-events.js';
+export type { Inspection } from './upkeep/inspect.js';
+export type { LostRow } from './upkeep/lost-events.js';
 export type { Fault } from './upkeep/partition-survey.js';
-export { type PartitionVerdict, verifyDataDir } from './upkeep/verify.js';
+export type { PartitionVerdict } from './upkeep/verify.js';

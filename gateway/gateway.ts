@@ -19,7 +19,7 @@ import { linuxCensus } from './peer-census.js';
 import { routes } from './routes.js';
 import { Server } from './server.js';
 import { EventDesk } from './stream/event-session.js';
-import { NatsServices } from './nats-services.js';
+import type { NatsServices, NatsServicesParts } from './nats-services.js';
 import { type Repeat, StreamDesk } from './ws/stream-session.js';
 
 export interface GatewayOptions {
@@ -104,7 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const natsServices =
     engine.nats === null
       ? null
-      : new NatsServices({
+      : await startNatsServices({
           engine,
           nats: engine.nats,
           clock,
@@ -126,6 +126,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await server.close(closeGraceMs);
     },
   };
+}
+
+/** Loaded where NATS is configured only: with its client it is 70 ms of a start. */
+async function startNatsServices(parts: NatsServicesParts): Promise<NatsServices> {
+  const { NatsServices } = await import('./nats-services.js');
+  return new NatsServices(parts);
 }
 
 /** Few ever ask for it, so it is made when somebody does. */

@@ -14,17 +14,13 @@
  *
  * An attempt that was granted its slot before the circuit opened still runs, and its result is not counted.
  */
-import {
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhenResult,
-  type IBackoff,
-} from 'cockatiel';
+import type { CircuitBreakerPolicy, IBackoff } from 'cockatiel';
+import { require } from '../kernel/commonjs.js';
 import { AttemptWindow } from './attempt-window.js';
 import type { DeliveryResult } from './deliverer.js';
 import type { CancelTimer, Timing } from './timing.js';
+
+const { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult } = require('cockatiel') as typeof import('cockatiel');
 
 const attemptsMin = 20;
 const firstOpenMs = 5_000;

@@ -11,11 +11,14 @@
  * means; `public` refuses whatever is not on the public internet; `any` refuses nothing. An allowed host or range is
  * allowed in every mode.
  */
-import ipaddr from 'ipaddr.js';
+import type { IPv6 } from 'ipaddr.js';
+import { require } from '../kernel/commonjs.js';
 import { StartError } from '../kernel/errors.js';
 
 export const egressModes = ['network', 'public', 'any'] as const;
 export type EgressMode = (typeof egressModes)[number];
+
+const ipaddr = require('ipaddr.js') as typeof import('ipaddr.js');
 
 type Address = ReturnType<typeof ipaddr.parse>;
 type Range = ReturnType<typeof ipaddr.parseCIDR>;
@@ -128,13 +131,13 @@ function addressFault(address: Address, mode: EgressMode): string | null {
 /** Written as itself, or in the two forms that resolvers of IPv6-only networks hand out for public IPv4 addresses. */
 function isPublicForm(address: Address): boolean {
   const range = address.range() as string;
-  return range === 'unicast' || range === 'ipv4Mapped' || (range === 'rfc6052' && (address as ipaddr.IPv6).parts[2] === 0);
+  return range === 'unicast' || range === 'ipv4Mapped' || (range === 'rfc6052' && (address as IPv6).parts[2] === 0);
 }
 
 /** Where packets to `address` arrive: the IPv4 address that an IPv6 address stands for, else itself. */
 function unwrap(address: Address): Address {
   if (address.kind() === 'ipv4') return address;
-  const { parts } = address as ipaddr.IPv6;
+  const { parts } = address as IPv6;
   switch (address.range() as string) {
     case 'ipv4Mapped': // ::ffff:a.b.c.d
     case 'rfc6145': // ::ffff:0:a.b.c.d, stateless translation

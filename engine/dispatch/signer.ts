@@ -7,8 +7,10 @@
  * thread stands still; OpenSSL needs 3.2 us and 0.15 ms. It also takes the bytes as they are instead of text.
  */
 import { createHmac } from 'node:crypto';
-import { Webhook } from 'standardwebhooks';
+import { require } from '../kernel/commonjs.js';
 import { StartError } from '../kernel/errors.js';
+
+const { Webhook } = require('standardwebhooks') as typeof import('standardwebhooks');
 
 const prefix = 'whsec_';
 

@@ -10,14 +10,15 @@
  *
  *     msgpack: [format, [[kind, at, body], ...]]           oldest first
  */
-import { Packr } from 'msgpackr';
 import { noSequence, type WallMs } from '../kernel/brand.js';
+import { require } from '../kernel/commonjs.js';
 import { UnknownFormatError } from '../kernel/errors.js';
 import { type CarriedRecord, carriedKind, type LogRecord, type RecordKind, type StoredRecord } from './record.js';
 import { specIn } from './renewal-codec.js';
 import { SpecHead } from './spec-codec.js';
 
 const formatVersion = 1;
+const { Packr } = require('msgpackr') as typeof import('msgpackr');
 const packr = new Packr({ useRecords: false });
 
 type Carried = [format: number, records: [kind: RecordKind, at: number, body: Uint8Array][]];

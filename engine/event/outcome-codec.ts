@@ -2,11 +2,12 @@
  * Bodies of every record but `accepted`: msgpack arrays that open with their format version. `cancelled` and `expired`
  * say everything by their kind and carry an empty body.
  */
-import { Packr } from 'msgpackr';
 import type { WallMs } from '../kernel/brand.js';
+import { require } from '../kernel/commonjs.js';
 import { UnknownFormatError } from '../kernel/errors.js';
 
 const formatVersion = 1;
+const { Packr } = require('msgpackr') as typeof import('msgpackr');
 const packr = new Packr({ useRecords: false });
 export const emptyBody = new Uint8Array(0);
 

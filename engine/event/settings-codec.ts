@@ -2,12 +2,13 @@
  * The body of a `settings` record: a msgpack array that opens with its format version. It holds all that is set for an origin,
  * so the newest one is the truth, and older ones may go with their segments.
  */
-import { Packr } from 'msgpackr';
 import type { Sequence } from '../kernel/brand.js';
+import { require } from '../kernel/commonjs.js';
 import { UnknownFormatError } from '../kernel/errors.js';
 import type { SettingsRow } from './origin-settings.js';
 
 const formatVersion = 1;
+const { Packr } = require('msgpackr') as typeof import('msgpackr');
 const packr = new Packr({ useRecords: false });
 
 type Fields = [

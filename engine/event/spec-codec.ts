@@ -30,8 +30,8 @@
  *
  * The msgpack part is an array; a null payload and an empty one differ in its `hasPayload`.
  */
-import { Packr } from 'msgpackr';
 import type { WallMs } from '../kernel/brand.js';
+import { require } from '../kernel/commonjs.js';
 import { UnknownFormatError } from '../kernel/errors.js';
 import { type KeyTag, keyOf, tagOfKey } from './content.js';
 import { type Labels, labelsOf } from './labels.js';
@@ -40,6 +40,7 @@ import { type DeliveryType, deliveryTypes, type EventSpec, type HttpMethod, type
 
 const formatVersion = 2;
 const originAt = 88;
+const { Packr } = require('msgpackr') as typeof import('msgpackr');
 const packr = new Packr({ useRecords: false });
 
 type Rest = [

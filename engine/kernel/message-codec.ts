@@ -4,8 +4,9 @@
  * `postMessage` of objects clones each one on both sides (2-4 us); msgpackr writes the shape of equal objects once per
  * batch, and moving the bytes costs nothing. The door to msgpackr for messages; records have their own.
  */
-import { Packr } from 'msgpackr';
+import { require } from './commonjs.js';
 
+const { Packr } = require('msgpackr') as typeof import('msgpackr');
 const packr = new Packr({ useRecords: true, moreTypes: false });
 
 /** The result owns its buffer, so that it may be put in a transfer list. */

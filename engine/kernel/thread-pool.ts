@@ -10,9 +10,13 @@
  * may then be nobody else's, so the process has to end: `hung` is told.
  */
 import type { Transferable } from 'node:worker_threads';
-import { Piscina } from 'piscina';
+import type * as piscina from 'piscina';
+import { require } from './commonjs.js';
 import { settlesWithin } from './deadline.js';
 import { terminateMsMax } from './limits.js';
+
+const { Piscina } = require('piscina') as typeof piscina;
+type Piscina = piscina.Piscina;
 
 export interface ThreadTask<Data> {
   /** Compiled module, and the exported function that takes `data`. */

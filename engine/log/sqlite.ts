@@ -5,10 +5,13 @@
  * closes a descriptor of that file, so nothing but SQLite may open a database (or its -shm) that is in use; `stat` and
  * the -wal file are safe.
  */
-import Sqlite from 'better-sqlite3';
+import type BetterSqlite from 'better-sqlite3';
+import { require } from '../kernel/commonjs.js';
 
-export type Database = Sqlite.Database;
-export type Statement = Sqlite.Statement;
+const Sqlite = require('better-sqlite3') as typeof import('better-sqlite3');
+
+export type Database = BetterSqlite.Database;
+export type Statement = BetterSqlite.Statement;
 
 /** How long a connection waits for another one's lock. Ours hold none for more than 50 ms; a stranger's must not stop us. */
 const busyMs = 1_000;

@@ -12,8 +12,11 @@
  * Recording costs about 0.1 us and allocates nothing. The only door to hdr-histogram-js: to the one class and what it stands on, since the
  * package as a whole brings WebAssembly and compression, 40 ms of the start of each thread that records. One instance per thread and quantity.
  */
-import float64 from 'hdr-histogram-js/dist/Float64Histogram.js';
+import { require } from '../kernel/commonjs.js';
 import { type LatencyFigures, latencyBucketsMs } from './figures.js';
+
+const float64 =
+  require('hdr-histogram-js/dist/Float64Histogram.js') as typeof import('hdr-histogram-js/dist/Float64Histogram.js');
 
 type Float64Histogram = InstanceType<typeof float64.default>;
 

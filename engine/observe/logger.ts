@@ -7,8 +7,11 @@
  *
  * Every thread may have its own logger, since a line is written to the file descriptor in one piece.
  */
-import { type DestinationStream, destination, pino, stdSerializers, stdTimeFunctions } from 'pino';
+import type { DestinationStream } from 'pino';
+import { require } from '../kernel/commonjs.js';
 import { redactedFields, withoutSecrets } from './redaction.js';
+
+const { destination, pino, stdSerializers, stdTimeFunctions } = require('pino') as typeof import('pino');
 
 export type LogFields = Readonly<Record<string, unknown>>;
 type Log = (fields: LogFields, message: string) => void;

@@ -9,11 +9,15 @@
  * Units are seconds and bytes, as Prometheus has them. Names below `escapement_` are part of the contract: adding is free,
  * renaming is not. The only door to prom-client; it has a registry of its own, so that two engines in one process do not mix.
  */
-import { type Metric, Registry } from 'prom-client';
+import type * as prometheus from 'prom-client';
+import { require } from '../kernel/commonjs.js';
 import type { ClusterFigures } from './cluster-counts.js';
 import type { FiguresBoard } from './figures-board.js';
 import type { NatsFigures } from './nats-counts.js';
 import { type LatencyFigures, latencyBucketsMs, partitionPhases } from './figures.js';
+
+/** Its own file alone: the package as a whole loads a client of OpenTelemetry, 30 ms of a start. */
+const Registry = require('prom-client/lib/registry.js') as typeof prometheus.Registry;
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -69,7 +73,7 @@ export class Metrics {
       values: samples(board).map(({ value, labels = {}, suffix = '' }) => ({ value, labels, metricName: name + suffix })),
     });
     // All that the registry asks of a metric are its name and `get`; its types know the library's own classes only.
-    this.#registry.registerMetric({ name, get: answer } as unknown as Metric);
+    this.#registry.registerMetric({ name, get: answer } as unknown as prometheus.Metric);
   }
 }
 

@@ -18,10 +18,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Static, Type } from '@sinclair/typebox';
-import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { StartError } from '../../engine/index.js';
 import { apiKeyFileBytesMax, apiKeysMax, rateLimitRequestsMax, rateLimitWindowSMax } from '../limits.js';
+import { type Static, Type, TypeCompiler } from '../typebox.js';
 import { type ApiKey, keyScopes } from './api-key.js';
 
 const closed = { additionalProperties: false };

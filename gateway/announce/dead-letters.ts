@@ -13,20 +13,17 @@
  */
 import {
   deadLettersMax,
-  deadSubject,
   type Engine,
   EngineError,
-  ensureDeadLetters,
   formatEventId,
-  loadProgress,
   type NatsDoor,
-  saveProgress,
   type StatusBatch,
   type StatusChange,
   type StatusFilter,
   type Subscription,
   type ToldStream,
 } from '../../engine/index.js';
+import { deadSubject, ensureDeadLetters, loadProgress, saveProgress } from '../../engine/nats-tools.js';
 import { renderView } from '../handler/event-json.js';
 import { changeItems } from '../stream/change-item.js';
 import { placeNow } from './everything.js';

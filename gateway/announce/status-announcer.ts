@@ -17,17 +17,13 @@
 import {
   announcedBytesMax,
   EngineError,
-  ensureProgress,
-  loadProgress,
   type NatsDoor,
-  publishAsking,
   type StatusBatch,
   type StatusChange,
-  saveProgress,
-  statusSubject,
   type Subscription,
   type ToldStream,
 } from '../../engine/index.js';
+import { ensureProgress, loadProgress, publishAsking, saveProgress, statusSubject } from '../../engine/nats-tools.js';
 import { changeItems } from '../stream/change-item.js';
 import { everything, placeNow } from './everything.js';
 

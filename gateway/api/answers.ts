@@ -2,8 +2,8 @@
  * The forms of answers. Nothing is validated with them on the way out; a test compares them with what a running server
  * answers. Every field is always there, `null` when unset.
  */
-import { type TSchema, Type } from '@sinclair/typebox';
 import { deliveryTypes, eventStatuses, httpMethods, retryStrategies } from '../../engine/index.js';
+import { type TSchema, Type } from '../typebox.js';
 
 export function oneOf(values: readonly string[], description?: string) {
   const union = values.map((value) => Type.Literal(value));

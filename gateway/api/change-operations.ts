@@ -1,6 +1,6 @@
 /** The calls that change one event, each by its id and by its external id. */
-import { Type } from '@sinclair/typebox';
 import { eventSchema, patchSchema, retryTimesSchema } from '../input/event-schema.js';
+import { Type } from '../typebox.js';
 import { event, oneOf } from './answers.js';
 import { eventId, noBody } from './event-operations.js';
 import { exampleCancelled, exampleEvent, exampleInput } from './examples.js';

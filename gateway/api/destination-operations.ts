@@ -1,7 +1,7 @@
 /** The calls about destinations. */
-import { Type } from '@sinclair/typebox';
 import { destinationChangeSchema } from '../input/destination-change.js';
 import { pageRowsMax } from '../limits.js';
+import { Type } from '../typebox.js';
 import { destination, pageOf } from './answers.js';
 import { type Operation, ofPartition, ofWriting, type ParameterDoc } from './operation.js';
 

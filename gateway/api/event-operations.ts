@@ -1,7 +1,7 @@
 /** The calls about events. */
-import { Type } from '@sinclair/typebox';
 import { batchEventsMax } from '../../engine/index.js';
 import { eventSchema } from '../input/event-schema.js';
+import { Type } from '../typebox.js';
 import { batchResult, event, history, keptEvent, oneOf } from './answers.js';
 import { exampleEvent, exampleId, exampleInput } from './examples.js';
 import { type Operation, ofReading, ofWriting, type ParameterDoc } from './operation.js';

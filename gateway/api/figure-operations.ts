@@ -1,6 +1,6 @@
 /** The calls that show figures. */
-import { type TSchema, Type } from '@sinclair/typebox';
 import { deliveryTypes, eventStatuses } from '../../engine/index.js';
+import { type TSchema, Type } from '../typebox.js';
 import { instant, nullable } from './answers.js';
 import { type Operation, ofPartition } from './operation.js';
 

@@ -1,5 +1,4 @@
 /** The calls that find events. */
-import { Type } from '@sinclair/typebox';
 import {
   bulkLimitMax,
   deliveryTypes,
@@ -9,6 +8,7 @@ import {
   listOrders,
   listSorts,
 } from '../../engine/index.js';
+import { Type } from '../typebox.js';
 import { event, instant, listedEvent, oneOf, pageOf } from './answers.js';
 import { exampleEvent } from './examples.js';
 import { type Operation, ofPartition, ofReading, ofWriting, type ParameterDoc } from './operation.js';

@@ -2,8 +2,8 @@
  * What the description of the API says about one call, besides what its line in the table of routes says already (method,
  * path, scope, bounds). One for each line of that table, in `operations.ts`; a test goes through all of them.
  */
-import type { TSchema } from '@sinclair/typebox';
 import type { RefusalCode } from '../input/refusal.js';
+import type { TSchema } from '../typebox.js';
 
 export interface Operation {
   /** Becomes a function's name in generated clients: unique, and never changed. */

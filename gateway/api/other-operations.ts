@@ -1,5 +1,5 @@
 /** The calls that are not about events: the stream, health, figures, descriptions. */
-import { Type } from '@sinclair/typebox';
+import { Type } from '../typebox.js';
 import { health } from './answers.js';
 import { exampleHealth } from './examples.js';
 import type { Operation, ParameterDoc } from './operation.js';

@@ -1,6 +1,6 @@
 /** `escapement backup`: what `backupDataDir` did, in words. */
 import { resolve } from 'node:path';
-import { backupDataDir, type Command, command, DamageError, inMebibytes } from '../../engine/index.js';
+import { type Command, command, DamageError, inMebibytes } from '../../engine/index.js';
 import { exitCodes } from './exit-codes.js';
 import { count, dataDirOf, dataDirSetting, print, tell, yesFlag } from './terminal.js';
 
@@ -21,6 +21,7 @@ it has to run on the same machine and as the same user as Escapement, which may 
 webhook secret: keep it as you keep those.
 Exit codes: 0 done, 1 it could not begin, 2 what is copied is damaged (run "escapement verify").`,
     async run({ words, values, surroundings }) {
+      const { backupDataDir } = await import('../../engine/upkeep-tools.js');
       const to = resolve(surroundings.cwd, words[0]!);
       try {
         const { bytes, positions, damaged } = backupDataDir({

@@ -1,5 +1,5 @@
 /** `escapement inspect`: what `inspectEvent` finds, as JSON with a line for each record. */
-import { type Command, command, type Inspection, inspectEvent } from '../../engine/index.js';
+import { type Command, command, type Inspection } from '../../engine/index.js';
 import { renderHistory, renderView } from '../handler/event-json.js';
 import { formatInstant } from '../input/instant.js';
 import { exitCodes } from './exit-codes.js';
@@ -15,6 +15,7 @@ export function inspectCommand(): Command {
 event and its history as the API shows them, then every record that the log holds of it. A running Escapement is asked over its API.
 Exit codes: 0 it is there, 1 the directory cannot be read now, 2 some of its records are damaged, 3 there is nothing of it.`,
     async run({ words, values, surroundings }) {
+      const { inspectEvent } = await import('../../engine/upkeep-tools.js');
       const [id] = words as [string];
       const inspection = inspectEvent({ dataDir: dataDirOf(values, surroundings), id, say: tell });
       if (inspection === null) {

@@ -1,6 +1,6 @@
 /** `escapement repair`: what it would do, and what it did, in words. */
 import { relative } from 'node:path';
-import { type Command, command, list, type RepairPlan, repairDataDir, type Setting } from '../../engine/index.js';
+import { type Command, command, list, type RepairPlan, type Setting } from '../../engine/index.js';
 import { exitCodes } from './exit-codes.js';
 import { dataDirOf, dataDirSetting, print, tell, yesFlag } from './terminal.js';
 
@@ -25,6 +25,7 @@ A backup made before the damage saves more: think of it first.
 Exit codes: 0 nothing is damaged, or it is mended; 1 it could not be done, and nothing was changed; 2 there is damage, and --apply
 was not given.`,
     async run({ values, surroundings }) {
+      const { repairDataDir } = await import('../../engine/upkeep-tools.js');
       const dataDir = dataDirOf(values, surroundings);
       const { damaged, setAsideTo } = repairDataDir({
         dataDir,

@@ -1,6 +1,6 @@
 /** `escapement restore`: what `restoreBackup` did, in words. */
 import { resolve } from 'node:path';
-import { type Command, command, restoreBackup } from '../../engine/index.js';
+import { type Command, command } from '../../engine/index.js';
 import { exitCodes } from './exit-codes.js';
 import { dataDirOf, dataDirSetting, print, tell, yesFlag } from './terminal.js';
 
@@ -18,6 +18,7 @@ The new directory has a name of its own. It does not know what happened after th
 delivered again, with the same ids. So stop the old one before the new one starts.
 Exit codes: 0 done, 1 it could not begin, 2 the backup is damaged (nothing was restored unless that was asked for).`,
     async run({ words, values, surroundings }) {
+      const { restoreBackup } = await import('../../engine/upkeep-tools.js');
       const from = resolve(surroundings.cwd, words[0]!);
       const dataDir = dataDirOf(values, surroundings);
       const { manifest, damagedFiles, damaged, isRestored } = restoreBackup({

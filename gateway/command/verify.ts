@@ -5,10 +5,9 @@ import {
   command,
   type Fault,
   formatEventId,
-  isKnownToBeFinished,
+  isFinished,
   type LostRow,
   type PartitionVerdict,
-  verifyDataDir,
 } from '../../engine/index.js';
 import { exitCodes } from './exit-codes.js';
 import { count, dataDirOf, dataDirSetting, print, tell } from './terminal.js';
@@ -24,6 +23,7 @@ For each damage it says partition, file, sequence and, as far as that is known, 
 Exit codes: 0 everything is whole, 1 it could not look (the directory is in use, say), 2 something is damaged, or written by
 another version and cannot be read by this one.`,
     async run({ values, surroundings }) {
+      const { verifyDataDir } = await import('../../engine/upkeep-tools.js');
       const dataDir = dataDirOf(values, surroundings);
       const faults: Fault[] = [];
       const isWhole = verifyDataDir({
@@ -71,5 +71,5 @@ function whose(row: LostRow): string {
   const { seq, event, status } = row;
   if (event === null) return `sequence ${seq}: of an event that nobody can name any more`;
   if (status === null) return `sequence ${seq}: of event ${event}; it was its newest record, or all that is known of it`;
-  return `sequence ${seq}: of event ${event}, which is ${isKnownToBeFinished(row) ? 'finished' : 'pending'} (${status})`;
+  return `sequence ${seq}: of event ${event}, which is ${isFinished(status) ? 'finished' : 'pending'} (${status})`;
 }

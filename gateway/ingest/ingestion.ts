@@ -12,7 +12,6 @@
 import {
   type Clock,
   type Engine,
-  Inlet,
   type InletMessage,
   ingestAgainMs,
   ingestAgainMsMax,
@@ -20,6 +19,7 @@ import {
   type NatsDoor,
   type ScheduledEvents,
 } from '../../engine/index.js';
+import { Inlet } from '../../engine/nats-tools.js';
 import { renderResults } from '../handler/batch-results.js';
 import { scheduleSheets } from '../handler/scheduled-sheets.js';
 import type { DestinationCheck } from '../input/destination.js';

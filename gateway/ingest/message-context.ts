@@ -6,7 +6,8 @@
  * which the server stored the message belongs to it.
  */
 import { createHash } from 'node:crypto';
-import { type Clock, type InletMessage, ingestStream, ingestSubject } from '../../engine/index.js';
+import type { Clock, InletMessage } from '../../engine/index.js';
+import { ingestStream, ingestSubject } from '../../engine/nats-tools.js';
 import type { DestinationCheck } from '../input/destination.js';
 import type { EventContext } from '../input/event-input.js';
 import { type Refusal, refuse } from '../input/refusal.js';

@@ -8,14 +8,8 @@
  * Of a message that cannot be read at all the bytes are there instead, as `message_base64`. Many rejected events of one message are spread over as
  * many publishes as they need; an event that fits into none is left out (`"event":null`).
  */
-import {
-  type InletMessage,
-  type PublishResult,
-  type Publisher,
-  rejectedBytesMax,
-  rejectedSubject,
-  rejectMsMax,
-} from '../../engine/index.js';
+import { type InletMessage, type PublishResult, type Publisher, rejectedBytesMax, rejectMsMax } from '../../engine/index.js';
+import { rejectedSubject } from '../../engine/nats-tools.js';
 import { renderRefusal } from '../handler/batch-results.js';
 import { formatInstant } from '../input/instant.js';
 import type { RejectedEvent } from './rejected-events.js';

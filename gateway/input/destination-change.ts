@@ -1,8 +1,7 @@
 /** The body of `PATCH /destinations/{origin}`. `null` sets a field back to its default; what is left out stays as it is. */
-import { type Static, Type } from '@sinclair/typebox';
-import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { type DestinationChange, originConcurrencyMax } from '../../engine/index.js';
 import { originRateMax, originRateMin, originSecretCharsMax } from '../limits.js';
+import { type Static, Type, TypeCompiler } from '../typebox.js';
 import { encodingOf } from './body-text.js';
 import { locateEvent, repeatedKey } from './event-span.js';
 import { JsonSyntaxError } from './json-scan.js';

@@ -2,11 +2,9 @@
  * The fields around a payload, of a new event or of a change: parsed once, and what their schema and their form do not allow as
  * sentences.
  */
-import { type ValueError, ValueErrorType } from '@sinclair/typebox/errors';
-import type { TSchema } from '@sinclair/typebox';
-import type { TypeCheck } from '@sinclair/typebox/compiler';
 import { type FieldError, payloadBytesMax, payloadDepthMax } from '../../engine/index.js';
 import { fieldErrorsMax } from '../limits.js';
+import { type TSchema, type TypeCheck, type ValueError, ValueErrorType } from '../typebox.js';
 import { type EventSpan, repeatedKey } from './event-span.js';
 import { type Refusal, refuse, refuseFields } from './refusal.js';
 

@@ -4,10 +4,9 @@
  * A `description` completes the sentence "must be …": it is the message of a refusal and the text of the schema. What a
  * schema cannot say (does the date exist, which of three times was given) is checked in `event-input.ts`, `patch-input.ts` and `retry-input.ts`.
  */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { aheadMsMax, deliveryTypes, httpMethods, namedPriorities, retryStrategies } from '../../engine/index.js';
 import { destinationCharsMax, retryInitialMsMax, retryMaxMsMax, retryMultiplierMax } from '../limits.js';
+import { type Static, type TSchema, Type, TypeCompiler } from '../typebox.js';
 
 /** No control characters, no separators of lines: what can be shown can be searched for. */
 const printable = '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$';

@@ -1,5 +1,5 @@
 /** The name under which a PUT creates an event: from its path and its query, with the same rules as in a body. */
-import { TypeCompiler } from '@sinclair/typebox/compiler';
+import { TypeCompiler } from '../typebox.js';
 import { eventSchema } from './event-schema.js';
 import { readExternalJobId } from './external-job-id.js';
 import { type Refusal, refuseFields } from './refusal.js';

@@ -1,10 +1,9 @@
 /** What a client may say on the status stream, and why what it said is refused. */
 import { isUtf8 } from 'node:buffer';
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { type EventStatus, eventStatuses, type StatusFilter } from '../../engine/index.js';
 import { type Refusal, refuse } from '../input/refusal.js';
 import { streamFilterValuesMax } from '../limits.js';
+import { type Static, type TSchema, Type, TypeCompiler } from '../typebox.js';
 
 export interface SubscribeMessage {
   readonly op: 'subscribe';

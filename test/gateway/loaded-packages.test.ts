@@ -1,0 +1,41 @@
+/** What a start loads: each package that is not needed costs every start its share, so what came in once by accident is noticed here. */
+import { execFileSync } from 'node:child_process';
+import t from 'tap';
+
+/** Packages of which a thread that begins with this module has loaded files. */
+function packagesOf(module: string): readonly string[] {
+  const url = new URL(`../../${module}`, import.meta.url).href;
+  const look = `import { createRequire } from 'node:module';
+    await import(${JSON.stringify(url)});
+    console.log(Object.keys(createRequire(import.meta.url).cache).join('\\n'));`;
+  const files = execFileSync(process.execPath, ['--input-type=module', '-e', look], { encoding: 'utf8' }).trim().split('\n');
+  const names = files.map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]);
+  return [...new Set(names)].filter((name) => name !== undefined);
+}
+
+t.test('a node alone loads neither a client of NATS nor one of OpenTelemetry before it listens', async (t) => {
+  const packages = packagesOf('gateway/main.js');
+  t.ok(packages.includes('prom-client') && packages.includes('pino'), 'it is seen what is loaded');
+  t.same(
+    packages.filter((name) => /nats|opentelemetry/.test(name)),
+    [],
+  );
+});
+
+t.test('nor does the thread that delivers, before it is told of NATS', async (t) => {
+  const packages = packagesOf('engine/dispatch/courier-thread.js');
+  t.ok(packages.includes('undici'));
+  t.same(
+    packages.filter((name) => /nats|pino|prom-client|better-sqlite3|typebox/.test(name)),
+    [],
+  );
+});
+
+t.test('a host loads what packs its messages and measures them, and nothing that touches a disk or a socket', async (t) => {
+  t.same(
+    packagesOf('engine/actor/host-thread.js').filter((name) =>
+      /nats|pino|prom-client|better-sqlite3|undici|typebox|uws/.test(name),
+    ),
+    [],
+  );
+});
