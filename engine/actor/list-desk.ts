@@ -153,13 +153,16 @@ export class ListDesk {
 
   #answer(list: OpenList, { isCertain }: { readonly isCertain: boolean }): void {
     this.#remove(list);
-    const { reply } = this.#parts.shared.ports;
+    const { ledger, answers, shared } = this.#parts;
     const { request, top, found, indexed, query } = list;
-    if (!isCertain) reply({ op: 'listed', request, entries: new Uint8Array(0), coverage: 'nothing' });
-    else {
-      const entries = Buffer.concat([top.entries, ...found]);
-      reply({ op: 'listed', request, entries, coverage: nearest(query, [top.coverage, indexed]) });
-    }
+    const listed = isCertain
+      ? { entries: Buffer.concat([top.entries, ...found]), coverage: nearest(query, [top.coverage, indexed]) }
+      : ({ entries: new Uint8Array(0), coverage: 'nothing' } as const);
+    // An event may have been left out by something that a failed commit would take back.
+    ledger.hold({
+      happen: () => shared.ports.reply({ op: 'listed', request, ...listed }),
+      voided: ({ detail }) => answers.refuse(request, 'partition-unavailable', detail),
+    });
   }
 
   #remove(list: OpenList): void {

@@ -2,7 +2,7 @@ import t from 'tap';
 import { everyEvent } from '../../engine/event/event-filter.js';
 import { type ListQuery, readEntries } from '../../engine/event/event-list.js';
 import { listWorkMs, turnBudgetMs } from '../../engine/kernel/limits.js';
-import type { MonoMs, PartitionId, WallMs } from '../../engine/kernel/brand.js';
+import type { Handle, MonoMs, PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { acceptedRecords, start, TestHost } from './host-fixture.js';
 
 const query: ListQuery = { filter: everyEvent, sort: 'scheduled_at', order: 'asc', after: null, limit: 10 };
@@ -70,6 +70,21 @@ t.test('a list whose time is over says that nothing is certain, and the next cal
     break;
   }
   t.ok(calls > 0, `${calls} calls before it`);
+});
+
+t.test('a list is not answered before what it leaves out is durable', async (t) => {
+  const { test, list } = setup();
+  const { filter } = query;
+  const cancel = test.about('cancel', test.host.actors[0]!.state.columns.id(0 as Handle));
+  list(1_000, { ...query, filter: { ...filter, status: ['SCHEDULED'] } });
+  for (let turn = 0; turn < 50; turn++) {
+    test.turn();
+    test.read();
+  }
+  t.same([test.replyTo(cancel), test.replyTo(1_000)], [undefined, undefined], 'a failed commit would bring the event back');
+  test.settle();
+  t.match(test.replyTo(cancel), { op: 'event', view: { status: 'CANCELLED' } });
+  t.match(test.replyTo(1_000), { op: 'listed' });
 });
 
 t.test('too many lists at once are refused, and the others are made', async (t) => {
