@@ -34,7 +34,7 @@ export interface GatewayOptions {
     /** The file of API keys. Null: anybody may do anything. */
     readonly apiKeys: string | null;
   };
-  readonly logger: Pick<Logger, 'info' | 'error'>;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly clock?: Clock;
   /** Over all; fewer than usual where the process may open few files. */
   readonly connections?: number;

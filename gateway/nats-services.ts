@@ -13,7 +13,7 @@ export interface NatsServicesParts {
   readonly isShort: () => boolean;
   /** False: events are taken in by other nodes. */
   readonly takesIn: boolean;
-  readonly logger: Pick<Logger, 'error'>;
+  readonly logger: Pick<Logger, 'warn' | 'error'>;
 }
 
 export class NatsServices {

@@ -33,7 +33,9 @@ export interface DeadLettersParts {
   /** Whose deaths are told. */
   readonly stream: ToldStream;
   readonly nats: NatsDoor;
-  readonly report: (error: unknown, what: string) => void;
+  readonly putOff: (error: unknown, what: string) => void;
+  /** Some are told by nobody. */
+  readonly lost: (error: Error) => void;
   /** Longer than figures take, a quarter of a second. For tests that cannot wait for a second. */
   readonly lookEveryMs?: number;
 }
@@ -99,7 +101,8 @@ export class DeadLetters {
       else if (this.#mode === 'following') await this.#lookWhileFollowing();
       else await this.#lookWhileResting();
     } catch (error) {
-      if (!this.#isClosed && this.#parts.nats.link.connection !== null) this.#parts.report(error, 'dead letters cannot be told');
+      if (!this.#isClosed && this.#parts.nats.link.connection !== null)
+        this.#parts.putOff(error, 'dead letters cannot be told, which is tried again');
     } finally {
       this.#isLooking = false;
     }
@@ -190,8 +193,7 @@ export class DeadLetters {
   }
 
   #hear({ items, gapFrom, cursor }: StatusBatch): boolean {
-    if (gapFrom !== null)
-      this.#parts.report(new Error(`from ${gapFrom} to ${cursor}`), 'deaths that were too long ago were not told');
+    if (gapFrom !== null) this.#parts.lost(new Error(`from ${gapFrom} to ${cursor}`));
     if (this.#inFlight + items.length > deadLettersMax && this.#inFlight > 0) {
       this.#isRefused = true;
       return false;
@@ -217,7 +219,7 @@ export class DeadLetters {
     while (!this.#isClosed) {
       const result = await this.#parts.nats.publisher.publish(message, publishMsMax);
       if (result.kind === 'stored') break;
-      this.#parts.report(new Error(result.error), 'a dead letter is published once more');
+      this.#parts.putOff(new Error(result.error), 'a dead letter is published once more');
       await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
     }
     if (this.#isClosed) return;

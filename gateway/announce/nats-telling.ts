@@ -11,7 +11,7 @@ import { StatusAnnouncer } from './status-announcer.js';
 export interface NatsTellingParts {
   readonly engine: Pick<Engine, 'get' | 'subscribe'>;
   readonly nats: NatsDoor;
-  readonly logger: Pick<Logger, 'error'>;
+  readonly logger: Pick<Logger, 'warn' | 'error'>;
 }
 
 interface Tellers {
@@ -47,13 +47,14 @@ export class NatsTelling {
       announcer: new StatusAnnouncer({
         stream,
         nats,
-        report: (err) => logger.error({ component: 'status', err }, 'changes cannot be told over NATS'),
+        putOff: (err) => logger.warn({ component: 'status', err }, 'changes cannot be told over NATS, which is tried again'),
       }),
       deadLetters: new DeadLetters({
         engine,
         stream,
         nats,
-        report: (err, what) => logger.error({ component: 'dead-letters', err }, what),
+        putOff: (err, what) => logger.warn({ component: 'dead-letters', err }, what),
+        lost: (err) => logger.error({ component: 'dead-letters', err }, 'deaths that were too long ago were not told'),
       }),
     };
   }

@@ -30,7 +30,7 @@ import { everything, placeNow } from './everything.js';
 export interface StatusAnnouncerParts {
   readonly stream: ToldStream;
   readonly nats: NatsDoor;
-  readonly report: (error: unknown) => void;
+  readonly putOff: (error: unknown) => void;
 }
 
 const lookEveryMs = 1_000;
@@ -92,7 +92,7 @@ export class StatusAnnouncer {
       }
       if (isHeard && this.#parts.stream.isHandedOn && this.#looks++ % looksPerSave === 0) await this.#save(place);
     } catch (error) {
-      if (!this.#isClosed && link.connection === connection) this.#parts.report(error);
+      if (!this.#isClosed && link.connection === connection) this.#parts.putOff(error);
     } finally {
       this.#isLooking = false;
     }

@@ -27,6 +27,7 @@ export async function setupGateway(t: Test, options: Partial<GatewayOptions> = {
   const defects: unknown[] = [];
   const logger = {
     info: () => undefined,
+    warn: () => undefined,
     error: (fields: Readonly<Record<string, unknown>>) => void defects.push(fields['err'] ?? fields['reason']),
   };
   const config = { role: 'serve', host: '127.0.0.1', port: 0, tls: null, apiKeys: null } as const;

@@ -35,7 +35,8 @@ t.test('a death behind a long quiet time is told', needsNats, async (t) => {
     engine,
     stream: only!,
     nats: engine.nats!,
-    report: (error) => void faults.push(error),
+    putOff: (error) => void faults.push(error),
+    lost: (error) => void faults.push(error),
     lookEveryMs: 300,
   });
   t.teardown(() => letters.close());

@@ -67,7 +67,7 @@ async function setup(t: Test) {
       deaths: () => door.deaths(),
       ingestFault: () => undefined,
     };
-    const telling = new NatsTelling({ engine, nats, logger: { error: () => undefined } });
+    const telling = new NatsTelling({ engine, nats, logger: { warn: () => undefined, error: () => undefined } });
     t.teardown(() => telling.close());
     return owned;
   };
