@@ -7,7 +7,14 @@
  * One that needs no record of its own (a GET, a 409) still waits for everything decided before it, because that is what it
  * tells of. Consequences happen in the order in which they were decided, or are voided when the log did not take them.
  */
-import { type CarriedRecord, isOutcome, type LogRecord, recordKinds, type SettingsRecord } from '../event/record.js';
+import {
+  type AliasRecord,
+  type CarriedRecord,
+  isOutcome,
+  type LogRecord,
+  recordKinds,
+  type SettingsRecord,
+} from '../event/record.js';
 import { specIn } from '../event/renewal-codec.js';
 import { isFinished } from '../event/status.js';
 import type { Handle, MonoMs, Sequence } from '../kernel/brand.js';
@@ -140,7 +147,7 @@ export class Ledger {
   }
 
   /** The same for a record that is no change of an event. */
-  writeAside(record: SettingsRecord | CarriedRecord): void {
+  writeAside(record: SettingsRecord | AliasRecord | CarriedRecord): void {
     this.#isAwaited = true;
     this.#memory.state.apply(record);
     this.#batch.append(record);

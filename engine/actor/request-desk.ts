@@ -57,7 +57,9 @@ export class RequestDesk {
     return this.#parking.size;
   }
 
-  receive({ request, command }: NumberedRequest): void {
+  receive(asked: NumberedRequest): void {
+    const { request } = asked;
+    const command = this.#byItsId(asked.command);
     const key = this.#parking.size === 0 ? null : this.#parkingKey(command);
     if (key !== null && this.#parking.isTaken(key)) this.#parking.park(key, { request, command });
     else this.#decide({ request, command, facts: null });
@@ -67,7 +69,7 @@ export class RequestDesk {
    * New events. Those that are certainly new, as nearly all are, are decided where they lie, and what is decided together is written,
    * held and answered together; the others go the way of every request.
    */
-  receiveSheaf({ request, events, again = false }: Pick<NumberedSheaf, 'request' | 'events' | 'again'>): void {
+  receiveSheaf({ request, events, again = false, told = false }: Omit<NumberedSheaf, 'op' | 'partition' | 'count'>): void {
     const { state } = this.#memory;
     const cursor = new RecordCursor(events);
     let stretch: NewStretch | null = null;
@@ -75,7 +77,7 @@ export class RequestDesk {
       if (again || this.#mayNotPass(cursor) || !decideInPlace(state, cursor)) {
         stretch?.close();
         stretch = null;
-        const command = { op: 'schedule', event: cursor.event.slice(), body: cursor.body.slice(), again } as const;
+        const command = { op: 'schedule', event: cursor.event.slice(), body: cursor.body.slice(), again, told } as const;
         this.receive({ request: number, command });
         continue;
       }
@@ -83,6 +85,14 @@ export class RequestDesk {
       stretch.add(cursor);
     }
     stretch?.close();
+  }
+
+  /** What is asked about an alias is asked about its event. */
+  #byItsId(command: Request): Request {
+    const { aliases } = this.#memory.state;
+    if (aliases.size === 0 || command.op === 'schedule' || command.op === 'put' || command.op === 'find') return command;
+    const event = aliases.eventOf(command.event);
+    return event === command.event ? command : { ...command, event };
   }
 
   /** Another request under the same key waits for facts. */
@@ -103,7 +113,7 @@ export class RequestDesk {
     const { needs, found, answer } = decision;
     if (needs !== null) this.#park(asked, needs);
     else if (found !== null) this.#passOn(asked, found);
-    else if (answer !== null) this.#settle(asked, decision.records, answer);
+    else if (answer !== null) this.#settle(asked, decision, answer);
   }
 
   /** Deciding changes nothing, so a request that cannot be decided harms nobody: it is refused with the reason. */
@@ -123,10 +133,11 @@ export class RequestDesk {
     this.receive({ request, command: { ...command.about, event } });
   }
 
-  #settle({ request, command }: Asked, records: readonly LogRecord[], answer: Answer): void {
+  #settle({ request, command }: Asked, { records, alias }: Decision, answer: Answer): void {
     const { ledger, answers, timekeeper } = this.#parts;
     let changed: Handle | null = null;
     for (const record of records) changed = this.write(record);
+    if (alias !== null) ledger.writeAside(alias);
     const event = command.op === 'find' ? null : command.event;
     const waitingFor = event === null ? null : timekeeper.reasonToWait(event);
     ledger.hold({

@@ -28,6 +28,8 @@ export interface ScheduleSheaf {
   readonly events: Uint8Array;
   /** Some may have been asked before under the same ids, by a node that has lost the answer. */
   readonly again?: boolean;
+  /** Somebody may have been told that they are accepted under these ids. */
+  readonly told?: boolean;
 }
 
 export type HostRequest =

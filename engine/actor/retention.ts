@@ -2,12 +2,13 @@
  * Retention of one partition: when its oldest segment has outlived its time, what must stay is carried forward, then the
  * segment goes. One step at a time, and every step is small:
  *
- *     resting --oldest segment is outdated--> carrying --nothing left--> syncing --durable--> settling --nobody parked--> removing --> resting
+ *     resting --oldest segment is outdated--> carrying --nothing left--> aliasing --> syncing --durable--> settling --nobody parked--> removing --> resting
  *
  * resting   Asks now and then whether the oldest segment is old enough (`log/retirement.ts` says when).
  * carrying  Goes through the events that were not over at its end, a page at a time: those that are pending, and those that
  *           have finished since, are read, and written once more as a `carried` record. An attempt that runs, or an event that
  *           is about to be due, is left for a later round; nothing waits for this.
+ * aliasing  Other ids of events that stay are written once more, a part in each turn.
  * syncing   What was carried is on its way to the disk.
  * settling  Rows are looked through, a part in each turn, whether one still needs what goes. Requests that wait for facts may still name records of the segment; when
  *           none waits, every read that could name one is in the reader's queue, before the removal.
@@ -17,10 +18,12 @@
  */
 import type { MonoMs, PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import { type EventId, eventIdBytes, formatEventId } from '../kernel/event-id.js';
-import { settingsKind, noEvent } from '../event/record.js';
+import { encodeAlias } from '../event/alias-codec.js';
+import { aliasKind, type AliasRecord, noEvent, type SettingsRecord, settingsKind } from '../event/record.js';
 import { encodeSettings } from '../event/settings-codec.js';
 import { noSequence, type Handle } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
+import type { KeptAlias } from '../partition/aliases.js';
 import { decideCarry } from '../partition/carry.js';
 import type { Bundle, BundleQuestion, ReaderReply } from '../log/protocol.js';
 import type { HostShared } from './host-shared.js';
@@ -52,7 +55,7 @@ export interface RetentionParts {
   removed(first: Sequence): void;
 }
 
-type Step = 'resting' | 'asking' | 'carrying' | 'syncing' | 'settling' | 'removing';
+type Step = 'resting' | 'asking' | 'carrying' | 'aliasing' | 'syncing' | 'settling' | 'removing';
 
 interface Segment {
   readonly first: Sequence;
@@ -70,6 +73,8 @@ export class Retention {
   #after = beforeAll;
   /** Events of this page that have yet to be read. */
   #page: EventId[] = [];
+  /** Aliases that may have to be carried. */
+  #aliases: Iterator<KeptAlias> | null = null;
   /** Some were left for the next round. */
   #isIncomplete = false;
   #notBeforeMs = 0 as MonoMs;
@@ -85,6 +90,7 @@ export class Retention {
   /** Called every turn; does something only now and then. */
   turn(): void {
     const { shared, requests } = this.#parts;
+    if (this.#step === 'aliasing') this.#carryAliases();
     if (this.#step === 'settling' && this.#isEveryRowChecked() && requests.parked === 0) this.#remove();
     if (this.#step !== 'resting' || shared.ports.clock.monoMs() < this.#notBeforeMs || shared.space() === 'stop') return;
     if (this.#segment !== null) this.#nextPage(beforeAll);
@@ -189,6 +195,34 @@ export class Retention {
       return;
     }
     this.#carrySettings();
+    this.#step = 'aliasing';
+    this.#aliases = this.#memory.state.aliases.rows();
+    this.#carryAliases();
+  }
+
+  /** Those that were carried stand at the end, behind all that go. */
+  #carryAliases(): void {
+    for (let left = pageEvents; left > 0; left--) {
+      const { done, value } = this.#aliases!.next();
+      if (done === true || value.seq >= this.#segment!.next) {
+        this.#sync();
+        return;
+      }
+      if (this.#stays(value.event)) this.#writeAside(aliasKind, encodeAlias(value));
+    }
+  }
+
+  /** The event is pending, or has ended behind the segment. */
+  #stays(event: EventId): boolean {
+    const { state } = this.#memory;
+    const { next } = this.#segment!;
+    if (state.handleOf(event) !== null || state.finished.mayBeIndexedSince(next, event)) return true;
+    const finished = state.finished.seqOf(event);
+    return finished !== null && finished >= next;
+  }
+
+  #sync(): void {
+    this.#aliases = null;
     this.#step = 'syncing';
     this.#checkedRows = 0;
     // Whatever was decided before has then been heard of, or asked for.
@@ -202,14 +236,16 @@ export class Retention {
 
   /** What is set for an origin is a record of its own. */
   #carrySettings(): void {
-    const { ledger, shared } = this.#parts;
-    const { state } = this.#memory;
-    for (const row of state.settings.rows()) {
-      if (row.seq >= this.#segment!.next) continue;
-      const seq = (state.lastSeq + 1) as Sequence;
-      const at = Math.floor(shared.ports.clock.wallMs()) as WallMs;
-      ledger.writeAside({ seq, kind: settingsKind, event: noEvent, prev: noSequence, at, body: encodeSettings(row) });
+    for (const row of this.#memory.state.settings.rows()) {
+      if (row.seq < this.#segment!.next) this.#writeAside(settingsKind, encodeSettings(row));
     }
+  }
+
+  #writeAside(kind: typeof settingsKind | typeof aliasKind, body: Uint8Array): void {
+    const { ledger, shared } = this.#parts;
+    const seq = (this.#memory.state.lastSeq + 1) as Sequence;
+    const at = Math.floor(shared.ports.clock.wallMs()) as WallMs;
+    ledger.writeAside({ seq, kind, event: noEvent, prev: noSequence, at, body } as SettingsRecord | AliasRecord);
   }
 
   #remove(): void {
@@ -240,6 +276,7 @@ export class Retention {
 
   /** Something to do without another message. */
   get hasWork(): boolean {
+    if (this.#step === 'aliasing') return true;
     return this.#step === 'settling' && this.#checkedRows < this.#memory.state.columns.rows;
   }
 

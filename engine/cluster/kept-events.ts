@@ -4,7 +4,8 @@
  *     asker --sheaf, PubAck--> escapement.p.<p>.c --read in order--> owner decides, durable --> purged
  *
  * An owner reads them before it takes any request, so that a repeat by its producer meets the first one; and looks again each second, since a node may keep
- * what an owner that lives is too slow for. Events bear their ids, so one that had been decided already stays one.
+ * what an owner that lives is too slow for. Events bear their ids, so one that had been decided already stays one;
+ * and one that repeats another, whose answer was lost, leaves its id behind as an alias, since somebody may have been told 202 and that id.
  *
  * One of the files that know the client's packages. Main thread.
  */
@@ -136,7 +137,7 @@ export class KeptEvents {
       const count = eventsIn(events);
       for (let place = 0; place < count; place++) sheaf.add(asker, place, Math.ceil(events.length / count));
       asker.open = count;
-      owner.forward({ events, again: true, sheaf });
+      owner.forward({ events, again: true, told: true, sheaf });
     });
   }
 }

@@ -38,6 +38,9 @@ export const carriedKind = 9;
 /** What is set for a destination: about no event. The same numbering. */
 export const settingsKind = 10;
 
+/** Another id of an event (`partition/aliases.ts`): about no change of it. The same numbering. */
+export const aliasKind = 14;
+
 /** A place that a repair has emptied (`upkeep/repair.ts`): about nothing, with an empty body. */
 export const voidKind = 16;
 
@@ -77,7 +80,7 @@ export function stateBehind({ kind, seq }: { readonly kind: number; readonly seq
   return status;
 }
 
-const knownKinds: ReadonlySet<number> = new Set([...Object.values(recordKinds), carriedKind, settingsKind, voidKind]);
+const knownKinds: ReadonlySet<number> = new Set([...Object.values(recordKinds), carriedKind, settingsKind, aliasKind, voidKind]);
 
 /** Whether this version knows what such a record says. */
 export function isKnownKind(kind: number): boolean {
@@ -105,6 +108,11 @@ export interface SettingsRecord extends Omit<LogRecord, 'kind'> {
   readonly kind: typeof settingsKind;
 }
 
+/** A record about the name of an event: `body` as `alias-codec.ts` has it, `event` is `noEvent`, since nothing has become of it. */
+export interface AliasRecord extends Omit<LogRecord, 'kind'> {
+  readonly kind: typeof aliasKind;
+}
+
 /** A record about nothing any more: `event` is `noEvent`. */
 export interface VoidRecord extends Omit<LogRecord, 'kind'> {
   readonly kind: typeof voidKind;
@@ -116,12 +124,17 @@ export interface CarriedRecord extends Omit<LogRecord, 'kind'> {
 }
 
 /** Whatever a log holds. */
-export type StoredRecord = LogRecord | CarriedRecord | SettingsRecord | VoidRecord;
+export type StoredRecord = LogRecord | CarriedRecord | SettingsRecord | AliasRecord | VoidRecord;
 
 /** In the place of an event's id. */
 export const noEvent: EventId = new Uint8Array(16);
 
 /** A change of an event. */
 export function isAboutEvent(record: StoredRecord): record is LogRecord {
-  return record.kind !== settingsKind && record.kind !== voidKind && record.kind !== carriedKind;
+  return !isAside(record.kind) && record.kind !== carriedKind;
+}
+
+/** A record of this kind neither changes an event nor stands for such changes. */
+export function isAside(kind: number): boolean {
+  return kind === settingsKind || kind === aliasKind || kind === voidKind;
 }

@@ -5,15 +5,7 @@
  * it (`prev`). Columns by the place of the record, so no map of ids is needed: 4 bytes a record, 41 for each spec.
  */
 import { newestSpecIn, recordsIn } from '../event/carried-codec.js';
-import {
-  carriedKind,
-  recordKinds,
-  type StoredRecord,
-  settingsKind,
-  stateBehind,
-  statusOfKind,
-  voidKind,
-} from '../event/record.js';
+import { carriedKind, isAside, recordKinds, type StoredRecord, stateBehind, statusOfKind } from '../event/record.js';
 import { decodeRenewal } from '../event/renewal-codec.js';
 import { deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
@@ -80,7 +72,7 @@ export class RecordHeads {
 
   /** To be called for each record of the segment, in order. */
   take(record: RecordCursor): void {
-    if (record.kind === settingsKind || record.kind === voidKind) return;
+    if (isAside(record.kind)) return;
     this.#headOf[record.seq - this.#first] = this.#numberFor(record);
   }
 

@@ -17,7 +17,7 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { recordsIn } from '../event/carried-codec.js';
-import { type CarriedRecord, carriedKind, recordKinds, type StoredRecord, settingsKind, voidKind } from '../event/record.js';
+import { type CarriedRecord, carriedKind, isAside, recordKinds, type StoredRecord } from '../event/record.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import { DamageError } from './damage.js';
@@ -240,7 +240,7 @@ class NotOver {
 
   take(record: RecordCursor): void {
     const { seq, kind, prev, event } = record;
-    if (kind === settingsKind || kind === voidKind) return;
+    if (isAside(kind)) return;
     const place = seq - this.#first;
     if (prev >= this.#first) this.#isNewest[prev - this.#first] = 0;
     this.#events.set(event, place * eventIdBytes);

@@ -6,7 +6,7 @@
  */
 import type { Outcome } from '../event/attempt.js';
 import type { EventKey } from '../event/content.js';
-import type { LogRecord } from '../event/record.js';
+import type { AliasRecord, LogRecord } from '../event/record.js';
 import type { RetryPolicy } from '../event/spec.js';
 import type { StoredSpec } from '../event/spec-codec.js';
 import type { SpecPatch } from '../event/spec-patch.js';
@@ -52,8 +52,15 @@ export type Put = Condition & { readonly op: 'put'; readonly event: EventId; rea
 
 /** From outside: somebody waits for the answer. */
 export type Request =
-  /** `again`: it may have been asked before under this id, and is then as if asked once. */
-  | { readonly op: 'schedule'; readonly event: EventId; readonly body: Uint8Array; readonly again?: boolean }
+  | {
+      readonly op: 'schedule';
+      readonly event: EventId;
+      readonly body: Uint8Array;
+      /** It may have been asked before under this id, and is then as if asked once. */
+      readonly again?: boolean;
+      /** Somebody may have been told that it is accepted under this id: should it repeat another event, this is the other's id as well. */
+      readonly told?: boolean;
+    }
   | Put
   | About
   /** Which event has this key? `about` is meant for it. */
@@ -115,6 +122,8 @@ export type Answer =
 
 export interface Decision {
   readonly records: readonly LogRecord[];
+  /** The event that the answer is about has another id from now on. */
+  readonly alias: AliasRecord | null;
   readonly answer: Answer | null;
   readonly needs: Needs | null;
   /** The event that was to be found: what was asked about it is to be decided now. */

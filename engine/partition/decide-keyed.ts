@@ -4,12 +4,13 @@
  * A tag is a hash, so whatever has the same tag is read and compared by its texts before anything is decided.
  */
 import { type EventKey, keyOf, tagOfKey } from '../event/content.js';
-import { recordKinds } from '../event/record.js';
+import { encodeAlias } from '../event/alias-codec.js';
+import { aliasKind, type AliasRecord, noEvent, recordKinds } from '../event/record.js';
 import { encodeRenewal } from '../event/renewal-codec.js';
 import { decodeSpec, encodeSpec, SpecHead } from '../event/spec-codec.js';
 import { isFinished } from '../event/status.js';
 import { noSequence, type Sequence, type WallMs } from '../kernel/brand.js';
-import { formatEventId } from '../kernel/event-id.js';
+import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { idempotencyKeyMs } from '../kernel/limits.js';
 import type { Decision, Facts, KnownEvent, Needs, Put, Request } from './command.js';
 import { alreadyFinished, inFlight, versionMismatch } from './refusals.js';
@@ -37,7 +38,14 @@ export function decideSchedule(state: PartitionState, command: Schedule, { now, 
   const current = asItIsNow(state, known);
   // It finished while the facts were on their way: how it ended must be read first.
   if (current === null) return decideSchedule(state, command, { now, facts: null });
-  if (sameBytes(known.spec.fingerprint, asked.fingerprint)) return answered({ op: 'replayed', newest: current.newest });
+  if (sameBytes(known.spec.fingerprint, asked.fingerprint)) {
+    const answer = { op: 'replayed', newest: current.newest } as const;
+    return {
+      ...nothing,
+      answer,
+      alias: command.told === true ? aliasOf(state, known.event, { alias: command.event, now }) : null,
+    };
+  }
   const isExternal = key?.kind === 'external';
   return refused({
     code: isExternal ? 'external-job-id-conflict' : 'idempotency-key-reused',
@@ -47,6 +55,17 @@ export function decideSchedule(state: PartitionState, command: Schedule, { now, 
     event: known.event,
     status: current.status,
   });
+}
+
+/** Null: it is known by this id already. */
+function aliasOf(
+  state: PartitionState,
+  event: EventId,
+  { alias, now }: { readonly alias: EventId; readonly now: WallMs },
+): AliasRecord | null {
+  if (sameBytes(event, alias) || state.aliases.has(alias)) return null;
+  const seq = (state.lastSeq + 1) as Sequence;
+  return { seq, kind: aliasKind, event: noEvent, prev: noSequence, at: wholeMs(now), body: encodeAlias({ alias, event }) };
 }
 
 /** Only its id can tell whether it was asked before. */

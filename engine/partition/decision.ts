@@ -6,10 +6,10 @@ import { type EventId, formatEventId } from '../kernel/event-id.js';
 import type { Answer, Decision, Needs } from './command.js';
 import type { PartitionState } from './state.js';
 
-export const nothing: Decision = { records: [], answer: null, needs: null, found: null };
+export const nothing: Decision = { records: [], alias: null, answer: null, needs: null, found: null };
 
 export function answered(answer: Answer): Decision {
-  return { records: [], answer, needs: null, found: null };
+  return { ...nothing, answer };
 }
 
 export function needing(needs: Needs): Decision {
@@ -39,13 +39,13 @@ export function written(state: PartitionState, handle: Handle, record: NewRecord
     columns.isLive(handle),
     () => `partition ${state.partition}: a record of kind ${record.kind} for row ${handle}, which is free`,
   );
-  return { records: [nextRecord(state, handle, record)], answer: null, needs: null, found: null };
+  return { ...nothing, records: [nextRecord(state, handle, record)] };
 }
 
 /** The same, and the event as it is behind it as the answer. */
 export function changed(state: PartitionState, handle: Handle, record: NewRecord): Decision {
   const { records } = written(state, handle, record);
-  return { records, answer: { op: 'event', newest: records[0]!.seq }, needs: null, found: null };
+  return { ...nothing, records, answer: { op: 'event', newest: records[0]!.seq } };
 }
 
 /** The next record of a pending event, alone. */

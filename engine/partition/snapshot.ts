@@ -1,7 +1,7 @@
 /**
  * A partition's memory as bytes, and memory from such bytes: where a replay can begin.
  *
- *     outline | settings | origins ... | rows ... | finals ...        sections, each small enough to be taken in within one turn
+ *     outline | settings | aliases ... | origins ... | rows ... | finals ...        sections, each small enough to be taken in within one turn
  *
  * The bytes follow from the records alone, wherever they are made: rows stand in the order of their bodies in the log, not
  * in that of the handles that chance to hold them; origins are numbered in the order in which these rows name them; finals stand
@@ -13,9 +13,12 @@
  *
  * Pure: no file in here (`log/snapshot-file.ts`).
  */
+import { decodeAlias, encodeAlias } from '../event/alias-codec.js';
 import type { Handle, PartitionId, Sequence } from '../kernel/brand.js';
 import { InvariantError, invariant } from '../kernel/errors.js';
 import { crcOf } from '../log/checksum.js';
+import { eventIdBytes } from '../kernel/event-id.js';
+import type { KeptAlias } from './aliases.js';
 import { type ColumnForm, columnForms } from './columns.js';
 import { finishedForms } from './finished-page.js';
 import type { KeptSettings } from './settings-table.js';
@@ -30,9 +33,9 @@ const bytesOf = (forms: readonly ColumnForm[]) => forms.reduce((sum, { bytesPerR
 const columnBytesPerRow = bytesOf(columnForms);
 const finishedBytesPerRow = bytesOf(finishedForms);
 
-export type SectionKind = 'outline' | 'settings' | 'origins' | 'rows' | 'finals';
+export type SectionKind = 'outline' | 'settings' | 'origins' | 'rows' | 'finals' | 'aliases';
 /** On disk: never change one. */
-const sectionKinds = ['outline', 'settings', 'origins', 'rows', 'finals'] as const satisfies readonly SectionKind[];
+const sectionKinds = ['outline', 'settings', 'origins', 'rows', 'finals', 'aliases'] as const satisfies readonly SectionKind[];
 
 /** Bytes of one part, the first of which says what it is. */
 export type Section = Uint8Array<ArrayBuffer>;
@@ -60,6 +63,7 @@ export function* sectionsOf(state: PartitionState, finalsFrom: Sequence): Genera
   yield jsonSection('outline', outline);
   const rows = state.settings.rows().sort((one, other) => one.seq - other.seq);
   if (rows.length > 0) yield jsonSection('settings', rows);
+  yield* aliasSections(state);
   const handles = liveHandles(state);
   const renumbered = new Map<number, number>();
   const names: string[] = [];
@@ -79,6 +83,23 @@ export function* sectionsOf(state: PartitionState, finalsFrom: Sequence): Genera
     yield section('rows', bytes);
   }
   yield* finalSections(state, finalsFrom);
+}
+
+/** An alias, its event, and where the record stands. */
+const aliasBytes = 2 * eventIdBytes + 8;
+
+function* aliasSections({ aliases }: PartitionState): Generator<Section, void, undefined> {
+  const rows = [...aliases.rows()];
+  for (let at = 0; at < rows.length; at += rowsPerSection) {
+    const some = rows.slice(at, at + rowsPerSection);
+    const content = new Uint8Array(some.length * aliasBytes);
+    const view = new DataView(content.buffer);
+    for (const [place, row] of some.entries()) {
+      content.set(encodeAlias(row), place * aliasBytes);
+      view.setFloat64(place * aliasBytes + 2 * eventIdBytes, row.seq, true);
+    }
+    yield section('aliases', content);
+  }
 }
 
 /** In the order of their bodies in the log. */
@@ -164,6 +185,9 @@ export class SnapshotIntake {
       }
       case 'finals':
         this.#takeFinals(bytes.subarray(1));
+        return;
+      case 'aliases':
+        state.restoreAliases(aliasesIn(bytes.subarray(1)));
     }
   }
 
@@ -171,6 +195,14 @@ export class SnapshotIntake {
     const head = new DataView(content.buffer, content.byteOffset, finalsHeadBytes);
     const first = head.getFloat64(0, true) as Sequence;
     this.#state.finished.restore(first, { bytes: content.subarray(finalsHeadBytes), rows: head.getUint32(8, true) });
+  }
+}
+
+function* aliasesIn(content: Uint8Array): Generator<KeptAlias> {
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  for (let at = 0; at < content.length; at += aliasBytes) {
+    const seq = view.getFloat64(at + 2 * eventIdBytes, true) as Sequence;
+    yield { ...decodeAlias(content.subarray(at, at + 2 * eventIdBytes)), seq };
   }
 }
 

@@ -10,6 +10,7 @@
 import { decodeOutcome } from '../event/outcome-codec.js';
 import { recordsIn } from '../event/carried-codec.js';
 import {
+  aliasKind,
   type CarriedRecord,
   carriedKind,
   isAboutEvent,
@@ -34,6 +35,7 @@ import { FinishedEvents, type PageOutline } from './finished.js';
 import { HandleTable } from './handle-table.js';
 import { KeyTable } from './key-table.js';
 import { OriginTable } from './origins.js';
+import { Aliases, type KeptAlias } from './aliases.js';
 import { SettingsTable } from './settings-table.js';
 
 /** What a record did, for the actor. One instance is used again and again: read it before the next `apply`. */
@@ -70,6 +72,7 @@ export class PartitionState {
   readonly finished = new FinishedEvents();
   /** What is set for origins. */
   readonly settings = new SettingsTable();
+  readonly aliases = new Aliases();
   /** All events that are retained, pending ones included. */
   readonly byStatus: Record<EventStatus, number> = countsOf(eventStatuses);
   readonly byDeliveryType: Record<DeliveryType, number> = countsOf(deliveryTypes);
@@ -147,6 +150,7 @@ export class PartitionState {
   /** Segments before `first` are gone, and with them every finished event that was not carried forward. */
   removeBefore(first: Sequence): void {
     this.#count(this.finished.removeBefore(first), -1);
+    this.aliases.removeBefore(first);
   }
 
   /** What it returns is about the record's event; meaningless for a record that is about none. */
@@ -157,6 +161,7 @@ export class PartitionState {
     );
     const applied = this.#applied;
     if (record.kind === settingsKind) this.settings.apply(record);
+    else if (record.kind === aliasKind) this.aliases.apply(record);
     else if (record.kind === carriedKind) this.#carry(record);
     else if (record.kind === recordKinds.accepted) this.#accept(record);
     else if (record.kind === recordKinds.retried) this.#retryBy(record);
@@ -444,6 +449,12 @@ export class PartitionState {
       this.byStatus[columns.status(handle)]++;
       this.byDeliveryType[columns.deliveryType(handle)]++;
     }
+  }
+
+  /** Segments may have been removed since, and what they held of them. */
+  restoreAliases(rows: Iterable<KeptAlias>): void {
+    this.aliases.restore(rows);
+    this.aliases.removeBefore(this.finished.first);
   }
 
   #count(counts: ArrayLike<number>, times: 1 | -1): void {

@@ -60,6 +60,8 @@ export interface ForwardedSheaf {
   readonly events: Uint8Array;
   /** Some of them may have been asked before, under the same ids: then they are as if asked once. */
   readonly again: boolean;
+  /** Somebody may have been told that they are accepted under these ids. */
+  readonly told?: boolean;
   readonly sheaf: OpenSheaf;
 }
 
@@ -135,7 +137,8 @@ export class HostLink {
   }
 
   /** The same for a whole sheaf. */
-  forward({ events, again, sheaf }: ForwardedSheaf): void {
+  forward(forwarded: ForwardedSheaf): void {
+    const { sheaf } = forwarded;
     const refusal = this.#refusal(sheaf.partition);
     if (refusal !== null) {
       sheaf.lost(() => refusal);
@@ -143,7 +146,7 @@ export class HostLink {
     }
     this.#openItems += sheaf.count;
     this.#openBytes += sheaf.bytes;
-    this.#sendSheaf({ events, again, sheaf });
+    this.#sendSheaf(forwarded);
     this.#flushSoon();
   }
 
@@ -263,12 +266,13 @@ export class HostLink {
     gathering.sheaf = new OpenSheaf(sheaf.partition);
   }
 
-  #sendSheaf({ events, again, sheaf }: ForwardedSheaf): void {
+  #sendSheaf({ events, again, told = false, sheaf }: ForwardedSheaf): void {
     const first = (Math.floor(this.#lastRequest / sheafEventsMax) + 1) * sheafEventsMax;
     this.#lastRequest = first + sheafEventsMax - 1;
     this.#sheaves.set(first, sheaf);
     const { partition, count } = sheaf;
-    this.#outgoing.push({ op: 'schedule-sheaf', request: first, partition, count, events, ...(again ? { again } : {}) });
+    const repeats = { ...(again ? { again } : {}), ...(told ? { told } : {}) };
+    this.#outgoing.push({ op: 'schedule-sheaf', request: first, partition, count, events, ...repeats });
   }
 }
 

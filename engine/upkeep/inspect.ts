@@ -6,12 +6,13 @@
  */
 import { relative } from 'node:path';
 import { recordsIn } from '../event/carried-codec.js';
-import { carriedKind, type LogRecord, recordKinds, type StoredRecord } from '../event/record.js';
+import { decodeAlias } from '../event/alias-codec.js';
+import { aliasKind, carriedKind, type LogRecord, recordKinds, type StoredRecord } from '../event/record.js';
 import { type EventView, type HistoryEntry, historyOf, viewOf } from '../event/view.js';
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import { SystemClock } from '../kernel/clock.js';
 import { InvariantError } from '../kernel/errors.js';
-import { formatEventId, parseEventId, partitionOf, slotOf } from '../kernel/event-id.js';
+import { type EventId, formatEventId, parseEventId, partitionOf, slotOf } from '../kernel/event-id.js';
 import { openStoppedDir } from '../log/data-dir.js';
 import { listSegments, partitionDir } from '../log/segment-files.js';
 import { heldPartitions, whatItHolds } from './held-partitions.js';
@@ -58,24 +59,50 @@ export function inspectEvent({
     const partition = partitionOf(slotOf(event), dir.partitions);
     const explanation = whatItHolds(dir, heldPartitions(dataDir, dir));
     if (explanation !== null) say(explanation);
-    const totalBytes = segmentBytesOf(dataDir, partition);
-    const progress = new Progress({ what: 'read', totalBytes, say, clock: new SystemClock() });
-    const records: LogRecord[] = [];
-    const survey = surveyPartition({
-      dataDir,
-      partition,
-      record: (record) => {
-        if (Buffer.compare(record.event, event) === 0) records.push(record);
-      },
-      segmentDone: (bytes) => progress.add(bytes),
-    });
-    const text = formatEventId(event);
-    const lost = (lostRowsOf({ dataDir, survey }) ?? []).filter((row) => row.event === text);
-    if (records.length === 0 && lost.length === 0) return null;
-    return { partition, records: records.map(inspectedIn(dataDir, partition)), lost, ...fold(records, partition) };
+    const { found, standsFor } = lookFor(event, { dataDir, partition, say });
+    if (found !== null || standsFor === null) return found;
+    say(`${id} is another id of event ${formatEventId(standsFor)}`);
+    return lookFor(standsFor, { dataDir, partition, say }).found;
   } finally {
     dir.close();
   }
+}
+
+interface Look {
+  readonly found: Inspection | null;
+  /** The event of which it is another id. */
+  readonly standsFor: EventId | null;
+}
+
+function lookFor(
+  event: EventId,
+  { dataDir, partition, say }: { readonly dataDir: string; readonly partition: PartitionId; readonly say: Say },
+): Look {
+  const totalBytes = segmentBytesOf(dataDir, partition);
+  const progress = new Progress({ what: 'read', totalBytes, say, clock: new SystemClock() });
+  const records: LogRecord[] = [];
+  let standsFor: EventId | null = null;
+  const survey = surveyPartition({
+    dataDir,
+    partition,
+    record: (record) => {
+      if (Buffer.compare(record.event, event) === 0) records.push(record);
+      standsFor ??= eventOfAlias(event, record);
+    },
+    segmentDone: (bytes) => progress.add(bytes),
+  });
+  const text = formatEventId(event);
+  const lost = (lostRowsOf({ dataDir, survey }) ?? []).filter((row) => row.event === text);
+  if (records.length === 0 && lost.length === 0) return { found: null, standsFor };
+  const found = { partition, records: records.map(inspectedIn(dataDir, partition)), lost, ...fold(records, partition) };
+  return { found, standsFor };
+}
+
+/** Null unless the record says that it is an alias. */
+function eventOfAlias(id: EventId, { kind, body }: { readonly kind: number; readonly body: Uint8Array }): EventId | null {
+  if (kind !== aliasKind) return null;
+  const { alias, event } = decodeAlias(body);
+  return Buffer.compare(alias, id) === 0 ? event : null;
 }
 
 /** A carried record stands for all that came before it, which may have been removed. */

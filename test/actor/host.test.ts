@@ -431,6 +431,27 @@ t.test('an event that is asked about again under its id is one event, pending or
   t.equal(test.durableOf(0).length, before + 1);
 });
 
+t.test('what is asked about an id that was told for a repeat is asked about the event', async (t) => {
+  const test = TestHost.ready();
+  const fields = { ...later, externalJobId: 'a' };
+  const event = newId();
+  test.scheduleSheaf([{ event, body: bodyOf(fields) }]);
+  test.settle();
+  const told = newId();
+  const kept = { ...sheafOf(1_000, 0 as PartitionId, [{ event: told, body: bodyOf(fields) }]), again: true, told: true };
+  test.host.fromRouter([kept]);
+  t.equal(test.replyTo(1_000), undefined, 'nothing is answered before the other id is on disk, or a fact was read');
+  test.settle();
+  t.match(test.replyTo(1_000), { op: 'replayed', view: { id: event } });
+  const asked = (['get', 'history', 'cancel', 'get'] as const).map((op) => test.about(op, told));
+  test.settle();
+  t.match(test.replyTo(asked[0]!), { op: 'event', view: { id: event, status: 'SCHEDULED' } });
+  t.match(test.replyTo(asked[1]!), { op: 'history' });
+  t.match(test.replyTo(asked[2]!), { op: 'event', view: { id: event, status: 'CANCELLED' } });
+  t.match(test.replyTo(asked[3]!), { op: 'event', view: { id: event, status: 'CANCELLED' } });
+  t.equal(test.host.actors[0]!.wheel!.size, 0, 'and it does not fire');
+});
+
 t.test('nobody hears of a sheaf before it is durable, and when its commit fails all of it is undone', async (t) => {
   const test = TestHost.ready();
   const events = [later, later].map((fields) => ({ event: newId(), body: bodyOf(fields) }));

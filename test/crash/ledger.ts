@@ -50,9 +50,6 @@ export interface Hold {
   readonly toMs: number;
 }
 
-/** What was answered with 202 is with its owner by then: as soon as there is one, and it has looked. */
-const keptMsMax = 30_000;
-
 export interface AcceptedAnswer {
   readonly id: string;
   readonly isKept: boolean;
@@ -97,11 +94,6 @@ export class Ledger {
       entry.isKept = isKept;
     }
     entry.ids.add(id);
-  }
-
-  /** A 404 is no lie yet. */
-  mayBeUnknownStill({ isKept, acceptedAtMs }: Entry): boolean {
-    return isKept && Date.now() - acceptedAtMs! < keptMsMax;
   }
 
   /** Only while nothing better is known: an earlier request for it may have been carried out. */

@@ -27,6 +27,8 @@ const holdMs = [100, 1_200] as const;
 const betweenHoldsMs = 400;
 /** While it is not finished yet. */
 const reviveAgainMs = 200;
+/** Whatever is killed: nothing takes so long to end. */
+const reviveMsMax = 180_000;
 
 export class Operators {
   readonly #options: OperatorsOptions;
@@ -103,10 +105,14 @@ export class Operators {
 
   /** Until it has been: what is to be refused has to be DEAD before. */
   async #revive(entry: Entry, id: string): Promise<void> {
-    const { client } = this.#options;
+    const { client, ledger } = this.#options;
     const revival = { askedAtMs: Date.now(), asked: 0, answered: 0 };
     entry.revival = revival;
     for (let isOver = false; !isOver; ) {
+      if (Date.now() - revival.askedAtMs > reviveMsMax) {
+        ledger.complain(`n ${entry.plan.n}: it does not come to an end that can be retried, in ${reviveMsMax} ms`);
+        return;
+      }
       await untilAnswered(true, async () => {
         revival.asked++;
         const answer = await client.retry(id);
@@ -126,7 +132,6 @@ export class Operators {
     const { ledger, retentionMs } = this.#options;
     const { status, text } = answer;
     this.#heedLoss(answer);
-    if (status === 404 && ledger.mayBeUnknownStill(entry)) throw new AnswerLost();
     const mayBeGone = Date.now() - entry.freshAtMs >= retentionMs;
     if (status !== 200 && status !== 409 && !isPutOff(answer) && !(status === 404 && mayBeGone))
       ledger.complain(`n ${entry.plan.n}: ${what} was answered ${status} ${text}`);

@@ -6,7 +6,7 @@ import { pause } from '../support/deadline.js';
 import type { Client } from '../support/http.js';
 import type { Arrival } from '../support/receiver.js';
 import { isPutOff, untilAnswered } from './asking.js';
-import type { Entry, Ledger } from './ledger.js';
+import type { Ledger } from './ledger.js';
 
 export interface ReadersOptions {
   readonly client: Client;
@@ -24,8 +24,6 @@ interface Chosen {
   readonly id: string;
   /** The last sign of it that there was. */
   readonly signAtMs: number;
-  /** Null: it has arrived. */
-  readonly entry: Entry | null;
 }
 
 export class Readers {
@@ -62,22 +60,21 @@ export class Readers {
       items[items.length - 1 - Math.floor(random() * Math.min(items.length, newest))];
     if (random() < 0.5) {
       const arrival = pick(arrivals());
-      return arrival === undefined ? null : { id: arrival.id, signAtMs: arrival.atMs, entry: null };
+      return arrival === undefined ? null : { id: arrival.id, signAtMs: arrival.atMs };
     }
     const entry = pick(ledger.entries);
     const [id] = entry?.ids ?? [];
-    return id === undefined ? null : { id, signAtMs: entry!.freshAtMs, entry: entry! };
+    return id === undefined ? null : { id, signAtMs: entry!.freshAtMs };
   }
 
-  async #read({ id, signAtMs, entry }: Chosen): Promise<void> {
+  async #read({ id, signAtMs }: Chosen): Promise<void> {
     const { client, ledger, retentionMs } = this.#options;
     await untilAnswered(true, async () => {
       const answer = await client.event(id);
       const { status, text } = answer;
       const ageMs = Date.now() - signAtMs;
-      const mayBeMissing = ageMs >= retentionMs || (entry !== null && ledger.mayBeUnknownStill(entry));
       if (status === 200) this.reads++;
-      else if (!isPutOff(answer) && !(status === 404 && mayBeMissing))
+      else if (!isPutOff(answer) && !(status === 404 && ageMs >= retentionMs))
         ledger.complain(`${id} was answered ${status} ${text}, ${ageMs} ms after a sign of it`);
       return true;
     });

@@ -99,7 +99,7 @@ class Court {
   hear(entry: Entry): void {
     const { plan, standing } = entry;
     const arrivals = this.#arrivalsOf.get(plan.n) ?? [];
-    const ids = new Set([...entry.ids, ...arrivals.map(({ id }) => id)]);
+    const ids = new Set([...entry.ids, ...arrivals.map(({ id }) => id)].map((id) => this.#eventOf(id)));
     const accuse = (text: string): void =>
       this.#accuse(`n ${plan.n} (${plan.fate}, ${[...ids].join(' and ') || 'no id'}): ${text}`);
     if (ids.size > 1) accuse('one request led to more than one event');
@@ -119,6 +119,12 @@ class Court {
       if (plan.farGroup !== null) this.#sweptMax++;
     } else if (word === undefined || word.status !== 200) accuse(`GET answers ${word?.status ?? 'nothing'}`);
     else this.#hearEnd({ entry, arrivals, word, accuse });
+  }
+
+  /** An id that was told for a repeat leads to the event, which has another one. */
+  #eventOf(id: string): string {
+    const word = this.#evidence.lastWords.get(id);
+    return word?.status === 200 ? word.event.id : id;
   }
 
   /** It has had an end, and the last sign of it is older than the retention. */

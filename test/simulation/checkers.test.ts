@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap';
 import { delivered } from '../../engine/dispatch/deliverer.js';
 import { everyEvent } from '../../engine/event/event-filter.js';
-import { type Handle, noSequence, type PartitionId, type WallMs } from '../../engine/kernel/brand.js';
+import { type Handle, noSequence, type PartitionId, type Sequence, type WallMs } from '../../engine/kernel/brand.js';
 import { encodeCursor } from '../../engine/status/cursor.js';
 import { everything, type SimulatedClient } from '../support/simulated-audience.js';
 import type { BulkAction, Listing, StartedAttempt } from '../support/simulated-happenings.js';
@@ -73,6 +73,19 @@ t.test('acknowledged-is-durable notices a host that only says that it cancelled'
     producer.about('cancel', event);
     await advance(10);
   });
+});
+
+t.test('aliases-kept notices an id that was told for a repeat and leads nowhere', async (t) => {
+  const { producer, advance, checkers, inMs, world } = setup();
+  const fields = { externalJobId: 'job', scheduledAtMs: inMs(60_000) };
+  producer.schedule(fields);
+  await advance(10);
+  const kept = producer.scheduleKept(fields);
+  await advance(10);
+  t.equal(kept.reply?.op, 'replayed');
+  checkers.quiet();
+  world.hosts[0]!.host.actors[0]!.state.aliases.removeBefore(Number.POSITIVE_INFINITY as Sequence);
+  await complains(t, 'aliases-kept', () => checkers.quiet());
 });
 
 t.test('dedupe notices an index that has lost its keys', async (t) => {

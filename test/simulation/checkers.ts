@@ -2,6 +2,7 @@
 import type { Happening } from '../support/simulated-happenings.js';
 import type { SimulatedWorld } from '../support/simulated-world.js';
 import { AcknowledgedIsDurable } from './acknowledged-is-durable.js';
+import { AliasesKept } from './aliases-kept.js';
 import { BulkTrue } from './bulk-true.js';
 import { CancelHonoured } from './cancel-honoured.js';
 import { ChangeHonoured } from './change-honoured.js';
@@ -38,6 +39,7 @@ export class Checkers {
       new StreamExact(scene),
       new ListsComplete(scene),
       new BulkTrue(scene),
+      new AliasesKept(scene),
       new ReplayEqualsLive(scene),
       new Dedupe(scene),
       new NoLoss(scene),

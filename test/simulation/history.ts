@@ -406,7 +406,10 @@ export class History {
     if (asked.length === 0) return;
     const { spec } = random.pick(asked);
     const fields = random.next() < 0.7 ? spec! : { ...spec!, priority: (spec!.priority + 1) % 10 };
-    this.world.producer.schedule({ ...fields, createdAtMs: Math.floor(this.world.scheduler.wall) as WallMs });
+    const { producer } = this.world;
+    const repeated = { ...fields, createdAtMs: Math.floor(this.world.scheduler.wall) as WallMs };
+    if (random.next() < 0.5) producer.schedule(repeated);
+    else producer.scheduleKept(repeated);
   }
 
   /** F21, what no gateway or router lets through: a body that cannot be read, of a future format, far too large, or sent astray. */

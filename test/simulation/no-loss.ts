@@ -56,7 +56,7 @@ export class NoLoss implements Checker {
       }
       case recordKinds.cancelled:
         if (
-          !this.#cancelAsked.has(event) &&
+          !this.#isCancelAsked(asked) &&
           !this.#cancelAsked.has(`${spec.source} ${spec.externalJobId}`) &&
           !this.#bulkCancels.some((filter) => matchesSpec(filter, spec))
         )
@@ -88,6 +88,12 @@ export class NoLoss implements Checker {
         );
       }
     }
+  }
+
+  /** By its id or another one that it has. */
+  #isCancelAsked({ event, partition }: Asked): boolean {
+    if (this.#cancelAsked.has(event)) return true;
+    return [...this.#scene.stored.aliases(partition)].some(([alias, of]) => of === event && this.#cancelAsked.has(alias));
   }
 
   /** What is set for its origin can be changed no more, or not even be known. */

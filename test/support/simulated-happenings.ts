@@ -25,6 +25,8 @@ export interface Asked {
   readonly partition: PartitionId;
   /** Null unless it schedules or puts something readable. */
   readonly spec: EventSpec | null;
+  /** Somebody was told that it is accepted under this id, before it was decided. */
+  readonly isTold: boolean;
   /** Of the content, as hex; null without a key. */
   readonly fingerprint: string | null;
   reply: HostReply | null;

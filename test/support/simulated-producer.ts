@@ -40,6 +40,12 @@ export class SimulatedProducer {
     return this.#new('schedule', fields);
   }
 
+  /** As a node that owns the partition now, of what was kept while nobody did. */
+  scheduleKept(fields: Partial<EventSpec>): Asked {
+    const { event, body, spec, fingerprint } = this.#prepare(fields);
+    return this.#ask({ event, request: { op: 'schedule', body }, spec, fingerprint, isTold: true });
+  }
+
   /** Several in one batch: those of one partition travel as one sheaf. */
   scheduleTogether(batch: readonly Partial<EventSpec>[]): void {
     const prepared = batch.map((fields) => this.#prepare(fields));
@@ -144,14 +150,14 @@ export class SimulatedProducer {
     const to = wrong ?? partition;
     const sent =
       request.op === 'schedule'
-        ? sheafOf(number, to, [{ event, body: request.body }])
+        ? { ...sheafOf(number, to, [{ event, body: request.body }]), ...(asked.isTold ? { again: true, told: true } : {}) }
         : ({ ...request, request: number, partition: to, event } as HostRequest);
     if (!this.#parts.send(partition, sent)) this.#open.delete(number);
     return asked;
   }
 
   /** It is asked from now on, under the next number. */
-  #note({ event, request, spec = null, fingerprint = null, change = null, about }: Question): Asked {
+  #note({ event, request, spec = null, fingerprint = null, change = null, about, isTold = false }: Question): Asked {
     const partition = partitionOf(slotOf(event), this.#parts.partitions);
     const number = this.requests.length + 1;
     const asked: Asked = {
@@ -162,6 +168,7 @@ export class SimulatedProducer {
       change,
       partition,
       spec,
+      isTold,
       fingerprint: fingerprint === null ? null : Buffer.from(fingerprint).toString('hex'),
       reply: null,
     };
@@ -193,6 +200,7 @@ interface Question {
   readonly fingerprint?: Uint8Array | null;
   readonly change?: Change | null;
   readonly about?: string;
+  readonly isTold?: boolean;
   /** Where it is sent by mistake; without it, to the partition of its id. */
   readonly wrong?: PartitionId | undefined;
 }
