@@ -73,6 +73,8 @@ export { natsOrigin } from './event/origin.js';
 export { type EventStatus, eventStatuses, isFinished, type WaitReason } from './event/status.js';
 export type { SpecPatch } from './event/spec-patch.js';
 export { type PlainDestination, PlainSpec, plainDestination } from './event/plain-spec.js';
+export { textOfKey } from './event/request-key.js';
+export { fingerprintBytes } from './event/content.js';
 export { SpecSheet } from './event/spec-sheet.js';
 export type { StatusChange } from './event/status-change.js';
 export type { LabelFilter } from './event/label-filter.js';

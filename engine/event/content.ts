@@ -50,7 +50,11 @@ export function slotOfKey(key: EventKey): Slot {
 
 /** The contract fixes FNV-1a over `source` + key. */
 export function slotOfKeyIn({ source, text }: { readonly source: Stretch; readonly text: Stretch }): Slot {
-  return (hashOfStretch(text, hashOfStretch(source)) % slots) as Slot;
+  return slotOfHash(hashOfStretch(text, hashOfStretch(source)));
+}
+
+function slotOfHash(hash: number): Slot {
+  return (hash % slots) as Slot;
 }
 
 export function randomSlot(): Slot {
@@ -70,8 +74,11 @@ export function tagOfKey({ kind, source, text }: EventKey): KeyTag {
 }
 
 export function tagOfKeyIn({ kind, source, text }: { kind: KeyKind; source: Stretch; text: Stretch }): KeyTag {
-  const seed = kind === 'external' ? 0x9e3779b1 : 0x85ebca6b;
-  return { high: hashOfStretch(text, fnv1a32(separator, hashOfStretch(source, seed))), low: tagOfTextIn(kind, text) };
+  return { high: hashOfStretch(text, seedOfTag(kind, source)), low: tagOfTextIn(kind, text) };
+}
+
+function seedOfTag(kind: KeyKind, source: Stretch): number {
+  return fnv1a32(separator, hashOfStretch(source, kind === 'external' ? 0x9e3779b1 : 0x85ebca6b));
 }
 
 /** The lower half of the tag of every key with this text; never 0. */
@@ -80,7 +87,31 @@ export function tagOfText({ kind, text }: Pick<EventKey, 'kind' | 'text'>): numb
 }
 
 function tagOfTextIn(kind: KeyKind, text: Stretch): number {
-  return hashOfStretch(text, kind === 'external' ? 0xc2b2ae35 : 0x27d4eb2f) || 1;
+  return hashOfStretch(text, seedOfText[kind]) || 1;
+}
+
+const seedOfText = { external: 0xc2b2ae35, idempotency: 0x27d4eb2f } as const satisfies Record<KeyKind, number>;
+
+/** The hashes of a key as far as its text has been read, so that keys which begin alike are read once as far as that. */
+export interface KeyHashes {
+  readonly slot: number;
+  readonly high: number;
+  readonly low: number;
+}
+
+/** Before the text. */
+export function hashesBefore({ kind, source }: { readonly kind: KeyKind; readonly source: Stretch }): KeyHashes {
+  return { slot: hashOfStretch(source), high: seedOfTag(kind, source), low: seedOfText[kind] };
+}
+
+/** Behind these bytes of it. */
+export function hashesBehind({ slot, high, low }: KeyHashes, text: Stretch): KeyHashes {
+  return { slot: hashOfStretch(text, slot), high: hashOfStretch(text, high), low: hashOfStretch(text, low) };
+}
+
+/** What the hashes of the whole key say. */
+export function placeOfKey({ slot, high, low }: KeyHashes): { readonly slot: Slot; readonly tag: KeyTag } {
+  return { slot: slotOfHash(slot), tag: { high, low: low || 1 } };
 }
 
 export const fingerprintBytes = 16;

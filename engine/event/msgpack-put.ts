@@ -24,7 +24,7 @@ export function putAscii(text: string, out: Uint8Array, at: number): number {
   return textAt + text.length;
 }
 
-function putTextHead(length: number, out: Uint8Array, at: number): number {
+export function putTextHead(length: number, out: Uint8Array, at: number): number {
   if (length < 0x20) {
     out[at] = 0xa0 | length;
     return at + 1;

@@ -15,6 +15,7 @@ import { signatureOfHash } from './labels.js';
 import { copyBytes, putAscii, putBinary, putLength, putNil, putText, putWhole, textHeadMax } from './msgpack-put.js';
 import { originOf } from './origin.js';
 import { PlainFingerprint } from './plain-fingerprint.js';
+import { RequestKey, textOfKey } from './request-key.js';
 import {
   defaultMaxRetries,
   defaultPriority,
@@ -45,6 +46,7 @@ export function plainDestination(text: string): PlainDestination {
 /** A text in the bytes: where it begins and ends. */
 const absent = -1;
 const fingerprints = new PlainFingerprint();
+const requestKey = new RequestKey();
 const defaultSourceBytes = Buffer.from(defaultSource);
 const post = Buffer.from('POST');
 
@@ -74,6 +76,10 @@ export class PlainSpec {
   maxRetries = defaultMaxRetries;
   timeoutMs = defaultTimeoutMs;
   idempotencyKey: string | null = null;
+  /** Belongs to the key; null: it is the only event of its request. */
+  index: number | null = null;
+  /** What a repeat under the idempotency key is compared by; null: by what is in the event. As `PlainFingerprint` writes it. */
+  fingerprint: string | null = null;
   traceparent: string | null = null;
   /** Of each tag where its name and its value begin and end, in the order of the names. */
   readonly tags: number[] = [];
@@ -122,7 +128,7 @@ export class PlainSpec {
       timeoutMs: this.timeoutMs,
       expiresAtMs: this.expiresAtMs as WallMs | null,
       tags,
-      idempotencyKey: hasJobId ? null : this.idempotencyKey,
+      idempotencyKey: hasJobId || this.idempotencyKey === null ? null : textOfKey(this.idempotencyKey, this.index),
       traceparent: this.traceparent,
       createdAtMs: this.createdAtMs as WallMs,
     };
@@ -137,6 +143,9 @@ export class PlainSpec {
     const { bytes, tags } = this;
     const { origin, label, bytes: url } = this.destination!;
     const payloadLength = this.payloadAt === absent ? 0 : this.payloadEnd - this.payloadAt;
+    const isNamed = this.externalJobIdAt !== absent;
+    const hasKey = !isNamed && this.idempotencyKey !== null;
+    if (hasKey) requestKey.begin(this.idempotencyKey!, this.index);
     const room = sheet.roomFor(this.#lengthMax(origin.length + url.length + payloadLength));
     const { bytes: out, view, end: start } = room;
     const source = this.#source();
@@ -166,22 +175,22 @@ export class PlainSpec {
       high |= signature.high;
       low |= signature.low;
     }
-    const isNamed = this.externalJobIdAt !== absent;
-    const idempotencyKey = isNamed ? null : this.idempotencyKey;
-    at = idempotencyKey === null ? putNil(out, at) : putAscii(idempotencyKey, out, at);
-    const idempotencyKeyEnd = at;
+    at = hasKey ? requestKey.put(out, at) : putNil(out, at);
     at = this.traceparent === null ? putNil(out, at) : putAscii(this.traceparent, out, at);
     let tag = noTag;
     let slot: Slot | null = null;
-    if (!isNamed && idempotencyKey === null) {
+    if (isNamed) {
+      const text = { bytes, from: this.externalJobIdAt, to: this.externalJobIdEnd };
+      tag = tagOfKeyIn({ kind: 'external', source, text });
+      slot = slotOfKeyIn({ source, text });
+    } else if (hasKey) {
+      ({ slot, tag } = requestKey.place(source));
+    }
+    if (slot === null) {
       at = putNil(out, at);
     } else {
-      const text = isNamed
-        ? { bytes, from: this.externalJobIdAt, to: this.externalJobIdEnd }
-        : { bytes: out, from: idempotencyKeyEnd - idempotencyKey!.length, to: idempotencyKeyEnd };
-      tag = tagOfKeyIn({ kind: isNamed ? 'external' : 'idempotency', source, text });
-      slot = slotOfKeyIn({ source, text });
-      at = putBinary(fingerprints.of(this, { source, method, destination: url }), out, at);
+      const given = isNamed ? null : this.fingerprint;
+      at = putBinary(given ?? fingerprints.of(this, { source, method, destination: url }), out, at);
     }
     layOutSpecHead(view, start, {
       priority: this.priority,
@@ -226,7 +235,8 @@ export class PlainSpec {
   /** Each text has up to five bytes before it. */
   #lengthMax(longest: number): number {
     const { tags } = this;
-    let length = specHeadBytes + longest + fixedBytesMax + (this.traceparent?.length ?? 0) + (this.idempotencyKey?.length ?? 0);
+    let length = specHeadBytes + longest + fixedBytesMax + (this.traceparent?.length ?? 0);
+    if (this.externalJobIdAt === absent && this.idempotencyKey !== null) length += requestKey.length;
     length += this.sourceAt === absent ? this.sourceBytes.length : this.sourceEnd - this.sourceAt;
     if (this.externalJobIdAt !== absent) length += this.externalJobIdEnd - this.externalJobIdAt;
     if (this.typeAt !== absent) length += this.typeEnd - this.typeAt;

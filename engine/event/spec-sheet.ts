@@ -35,10 +35,15 @@ export class SpecSheet implements SpecRoom {
     return this;
   }
 
-  /** `timeGiven` false: no time of any kind, so that a repeat a second later is still the same content. */
-  add(spec: EventSpec, timeGiven: boolean): void {
+  /**
+   * `timeGiven` false: no time of any kind, so that a repeat a second later is still the same content. `fingerprint`: what a repeat under
+   * the idempotency key is compared by, if that is not the content; one character for each byte.
+   */
+  add(spec: EventSpec, timeGiven: boolean, fingerprint?: string): void {
     const key = keyOf(spec);
-    writeSpec(spec, key === null ? null : fingerprintOf(spec, timeGiven), this.#room);
+    const isOwn = fingerprint !== undefined && key?.kind === 'idempotency';
+    const own = isOwn ? Buffer.from(fingerprint, 'latin1') : null;
+    writeSpec(spec, key === null ? null : (own ?? fingerprintOf(spec, timeGiven)), this.#room);
     this.written(key === null ? null : slotOfKey(key), spec.createdAtMs);
   }
 

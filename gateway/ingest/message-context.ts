@@ -3,10 +3,11 @@
  *
  * Its key makes a second delivery harmless: the producer's `Nats-Msg-Id`, else the message's own place in the stream. The place alone would not do:
  * a stream that was restored or made anew gives the same sequences to other messages, and these would be taken for repeats. So the instant at
- * which the server stored the message belongs to it.
+ * which the server stored the message belongs to it. What comes again under that key is the same bytes, so these are what its events are compared
+ * by, once for all of them; a producer may give its own id to another message with the same events, which are compared one by one.
  */
-import { createHash } from 'node:crypto';
-import type { Clock, InletMessage } from '../../engine/index.js';
+import { createHash, hash } from 'node:crypto';
+import { type Clock, fingerprintBytes, type InletMessage } from '../../engine/index.js';
 import { ingestStream, ingestSubject } from '../../engine/nats-tools.js';
 import type { DestinationCheck } from '../input/destination.js';
 import type { EventContext } from '../input/event-input.js';
@@ -29,15 +30,22 @@ export function contextOf(
   return {
     nowMs: Math.ceil(clock.wallMs()),
     askedAtMs: message.storedAtMs,
-    idempotencyKey: keyOf(message),
+    ...keyOf(message),
     traceparent: readTraceparent(message.header('traceparent')),
     destinations,
     ...(named === '' ? {} : { source: named }),
   };
 }
 
-function keyOf(message: InletMessage): string {
+function keyOf(message: InletMessage): Pick<EventContext, 'idempotencyKey' | 'fingerprint'> {
   const given = message.header('Nats-Msg-Id');
-  if (given === null) return `${ingestStream}:${message.sequence}:${message.storedAtNanos}`;
-  return key.test(given) ? given : `sha256:${createHash('sha256').update(given).digest('hex')}`;
+  if (given === null) {
+    const { sequence, storedAtNanos, data } = message;
+    return { idempotencyKey: `${ingestStream}:${sequence}:${storedAtNanos}`, fingerprint: fingerprintOf(data) };
+  }
+  return { idempotencyKey: key.test(given) ? given : `sha256:${createHash('sha256').update(given).digest('hex')}` };
+}
+
+function fingerprintOf(data: Buffer): string {
+  return hash('sha256', data, 'binary').slice(0, fingerprintBytes);
 }

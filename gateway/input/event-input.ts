@@ -18,6 +18,7 @@ import {
   namedPriorities,
   type NewEvent,
   type RetryPolicy,
+  textOfKey,
   type WallMs,
 } from '../../engine/index.js';
 import { fieldErrorsMax } from '../limits.js';
@@ -34,6 +35,10 @@ export interface EventContext {
   /** When it was accepted: a whole millisecond, rounded up, so that "in a second" is never less than a second. */
   readonly nowMs: number;
   readonly idempotencyKey: string | null;
+  /** Which of several it is, which then belongs to its key; none: it is the only one. */
+  readonly index?: number;
+  /** What its repeats under the idempotency key are compared by, if that is not what is in them: 16 bytes, written as one character each. */
+  readonly fingerprint?: string;
   readonly traceparent: string | null;
   /** What a delay counts from, if that is not `nowMs`: a message may have waited before it was read. */
   readonly askedAtMs?: number;
@@ -87,7 +92,7 @@ function assemble(
     timeoutMs: fields.timeout_ms ?? defaultTimeoutMs,
     expiresAtMs: expiresAtMs as WallMs | null,
     tags: fields.tags === undefined ? none : readTags(fields.tags, errors),
-    idempotencyKey: fields.external_job_id === undefined ? context.idempotencyKey : null,
+    idempotencyKey: fields.external_job_id === undefined ? keyIn(context) : null,
     traceparent: context.traceparent,
     createdAtMs: context.nowMs as WallMs,
   };
@@ -96,6 +101,10 @@ function assemble(
     return refuse('destination-not-allowed', fault.detail, [{ pointer: '/destination', detail: fault.detail }]);
   }
   return { spec, timeGiven: time.given };
+}
+
+function keyIn({ idempotencyKey, index }: EventContext): string | null {
+  return idempotencyKey === null ? null : textOfKey(idempotencyKey, index ?? null);
 }
 
 const none: readonly (readonly [string, string])[] = [];

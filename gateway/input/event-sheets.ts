@@ -35,8 +35,7 @@ export function* readOntoSheets(
   events: Iterable<EventBytes | Refusal | null>,
   { context, isIndexed }: { readonly context: EventContext; readonly isIndexed: boolean },
 ): Generator<void, SheetedEvents> {
-  const key = context.idempotencyKey;
-  const own: EventContext & { idempotencyKey: string | null } = { ...context };
+  const own: EventContext & { index?: number } = { ...context };
   const refusals = new Map<number, Refusal>();
   const sheets: SpecSheet[] = [];
   let sheet: SpecSheet | null = null;
@@ -56,7 +55,7 @@ export function* readOntoSheets(
           sheet = sheetStock.take();
           sheets.push(sheet);
         }
-        if (isIndexed && key !== null) own.idempotencyKey = `${key}:${index}`;
+        if (isIndexed) own.index = index;
         const refusal = addEvent(event, own, sheet);
         if (refusal !== null) refusals.set(index, refusal);
         bytes += event.span.end - event.span.at;
@@ -77,7 +76,7 @@ function addEvent(bytes: EventBytes, context: EventContext, sheet: SpecSheet): R
   if (plainEvents.add(bytes, context, sheet)) return null;
   const event = readEvent(bytes, context);
   if (isRefusal(event)) return event;
-  sheet.add(event.spec, event.timeGiven);
+  sheet.add(event.spec, event.timeGiven, context.fingerprint);
   return null;
 }
 

@@ -96,6 +96,8 @@ export class PlainEventReader {
     else if (spec.scheduledAtMs - askedAtMs > aheadMsMax) return false;
     spec.createdAtMs = nowMs;
     spec.idempotencyKey = context.idempotencyKey;
+    spec.index = context.index ?? null;
+    spec.fingerprint = context.fingerprint ?? null;
     spec.traceparent = context.traceparent;
     return true;
   }

@@ -23,7 +23,7 @@ function bothWays(text: string, own: EventContext = context) {
   const [short, long] = [new SpecSheet(), new SpecSheet()];
   const isPlain = reader.add(bytes, own, short);
   const event = readEvent(bytes, own);
-  if (!isRefusal(event)) long.add(event.spec, event.timeGiven);
+  if (!isRefusal(event)) long.add(event.spec, event.timeGiven, own.fingerprint);
   const hex = ({ bytes, end }: SpecSheet) => bytes.subarray(0, end).toString('hex');
   const slots = isPlain && !isRefusal(event) ? [short.slotOf(0), long.slotOf(0)] : [];
   return { isPlain, short: hex(short), long: isRefusal(event) ? null : hex(long), slots };
@@ -162,6 +162,8 @@ function member(random: Random): string {
 
 const keys = ['key', 'order-17:999', 'a "key" \\ with escapes', 'k'.repeat(31), 'k'.repeat(32), 'k'.repeat(255)];
 const pickKey = (random: Random) => keys[random.below(keys.length)]!;
+const fingerprints = ['0123456789abcdef', '\0\x7f\x80\xff0123456789ab'];
+const pickFingerprint = (random: Random) => fingerprints[random.below(fingerprints.length)]!;
 
 t.test('what the short way accepts the long one accepts too, as the very same bytes', async (t) => {
   let plain = 0;
@@ -173,6 +175,8 @@ t.test('what the short way accepts the long one accepts too, as the very same by
     const own = {
       ...context,
       idempotencyKey: random.below(3) === 0 ? pickKey(random) : null,
+      ...(random.below(2) === 0 ? { index: [0, 9, 10, 999, 9_999][random.below(5)]! } : {}),
+      ...(random.below(3) === 0 ? { fingerprint: pickFingerprint(random) } : {}),
       traceparent: random.below(4) === 0 ? '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' : null,
       // A message may name a source and may have waited.
       ...(random.below(4) === 0 ? { source: texts[random.below(3)]! } : {}),
