@@ -63,13 +63,17 @@ export class EventSheafBuilder {
 
   /** The sheaf, which is the caller's; the builder is empty afterwards. */
   take(): Uint8Array {
+    const sheaf = this.lend();
+    return sheaf.buffer === this.#bytes.buffer ? sheaf.slice() : sheaf;
+  }
+
+  /** The same where it lies, good until the next `append`. */
+  lend(): Uint8Array {
     this.#view.setUint32(0, this.#count, true);
-    const end = this.#end;
+    const sheaf = this.#bytes.subarray(0, this.#end);
     this.#end = startOfRecords;
     this.#count = 0;
-    if (this.#bytes.length <= keptBytesMax) return this.#bytes.slice(0, end);
-    const sheaf = this.#bytes.subarray(0, end);
-    this.#hold(new Uint8Array(startBytes));
+    if (this.#bytes.length > keptBytesMax) this.#hold(new Uint8Array(startBytes));
     return sheaf;
   }
 

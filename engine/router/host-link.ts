@@ -12,7 +12,7 @@ import type { HostRequest, NumberedHostRequest } from '../actor/requests.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { EngineError, type ErrorCode, InvariantError } from '../kernel/errors.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
-import { mailboxBytesMax, mailboxItemsMax, sheafEventsMax } from '../kernel/limits.js';
+import { leavingEventsMax, mailboxBytesMax, mailboxItemsMax, sheafEventsMax } from '../kernel/limits.js';
 import { encodeMessages } from '../kernel/message-codec.js';
 import { type EncodedEvent, EventSheafBuilder } from '../log/event-sheaf.js';
 import { type NewEventsAsker, OpenSheaf } from './open-sheaf.js';
@@ -131,8 +131,7 @@ export class HostLink {
     gathering.sheaf.add(asker, place, bytes);
     this.#openItems++;
     this.#openBytes += bytes;
-    if (gathering.builder.isFull) this.#closeSheaf(gathering);
-    if (++this.#gathered >= sheafEventsMax) this.#flush();
+    if (gathering.builder.isFull || ++this.#gathered >= leavingEventsMax) this.#flush();
     else this.#flushSoon();
   }
 
@@ -229,9 +228,8 @@ export class HostLink {
 
   #flush(): void {
     this.#gathered = 0;
-    if (this.#isDown) return;
     for (const gathering of this.#gathering.values()) this.#closeSheaf(gathering);
-    if (this.#outgoing.length === 0) return;
+    if (this.#isDown || this.#outgoing.length === 0) return;
     const bytes = encodeMessages(this.#outgoing);
     this.#outgoing = [];
     this.#post(bytes);
@@ -262,7 +260,8 @@ export class HostLink {
   #closeSheaf(gathering: Gathering): void {
     const { builder, sheaf } = gathering;
     if (sheaf.count === 0) return;
-    this.#sendSheaf({ events: builder.take(), again: false, sheaf });
+    // What leaves at once is copied only then.
+    this.#sendSheaf({ events: this.#isDown ? builder.take() : builder.lend(), again: false, sheaf });
     gathering.sheaf = new OpenSheaf(sheaf.partition);
   }
 

@@ -48,6 +48,17 @@ t.test('the bytes of a batch own their buffer, so that it can be moved and the n
   t.same(decodeMessages(first), [{ text: 'first' }]);
 });
 
+t.test('a batch is not touched by those behind it, small ones and such as the codec keeps no memory of', async (t) => {
+  const sizes = [10, 3_000_000, 20, 9_000, 100_000, 30];
+  const batches = sizes.map((size, index) => encodeMessages([{ index, body: new Uint8Array(size).fill(index) }]));
+  for (const [index, batch] of batches.entries()) {
+    const [message] = decodeMessages<{ index: number; body: Uint8Array }>(batch);
+    t.equal(message!.index, index);
+    t.equal(message!.body.length, sizes[index]);
+    t.ok(message!.body.every((byte) => byte === index));
+  }
+});
+
 t.test('a batch of many shapes, more than a codec remembers at once, comes back', async (t) => {
   const messages = Array.from({ length: 300 }, (_, index) => ({ op: 'x', [`field${index}`]: index, [`other${index % 7}`]: 'y' }));
   t.same(decodeMessages(encodeMessages(messages)), messages);

@@ -40,6 +40,20 @@ t.test('a sheaf is the own memory of whoever took it, also a large one', async (
   }
 });
 
+t.test('a sheaf that is lent lies where it was made, until the next event comes', async (t) => {
+  const builder = new EventSheafBuilder();
+  for (const bytes of [10, 300_000, 10]) {
+    append(builder, new Uint8Array(bytes).fill(1));
+    const lent = builder.lend();
+    t.equal(builder.count, 0);
+    t.ok([...readBatch(lent)][0]!.body.every((byte) => byte === 1));
+    append(builder, new Uint8Array(bytes).fill(2));
+    const [next, ...more] = [...readBatch(builder.lend())];
+    t.ok(next!.body.every((byte) => byte === 2));
+    t.equal(more.length, 0);
+  }
+});
+
 t.test('it is full at its number of events, or behind the event that makes it too large', async (t) => {
   const builder = new EventSheafBuilder();
   for (let count = 0; count < sheafEventsMax; count++) {
