@@ -195,6 +195,7 @@ export class LogWriter {
       lane.ticksIdle = 0;
       lane.unaskedBytes += bytes;
       lane.walBytes += bytes;
+      log.makeRoom();
       if (lane.unaskedBytes >= checkpointBytes) this.#askForCheckpoint(partition);
       if (lane.walBytes >= lane.catchUpAtBytes) this.#unlessFull(() => this.#catchUp(lane, log));
     });

@@ -105,6 +105,17 @@ export class PartitionLog {
     }
   }
 
+  /** For the commits that follow; an error means the same as one of `append`. */
+  makeRoom(): void {
+    if (this.#options.durability !== 'fsync') return;
+    try {
+      this.#segment.makeRoom();
+    } catch (error) {
+      this.#abandon();
+      throw error;
+    }
+  }
+
   /** About once a second: make the mark survive a power cut. With durability `os` also what it stands for. */
   sync(): void {
     if (this.#unusable) return;

@@ -24,6 +24,7 @@ import type { LogPosition } from './mark.js';
 import { RecordCursor } from './record-batch.js';
 import { type SegmentName, syncDir, syncFile } from './segment-files.js';
 import { type Database, openDatabase, type Statement } from './sqlite.js';
+import { WalRoom } from './wal-room.js';
 
 /** Format of the tables below and of what is in them. */
 const formatVersion = 1;
@@ -63,6 +64,7 @@ export class Segment {
   readonly #insert: Statement;
   readonly #commit: Statement;
   readonly #rollback: Statement;
+  readonly #room: WalRoom;
   #last: LogPosition;
   #bytes: number;
 
@@ -103,6 +105,7 @@ export class Segment {
   /** Open an existing file. Throws DamageError when its header or its last record is not what was written. */
   constructor(name: SegmentName, options: SegmentOptions) {
     this.name = name;
+    this.#room = new WalRoom(name.path);
     this.#database = openDatabase(name.path, { mode: 'write' });
     try {
       setUp(this.#database, options);
@@ -170,6 +173,11 @@ export class Segment {
    */
   checkpoint(mode: 'passive' | 'restart' | 'truncate'): boolean {
     return runCheckpoint(this.#database, mode);
+  }
+
+  /** Behind a commit, with durability `fsync`: so that the sync of the next ones finds a file that does not grow. */
+  makeRoom(): void {
+    this.#room.makeBehind();
   }
 
   /** With durability `os`: put on disk what was handed to the operating system. */
