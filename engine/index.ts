@@ -21,7 +21,7 @@ export type { WallMs } from './kernel/brand.js';
 export { type Clock, SystemClock } from './kernel/clock.js';
 export { descriptorLimit, shareDescriptors } from './kernel/descriptors.js';
 export { EngineError, type ErrorCode, errorKinds, type FieldError, InvariantError, StartError } from './kernel/errors.js';
-export { formatEventId, parseEventId } from './kernel/event-id.js';
+export { formatEventId, parseEventId, putEventId } from './kernel/event-id.js';
 export { fnv1a32Of as hashOf } from './kernel/fnv1a.js';
 export { version } from './kernel/version.js';
 export {

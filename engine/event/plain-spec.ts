@@ -15,22 +15,13 @@ import { signatureOfHash } from './labels.js';
 import { copyBytes, putAscii, putBinary, putLength, putNil, putText, putWhole, textHeadMax } from './msgpack-put.js';
 import { originOf } from './origin.js';
 import { PlainFingerprint } from './plain-fingerprint.js';
-import { RequestKey, textOfKey } from './request-key.js';
-import {
-  defaultMaxRetries,
-  defaultPriority,
-  defaultRetry,
-  defaultSource,
-  defaultTimeoutMs,
-  type EventSpec,
-  type HttpMethod,
-} from './spec.js';
+import { RequestKey } from './request-key.js';
+import { defaultMaxRetries, defaultPriority, defaultRetry, defaultSource, defaultTimeoutMs } from './spec.js';
 import { layOutSpecHead, specHeadBytes } from './spec-codec.js';
 import type { SpecSheet } from './spec-sheet.js';
 
 /** A URL, judged, and what is worked out from it. */
 export interface PlainDestination {
-  readonly text: string;
   readonly bytes: Uint8Array;
   /** As in `Labels`. */
   readonly label: number;
@@ -40,7 +31,7 @@ export interface PlainDestination {
 /** `text` has passed validation and is ASCII. */
 export function plainDestination(text: string): PlainDestination {
   const bytes = Buffer.from(text);
-  return { text, bytes, label: labelOf(bytes, 0, bytes.length), origin: Buffer.from(originOf('HTTP', text)) };
+  return { bytes, label: labelOf(bytes, 0, bytes.length), origin: Buffer.from(originOf('HTTP', text)) };
 }
 
 /** A text in the bytes: where it begins and ends. */
@@ -103,41 +94,6 @@ export class PlainSpec {
     this.tags.length = 0;
   }
 
-  /** As everybody else knows it. The payload is a view into the bytes. */
-  toSpec(): EventSpec {
-    const tags: [string, string][] = [];
-    for (let at = 0; at < this.tags.length; at += 4) {
-      tags.push([this.#text(this.tags[at]!, this.tags[at + 1]!)!, this.#text(this.tags[at + 2]!, this.tags[at + 3]!)!]);
-    }
-    const hasJobId = this.externalJobIdAt !== absent;
-    return {
-      externalJobId: this.#text(this.externalJobIdAt, this.externalJobIdEnd),
-      source: this.#text(this.sourceAt, this.sourceEnd) ?? Buffer.from(this.sourceBytes).toString('latin1'),
-      type: this.#text(this.typeAt, this.typeEnd),
-      description: this.#text(this.descriptionAt, this.descriptionEnd),
-      scheduledAtMs: this.scheduledAtMs as WallMs,
-      delayMs: this.delayMs,
-      deliveryType: 'HTTP',
-      destination: this.destination!.text,
-      method: (this.#text(this.methodAt, this.methodEnd) as HttpMethod | null) ?? 'POST',
-      headers: none,
-      payload: this.payloadAt === absent ? null : this.bytes.subarray(this.payloadAt, this.payloadEnd),
-      priority: this.priority,
-      maxRetries: this.maxRetries,
-      retry: defaultRetry,
-      timeoutMs: this.timeoutMs,
-      expiresAtMs: this.expiresAtMs as WallMs | null,
-      tags,
-      idempotencyKey: hasJobId || this.idempotencyKey === null ? null : textOfKey(this.idempotencyKey, this.index),
-      traceparent: this.traceparent,
-      createdAtMs: this.createdAtMs as WallMs,
-    };
-  }
-
-  #text(at: number, end: number): string | null {
-    return at === absent ? null : this.bytes.toString('latin1', at, end);
-  }
-
   /** The next spec of the sheet. */
   addTo(sheet: SpecSheet): void {
     const { bytes, tags } = this;
@@ -146,10 +102,10 @@ export class PlainSpec {
     const isNamed = this.externalJobIdAt !== absent;
     const hasKey = !isNamed && this.idempotencyKey !== null;
     if (hasKey) requestKey.begin(this.idempotencyKey!, this.index);
-    const room = sheet.roomFor(this.#lengthMax(origin.length + url.length + payloadLength));
+    const room = sheet.roomFor(this.bytesMax + (this.traceparent?.length ?? 0) + (hasKey ? requestKey.length : 0));
     const { bytes: out, view, end: start } = room;
-    const source = this.#source();
-    const method = this.#method();
+    const source = this.source();
+    const method = this.method();
     const restAt = start + specHeadBytes + origin.length;
     copyBytes(origin, 0, origin.length, out, start + specHeadBytes);
     let at = restAt;
@@ -218,12 +174,12 @@ export class PlainSpec {
     sheet.written(slot, this.createdAtMs as WallMs);
   }
 
-  #source(): Stretch {
+  source(): Stretch {
     if (this.sourceAt === absent) return { bytes: this.sourceBytes, from: 0, to: this.sourceBytes.length };
     return { bytes: this.bytes, from: this.sourceAt, to: this.sourceEnd };
   }
 
-  #method(): Stretch {
+  method(): Stretch {
     if (this.methodAt === absent) return { bytes: post, from: 0, to: post.length };
     return { bytes: this.bytes, from: this.methodAt, to: this.methodEnd };
   }
@@ -232,11 +188,12 @@ export class PlainSpec {
     return from === absent ? putNil(out, at) : putText(this.bytes, from, to, out, at);
   }
 
-  /** Each text has up to five bytes before it. */
-  #lengthMax(longest: number): number {
+  /** What is in the event takes no more, on a sheet or in an answer. Each text has up to five bytes before it. */
+  get bytesMax(): number {
     const { tags } = this;
-    let length = specHeadBytes + longest + fixedBytesMax + (this.traceparent?.length ?? 0);
-    if (this.externalJobIdAt === absent && this.idempotencyKey !== null) length += requestKey.length;
+    const { origin, bytes: url } = this.destination!;
+    let length = specHeadBytes + fixedBytesMax + origin.length + url.length;
+    if (this.payloadAt !== absent) length += this.payloadEnd - this.payloadAt;
     length += this.sourceAt === absent ? this.sourceBytes.length : this.sourceEnd - this.sourceAt;
     if (this.externalJobIdAt !== absent) length += this.externalJobIdEnd - this.externalJobIdAt;
     if (this.typeAt !== absent) length += this.typeEnd - this.typeAt;
@@ -246,7 +203,6 @@ export class PlainSpec {
   }
 }
 
-const none: EventSpec['headers'] = [];
 /** Everything but the texts. */
 const fixedBytesMax = 128 + fingerprintBytes;
 const noTag: KeyTag = { high: 0, low: 0 };

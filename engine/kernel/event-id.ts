@@ -68,8 +68,9 @@ export function partitionOf(slot: Slot, partitions: number): PartitionId {
 }
 
 const digits = Buffer.from('0123456789abcdef');
+const hyphen = 0x2d;
 /** An id as it is written out. */
-const written = Buffer.from('00000000-0000-0000-0000-000000000000');
+const written = Buffer.alloc(36);
 
 /** The canonical text: lower case, with hyphens. */
 export function formatEventId(id: EventId): string {
@@ -78,15 +79,20 @@ export function formatEventId(id: EventId): string {
 
 /** Of an id that begins at `start` in `bytes`. */
 export function formatEventIdIn(bytes: Uint8Array, start: number): string {
-  let at = 0;
-  for (let byte = 0; byte < eventIdBytes; byte++) {
-    // The hyphens stand in the text already.
-    if (byte === 4 || byte === 6 || byte === 8 || byte === 10) at++;
-    const value = bytes[start + byte]!;
-    written[at++] = digits[value >>> 4]!;
-    written[at++] = digits[value & 0x0f]!;
-  }
+  putEventId(bytes, start, written, 0);
   return written.toString('latin1');
+}
+
+/** The same as ASCII in `out` from `outAt` on. Returns the place behind. */
+export function putEventId(bytes: Uint8Array, start: number, out: Uint8Array, outAt: number): number {
+  let at = outAt;
+  for (let byte = 0; byte < eventIdBytes; byte++) {
+    if (byte === 4 || byte === 6 || byte === 8 || byte === 10) out[at++] = hyphen;
+    const value = bytes[start + byte]!;
+    out[at++] = digits[value >>> 4]!;
+    out[at++] = digits[value & 0x0f]!;
+  }
+  return at;
 }
 
 const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;

@@ -4,7 +4,7 @@
  * The body is read, the event encoded and handed on, and the answer written before this returns; it leaves when the event is durable.
  * So nothing of the request but these bytes has to outlive it, and the collector of garbage finds nearly all of it dead.
  */
-import { type ScheduledEvents, SpecSheet } from '../../engine/index.js';
+import { PlainSpec, type ScheduledEvents, SpecSheet } from '../../engine/index.js';
 import { refuseOtherThanJson } from '../http/media-type.js';
 import { readQuery } from '../http/query.js';
 import { type Reply, replyJson } from '../http/reply.js';
@@ -12,6 +12,7 @@ import type { Request } from '../http/request.js';
 import { readContext } from '../input/event-context.js';
 import { isRefusal } from '../input/refusal.js';
 import { readSingle } from '../input/single-input.js';
+import { renderAcceptedPlain } from './accepted-answer.js';
 import { AnswerToCome } from './answer-to-come.js';
 import { renderAccepted, renderView } from './event-json.js';
 import type { Answer, Services } from './services.js';
@@ -45,8 +46,11 @@ export function scheduleEvent(request: Request, { engine, clock, destinations }:
       );
     }
   });
-  const id = events.idAt(0);
-  const body = renderAccepted(spec, { id, partition: events.partitionAt(0) });
+  const partition = events.partitionAt(0);
+  const body =
+    spec instanceof PlainSpec
+      ? renderAcceptedPlain(spec, { ids: events.ids, idAt: 0, partition })
+      : renderAccepted(spec, { id: events.idAt(0), partition });
   reply = replyJson(201, body, [...location(events), created]);
   return answer;
 }

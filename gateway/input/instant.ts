@@ -71,3 +71,36 @@ function dayText(day: number): string {
   dayTexts.set(day, text);
   return text;
 }
+
+/** The same as bytes, in `out` from `at` on. Returns the place behind. */
+export function putInstant(ms: number, out: Uint8Array, at: number): number {
+  const whole = Math.floor(ms);
+  const day = Math.floor(whole / dayMs);
+  if (day !== writtenDay) {
+    writtenDay = day;
+    writtenDayText = dayText(day);
+  }
+  for (let char = 0; char < writtenDayText.length; char++) out[at + char] = writtenDayText.charCodeAt(char);
+  const inDay = whole - day * dayMs;
+  const clockAt = at + writtenDayText.length;
+  putDigits(Math.floor(inDay / 3_600_000), out, clockAt);
+  out[clockAt + 2] = 0x3a;
+  putDigits(Math.floor(inDay / 60_000) % 60, out, clockAt + 3);
+  out[clockAt + 5] = 0x3a;
+  putDigits(Math.floor(inDay / 1_000) % 60, out, clockAt + 6);
+  out[clockAt + 8] = 0x2e;
+  const inSecond = inDay % 1_000;
+  out[clockAt + 9] = 0x30 + Math.floor(inSecond / 100);
+  putDigits(inSecond % 100, out, clockAt + 10);
+  out[clockAt + 12] = 0x5a;
+  return clockAt + 13;
+}
+
+let writtenDay = Number.NaN;
+let writtenDayText = '';
+
+/** Two. */
+function putDigits(value: number, out: Uint8Array, at: number): void {
+  out[at] = 0x30 + Math.floor(value / 10);
+  out[at + 1] = 0x30 + (value % 10);
+}

@@ -7,15 +7,7 @@
  *
  * The span has been walked over, so its grammar is known to be right: a value ends where the next comma or brace stands.
  */
-import {
-  aheadMsMax,
-  type EventSpec,
-  payloadBytesMax,
-  payloadDepthMax,
-  PlainSpec,
-  type SpecSheet,
-  tagsMax,
-} from '../../engine/index.js';
+import { aheadMsMax, payloadBytesMax, payloadDepthMax, PlainSpec, type SpecSheet, tagsMax } from '../../engine/index.js';
 import { destinationCharsMax, tagNameCharsMax, tagValueCharsMax } from '../limits.js';
 import type { DestinationCheck } from './destination.js';
 import type { EventContext } from './event-input.js';
@@ -68,13 +60,12 @@ export class PlainEventReader {
     return true;
   }
 
-  /** The event that was read last, on the sheet and as everybody else knows it. */
-  addTo(sheet: SpecSheet): EventSpec {
-    this.#spec.addTo(sheet);
-    return this.#spec.toSpec();
+  /** The event that was read last; it is another one after the next. */
+  get spec(): PlainSpec {
+    return this.#spec;
   }
 
-  /** True: the event is right; `addTo` may follow. */
+  /** True: the event is right. */
   read({ body, span }: EventBytes, context: EventContext): boolean {
     if (span.members <= 0 || span.payloadTwice || span.payloadDepth > payloadDepthMax) return false;
     if (span.payloadEnd - span.payloadAt > payloadBytesMax) return false;

@@ -1,5 +1,5 @@
 /** A body that is one event. */
-import type { EventSpec, NewEvent, SpecSheet } from '../../engine/index.js';
+import type { EventSpec, NewEvent, PlainSpec, SpecSheet } from '../../engine/index.js';
 import { type EventContext, readEvent } from './event-input.js';
 import { readJson } from './json-body.js';
 import { PlainEventReader } from './plain-event.js';
@@ -7,13 +7,13 @@ import { isRefusal, type Refusal } from './refusal.js';
 
 const plainEvents = new PlainEventReader();
 
-/** Of `POST /events`. The event is on the sheet if it is not refused. */
+/** Of `POST /events`. The event is on the sheet if it is not refused. A plain one is another after the next call. */
 export function readSingle(
   body: Buffer,
   { context, sheet }: { readonly context: EventContext; readonly sheet: SpecSheet },
-): EventSpec | Refusal {
-  return readJson(body, (bytes) => {
-    if (plainEvents.read(bytes, context)) return plainEvents.addTo(sheet);
+): PlainSpec | EventSpec | Refusal {
+  return readJson<PlainSpec | EventSpec>(body, (bytes) => {
+    if (plainEvents.add(bytes, context, sheet)) return plainEvents.spec;
     const event = readEvent(bytes, context);
     if (isRefusal(event)) return event;
     sheet.add(event.spec, event.timeGiven);
