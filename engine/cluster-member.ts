@@ -170,7 +170,7 @@ export class ClusterMember implements Node {
       owners: this.#node.owners,
       members: this.#node.members,
       hosts: hosts?.links ?? [],
-      isOpen: (partition) => hosts?.isOpen(partition) === true,
+      ownOwner: (partition) => hosts?.ownerOf(partition) ?? null,
       counts: this.#node.counts,
       keep: (partition, events) => this.#keep(partition, events),
       watching: (answer) => this.front.hub.watching(answer),

@@ -15,6 +15,8 @@ import { Back, type BackParts } from './back.js';
 import type { ClusterNode, PartitionHands } from './cluster/cluster-node.js';
 import { KeptEvents } from './cluster/kept-events.js';
 import { OpenPartitions } from './cluster/open-partitions.js';
+import type { OwnerHost } from './cluster/sheaf-errand.js';
+import { SureOwner } from './cluster/sure-owner.js';
 import type { WatchDesk } from './cluster/watch-desk.js';
 import type { StatusChange } from './event/status-change.js';
 import type { HostCluster } from './host-group.js';
@@ -43,6 +45,8 @@ export class MemberHosts implements PartitionHands {
   readonly links: readonly HostLink[];
   readonly #parts: MemberHostsParts;
   readonly #open: OpenPartitions;
+  /** By partition. */
+  readonly #owners: SureOwner[] = [];
 
   constructor(parts: MemberHostsParts) {
     const { link, logger, cluster } = parts;
@@ -59,13 +63,25 @@ export class MemberHosts implements PartitionHands {
     this.#open = new OpenPartitions({
       kept: new KeptEvents({ link, streams: cluster.streams, logger }),
       lease: cluster.lease,
-      hostOf: (partition) => this.links[this.back.hostOf(partition)]!,
+      hostOf: (partition) => this.#hostOf(partition),
       changed: parts.openOrClosed,
+      monoMs: () => performance.now(),
     });
   }
 
   isOpen(partition: PartitionId): boolean {
     return this.#open.isOpen(partition);
+  }
+
+  /** Null: no requests for it are taken here now. */
+  ownerOf(partition: PartitionId): OwnerHost | null {
+    if (!this.#open.isOpen(partition)) return null;
+    this.#owners[partition] ??= new SureOwner({ partition, host: this.#hostOf(partition), open: this.#open });
+    return this.#owners[partition];
+  }
+
+  #hostOf(partition: PartitionId): HostLink {
+    return this.links[this.back.hostOf(partition)]!;
   }
 
   follow(partition: PartitionId, on: boolean): void {

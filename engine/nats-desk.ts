@@ -110,7 +110,7 @@ export class NatsDesk implements NatsDoor {
     this.#ingestFault = fault;
     const { logger, changed } = this.#parts;
     if (fault === null) logger.info({ servers: shownAddress(this.#parts.address) }, 'events are taken from NATS');
-    else logger.error({ fault }, 'no events are taken from NATS');
+    else logger.warn({ fault }, 'no events are taken from NATS, which is tried again');
     changed(this.#fault);
   }
 

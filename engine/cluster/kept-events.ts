@@ -3,7 +3,7 @@
  *
  *     asker --sheaf, PubAck--> escapement.p.<p>.c --read in order--> owner decides, durable --> purged
  *
- * An owner reads them before it takes any request, so that a repeat by its producer meets the first one; and looks again each second, since a node may keep
+ * An owner reads them before it takes any request, so that a repeat by its producer meets the first one; and looks again twice a second, since a node may keep
  * what an owner that lives is too slow for. Events bear their ids, so one that had been decided already stays one;
  * and one that repeats another, whose answer was lost, leaves its id behind as an alias, since somebody may have been told 202 and that id.
  *
@@ -45,8 +45,8 @@ export async function keepEvents(publisher: Publisher, partition: PartitionId, e
   return result.mayBeStored ? 'unknown' : 'not-stored';
 }
 
-/** What has become of what was kept: all is decided; there is no room for it here; the rest has to be tried again. */
-export type TakenIn = 'all' | 'no room' | 'not now';
+/** What has become of what was kept: there was nothing; all is decided; there is no room for it here; the rest has to be tried again. */
+export type TakenIn = 'nothing' | 'all' | 'no room' | 'not now';
 
 export interface KeptEventsParts {
   readonly link: NatsLink;
@@ -75,7 +75,7 @@ export class KeptEvents {
       if (manager === null) return 'not now';
       for (let after = 0; ; ) {
         const message = await nextOf(manager, { stream, subject, after });
-        if (message === null) return 'all';
+        if (message === null) return after === 0 ? 'nothing' : 'all';
         const { seq, data, format } = message;
         if (format !== sheafFormat || !isSheaf(data)) {
           this.#tellUnreadable(partition, { seq, format });
@@ -92,21 +92,22 @@ export class KeptEvents {
     }
   }
 
-  /** Partitions for which something is kept. Never rejects; empty also when the server does not say. */
-  async look(): Promise<readonly PartitionId[]> {
+  /** Partitions for which something is kept; null when the server does not say. Never rejects. */
+  async look(): Promise<readonly PartitionId[] | null> {
     const found: PartitionId[] = [];
     try {
       const manager = await this.#managerNow();
-      if (manager === null) return [];
+      if (manager === null) return null;
       for (let stream = 0; stream < this.#parts.streams; stream++) {
         const name = logStreamOf(stream as PartitionId, this.#parts.streams);
         const { state } = await manager.streams.info(name, { subjects_filter: 'escapement.p.*.c' });
         for (const subject of Object.keys(state.subjects ?? {})) found.push(Number(subject.split('.')[2]) as PartitionId);
       }
+      return found;
     } catch {
-      // Whatever it was, the next look is a second away.
+      // Whatever it was, the next look is not far away.
+      return null;
     }
-    return found;
   }
 
   async #managerNow(): Promise<JetStreamManager | null> {

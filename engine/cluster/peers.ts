@@ -46,8 +46,8 @@ export interface PeersParts {
   readonly members: KnownMembers;
   /** Of this node; none on a gateway. */
   readonly hosts: readonly HostLink[];
-  /** Whether this node takes requests for the partition now. */
-  isOpen(partition: PartitionId): boolean;
+  /** Of this node; null: it takes no requests for the partition now. */
+  ownOwner(partition: PartitionId): OwnerHost | null;
   readonly counts: ClusterCounts;
   keep(partition: PartitionId, events: Uint8Array): Promise<Keeping>;
   /** To this node's status hub. */
@@ -119,7 +119,7 @@ export class Peers {
     this.#desk = new PeerDesk({
       post: this.#post,
       watchDesk: this.watchDesk,
-      linkOf: (partition) => (parts.isOpen(partition) ? this.#ownHost(partition) : null),
+      linkOf: (partition) => parts.ownOwner(partition),
       answer: (question) => parts.answer(question),
       monoMs,
     });
@@ -243,13 +243,8 @@ export class Peers {
   #ownerOf(partition: PartitionId): OwnerHost | null {
     const session = this.#sessionOf(partition);
     if (session === null) return null;
-    if (session === this.#session) return this.#parts.isOpen(partition) ? this.#ownHost(partition) : null;
+    if (session === this.#session) return this.#parts.ownOwner(partition);
     const link = this.#calls.get(session)?.link;
     return link === undefined || link.isDown ? null : link;
-  }
-
-  #ownHost(partition: PartitionId): HostLink | null {
-    const { hosts } = this.#parts;
-    return hosts[partition % hosts.length] ?? null;
   }
 }

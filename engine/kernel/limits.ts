@@ -291,6 +291,8 @@ export const ownerAgainMs = 100;
 export const keepMsMax = 5_000;
 /** An owner looks this often whether something was kept for its partitions that it was too slow for, or out of reach. */
 export const keptLookMs = 500;
+/** New events may be on their way to an owner for so long, while they are kept as well: whoever sends them, or reads them, may be frozen for as long as it has a session. */
+export const onItsWayMsMax = 60_000;
 /** A node that starts waits this long for NATS, and for a leader of what it needs there: servers that start together need a while. */
 export const joinMsMax = 60_000;
 /** What could not be had there is tried again after so long. */

@@ -9,7 +9,7 @@ import { pause, until } from '../support/deadline.js';
 const partition = 3 as PartitionId;
 
 function setup(t: Test) {
-  const world = { isAhead: true, changes: 0, takings: [] as ((taken: TakenIn) => void)[] };
+  const world = { isAhead: true, changes: 0, takings: [] as ((taken: TakenIn) => void)[], now: 0 };
   const open = new OpenPartitions({
     kept: {
       takeIn: () => new Promise((resolve) => world.takings.push(resolve)),
@@ -22,6 +22,7 @@ function setup(t: Test) {
     },
     hostOf: () => ({}) as never,
     changed: () => world.changes++,
+    monoMs: () => world.now,
   });
   t.teardown(() => open.close());
   const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -59,6 +60,40 @@ t.test('behind a lease that was withheld it looks for what was kept meanwhile be
   t.ok(open.isOpen(partition));
 });
 
+t.test('it knows since when it does not know of what is kept', async (t) => {
+  const { open, world, settled } = setup(t);
+  t.equal(open.unawareMs(partition), Number.POSITIVE_INFINITY, 'of a partition that it does not serve, for ever');
+  open.serves(partition);
+  world.now = 1_000;
+  world.takings.shift()!('all');
+  await settled();
+  t.equal(open.unawareMs(partition), 1_000, 'since the look began');
+  t.ok(open.hasTakenInLately(partition));
+  world.now += 60_000;
+  t.notOk(open.hasTakenInLately(partition));
+  await until('it looks, and finds nothing', () => open.unawareMs(partition) === 0);
+  t.notOk(open.hasTakenInLately(partition));
+});
+
+t.test('what was kept before it was asked is looked for behind the look that is under way', async (t) => {
+  const { open, world, settled } = setup(t);
+  open.serves(partition);
+  world.takings.shift()!('all');
+  await settled();
+  const first = open.becomeAware(partition);
+  const others = [open.becomeAware(partition), open.becomeAware(partition)];
+  t.equal(world.takings.length, 1);
+  world.takings.shift()!('all');
+  t.equal(await first, 'all');
+  t.equal(world.takings.length, 1, 'one more for all who came meanwhile');
+  world.takings.shift()!('no room');
+  t.same(await Promise.all(others), ['no room', 'no room']);
+  const last = open.becomeAware(partition);
+  open.ends(partition);
+  world.takings.shift()!('all');
+  t.equal(await last, 'not now', 'whoever owns it now is to be asked');
+});
+
 t.test('a partition that ends while it looks does not open', async (t) => {
   const { open, world, settled } = setup(t);
   open.serves(partition);
@@ -89,6 +124,7 @@ function setupMany(t: Test, takeIn: (partition: PartitionId) => Promise<TakenIn>
     lease: { isAhead: true },
     hostOf: () => ({}) as never,
     changed: (partition) => changed.push(partition),
+    monoMs: () => performance.now(),
   });
   t.teardown(() => open.close());
   const looked = (times: number) => until(`${times} looks`, () => looks >= times, (times + 3) * keptLookMs);

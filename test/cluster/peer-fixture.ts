@@ -108,7 +108,7 @@ export class PeerNode {
         watch: members.watch,
       },
       hosts: [this.host],
-      isOpen: (partition) => !this.closed.has(partition),
+      ownOwner: (partition) => (this.closed.has(partition) ? null : this.host),
       keep: options.keep ?? (() => Promise.resolve('not-stored')),
       watching: (answer) => this.watching.push(answer),
       changes: (changes) => this.changes.push(...changes),

@@ -167,7 +167,7 @@ t.test('new events without an owner are kept, and taken in by the next one', nee
     streams: 2,
     logger: { info: () => undefined, error: (...told: unknown[]) => t.fail(String(told)) } as never,
   });
-  t.same([...(await kept.look())].sort(), [1, 2]);
+  t.same([...(await kept.look())!].sort(), [1, 2]);
   const b = new PeerNode(t, world, {
     url: nats.url,
     session: 'b',
@@ -175,12 +175,12 @@ t.test('new events without an owner are kept, and taken in by the next one', nee
   });
   await b.connected();
   t.equal(await kept.takeIn(own, b.host), 'not now', 'what cannot be decided now stays');
-  t.same([...(await kept.look())].sort(), [1, 2]);
+  t.same([...(await kept.look())!].sort(), [1, 2]);
   const c = new PeerNode(t, world, { url: nats.url, session: 'c', options: { answer: accepting } });
   await c.connected();
   t.equal(await within('it is taken in', kept.takeIn(own, c.host)), 'all');
   const sheaf = c.requests.find((request) => request.op === 'schedule-sheaf');
-  t.ok(sheaf?.op === 'schedule-sheaf' && sheaf.again === true);
+  t.ok(sheaf?.op === 'schedule-sheaf' && sheaf.again === true && sheaf.told === true);
   t.same(
     eventsIn(sheaf as never).map(({ event }) => formatEventId(event)),
     [first!.idAt(0), first!.idAt(1)],

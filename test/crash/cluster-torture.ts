@@ -112,6 +112,17 @@ class ClusterTorture {
   }
 
   async run(): Promise<ClusterTortureResult> {
+    try {
+      return await this.#run();
+    } catch (error) {
+      this.#isWatching = false;
+      this.#load.halt();
+      for (const name of this.#cluster.names) this.#noteComplaints(name);
+      throw new Error(`the run has come to no end; so far: ${this.#complaints.join('; ') || 'no complaints'}`, { cause: error });
+    }
+  }
+
+  async #run(): Promise<ClusterTortureResult> {
     const { more, salvos, report } = this.#options;
     const load = this.#load;
     const watching = this.#watch();

@@ -92,6 +92,11 @@ export class Load {
     await this.readers.stop();
   }
 
+  /** Asks for nothing new, whatever the servers do: the run has failed. */
+  halt(): void {
+    for (const part of [this.#producers, this.#operators, this.readers]) void part.stop().catch(() => undefined);
+  }
+
   /** Until nothing is pending and nothing has come for a moment. */
   async settle(): Promise<void> {
     const { open, held } = this.#receivers;

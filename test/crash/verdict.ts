@@ -99,7 +99,8 @@ class Court {
   hear(entry: Entry): void {
     const { plan, standing } = entry;
     const arrivals = this.#arrivalsOf.get(plan.n) ?? [];
-    const ids = new Set([...entry.ids, ...arrivals.map(({ id }) => id)].map((id) => this.#eventOf(id)));
+    const told = [...entry.ids, ...arrivals.map(({ id }) => id)];
+    const ids = new Set(told.map((id) => this.#eventOf(id)));
     const accuse = (text: string): void =>
       this.#accuse(`n ${plan.n} (${plan.fate}, ${[...ids].join(' and ') || 'no id'}): ${text}`);
     if (ids.size > 1) accuse('one request led to more than one event');
@@ -113,7 +114,8 @@ class Court {
       return;
     }
     if (standing === 'unknown') this.#unknownCarriedOut++;
-    const word = this.#evidence.lastWords.get(id);
+    const words = told.map((each) => this.#evidence.lastWords.get(each));
+    const word = words.find((each) => each?.status !== 200) ?? words[0];
     if (word?.status === 404 && this.#mayBeGone(entry, arrivals, word)) {
       this.#gone++;
       if (plan.farGroup !== null) this.#sweptMax++;

@@ -110,6 +110,11 @@ export class Cluster {
     return this.#options.partitions ?? usualPartitions;
   }
 
+  /** Also of those that have ended. */
+  get names(): readonly string[] {
+    return [...this.#nodes.keys()];
+  }
+
   node(name: string): Server {
     const server = this.#nodes.get(name);
     if (server === undefined) throw new Error(`there is no node ${name}`);
@@ -198,14 +203,23 @@ export class Cluster {
       );
       return isServed && nodes.every((node) => node.partitions.length <= most);
     };
-    return until(
-      `partitions are shared by ${names.join(', ')}`,
-      async () => {
-        const views = await Promise.all([...this.#doors].map((door) => this.view(door)));
-        return views.every(isShared) ? views[0] : null;
-      },
-      withinMs,
-    );
+    let seen: readonly (readonly [door: string, nodes: string])[] = [];
+    try {
+      return await until(
+        `partitions are shared by ${names.join(', ')}`,
+        async () => {
+          const doors = [...this.#doors];
+          const views = await Promise.all(doors.map((door) => this.view(door)));
+          seen = views.map((view, at) => [doors[at]!, shares(view)]);
+          return views.every(isShared) ? views[0] : null;
+        },
+        withinMs,
+      );
+    } catch (error) {
+      throw new Error(`partitions are not shared by ${names.join(', ')}: ${seen.map((each) => each.join(' sees ')).join('; ')}`, {
+        cause: error,
+      });
+    }
   }
 
   #empty(name: string): void {
@@ -224,6 +238,13 @@ export class Cluster {
 }
 
 /** On a nats-server of its own unless some are given. Everything is up and every partition is owned; killed with the test. */
+/** How many partitions each node has, and which have none that serves them. */
+function shares({ nodes, partitions }: ClusterAnswer): string {
+  const unserved = partitions.filter(({ owner, last_takeover_ms }) => owner === null || last_takeover_ms === null);
+  const counts = nodes.map(({ id, alive, partitions: { length } }) => `${id}${alive ? '' : ' (gone)'}: ${length}`);
+  return `${counts.join(', ')}; not served: ${unserved.map(({ partition, owner }) => `${partition} of ${owner}`).join(', ') || 'none'}`;
+}
+
 export async function startCluster(t: Test, { nats, ...options }: ClusterOptions & { readonly nats?: readonly NatsServer[] }) {
   const cluster = new Cluster(nats ?? [await startNats(t)], options);
   t.teardown(() => cluster.close());
