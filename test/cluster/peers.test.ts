@@ -208,7 +208,7 @@ t.test('what was kept and cannot be read keeps no partition closed, and is told 
   const kept = new KeptEvents({ link: c.link, streams: 2, logger: logger as never });
   t.equal(await within('the rest is taken in', kept.takeIn(own, c.host)), 'all');
   t.equal(c.requests.filter(({ op }) => op === 'schedule-sheaf').length, 1);
-  t.equal(await kept.takeIn(own, c.host), 'all');
+  t.equal(await kept.takeIn(own, c.host), 'nothing');
   t.equal(told.length, 2);
 });
 
