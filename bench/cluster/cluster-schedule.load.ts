@@ -44,7 +44,7 @@ interface Result {
 export const bench: Bench = {
   name: 'cluster-schedule',
   question: 'How many events per second does a cluster accept, beside one node alone?',
-  sizes: { small: 1, full: 5 },
+  sizes: { small: 0.3, full: 5 },
   measure: async (seconds) => {
     const alone = await startEscapement();
     const results: Result[] = [];
