@@ -33,17 +33,17 @@ export function testFiles(patterns) {
     .sort((one, other) => rankOf(one) - rankOf(other));
 }
 
-/** They measure time: they run last, one by one. */
+/** They measure time, or how soon a loaded cluster is served again: they run last, one by one. */
 export function isAlone(file) {
-  return file.endsWith('.alone.test.js');
+  return file.endsWith('.alone.test.js') || imports(file, 'cluster-torture.js');
 }
 
-/** They start nodes, gateways and servers of NATS, which keep a small machine busy: one such file at a time. */
+/** They start nodes, gateways and servers of NATS: five processes and more, which wait most of the time for a session to end. */
 export function startsCluster(file) {
   return clusterStarters.some((module) => imports(file, module));
 }
 
-const clusterStarters = ['support/cluster.js', 'cluster-torture.js', 'bench/lib/find.js', '.scripts/cluster.mjs'];
+const clusterStarters = ['support/cluster.js', 'bench/lib/find.js', '.scripts/cluster.mjs'];
 
 /** `files` in the same order, those that share a process together. */
 export function byProcess(files) {

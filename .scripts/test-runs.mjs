@@ -30,8 +30,9 @@ export async function runTestFiles(files, { jobs, verbose }) {
   // Each file is the head of a process group, so Ctrl-C at a terminal does not reach it by itself.
   process.once('SIGINT', stop).once('SIGTERM', stop);
 
-  const runAll = async (queue, lanes) => {
-    const lane = async () => {
+  /** What is left of one queue after the other. */
+  const lane = async (...queues) => {
+    for (const queue of queues) {
       for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
         for (const result of await runGroup(group, running)) {
           print(result, verbose);
@@ -40,11 +41,14 @@ export async function runTestFiles(files, { jobs, verbose }) {
           sum.skipped += result.skipped;
         }
       }
-    };
-    await Promise.all(Array.from({ length: lanes }, lane));
+    }
   };
-  await runAll(byProcess(files.filter((file) => !isAlone(file) && !startsCluster(file))), jobs);
-  await runAll(byProcess(files.filter((file) => isAlone(file) || startsCluster(file))), 1);
+  const beside = files.filter((file) => !isAlone(file));
+  const clusters = byProcess(beside.filter(startsCluster));
+  const others = byProcess(beside.filter((file) => !startsCluster(file)));
+  const clusterLanes = Math.max(1, Math.floor(jobs / 2));
+  await Promise.all(Array.from({ length: jobs }, (_, number) => (number < clusterLanes ? lane(clusters, others) : lane(others))));
+  await lane(byProcess(files.filter(isAlone)));
   process.off('SIGINT', stop).off('SIGTERM', stop);
   return sum;
 }
