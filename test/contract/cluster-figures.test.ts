@@ -125,10 +125,10 @@ t.test('every node is well, and says where partitions are', needsNats, async (t)
   }
   const details = (await health('gateway')).body.components.filter((one) => one.name.startsWith('partition '));
   t.same(new Set(details.map(({ detail }) => detail)), new Set(['on node both', 'on node engine']));
-  t.equal(
-    await metric('both', 'escapement_cluster_takeover_seconds_count'),
-    await metric('both', 'escapement_cluster_partitions{stage="serving"}'),
-  );
+  // One for each partition that is served here, and for each that was given away when a node that started more slowly came.
+  const takeovers = Number(await metric('both', 'escapement_cluster_takeover_seconds_count'));
+  const serving = Number(await metric('both', 'escapement_cluster_partitions{stage="serving"}'));
+  t.ok(serving > 0 && takeovers >= serving, `${takeovers} takeovers, ${serving} served`);
 });
 
 t.test('while an engine is stopped no event vanishes from the figures, and nobody becomes unready', needsNats, async (t) => {
