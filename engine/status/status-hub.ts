@@ -189,9 +189,20 @@ export class StatusHub {
   /** `before`: where it stays if it does not take the batch. */
   #deliver(subscriber: Subscriber, { batch, before }: { readonly batch: StatusBatch; readonly before: CursorPositions }): void {
     if (subscriber.mode !== 'live') return;
-    const own = subscriber.stuck.size === 0 ? batch : { ...batch, cursor: subscriber.cursor(this.#positions) };
+    const own = subscriber.stuck.size === 0 ? batch : this.#ownOf(subscriber, batch);
+    if (own === null) return;
     if (subscriber.hear(own)) subscriber.heardAt = this.#shown;
     else this.#fallBack(subscriber, { place: subscriber.placeAt(before), mode: 'resting' });
+  }
+
+  /**
+   * Of one that is stuck somewhere. A change of such a partition was on its way when that refused to be read: it is told with those before
+   * it, when the partition has announced itself. Null: nothing is left of the batch.
+   */
+  #ownOf(subscriber: Subscriber, batch: StatusBatch): StatusBatch | null {
+    const items = batch.items.filter(({ partition }) => !subscriber.stuck.has(partition));
+    if (items.length === 0 && batch.items.length > 0) return null;
+    return { ...batch, items, cursor: subscriber.cursor(this.#positions) };
   }
 
   #announced(partition: PartitionId, { seq, isAnew }: { readonly seq: Sequence; readonly isAnew: boolean }): void {

@@ -9,8 +9,7 @@
  *   closed       For good.
  *
  * A partition that does not work while the others go on is *stuck* for a subscriber that is behind in it: its place there stays
- * until the partition announces itself again. Nothing of such a partition is shown to anybody meanwhile, so it can be live all the
- * same.
+ * until the partition announces itself again. It hears nothing of that partition meanwhile, so it can be live all the same.
  */
 import type { StatusChange } from '../event/status-change.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';

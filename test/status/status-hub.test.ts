@@ -407,6 +407,24 @@ t.test(
   },
 );
 
+t.test('what was on its way when a partition refused to be read is heard behind what comes before it', async (t) => {
+  const { hub, subscribe, answerAll, answer, reads, tell } = setup();
+  const subscriber = subscribe(everything, place(10, 15, 30, 40));
+  await answerAll();
+  reads.shift()!.done(new EngineError('partition-unavailable', 'it is replayed'));
+  await settle();
+  hub.publish([change(1, 21)]);
+  t.same(subscriber.batches, [], 'not before those from 16 on');
+  hub.publish([change(1, 22), change(0, 11)]);
+  t.equal(told(subscriber), '0/11');
+  t.same(placeOf(subscriber.batches[0]!.cursor), [11, 15, 30, 40]);
+  answer(1, { 1: 22 });
+  await settle();
+  await tell([change(1, 16), change(1, 21), change(1, 22)]);
+  hub.publish([change(1, 23)]);
+  t.equal(told(subscriber), '0/11 1/16 1/21 1/22 1/23');
+});
+
 t.test('a refusal that is older than the announcement is no reason to wait for another', async (t) => {
   const { hub, subscribe, answerAll, answer, reads, tell } = setup();
   const subscriber = subscribe(everything, place(10, 15, 30, 40));
