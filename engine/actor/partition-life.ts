@@ -91,7 +91,8 @@ export class PartitionLife {
     this.lists = new ListDesk({ memory, shared, answers, ledger, timekeeper });
     this.tallies = new TallyDesk({ memory, shared, answers, timekeeper });
     this.bulk = new BulkDesk({ memory, shared, answers, ledger, timekeeper, requests: this.requests });
-    this.retention = new Retention({ memory, shared, ledger, timekeeper, requests: this.requests, removed });
+    const isRead = (): boolean => this.requests.parked > 0 || this.bulk.isOpen;
+    this.retention = new Retention({ memory, shared, ledger, timekeeper, isRead, removed });
     this.#payloads = payloads;
   }
 

@@ -2,7 +2,7 @@
  * Retention of one partition: when its oldest segment has outlived its time, what must stay is carried forward, then the
  * segment goes. One step at a time, and every step is small:
  *
- *     resting --oldest segment is outdated--> carrying --nothing left--> aliasing --> syncing --durable--> settling --nobody parked--> removing --> resting
+ *     resting --oldest segment is outdated--> carrying --nothing left--> aliasing --> syncing --durable--> settling --nobody reads it--> removing --> resting
  *
  * resting   Asks now and then whether the oldest segment is old enough (`log/retirement.ts` says when).
  * carrying  Goes through the events that were not over at its end, a page at a time: those that are pending, and those that
@@ -10,8 +10,8 @@
  *           is about to be due, is left for a later round; nothing waits for this.
  * aliasing  Other ids of events that stay are written once more, a part in each turn.
  * syncing   What was carried is on its way to the disk.
- * settling  Rows are looked through, a part in each turn, whether one still needs what goes. Requests that wait for facts may still name records of the segment; when
- *           none waits, every read that could name one is in the reader's queue, before the removal.
+ * settling  Rows are looked through, a part in each turn, whether one still needs what goes. Requests that wait for facts, and bulk changes, may still name
+ *           records of the segment; when none is left, every read that could name one is in the reader's queue, before the removal.
  * removing  The reader removes the segment.
  *
  * A crash at any point loses nothing: until the removal everything is there twice, and the next start begins anew.
@@ -29,7 +29,6 @@ import type { Bundle, BundleQuestion, ReaderReply } from '../log/protocol.js';
 import type { HostShared } from './host-shared.js';
 import type { Ledger } from './ledger.js';
 import type { PartitionMemory } from './partition-memory.js';
-import type { RequestDesk } from './request-desk.js';
 import type { Timekeeper } from './timekeeper.js';
 
 /** Events of one page: at most so many records in one go. */
@@ -50,7 +49,8 @@ export interface RetentionParts {
   readonly shared: HostShared;
   readonly ledger: Ledger;
   readonly timekeeper: Timekeeper;
-  readonly requests: RequestDesk;
+  /** Somebody may yet ask for records of what goes. */
+  isRead(): boolean;
   /** What was before `first` is gone. */
   removed(first: Sequence): void;
 }
@@ -89,9 +89,9 @@ export class Retention {
 
   /** Called every turn; does something only now and then. */
   turn(): void {
-    const { shared, requests } = this.#parts;
+    const { shared, isRead } = this.#parts;
     if (this.#step === 'aliasing') this.#carryAliases();
-    if (this.#step === 'settling' && this.#isEveryRowChecked() && requests.parked === 0) this.#remove();
+    if (this.#step === 'settling' && this.#isEveryRowChecked() && !isRead()) this.#remove();
     if (this.#step !== 'resting' || shared.ports.clock.monoMs() < this.#notBeforeMs || shared.space() === 'stop') return;
     if (this.#segment !== null) this.#nextPage(beforeAll);
     else this.#look();

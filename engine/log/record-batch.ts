@@ -206,6 +206,9 @@ export class RecordCursor {
   get prev(): Sequence {
     return this.view.getFloat64(this.#at + prevAt, true) as Sequence;
   }
+  set prev(prev: Sequence) {
+    this.view.setFloat64(this.#at + prevAt, prev, true);
+  }
   get at(): WallMs {
     return this.view.getFloat64(this.#at + atAt, true) as WallMs;
   }

@@ -27,17 +27,25 @@ export function retried(
   return recordOf(state, { event, prev: newest, kind: recordKinds.retried, now, body: encodeRenewal(renewal) });
 }
 
-/** Whether the retry under the cursor may be: its event is finished still, and has not finished once more since it was read. */
-export function mayBePutBack(state: PartitionState, cursor: RecordCursor): boolean {
-  const { view, bodyAt, event, prev } = cursor;
-  if (!RenewalHead.isReadableIn(view, { start: bodyAt, length: cursor.endAt - bodyAt })) return false;
-  return state.handleOf(event) === null && (state.finished.seqOf(event) ?? prev) === prev;
-}
-
 const renewal = new RenewalHead();
 const head = new SpecHead();
 
-/** The retry under the cursor, which may be, takes its place in the log: due at the time that is asked for, and now at the earliest. */
+/**
+ * Whether the retry under the cursor may be: its event is finished still, and has not finished once more since it was read. If it has
+ * been carried forward since, it is as it was.
+ */
+export function mayBePutBack(state: PartitionState, cursor: RecordCursor): boolean {
+  const { view, bodyAt, event, prev } = cursor;
+  if (!RenewalHead.isReadableIn(view, { start: bodyAt, length: cursor.endAt - bodyAt })) return false;
+  if (state.handleOf(event) !== null) return false;
+  const newest = state.finished.seqOf(event) ?? prev;
+  return newest === prev || state.finished.versionAt(newest, event) === renewal.inside(view, bodyAt).version - 1;
+}
+
+/**
+ * The retry under the cursor, which may be, takes its place in the log, behind the newest record of its event: due at the time that is
+ * asked for, and now at the earliest.
+ */
 export function retryInPlace(
   state: PartitionState,
   cursor: RecordCursor,
@@ -50,6 +58,7 @@ export function retryInPlace(
   const expiresAtMs = expiryOf(times, { before: before === 0 ? null : (before as WallMs), dueAtMs });
   reschedule(view, bodyAt, { dueAtMs, scheduledAtMs, expiresAtMs });
   cursor.at = wholeMs(now);
+  cursor.prev = state.finished.seqOf(cursor.event) ?? cursor.prev;
   cursor.seq = (state.lastSeq + 1) as Sequence;
 }
 

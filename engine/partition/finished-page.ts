@@ -88,6 +88,11 @@ export class FinishedPage {
     return newest;
   }
 
+  versionAt(seq: Sequence, id: EventId): number | null {
+    const row = this.#rowOf(id, seq);
+    return row === null ? null : this.#chunkOf(row).version[row & chunkMask]!;
+  }
+
   tagged(tag: { tagHigh: number; tagLow: number }, into: Sequence[]): void {
     for (const row of this.#byKey.tagged(tag)) into.push(this.#seq(row));
   }
@@ -127,7 +132,7 @@ export class FinishedPage {
 
   /** The row of an event whose final record at `seq` is not its last any more: it leaves an empty place. */
   remove(id: EventId, seq: Sequence): void {
-    const handle = this.#byId.find(hashOfId(id), (row) => this.#seq(row) === seq && sameBytes(this.#id(row), id));
+    const handle = this.#rowOf(id, seq);
     if (handle === null) return;
     this.#leave(handle);
     this.#chunkOf(handle).newestSeq[handle & chunkMask] = noSequence;
@@ -190,6 +195,10 @@ export class FinishedPage {
     const at = handle & chunkMask;
     this.#byId.add(this.#idHash(handle), handle);
     if (chunk.tagHigh[at] !== 0 || chunk.tagLow[at] !== 0) this.#byKey.add(handle);
+  }
+
+  #rowOf(id: EventId, seq: Sequence): Handle | null {
+    return this.#byId.find(hashOfId(id), (row) => this.#seq(row) === seq && sameBytes(this.#id(row), id));
   }
 
   #id(row: Handle): EventId {

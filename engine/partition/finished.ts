@@ -160,6 +160,11 @@ export class FinishedEvents {
     return null;
   }
 
+  /** Of an event whose final record is at `seq`; null: an index knows that. */
+  versionAt(seq: Sequence, id: EventId): number | null {
+    return this.#pageOf(seq).rows?.versionAt(seq, id) ?? null;
+  }
+
   /** Final records of all events with this tag that no index knows, newest first. */
   tagged(tag: { tagHigh: number; tagLow: number }): Sequence[] {
     const seqs: Sequence[] = [];

@@ -2,6 +2,8 @@ import t from 'tap';
 import { encodeSpec } from '../../engine/event/spec-codec.js';
 import type { WallMs } from '../../engine/kernel/brand.js';
 import type { RetryTimes } from '../../engine/partition/command.js';
+import { encodeCarried } from '../../engine/event/carried-codec.js';
+import { decideCarry } from '../../engine/partition/carry.js';
 import { RecordCursor } from '../../engine/log/record-batch.js';
 import { RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
 import type { KnownEvent } from '../../engine/partition/command.js';
@@ -60,4 +62,20 @@ t.test('what has been put back since it was read is left alone, and what has fin
   t.notOk(mayBePutBack(test.state, read));
   test.do({ op: 'cancel', event });
   t.notOk(mayBePutBack(test.state, read));
+});
+
+t.test('what has been carried forward since it was read is put back behind its newest record', async (t) => {
+  const test = new TestPartition();
+  const event = test.schedule();
+  test.do({ op: 'cancel', event });
+  const [known] = test.factsFor({ about: 'id', event, finished: null });
+  const read = laidOut(known!);
+  const now = test.now as WallMs;
+  const carried = decideCarry(test.state, { event, newest: known!.newest, body: encodeCarried(test.log) }, now)!;
+  test.state.apply(carried);
+  t.ok(mayBePutBack(test.state, read));
+  retryInPlace(test.state, read, { scheduledAtMs: now, now });
+  t.match(read, { prev: carried.seq, seq: carried.seq + 1 });
+  test.state.applyAt(read);
+  t.equal(test.state.columns.status(test.state.handleOf(event)!), 'SCHEDULED');
 });
