@@ -79,6 +79,8 @@ export class Retention {
   #isIncomplete = false;
   #notBeforeMs = 0 as MonoMs;
   #checkedRows = 0;
+  /** Finals in the segment that had been superseded when the round began. */
+  #superseded = 0;
 
   constructor(parts: RetentionParts) {
     this.#parts = parts;
@@ -91,7 +93,7 @@ export class Retention {
   turn(): void {
     const { shared, isRead } = this.#parts;
     if (this.#step === 'aliasing') this.#carryAliases();
-    if (this.#step === 'settling' && this.#isEveryRowChecked() && !isRead()) this.#remove();
+    if (this.#step === 'settling' && this.#isEveryRowChecked() && !isRead()) this.#removeOrGoOn();
     if (this.#step !== 'resting' || shared.ports.clock.monoMs() < this.#notBeforeMs || shared.space() === 'stop') return;
     if (this.#segment !== null) this.#nextPage(beforeAll);
     else this.#look();
@@ -111,8 +113,11 @@ export class Retention {
 
   #nextPage(after: EventId): void {
     this.#step = 'carrying';
-    if (after === beforeAll) this.#isIncomplete = false;
-    const { first } = this.#segment!;
+    const { first, next } = this.#segment!;
+    if (after === beforeAll) {
+      this.#isIncomplete = false;
+      this.#superseded = this.#memory.state.finished.supersededBefore(next);
+    }
     this.#ask({ op: 'not-over', partition: this.#partition, first, after, limit: pageEvents }, (reply) => {
       if (reply.op !== 'not-over') throw new InvariantError(`a page of events was answered with ${reply.op}`);
       const last = reply.events.at(-1);
@@ -246,6 +251,12 @@ export class Retention {
     const seq = (this.#memory.state.lastSeq + 1) as Sequence;
     const at = Math.floor(shared.ports.clock.wallMs()) as WallMs;
     ledger.writeAside({ seq, kind, event: noEvent, prev: noSequence, at, body } as SettingsRecord | AliasRecord);
+  }
+
+  /** What had ended in the segment and was put back since the round began has to be carried as well. */
+  #removeOrGoOn(): void {
+    if (this.#memory.state.finished.supersededBefore(this.#segment!.next) === this.#superseded) this.#remove();
+    else this.#rest(againMs);
   }
 
   #remove(): void {

@@ -40,6 +40,8 @@ class Page {
   /** Null once its segment is indexed. */
   rows: FinishedPage | null;
   filter: SegmentFilter | null = null;
+  /** Of its finals, as far as that has happened since memory was made. */
+  superseded = 0;
 
   constructor(first: Sequence) {
     this.first = first;
@@ -115,8 +117,16 @@ export class FinishedEvents {
     // Of a segment that was removed nothing is counted any more.
     if (seq < this.first) return;
     const page = this.#pageOf(seq);
+    page.superseded++;
     page.count(eventStatuses.indexOf(status), deliveryTypes.indexOf(deliveryType), -1);
     page.rows?.remove(id, seq);
+  }
+
+  /** How many final records before `next`, where a segment opens, have been superseded since memory was made. */
+  supersededBefore(next: Sequence): number {
+    let sum = 0;
+    for (const { first, superseded } of this.#pages) if (first < next) sum += superseded;
+    return sum;
   }
 
   /** A segment opens with `first`: finals from there on belong to it. To be told twice does no harm. */

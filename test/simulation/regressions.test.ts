@@ -149,3 +149,35 @@ t.test('what a watcher is told to go on behind is durable', async (t) => {
     told.join(),
   );
 });
+
+t.test('an event that is put back while its segment is about to go is kept whole, and its key with it', async (t) => {
+  let removed = 0;
+  for (let ms = 140; ms < 240; ms += 6) {
+    const slow = { readMs: () => 3, commitMs: () => 5 };
+    const { producer, advance, inMs } = await setup({ segmentRecordsMax: 5, retentionMs: 60, ...slow });
+    const content: Partial<EventSpec> = { externalJobId: 'job', scheduledAtMs: inMs(hour) };
+    const first = producer.schedule(content);
+    await advance(10);
+    producer.about('cancel', first.event);
+    const others = Array.from({ length: 5 }, () => producer.schedule({ scheduledAtMs: inMs(2 * hour) }));
+    // Retention goes on in turns that there are for something else.
+    const goOn = async (forMs: number) => {
+      for (let left = forMs; left > 0; left -= 10) {
+        producer.about('get', others[0]!.event);
+        await advance(Math.min(10, left));
+      }
+    };
+    await goOn(ms);
+    const again = producer.change({ op: 'retry', times: { scheduledAtMs: inMs(hour), delayMs: null } }, first.event);
+    await goOn(300);
+    if (again.reply?.op === 'refused') removed++;
+    else {
+      const history = producer.about('history', first.event);
+      const repeated = producer.schedule(content);
+      await advance(50);
+      t.match(history.reply, { op: 'history' }, `put back after ${ms} ms`);
+      t.match(repeated.reply, { op: 'replayed' });
+    }
+  }
+  t.ok(removed > 0, 'some come too late');
+});
