@@ -39,6 +39,8 @@ export interface Filling {
   readonly externalIds: boolean;
   /** Of a segment, when there are to be many. */
   readonly segmentBytes?: number;
+  /** How those that have finished did; `delivered` unless it is said. */
+  readonly ending?: 'delivered' | 'dead';
 }
 
 interface Share extends Filling {
@@ -87,6 +89,7 @@ function write({
   spec,
   externalIds,
   segmentBytes,
+  ending = 'delivered',
 }: Share): readonly PartitionTail[] {
   const ticks = segmentBytes === undefined ? commitsPerTick : 1;
   const tails = new Map(own.map((partition) => [partition, new PartitionTail(partition, ticks)]));
@@ -104,7 +107,7 @@ function write({
     const accepted = tail.append(recordKinds.accepted, { event, prev: 0, body });
     if (!isPending(number, { pending, events })) {
       const started = tail.append(recordKinds.dispatched, { event, prev: accepted, body: dispatched });
-      tail.append(recordKinds.delivered, { event, prev: started, body: delivered });
+      tail.append(recordKinds[ending], { event, prev: started, body: outcomes[ending] });
     }
     if (tail.count >= recordsPerCommit) tail.commit(writer);
   }
@@ -152,15 +155,11 @@ function isPending(number: number, { pending, events }: { readonly pending: numb
 }
 
 const dispatched = encodeDispatched({ attempt: 1 });
-const delivered = encodeOutcome({
-  attempt: 1,
-  statusCode: 204,
-  durationMs: 3,
-  lagMs: 0.5,
-  error: null,
-  responseBody: emptyBody,
-  nextAttemptAtMs: null,
-});
+const outcome = { attempt: 1, durationMs: 3, lagMs: 0.5, responseBody: emptyBody, nextAttemptAtMs: null };
+const outcomes = {
+  delivered: encodeOutcome({ ...outcome, statusCode: 204, error: null }),
+  dead: encodeOutcome({ ...outcome, statusCode: 500, error: 'HTTP 500' }),
+};
 
 function openWriter(
   dataDir: string,

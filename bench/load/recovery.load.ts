@@ -18,7 +18,7 @@ import { localSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
 const partitions = 4;
-const sizes = { small: 2_000, full: 100_000 } as const;
+const sizes = { small: 2_000, full: 200_000 } as const;
 const recoveryRate = 5_000;
 const outageMs = 60_000;
 const drainMsMax = 80_000;

@@ -156,6 +156,7 @@ export class LogReader {
   }
 
   close(): void {
+    this.#unverified = [];
     for (const tag of [...this.#replays.keys()]) this.#endReplay(tag);
     this.#readers.close();
     this.#indexes.close();
@@ -314,10 +315,10 @@ export class LogReader {
       this.#parts.reply({ op: 'replay-batch', tag, batch, done: replay.done });
       return;
     }
-    this.#endReplay(tag);
     const segments = this.#segmentsOf(partition);
-    this.#parts.reply({ op: 'replay-done', tag, last: replay.last });
     this.#verifyBefore(segments, replay.first);
+    this.#endReplay(tag);
+    this.#parts.reply({ op: 'replay-done', tag, last: replay.last });
     for (const { name, next } of segments.sealed()) {
       if (!indexed.has(name.first)) this.#tellIndexed(segments, { first: name.first, next });
     }
@@ -331,11 +332,11 @@ export class LogReader {
     for (const { name, next } of segments.sealed()) {
       if (name.first < first) this.#unverified.push({ dataDir, partition, first: name.first, next });
     }
-    this.#verifyNext();
   }
 
+  /** Not beside a replay, which it would take a core from while everybody waits for it. */
   #verifyNext(): void {
-    if (this.#isVerifying) return;
+    if (this.#isVerifying || this.#replays.size + this.#waitingReplays.size > 0) return;
     const task = this.#unverified.shift();
     if (task === undefined) return;
     this.#isVerifying = true;
@@ -345,6 +346,7 @@ export class LogReader {
   #endReplay(tag: number): void {
     this.#replays.get(tag)?.snapshot?.close();
     this.#replays.delete(tag);
+    this.#verifyNext();
   }
 
   #isReplaying(partition: PartitionId): boolean {

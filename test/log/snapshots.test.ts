@@ -191,6 +191,22 @@ t.test('what a start has passed over is gone through behind it, one segment afte
   );
 });
 
+t.test('nothing is gone through while there is a replay', async (t) => {
+  const { log, journal } = setup(t);
+  await log.runTasks();
+  await take(log, journal.records.length - 5);
+  log.close();
+  const [first] = listSegments(log.dir);
+  const again = new TestLog(t, { dataDir: log.options.dataDir });
+  again.replay();
+  again.readerReplies.length = 0;
+  again.reader.handle({ op: 'replay', tag: 9, partition, snapshotForm });
+  await again.runTasks();
+  t.same(again.poolRequests, []);
+  while (!again.readerReplies.some(({ op }) => op === 'replay-done')) again.reader.handle({ op: 'replay-next', tag: 9 });
+  t.match(again.poolRequests, [{ op: 'verify', task: { first: first!.first } }]);
+});
+
 t.test('a snapshot is not taken of a damaged log', async (t) => {
   const { log, journal } = setup(t);
   await log.runTasks();
