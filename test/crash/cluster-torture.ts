@@ -6,7 +6,7 @@
  *             holds reads every event again -> verdict
  *
  * What has to hold is what holds for one server (`verdict.ts`), with one more reason for an attempt to be made again: its partition was taken from an owner
- * that had not released it (`tenures.ts`). Besides: epochs in all markers that were ever written, what a fresh node makes of the journals, and how long
+ * that had not released it (`tenures.ts`). Clients of the status stream, which lose their node and go on at another one, hear each change of each event once. Besides: epochs in all markers that were ever written, what a fresh node makes of the journals, and how long
  * takeovers took, as the product tells it.
  */
 import { appendFileSync } from 'node:fs';
@@ -15,13 +15,14 @@ import { connect } from '@nats-io/transport-node';
 import { usualLogStreams } from '../../engine/cluster/log-streams.js';
 import { auditMarkers } from '../cluster/marker-audit.js';
 import { type Cluster, Cluster as ClusterOfProcesses } from '../support/cluster.js';
-import { pause } from '../support/deadline.js';
+import { pause, until } from '../support/deadline.js';
 import type { NatsServer } from '../support/nats-server.js';
 import type { LogLine } from '../support/server.js';
 import { describe, type Fault, planSalvo, type Setting } from './cluster-faults.js';
 import { Load, withReceivers } from './load.js';
 import { seededRandom } from './plan.js';
 import { type Takeover, Tenures, type Trouble } from './tenures.js';
+import { Follower } from './follower.js';
 import { type Figures, judge, type LastWord } from './verdict.js';
 
 export interface ClusterTortureOptions {
@@ -43,6 +44,9 @@ export interface ClusterFigures extends Figures {
   readonly salvos: number;
   readonly faults: number;
   readonly reads: number;
+  /** Changes that clients of the stream were told, and how often one was cut off. */
+  readonly told: number;
+  readonly cuts: number;
   /** Answered with 202. */
   readonly kept: number;
   /** From owners that had released their partition, and from others. */
@@ -67,6 +71,10 @@ const lanes = 24;
 /** Without partitions that move on, and everybody back. */
 const wellWithinMs = 90_000;
 const viewEveryMs = 500;
+/** Clients of the stream. */
+const followers = 4;
+/** Until they have heard of everything, when nothing happens any more. */
+const heardWithinMs = 30_000;
 const breathMs = [500, 3_000] as const;
 /** So often a salvo waits until what the one before has done is over. */
 const calmShare = 0.7;
@@ -99,6 +107,7 @@ class ClusterTorture {
   /** As the product told it, by partition and epoch. */
   readonly #told = new Map<string, number>();
   readonly #complaints: string[] = [];
+  readonly #followers: readonly Follower[];
   #faults = 0;
   #isWell = true;
   #isWatching = true;
@@ -108,6 +117,17 @@ class ClusterTorture {
     this.#cluster = cluster;
     this.#load = load;
     this.#random = seededRandom(options.seed + 4);
+    this.#followers = Array.from(
+      { length: followers },
+      (_, at) =>
+        new Follower({
+          name: `client ${at + 1} of the stream`,
+          kind: at % 2 === 0 ? 'websocket' : 'events',
+          source: null,
+          random: seededRandom(options.seed + 5 + at),
+          url: () => cluster.door(),
+        }),
+    );
     this.#setting = { ...setting, nats: options.nats.map((_, at) => natsName(at)) };
   }
 
@@ -117,6 +137,7 @@ class ClusterTorture {
     } catch (error) {
       this.#isWatching = false;
       this.#load.halt();
+      for (const follower of this.#followers) void follower.stop();
       for (const name of this.#cluster.names) this.#noteComplaints(name);
       throw new Error(`the run has come to no end; so far: ${this.#complaints.join('; ') || 'no complaints'}`, { cause: error });
     }
@@ -126,6 +147,7 @@ class ClusterTorture {
     const { more, salvos, report } = this.#options;
     const load = this.#load;
     const watching = this.#watch();
+    await Promise.all(this.#followers.map((follower) => follower.start()));
     load.start();
     await this.#breathe();
     let salvo = 0;
@@ -145,6 +167,7 @@ class ClusterTorture {
     await load.stop();
     await load.settle();
     const lastWords = await load.lastWords();
+    await this.#hearFollowers(lastWords);
     this.#isWatching = false;
     await watching;
     const readAgain = await this.#readAfresh();
@@ -277,6 +300,23 @@ class ClusterTorture {
     }
   }
 
+  /** Of everything, once and in order, whichever nodes they were connected to. */
+  async #hearFollowers(lastWords: ReadonlyMap<string, LastWord>): Promise<void> {
+    const versions = new Map([...lastWords.values()].map(({ event }) => [event.id, event.version]));
+    for (const follower of this.#followers) {
+      follower.rest();
+      const missing = (): string[] =>
+        [...versions].filter(([id, version]) => follower.told.get(id)?.version !== version).map(([id]) => id);
+      await until('it has heard of everything', () => missing().length === 0, heardWithinMs).catch(() => undefined);
+      const { name, complaints, gaps } = follower;
+      const left = missing();
+      if (left.length > 0) this.#complaints.push(`${name} has not heard all of ${left.length} events, such as ${left[0]}`);
+      if (gaps > 0) this.#complaints.push(`${name} was told of ${gaps} gaps`);
+      this.#complaints.push(...complaints);
+      await follower.stop();
+    }
+  }
+
   // ---- judgement ----
 
   async #verdict(lastWords: ReadonlyMap<string, LastWord>, salvos: number): Promise<ClusterTortureResult> {
@@ -303,6 +343,8 @@ class ClusterTorture {
         salvos,
         faults: this.#faults,
         reads: readers.reads,
+        told: sum(this.#followers.map(({ items }) => items)),
+        cuts: sum(this.#followers.map(({ cuts }) => cuts)),
         kept: ledger.entries.filter(({ isKept }) => isKept).length,
         handOvers: handOvers.length,
         takeovers: takeovers.length,
@@ -320,6 +362,10 @@ class ClusterTorture {
   #toldOf({ partition, epoch }: Takeover): number | undefined {
     return this.#told.get(keyOf(partition, epoch));
   }
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((one, other) => one + other, 0);
 }
 
 function natsName(at: number): string {

@@ -34,6 +34,7 @@ const silentMs = 1_000;
 
 export class Follower {
   readonly #options: FollowerOptions;
+  readonly name: string;
   /** By event: the version told last, and its state. */
   readonly told = new Map<string, { version: number; status: string }>();
   /** What must not be. */
@@ -55,6 +56,7 @@ export class Follower {
 
   constructor(options: FollowerOptions) {
     this.#options = options;
+    this.name = options.name;
   }
 
   /** Resolves when it has begun to listen for the first time; from then on it is cut and comes back. */

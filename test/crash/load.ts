@@ -100,7 +100,7 @@ export class Load {
   /** Until nothing is pending and nothing has come for a moment. */
   async settle(): Promise<void> {
     const { open, held } = this.#receivers;
-    const pending = '/api/v1/events?status=SCHEDULED,RETRYING,DISPATCHED&limit=1';
+    const pending = '/api/v1/events?status=SCHEDULED,RETRYING,DISPATCHED&limit=5';
     let left = '';
     await until(
       'nothing is pending any more',
@@ -113,10 +113,10 @@ export class Load {
         return body.data?.length === 0 && body.has_more === false && open.inFlight + held.inFlight === 0;
       },
       settleMsMax,
-    ).catch((error: unknown) => {
-      throw new Error(`this is pending still, or ${open.inFlight + held.inFlight} attempts are under way: ${left}`, {
-        cause: error,
-      });
+    ).catch(async (error: unknown) => {
+      const { text } = await this.#options.client.get('/api/v1/destinations');
+      const underWay = `${open.inFlight + held.inFlight} attempts are under way`;
+      throw new Error(`this is pending still, or ${underWay}: ${left}; destinations: ${text}`, { cause: error });
     });
     // What must not come any more has a moment to come all the same.
     await pause(500);

@@ -80,7 +80,7 @@ export class Cluster {
   constructor(nats: readonly NatsServer[], options: ClusterOptions) {
     this.nats = nats;
     this.#options = options;
-    this.client = new Client(() => this.#nextDoor());
+    this.client = new Client(() => this.door());
   }
 
   /** Everything is up and every partition is owned when this resolves. */
@@ -230,7 +230,8 @@ export class Cluster {
     if (!this.#engines.has(name)) this.#doors.add(name);
   }
 
-  #nextDoor(): string {
+  /** The next node that takes requests, in turn. */
+  door(): string {
     const doors = [...this.#doors];
     if (doors.length === 0) throw new Error('no node takes requests');
     return this.node(doors[this.#turn++ % doors.length]!).url;
