@@ -89,7 +89,7 @@ export class PartitionLife {
     this.settings = new SettingsDesk({ memory, shared, answers, ledger });
     this.snapshots = new SnapshotClerk({ memory, shared, begunAt });
     this.lists = new ListDesk({ memory, shared, answers, ledger, timekeeper });
-    this.tallies = new TallyDesk({ memory, shared, answers, timekeeper });
+    this.tallies = new TallyDesk({ memory, shared, answers, timekeeper, ledger: this.ledger });
     this.bulk = new BulkDesk({ memory, shared, answers, ledger, timekeeper, requests: this.requests });
     const isRead = (): boolean => this.requests.parked > 0 || this.bulk.isOpen;
     this.retention = new Retention({ memory, shared, ledger, timekeeper, isRead, removed });

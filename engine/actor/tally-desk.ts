@@ -15,7 +15,7 @@ import { listsOpenMax } from '../kernel/limits.js';
 import type { ListedRows, RowSpan } from '../partition/row-filter.js';
 import type { Answers } from './answers.js';
 import type { HostShared } from './host-shared.js';
-import type { Loss } from './ledger.js';
+import type { Ledger, Loss } from './ledger.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { Enquiry } from './requests.js';
 import type { Timekeeper } from './timekeeper.js';
@@ -25,6 +25,7 @@ export interface TallyDeskParts {
   readonly shared: HostShared;
   readonly answers: Answers;
   readonly timekeeper: Timekeeper;
+  readonly ledger: Ledger;
 }
 
 interface Source {
@@ -53,13 +54,15 @@ export class TallyDesk {
   readonly #shared: HostShared;
   readonly #answers: Answers;
   readonly #timekeeper: Timekeeper;
+  readonly #ledger: Ledger;
   readonly #open: OpenTally[] = [];
 
-  constructor({ memory, shared, answers, timekeeper }: TallyDeskParts) {
+  constructor({ memory, shared, answers, timekeeper, ledger }: TallyDeskParts) {
     this.#memory = memory;
     this.#shared = shared;
     this.#answers = answers;
     this.#timekeeper = timekeeper;
+    this.#ledger = ledger;
   }
 
   get hasWork(): boolean {
@@ -150,14 +153,20 @@ export class TallyDesk {
 
   #answer({ request, labels, tally, waiting, oldestDueAtMs }: OpenTally, indexed: readonly number[]): void {
     addTally(tally, indexed);
-    this.#shared.ports.reply({
-      op: 'tally',
-      request,
-      tally,
-      waiting,
-      oldestDueAtMs,
-      flows: this.#shared.flows.figures(labels, this.#shared.ports.clock.monoMs()),
-      flowsOf: this.#shared.flows.id,
+    const { flows, ports } = this.#shared;
+    // What was counted may be what a failed commit takes back.
+    this.#ledger.hold({
+      happen: () =>
+        ports.reply({
+          op: 'tally',
+          request,
+          tally,
+          waiting,
+          oldestDueAtMs,
+          flows: flows.figures(labels, ports.clock.monoMs()),
+          flowsOf: flows.id,
+        }),
+      voided: ({ detail }) => this.#answers.refuse(request, 'partition-unavailable', detail),
     });
   }
 }

@@ -87,6 +87,19 @@ t.test('a list is not answered before what it leaves out is durable', async (t) 
   t.match(test.replyTo(1_000), { op: 'listed' });
 });
 
+t.test('nor are statistics answered before what they count is durable', async (t) => {
+  const { test } = setup();
+  test.about('cancel', test.host.actors[0]!.state.columns.id(0 as Handle));
+  test.host.fromRouter([{ op: 'tally', request: 1_000, partition: 0 as PartitionId, labels: { source: 'tests', type: null } }]);
+  for (let turn = 0; turn < 50; turn++) {
+    test.turn();
+    test.read();
+  }
+  t.equal(test.replyTo(1_000), undefined);
+  test.settle();
+  t.match(test.replyTo(1_000), { op: 'tally' });
+});
+
 t.test('too many lists at once are refused, and the others are made', async (t) => {
   const { test, list } = setup();
   for (let request = 1_000; request < 1_040; request++) list(request);
