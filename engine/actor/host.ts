@@ -69,8 +69,6 @@ export class ActorHost {
   /** Every partition has been replayed, or has failed: only now is there a position to answer `watch` with. */
   #hasStarted = false;
   #space: SpaceLevel = 'ok';
-  /** The lease, in the last turn. */
-  #wasAhead = true;
   #draining = false;
   #drainedSent = false;
 
@@ -243,7 +241,7 @@ export class ActorHost {
   /** Milliseconds until the next turn is needed without a message; 0: at once; null: never. */
   turn(): number | null {
     this.#budget.beginTurn();
-    this.#lookAtLease();
+    this.#slots.askAgain();
     this.#courierMail.read((mail) => this.#hear(mail), this.#budget.begin());
     this.#firing.fire();
     this.#slots.askForBacklog(!this.#isFlooded && this.#hasStarted);
@@ -265,13 +263,6 @@ export class ActorHost {
 
   get #isFlooded(): boolean {
     return this.#firing.moreIsDue || this.#actors.some(({ changesMany }) => changesMany);
-  }
-
-  /** What was granted while it was over has been given back. */
-  #lookAtLease(): void {
-    const isAhead = this.#ports.lease === null || this.#ports.lease.isAhead;
-    if (isAhead && !this.#wasAhead) this.#slots.askAgain();
-    this.#wasAhead = isAhead;
   }
 
   #readMailbox(): void {
@@ -333,10 +324,7 @@ export class ActorHost {
   }
 
   #setSpace(level: SpaceLevel): void {
-    if (level === this.#space) return;
     this.#space = level;
-    if (level === 'stop') return;
-    this.#slots.askAgain();
   }
 
   // ---- watching, stopping ----

@@ -112,8 +112,9 @@ export class Slots {
     this.#parts.desk.release(origin, 'regular', left);
   }
 
-  /** Something may start again. */
+  /** What was granted while nothing could start has been given back: it is asked for again as soon as something may. */
   askAgain(): void {
+    if (!this.#parts.mayStart()) return;
     for (const [origin, count] of this.#unserved) this.#parts.desk.want(origin, 'regular', count);
     this.#unserved.clear();
   }

@@ -544,6 +544,7 @@ t.test('a full disk starts nothing, and goes on by itself when there is room', a
   t.equal(test.count('release'), 1, 'the slot goes back');
   test.host.fromWriter({ op: 'space', level: 'ok', freeBytes: 1e12 });
   test.settle();
+  t.equal(test.count('want'), 3, 'it is asked for again, and one for what has come due');
   test.grant(origin, 2);
   test.settle();
   t.equal(test.starts().length, 2);

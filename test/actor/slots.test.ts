@@ -1,6 +1,8 @@
 /** Slots in advance, and which payloads are read with the one that a granted slot waits for. */
 import t from 'tap';
-import type { WallMs } from '../../engine/kernel/brand.js';
+import { Slots } from '../../engine/actor/slots.js';
+import type { Lane } from '../../engine/dispatch/protocol.js';
+import type { Handle, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { readAheadPerMomentMax } from '../../engine/kernel/limits.js';
 import { acceptedRecords, start, TestHost } from './host-fixture.js';
 
@@ -35,6 +37,32 @@ t.test('of a flood only the head is read ahead; where a payload is missing those
   }
   t.equal(test.starts().length, head + 101, 'they start without a read');
   t.same(readsOf(test), []);
+});
+
+t.test('a slot that comes while nothing may start is asked for again when something may, however short that was', (t) => {
+  const asked: string[] = [];
+  let mayStart = false;
+  const slots = new Slots({
+    clock: { monoMs: () => 0, wallMs: () => 0 } as never,
+    actors: [{ isWaitingFor: () => true, granted: () => true }] as never,
+    desk: {
+      want: (_: string, __: Lane, count = 1) => asked.push(`want ${count}`),
+      release: (_: string, __: Lane, count: number) => asked.push(`release ${count}`),
+    } as never,
+    mayStart: () => mayStart,
+  });
+  slots.waitingRoom.enter(origin, { actor: 0, handle: 0 as Handle, priority: 0, bodySeq: 1 as Sequence });
+  slots.granted({ origin, lane: 'regular', count: 1 });
+  slots.askAgain();
+  t.same(asked, ['release 1']);
+  mayStart = true;
+  // In each turn: nobody has to have seen that it was not so.
+  slots.askAgain();
+  slots.askAgain();
+  t.same(asked, ['release 1', 'want 1']);
+  slots.granted({ origin, lane: 'regular', count: 1 });
+  t.equal(slots.waitingRoom.size, 0, 'it has its turn');
+  t.end();
 });
 
 t.test('with a slot in advance an event starts at its time, without asking', async (t) => {
