@@ -64,6 +64,9 @@ const noHands: PartitionHands = {
   drop: () => undefined,
 };
 
+/** About seconds: as long as whatever is asked waits for an owner. */
+const aheadTicksMax = 15;
+
 export class ClusterMember implements Node {
   readonly front: Front;
   readonly nats: NatsDesk;
@@ -203,6 +206,7 @@ export class ClusterMember implements Node {
       totals: this.#figures.totals,
       streamId,
       replayWindow: config.replayWindow,
+      aheadTicksMax,
       recoveryRate: config.recoveryRate,
       logger,
     });

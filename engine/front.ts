@@ -44,6 +44,8 @@ export interface FrontParts {
   /** Marks the cursors. */
   readonly streamId: string;
   readonly replayWindow: number;
+  /** Of the status hub. */
+  readonly aheadTicksMax?: number;
   readonly recoveryRate: number;
   readonly logger: Logger;
 }
@@ -78,6 +80,7 @@ export class Front {
       hosts: parts.hosts,
       hostOf: parts.hostOf,
       replayWindow: parts.replayWindow,
+      aheadTicksMax: parts.aheadTicksMax ?? 0,
       watch: parts.watch,
       read: (span, done) => this.router.readChanges(span, done),
       soon: setImmediate,

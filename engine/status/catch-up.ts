@@ -5,7 +5,8 @@
  *     its place --- log ---> --- log ---> --- recent changes ---> live
  *               \-- gap --/
  *
- * A place that has left the replay window, or that this log does not know, is left with a gap. The order of changes within a
+ * A place that has left the replay window, or that this log does not know, is left with a gap. In a cluster a client may have heard more from another
+ * node than has come here yet: then it waits for that first. The order of changes within a
  * partition is kept, and so is the order per event; partitions take turns.
  *
  * Everybody who catches up is in one queue and takes a step when its turn comes; a turn of the event loop has room for so many
@@ -30,6 +31,8 @@ export interface CatchUpParts {
   readonly past: PastChanges;
   /** Log positions that a place may lie back. */
   readonly replayWindow: number;
+  /** How many ticks somebody waits here who has come further than the stream; 0: nobody can have heard more elsewhere. */
+  readonly aheadTicksMax: number;
   /** A subscriber hears its place at the latest after this many changes that did not match. */
   readonly unheardMax: number;
   /** In a later turn of the event loop. */
@@ -44,6 +47,8 @@ export class CatchUp {
   #isDue = false;
   /** Their last read failed: not at once again. */
   #failed: Subscriber[] = [];
+  /** Have come further than the stream. */
+  #ahead: Subscriber[] = [];
 
   constructor(parts: CatchUpParts) {
     this.#parts = parts;
@@ -57,9 +62,10 @@ export class CatchUp {
     this.#parts.soon(() => this.#work());
   }
 
-  /** About once a second: what has failed is tried again. */
+  /** About once a second: what has failed is tried again, and who is ahead may be so no longer. */
   tick(): void {
-    for (const subscriber of this.#failed.splice(0)) this.bring(subscriber);
+    for (const subscriber of this.#ahead) subscriber.ticksAhead++;
+    for (const subscriber of [...this.#failed.splice(0), ...this.#ahead.splice(0)]) this.bring(subscriber);
   }
 
   #work(): void {
@@ -116,12 +122,17 @@ export class CatchUp {
     const { place, stuck } = subscriber;
     const now = positions.now();
     let to: (Sequence | null)[] | null = null;
+    let isAhead = false;
     for (let partition = 0; partition < place.length; partition++) {
       const own = place[partition]!;
       const position = now[partition]!;
       if (position === null) {
         // It has not come up, or stopped: what it holds is told when it has.
         if (own !== null) stuck.add(partition as PartitionId);
+        continue;
+      }
+      if (own !== null && own > position && subscriber.ticksAhead < this.#parts.aheadTicksMax) {
+        isAhead = true;
         continue;
       }
       const isUnknownHere = own === null || own > position;
@@ -131,6 +142,11 @@ export class CatchUp {
       to ??= [...place];
       to[partition] = (isUnknownHere ? position : position - replayWindow) as Sequence;
     }
+    if (isAhead) {
+      this.#ahead.push(subscriber);
+      return false;
+    }
+    subscriber.ticksAhead = 0;
     return to === null || this.#gap(subscriber, to);
   }
 

@@ -66,6 +66,8 @@ export interface StatusHubOptions extends PastChangesParts, HostWatchParts {
   readonly partitions: number;
   /** Log positions of a partition that a cursor, or a place, may lie back. */
   readonly replayWindow: number;
+  /** How many ticks it may take until what a client has heard from another node is shown here; 0: there is none. */
+  readonly aheadTicksMax?: number;
   /** In a later turn of the event loop, behind promises that have been kept. */
   soon(task: () => void): void;
   /** A listener threw; its subscription has been closed, because it has lost its place. */
@@ -105,6 +107,7 @@ export class StatusHub {
       recent: this.#recent,
       past: this.#past,
       replayWindow: options.replayWindow,
+      aheadTicksMax: options.aheadTicksMax ?? 0,
       unheardMax,
       soon: options.soon,
       arrived: (subscriber) => this.#goLive(subscriber),

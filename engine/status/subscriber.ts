@@ -39,6 +39,8 @@ export class Subscriber {
   mode: 'catching-up' | 'live' | 'resting' | 'closed' = 'catching-up';
   /** Where it stands; while it is live, only of partitions that are stuck. */
   place: CursorPositions;
+  /** How long it has stood further than the stream: ticks of the hub. */
+  ticksAhead = 0;
   /** Changes that have gone by since its newest batch, while it is not live; ... */
   unheard = 0;
   /** ... while it is, how many had been shown altogether when it heard that. */

@@ -20,7 +20,8 @@ const fault = (harm: Harm, target: string, forMs: number, fields: Partial<Fault>
 
 /** One of each kind; `npm run torture -- --cluster` chooses by itself, for as long as you like. */
 const salvos: readonly (readonly Fault[])[] = [
-  [fault('kill', 'b', 2_000)],
+  // It is not back before others have taken over, and told how long that took.
+  [fault('kill', 'b', sessionTtlMs + 3_000)],
   [
     fault('kill', 'nats-1', 1_000),
     fault('freeze', 'a', 3_000, { afterMs: 500 }),

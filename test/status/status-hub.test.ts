@@ -26,7 +26,7 @@ interface Read {
 }
 
 /** A hub over 4 partitions on 2 hosts: 0 and 2 on the first, 1 and 3 on the second. */
-function setup({ replayWindow = 1_000 } = {}) {
+function setup({ replayWindow = 1_000, aheadTicksMax = 0 } = {}) {
   const orders: WatchOrder[] = [];
   const failures: unknown[] = [];
   const reads: Read[] = [];
@@ -35,6 +35,7 @@ function setup({ replayWindow = 1_000 } = {}) {
     hosts: 2,
     hostOf: (partition) => partition % 2,
     replayWindow,
+    aheadTicksMax,
     watch: (order) => orders.push(order),
     read: (span, done) => reads.push({ span, done }),
     soon: setImmediate,
@@ -320,6 +321,45 @@ t.test('a place that has left the replay window is left with a gap', async (t) =
   await tell([7, 8, 9, 10].map((seq) => change(0, seq)));
   await tell([change(2, 28)]);
   t.equal(told(subscriber), '0/7 0/8 0/9 0/10 2/28');
+});
+
+t.test('where others may have told more already, who comes with a later cursor waits until that is shown here', async (t) => {
+  const { hub, subscribe, begun, answerAll } = setup({ aheadTicksMax: 2 });
+  await begun();
+  const cursor = [12, 20, 30, 40] as CursorPositions[number][];
+  const listening = subscribe(everything, cursor);
+  await settle();
+  hub.publish([change(0, 11), change(1, 21)]);
+  hub.tick();
+  await settle();
+  t.same(listening.batches, [], 'not even of other partitions: its place is one');
+  hub.publish([change(0, 12), change(0, 13)]);
+  hub.tick();
+  await settle();
+  t.same(
+    listening.batches.flatMap(({ items }) => items.map(({ partition, seq }) => [partition, seq])),
+    [
+      [1, 21],
+      [0, 13],
+    ],
+    'nothing twice',
+  );
+  t.ok(listening.batches.every(({ gapFrom }) => gapFrom === null));
+  await answerAll();
+});
+
+t.test('if it is not shown in time it is left with a gap, as of a log that has lost its end', async (t) => {
+  const { hub, subscribe, begun } = setup({ aheadTicksMax: 2 });
+  await begun();
+  const listening = subscribe(everything, [12, 20, 30, 40] as CursorPositions[number][]);
+  await settle();
+  hub.tick();
+  await settle();
+  t.same(listening.batches, []);
+  hub.tick();
+  await settle();
+  t.equal(listening.batches.length, 1);
+  t.ok(listening.batches[0]!.gapFrom !== null);
 });
 
 t.test('a cursor of a log that went further than this one is left with a gap', async (t) => {
