@@ -29,6 +29,7 @@ import type { HostOptions } from './host-ports.js';
 import type { HostMail, HostOrder } from './mail.js';
 import { rehearse } from './rehearsal.js';
 import type { HostReply } from './replies.js';
+import type { HostNotice } from './notices.js';
 import type { HostRequest } from './requests.js';
 
 const clockCheckEveryMs = 1_000;
@@ -96,7 +97,7 @@ class HostThread {
         },
       },
       reply: (reply) => this.#replies.push(reply),
-      notify: (notice) => this.#mail({ op: 'notice', notice }),
+      notify: (notice) => this.#notify(notice),
       change: (change) => this.#changes.push(change),
     });
   }
@@ -219,8 +220,17 @@ class HostThread {
   #look(): void {
     this.#beat();
     this.#loopDelay.turn();
-    if (!this.#rest.isOver(this.#turns)) return;
+    if (this.#rest.isOver(this.#turns)) this.#mailFigures();
+  }
+
+  #mailFigures(): void {
     this.#mail({ op: 'notice', notice: { op: 'figures', figures: this.#host.figures(this.#loopDelay.figures()) } });
+  }
+
+  /** Whoever hears that a partition works can show what it holds. */
+  #notify(notice: HostNotice): void {
+    if (notice.op === 'phase' && notice.phase === 'ready') this.#mailFigures();
+    this.#mail({ op: 'notice', notice });
   }
 
   #checkClock(): void {

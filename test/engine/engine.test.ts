@@ -302,6 +302,15 @@ t.test('statistics and metrics tell what has happened', async (t) => {
   t.match(test.engine.health(), { status: 'ready' });
 });
 
+t.test('whoever hears that a start is over is shown everything that there is', async (t) => {
+  const config = { partitions: 16, actorThreads: 2 };
+  const before = await TestEngine.start(t, { config });
+  await Promise.all(Array.from({ length: 200 }, () => before.schedule()));
+  await before.stop();
+  const test = await TestEngine.start(t, { config, dataDir: before.dataDir });
+  t.equal(test.engine.statistics().total, 200);
+});
+
 t.test('a nearly full disk refuses new events by name and says so in its health', async (t) => {
   const test = await TestEngine.start(t, { log: { freeBytesMin: Number.MAX_SAFE_INTEGER / 2 } });
   await until(() => test.engine.health().status === 'degraded', 'the disk is found to be full');
