@@ -91,8 +91,9 @@ export class PartitionLife {
     this.lists = new ListDesk({ memory, shared, answers, ledger, timekeeper });
     this.tallies = new TallyDesk({ memory, shared, answers, timekeeper, ledger: this.ledger });
     this.bulk = new BulkDesk({ memory, shared, answers, ledger, timekeeper, requests: this.requests });
-    const isRead = (): boolean => this.requests.parked > 0 || this.bulk.isOpen;
-    this.retention = new Retention({ memory, shared, ledger, timekeeper, isRead, removed });
+    const changesMany = (): boolean => this.bulk.isOpen;
+    const isRead = (): boolean => this.requests.parked > 0 || changesMany();
+    this.retention = new Retention({ memory, shared, ledger, timekeeper, isRead, changesMany, removed });
     this.#payloads = payloads;
   }
 

@@ -51,6 +51,8 @@ export interface RetentionParts {
   readonly timekeeper: Timekeeper;
   /** Somebody may yet ask for records of what goes. */
   isRead(): boolean;
+  /** A bulk change has found events where they stand. */
+  changesMany(): boolean;
   /** What was before `first` is gone. */
   removed(first: Sequence): void;
 }
@@ -179,7 +181,8 @@ export class Retention {
     const { ledger, timekeeper, shared } = this.#parts;
     const { state } = this.#memory;
     const handle = state.handleOf(bundle.event);
-    if (handle !== null && !this.#isAtRest(handle)) {
+    const isFound = this.#parts.changesMany();
+    if (isFound || (handle !== null && !this.#isAtRest(handle))) {
       this.#isIncomplete = true;
       return;
     }

@@ -3,6 +3,7 @@
  */
 import t from 'tap';
 import { delivered } from '../../engine/dispatch/deliverer.js';
+import { everyEvent } from '../../engine/event/event-filter.js';
 import type { EventSpec } from '../../engine/event/spec.js';
 import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { fairWeather, type Weather } from '../support/simulated-weather.js';
@@ -180,4 +181,26 @@ t.test('an event that is put back while its segment is about to go is kept whole
     }
   }
   t.ok(removed > 0, 'some come too late');
+});
+
+t.test('a bulk cancel finds what is carried forward while it reads', async (t) => {
+  for (let ms = 90; ms < 330; ms += 2) {
+    const slow = { readMs: () => 3, commitMs: () => 5 };
+    const { world, producer, advance, inMs } = await setup({ segmentRecordsMax: 5, retentionMs: 60, ...slow });
+    const events = Array.from({ length: 5 }, () => producer.schedule({ type: 'far', scheduledAtMs: inMs(hour) }));
+    const others = Array.from({ length: 5 }, () => producer.schedule({ scheduledAtMs: inMs(2 * hour) }));
+    const goOn = async (forMs: number) => {
+      for (let left = forMs; left > 0; left -= 10) {
+        producer.about('get', others[0]!.event);
+        await advance(Math.min(10, left));
+      }
+    };
+    await goOn(ms);
+    const sweep = world.enquirer.changeMany('cancel', { filter: { ...everyEvent, type: ['far'] }, limit: 100 });
+    await goOn(300);
+    const asked = events.map(({ event }) => producer.about('get', event));
+    await advance(50);
+    const left = asked.filter(({ reply }) => reply?.op === 'event' && reply.view.status !== 'CANCELLED');
+    t.same([sweep.result?.hasMore, left.length], [false, 0], `after ${ms} ms`);
+  }
 });
