@@ -4,7 +4,7 @@
  *   npm test                         everything
  *   npm test -- wheel status/hub     builds, then only the test files whose path contains one of the words
  *   npm test -- --verbose            also the output of what passed
- *   npm test -- --jobs 1             one file at a time (default: two for each core and one more, at most 8)
+ *   npm test -- --jobs 1             one file at a time (default: two for each core, at most 8)
  *   npm run check                    all but the tests
  *
  * A failed check does not keep the tests from running, a failed build does. Some tests need a nats-server, which is fetched when there is none;
@@ -25,8 +25,8 @@ const bin = (name, file) => join(root, 'node_modules', name, file);
 const biome = [bin('@biomejs/biome', 'bin/biome'), 'check', '--config-path=.config', '--error-on-warnings'];
 const depcruise = [bin('dependency-cruiser', 'bin/dependency-cruise.mjs'), '--config', '.config/dependency-cruiser.cjs'];
 
-/** More than half of their time files wait, for timers, kills and starts of processes: two for each core, and one more, keep those busy. */
-const jobsByDefault = Math.min(8, 2 * availableParallelism() + 1);
+/** More than half of their time files wait, for timers, kills and starts of processes: two for each core keep those busy. */
+const jobsByDefault = Math.min(8, 2 * availableParallelism());
 
 const passed = { passed: 1, failed: 0, skipped: 0 };
 const failed = { passed: 0, failed: 1, skipped: 0 };

@@ -4,7 +4,7 @@ import { pause, until } from '../support/deadline.js';
 import { startReceiver } from '../support/receiver.js';
 import { startServer } from '../support/server.js';
 
-const timeout = 60_000;
+const timeout = 150_000;
 const hosts = 2;
 /** Of each host three threads, and one courier. */
 const threads = 3 * hosts + 1;
@@ -37,7 +37,7 @@ t.test('threads of every kind throw under load; no acknowledged event is lost an
     const before = accepted.size;
     await until('the load is under way', () => accepted.size >= before + acceptedBetweenDeaths);
     server.signal('SIGUSR2');
-    await until(`death ${killed} is noticed`, () => deaths() >= killed, 30_000);
+    await until(`death ${killed} is noticed`, () => deaths() >= killed, 90_000);
     await server.ready();
   }
   posting = false;

@@ -12,7 +12,8 @@ type Word =
   | { readonly about: 'alive'; readonly round: number; readonly thread: number }
   | { readonly about: 'order'; readonly thread: number; readonly order: string };
 
-const askEveryMs = 100;
+/** Every thread of a busy machine has to have answered by then, twice in a row. */
+const askEveryMs = 400;
 
 /** What the threads are told at each signal, counted from 0: an order for the one at each place. */
 export interface Plan {
