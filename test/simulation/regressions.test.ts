@@ -151,26 +151,31 @@ t.test('what a watcher is told to go on behind is durable', async (t) => {
   );
 });
 
+/** Segments of a few records that go within a tenth of a second, on a slow disk. */
+async function setupRetention() {
+  const made = await setup({ segmentRecordsMax: 5, retentionMs: 60, readMs: () => 3, commitMs: () => 5 });
+  /** Retention goes on in turns that there are for something else: questions about this event. */
+  const goOn = async (forMs: number, event: string) => {
+    for (let left = forMs; left > 0; left -= 10) {
+      made.producer.about('get', event);
+      await made.advance(Math.min(10, left));
+    }
+  };
+  return { ...made, goOn };
+}
+
 t.test('an event that is put back while its segment is about to go is kept whole, and its key with it', async (t) => {
   let removed = 0;
   for (let ms = 140; ms < 240; ms += 6) {
-    const slow = { readMs: () => 3, commitMs: () => 5 };
-    const { producer, advance, inMs } = await setup({ segmentRecordsMax: 5, retentionMs: 60, ...slow });
+    const { producer, advance, inMs, goOn } = await setupRetention();
     const content: Partial<EventSpec> = { externalJobId: 'job', scheduledAtMs: inMs(hour) };
     const first = producer.schedule(content);
     await advance(10);
     producer.about('cancel', first.event);
     const others = Array.from({ length: 5 }, () => producer.schedule({ scheduledAtMs: inMs(2 * hour) }));
-    // Retention goes on in turns that there are for something else.
-    const goOn = async (forMs: number) => {
-      for (let left = forMs; left > 0; left -= 10) {
-        producer.about('get', others[0]!.event);
-        await advance(Math.min(10, left));
-      }
-    };
-    await goOn(ms);
+    await goOn(ms, others[0]!.event);
     const again = producer.change({ op: 'retry', times: { scheduledAtMs: inMs(hour), delayMs: null } }, first.event);
-    await goOn(300);
+    await goOn(300, others[0]!.event);
     if (again.reply?.op === 'refused') removed++;
     else {
       const history = producer.about('history', first.event);
@@ -185,19 +190,12 @@ t.test('an event that is put back while its segment is about to go is kept whole
 
 t.test('a bulk cancel finds what is carried forward while it reads', async (t) => {
   for (let ms = 90; ms < 330; ms += 2) {
-    const slow = { readMs: () => 3, commitMs: () => 5 };
-    const { world, producer, advance, inMs } = await setup({ segmentRecordsMax: 5, retentionMs: 60, ...slow });
+    const { world, producer, advance, inMs, goOn } = await setupRetention();
     const events = Array.from({ length: 5 }, () => producer.schedule({ type: 'far', scheduledAtMs: inMs(hour) }));
     const others = Array.from({ length: 5 }, () => producer.schedule({ scheduledAtMs: inMs(2 * hour) }));
-    const goOn = async (forMs: number) => {
-      for (let left = forMs; left > 0; left -= 10) {
-        producer.about('get', others[0]!.event);
-        await advance(Math.min(10, left));
-      }
-    };
-    await goOn(ms);
+    await goOn(ms, others[0]!.event);
     const sweep = world.enquirer.changeMany('cancel', { filter: { ...everyEvent, type: ['far'] }, limit: 100 });
-    await goOn(300);
+    await goOn(300, others[0]!.event);
     const asked = events.map(({ event }) => producer.about('get', event));
     await advance(50);
     const left = asked.filter(({ reply }) => reply?.op === 'event' && reply.view.status !== 'CANCELLED');
