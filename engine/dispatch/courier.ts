@@ -5,7 +5,8 @@
  * A host asks for slots as its events become due; it gets them as the origin allows and answers each with an attempt. So
  * an event that waits costs nothing here and can still be cancelled there.
  *
- * In a cluster nothing starts once the lease is over, nor what was granted before it was over; the host is told (`unstarted`).
+ * In a cluster nothing starts once the lease is over, nor what was granted before it was over, nor does anything leave that waited for its connection
+ * meanwhile: a process that is stopped in between would else send it when it wakes up. The host is told (`unstarted`).
  *
  * Every attempt that starts ends in exactly one outcome, which goes to the host that asked for it, or to the one that has
  * since asked what runs of its partition. When its host is gone and nobody has asked, it is dropped, and the attempt will
@@ -19,7 +20,7 @@ import type { Attempt, Outcome } from '../event/attempt.js';
 import { decodeSpec } from '../event/spec-codec.js';
 import type { PartitionId, WallMs } from '../kernel/brand.js';
 import type { LeaseBoard } from '../kernel/lease-board.js';
-import { type Deliverer, type DeliveryResult, failedWithout } from './deliverer.js';
+import { type Deliverer, type DeliveryResult, failedWithout, withheld } from './deliverer.js';
 import type { HostNumber, Origin } from './origin.js';
 import type { Destination, DestinationAnswer, DestinationQuestion } from './destination.js';
 import { destinationOf, firstNames } from './destination-view.js';
@@ -44,9 +45,6 @@ const clockLookMs = 1_000;
 /** How long an answer about origins waits for what hosts have still to say, and how often it looks. */
 const askedMsMax = 2_000;
 const askedLookMs = 2;
-
-/** Nobody has heard of it, and nothing is counted. */
-const unstarted = failedWithout({ error: 'the lease of this node is over, or was', unhealthy: false });
 
 interface RunningAttempt {
   readonly attempt: Attempt;
@@ -236,7 +234,7 @@ export class Courier {
     this.#running.add(running);
     const perform = () => this.#perform(running);
     void (origin.breaker === null ? perform() : origin.breaker.run(perform)).then((result) => {
-      if (result !== unstarted) origin.count(this.#timing.monoMs(), result.kind !== 'delivered');
+      if (result !== withheld) origin.count(this.#timing.monoMs(), result.kind !== 'delivered');
       this.#end(origin, running);
     });
   }
@@ -248,23 +246,26 @@ export class Courier {
       await this.#waited(Math.min(earlyMs, clockLookMs));
     }
     // The host has looked before; but its message may be as old as a stall of this thread, and what is set for the origin be forgotten.
-    if (this.#lease?.isAhead === false || this.#origins.look(attempt.origin).settings === null) {
-      if (running.host !== null)
-        this.#post(running.host, { op: 'unstarted', partition: attempt.partition, event: attempt.event });
-      return unstarted;
-    }
+    if (!this.#mayLeave() || this.#origins.look(attempt.origin).settings === null) return this.#withhold(running);
     const startedAtMs = this.#timing.wallMs();
     const startedMono = this.#timing.monoMs();
     const lagMs = startedAtMs - attempt.dueAtMs;
     const result = await this.#resultOf(attempt, { startedAtMs, lagMs });
+    if (result === withheld) return this.#withhold(running);
     this.#report(running, outcomeOf(attempt, { result, startedAtMs, lagMs, durationMs: this.#timing.monoMs() - startedMono }));
     return result;
+  }
+
+  #withhold({ host, attempt: { partition, event } }: RunningAttempt): DeliveryResult {
+    if (host !== null) this.#post(host, { op: 'unstarted', partition, event });
+    return withheld;
   }
 
   async #resultOf(attempt: Attempt, { startedAtMs, lagMs }: Pick<Outcome, 'startedAtMs' | 'lagMs'>): Promise<DeliveryResult> {
     try {
       const secret = this.#origins.look(attempt.origin).settings?.secret ?? null;
-      return await this.#deliverer.deliver({ attempt, spec: decodeSpec(attempt.spec), startedAtMs, lagMs, secret });
+      const spec = decodeSpec(attempt.spec);
+      return await this.#deliverer.deliver({ attempt, spec, startedAtMs, lagMs, secret, mayLeave: this.#mayLeave });
     } catch (thrown) {
       // A deliverer answers with a result; what it throws is a defect, and must not leave the event without an outcome.
       return failedWithout({ error: `internal: ${thrown instanceof Error ? thrown.message : String(thrown)}`, unhealthy: false });
@@ -325,6 +326,8 @@ export class Courier {
     this.#outbox.clear();
     for (const [host, replies] of outbox) this.#send(host, replies);
   }
+
+  readonly #mayLeave = (): boolean => this.#lease?.isAhead !== false;
 
   readonly #news: OriginsNews = {
     granted: (host, grant) => this.#post(host, { op: 'grant', ...grant }),

@@ -15,6 +15,8 @@ export interface Delivery {
   readonly lagMs: number;
   /** What its origin signs with; null: the global secrets. */
   readonly secret: string | null;
+  /** Asked when everything is ready to leave, since a connection takes its time: false when this node may act no more. */
+  mayLeave(): boolean;
 }
 
 export interface DeliveryResult {
@@ -34,7 +36,7 @@ export interface DeliveryResult {
 }
 
 export interface Deliverer {
-  /** Ends within the attempt's time-out whatever the destination does. Called in the turn in which the attempt starts. */
+  /** Ends within the attempt's time-out whatever the destination does; `withheld` if nothing has left. Called in the turn in which the attempt starts. */
   deliver(delivery: Delivery): Promise<DeliveryResult>;
   /** Gives up what is still running and everything it holds. */
   close(): Promise<void>;
@@ -45,6 +47,16 @@ export const delivered: DeliveryResult = {
   unhealthy: false,
   statusCode: null,
   error: null,
+  responseBody: null,
+  retryAfterMs: null,
+};
+
+/** Of what might not leave any more: nobody has heard of it, and nothing is counted. */
+export const withheld: DeliveryResult = {
+  kind: 'failed',
+  unhealthy: false,
+  statusCode: null,
+  error: 'the lease of this node is over, or was',
   responseBody: null,
   retryAfterMs: null,
 };

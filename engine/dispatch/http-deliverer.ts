@@ -65,6 +65,7 @@ export class HttpDeliverer implements Deliverer {
       const connection = this.#connections.take(url.origin);
       const exchange: HttpExchange = new HttpExchange({
         timeoutMs: spec.timeoutMs,
+        mayLeave: delivery.mayLeave,
         settle: (result, reusable) => {
           this.#running.delete(exchange);
           if (reusable) this.#connections.giveBack(connection);

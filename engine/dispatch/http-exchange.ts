@@ -5,13 +5,14 @@
  *     a large body             -> what is read is bounded; then the status decides and the connection goes
  *     breaks off               -> a failure, also after a 2xx: whether it is meant is not known before its end
  *     3xx                      -> a failure, never followed: the new place was not checked, nor asked for by the producer
+ *     slow to connect          -> whether the request may leave is asked once more when it could
  *
  * undici calls; the first of its calls, or the deadline, that settles the result wins, and the rest is ignored.
  */
 import type { Dispatcher } from 'undici';
 import type { WallMs } from '../kernel/brand.js';
 import { responseKeptBytesMax, responseReadBytesMax } from '../kernel/limits.js';
-import { type DeliveryResult, failedWithout, timedOutAfter } from './deliverer.js';
+import { type DeliveryResult, failedWithout, timedOutAfter, withheld } from './deliverer.js';
 import { type Failure, failureOf } from './failure.js';
 import { retryAfterMs } from './retry-after.js';
 
@@ -20,6 +21,8 @@ const gone = 410;
 
 export interface ExchangeParts {
   readonly timeoutMs: number;
+  /** Whether the request may be sent still. */
+  readonly mayLeave: () => boolean;
   /** Called once. `reusable`: the connection has nothing of this exchange left on it. */
   readonly settle: (result: DeliveryResult, reusable: boolean) => void;
 }
@@ -39,9 +42,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#deadline = setTimeout(() => this.fail({ error: timedOutAfter(parts.timeoutMs), unhealthy: true }), parts.timeoutMs);
   }
 
-  /** Part of undici's interface; what has to be stopped is stopped by dropping the connection. */
+  /** The connection is there, and nothing of the request has left. What is withheld is so by dropping the connection. */
   onRequestStart(): void {
-    // Nothing to note: the deadline has been running since before the connection.
+    if (!this.#parts.mayLeave()) this.#settle(withheld, false);
   }
 
   onResponseStart(

@@ -7,7 +7,7 @@
 import { formatEventId } from '../kernel/event-id.js';
 import type { NatsLink } from '../nats/nats-link.js';
 import { Publisher } from '../nats/publisher.js';
-import { type Deliverer, type Delivery, type DeliveryResult, delivered, failedWithout } from './deliverer.js';
+import { type Deliverer, type Delivery, type DeliveryResult, delivered, failedWithout, withheld } from './deliverer.js';
 
 const noBody = new Uint8Array(0);
 
@@ -25,11 +25,14 @@ export class NatsDeliverer implements Deliverer {
       payload: spec.payload ?? noBody,
       headers: headersOf(delivery),
       messageId: `${formatEventId(attempt.event)}:${attempt.run}`,
+      mayLeave: delivery.mayLeave,
     };
     const result = await this.#publisher.publish(message, spec.timeoutMs);
     switch (result.kind) {
       case 'stored':
         return delivered;
+      case 'withheld':
+        return withheld;
       case 'refused':
         return failedWithout({ error: result.error, unhealthy: result.isUnhealthy });
       case 'timed-out':

@@ -7,6 +7,7 @@
  *     trying ---- PubAck ------------------------------------------------> stored
  *        |------- no answer, a lost connection, a stream without leader -> pausing (until the link is back, or 250 ms) -> trying
  *        |------- the stream says no, no stream takes the subject -------> refused
+ *        |------- it may not leave any more, and never did --------------> withheld
  *        +------- time is up --------------------------------------------> timed out
  *
  * "Nobody answers at this subject" means that no stream takes it, or that the stream has no leader for a moment; which of the two, the server is asked.
@@ -24,11 +25,15 @@ export interface NatsMessage {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Stays the same however often it is tried. */
   readonly messageId: string;
+  /** Asked before each try; without: it always may. */
+  readonly mayLeave?: () => boolean;
 }
 
 /** `mayBeStored`: a try has left and was not answered. */
 export type PublishResult =
   | { readonly kind: 'stored'; readonly isDuplicate: boolean }
+  /** It might not leave any more, and never did. */
+  | { readonly kind: 'withheld'; readonly error: string; readonly mayBeStored: false }
   /** `isUnhealthy`: NATS itself is in trouble, not this one message. */
   | { readonly kind: 'refused'; readonly error: string; readonly isUnhealthy: boolean; readonly mayBeStored: boolean }
   | { readonly kind: 'timed-out'; readonly error: string; readonly mayBeStored: boolean };
@@ -143,6 +148,12 @@ class Publication {
       this.#obstacle = notConnected;
       return;
     }
+    if (this.#parts.message.mayLeave?.() === false) {
+      // One try may have been stored: then this node says so, if it may act again in time.
+      if (this.#unanswered === 0) this.#settle({ kind: 'withheld', error: notNow, mayBeStored: false });
+      else this.#again(notNow);
+      return;
+    }
     const number = ++this.#try;
     this.#unanswered++;
     const ifCurrent =
@@ -255,6 +266,7 @@ class Publication {
 }
 
 const notConnected = 'NATS is not connected';
+const notNow = 'it may not leave at the moment';
 
 class NotWrittenYet extends Error {
   constructor() {

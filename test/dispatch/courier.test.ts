@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import type { Attempt, Outcome } from '../../engine/event/attempt.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { Courier, type CourierOptions } from '../../engine/dispatch/courier.js';
-import { delivered } from '../../engine/dispatch/deliverer.js';
+import { delivered, withheld } from '../../engine/dispatch/deliverer.js';
 import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
 import { attemptOf, HeldDeliverer, ManualTiming, nothingSet, noon, refused, unhealthy } from './fixtures.js';
 
@@ -104,6 +104,20 @@ t.test('nothing starts once the lease of the node is over, and its slot is free 
   t.match(await ask(0, start()), ['0: unstarted']);
   t.equal(courier.running, 1, 'what had started goes on');
   deliverer.end();
+});
+
+t.test('what could leave only when the lease was over has not started, and is counted nowhere', async (t) => {
+  const lease = { isAhead: true };
+  const { ask, heard, deliverer, courier } = setup(t, {}, lease);
+  await ask(0, want(1));
+  await ask(0, start());
+  const [{ delivery }] = deliverer.held as [(typeof deliverer.held)[number]];
+  t.ok(delivery.mayLeave());
+  lease.isAhead = false;
+  t.notOk(delivery.mayLeave());
+  deliverer.end(withheld);
+  t.match(await heard(), ['0: unstarted']);
+  t.equal(courier.running, 0);
 });
 
 t.test('hosts at one origin take turns', async (t) => {

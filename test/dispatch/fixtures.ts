@@ -60,7 +60,8 @@ export function attemptOf({ spec: fields, dueAtMs = noon, attempt = 1, partition
 
 export function deliveryOf(fields: AttemptFields = {}, lagMs = 0.5): Delivery {
   const attempt = attemptOf(fields);
-  return { attempt, spec: decodeSpec(attempt.spec), startedAtMs: (attempt.dueAtMs + lagMs) as WallMs, lagMs, secret: null };
+  const startedAtMs = (attempt.dueAtMs + lagMs) as WallMs;
+  return { attempt, spec: decodeSpec(attempt.spec), startedAtMs, lagMs, secret: null, mayLeave: () => true };
 }
 
 /** What a host tells when nothing is set for any origin: before it a courier grants nothing. */

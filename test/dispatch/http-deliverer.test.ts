@@ -3,13 +3,14 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import t, { type Test } from 'tap';
-import type { DeliveryResult } from '../../engine/dispatch/deliverer.js';
+import { type DeliveryResult, withheld } from '../../engine/dispatch/deliverer.js';
 import { createEgressPolicy, type EgressMode, parseEgressAllow } from '../../engine/dispatch/egress.js';
 import { HttpDeliverer } from '../../engine/dispatch/http-deliverer.js';
 import type { Resolve } from '../../engine/dispatch/resolver.js';
 import { Signer } from '../../engine/dispatch/signer.js';
 import type { EventSpec } from '../../engine/event/spec.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
+import { until } from '../support/deadline.js';
 import { deliveryOf } from './fixtures.js';
 import { startNastyServer } from './nasty-server.js';
 
@@ -191,6 +192,37 @@ t.test('a receiver gets the bytes as they came, signed, with the documented head
   });
   for (const secret of secrets) new Webhook(secret).verify(payload.toString(), headers);
 });
+
+t.test(
+  'what may not leave any more when its connection is there is not sent, on a new connection or a kept one (F11)',
+  async (t) => {
+    const lookUps: (() => void)[] = [];
+    let mayLeave = true;
+    const { deliverer, server, noneLeft } = await setup(t, {
+      resolve: (_, done) => lookUps.push(() => done(null, [{ address: '127.0.0.1', family: 4 }])),
+    });
+    const send = (): Promise<DeliveryResult> =>
+      deliverer.deliver({
+        ...deliveryOf({ spec: { destination: `http://receiver.test:${server.port}/200`, timeoutMs: 10_000 } }),
+        mayLeave: () => mayLeave,
+      });
+    const connect = async (): Promise<void> => (await until('its name is looked up', () => lookUps.shift()))();
+    const early = send();
+    mayLeave = false;
+    await connect();
+    t.equal(await early, withheld);
+    t.ok(await noneLeft(0), 'its connection is closed');
+    mayLeave = true;
+    const inTime = send();
+    await connect();
+    t.equal((await inTime).kind, 'delivered');
+    t.same(deliverer.connections, { busy: 0, idle: 1 });
+    mayLeave = false;
+    t.equal(await send(), withheld);
+    t.equal(server.requests.length, 1);
+    t.same(deliverer.connections, { busy: 0, idle: 0 });
+  },
+);
 
 t.test('a payload of 256 KiB arrives whole', async (t) => {
   const { send, server } = await setup(t);

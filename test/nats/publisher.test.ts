@@ -110,6 +110,28 @@ t.test('who was not answered in time cannot tell whether it is stored; who could
   t.match(await publisher.publish(message(), 50), { kind: 'timed-out', mayBeStored: false });
 });
 
+t.test(
+  'what may not leave any more when NATS is back has never left; what may be there already is not given up',
+  needsNats,
+  async (t) => {
+    const { nats, manager, publisher, link, count } = await setup(t);
+    await manager.streams.add({ name: 'ORDERS', subjects: ['orders.*'] });
+    let mayLeave = true;
+    nats.signal('SIGSTOP');
+    const tried = publisher.publish(message({ messageId: 'tried', mayLeave: () => mayLeave }), 30_000);
+    await nats.kill();
+    await until('the loss is noticed', () => !link.state.isConnected);
+    const waits = publisher.publish(message({ messageId: 'waits', mayLeave: () => mayLeave }), 30_000);
+    mayLeave = false;
+    await nats.restart();
+    t.match(await within('it is given up', waits, 20_000), { kind: 'withheld', mayBeStored: false });
+    t.equal(publisher.inFlight, 1);
+    mayLeave = true;
+    t.match(await within('the other one', tried, 20_000), { kind: 'stored' });
+    t.equal(await until('the stream answers', () => count('ORDERS').catch(() => null)), 1);
+  },
+);
+
 t.test('a stream that has lost its leader is waited for', needsNats, async (t) => {
   const servers = await startNatsCluster(t);
   const manager = await jetstreamManager(await connectNats(t, servers[0]!.url), { timeout: 1_000 });
