@@ -59,8 +59,8 @@ export class KeptEvents {
   readonly #parts: KeptEventsParts;
   /** Of the connection that it was made for. */
   #manager: { readonly connection: unknown; readonly manager: JetStreamManager } | null = null;
-  /** By partition: the newest message that cannot be read and was told of. */
-  readonly #toldOf = new Map<PartitionId, number>();
+  /** Partitions with messages that cannot be read, which stay, and with them what was decided behind them: how far that goes. */
+  readonly #passed = new Map<PartitionId, Passed>();
 
   constructor(parts: KeptEventsParts) {
     this.#parts = parts;
@@ -73,17 +73,22 @@ export class KeptEvents {
     try {
       const manager = await this.#managerNow();
       if (manager === null) return 'not now';
-      for (let after = 0; ; ) {
+      const { reconnects } = this.#parts.link.state;
+      const passed = this.#passedBefore(partition, reconnects);
+      let isPassing = passed > 0;
+      for (let after = passed; ; ) {
         const message = await nextOf(manager, { stream, subject, after });
-        if (message === null) return after === 0 ? 'nothing' : 'all';
+        if (message === null) return after === passed ? 'nothing' : 'all';
         const { seq, data, format } = message;
         if (format !== sheafFormat || !isSheaf(data)) {
-          this.#tellUnreadable(partition, { seq, format });
+          this.#parts.logger.error({ partition, seq, format }, 'events that were kept cannot be read by this version, and stay');
+          isPassing = true;
         } else {
           const taken = await this.#decided(partition, { events: data, owner });
           if (taken !== 'all') return taken;
-          await manager.streams.purge(stream, { filter: subject, seq: seq + 1 });
+          if (!isPassing) await manager.streams.purge(stream, { filter: subject, seq: seq + 1 });
         }
+        if (isPassing) this.#passed.set(partition, { upTo: seq, reconnects });
         after = seq;
       }
     } catch (error) {
@@ -120,11 +125,10 @@ export class KeptEvents {
     return this.#manager.manager;
   }
 
-  /** Once: it stays where it is, and is met with each look. */
-  #tellUnreadable(partition: PartitionId, { seq, format }: Pick<Kept, 'seq' | 'format'>): void {
-    if (seq <= (this.#toldOf.get(partition) ?? 0)) return;
-    this.#toldOf.set(partition, seq);
-    this.#parts.logger.error({ partition, seq, format }, 'events that were kept cannot be read by this version, and stay');
+  /** 0: nothing was passed by, or the stream may be another one since. */
+  #passedBefore(partition: PartitionId, reconnects: number): number {
+    const passed = this.#passed.get(partition);
+    return passed?.reconnects === reconnects ? passed.upTo : 0;
   }
 
   #decided(partition: PartitionId, { events, owner }: { events: Uint8Array; owner: OwnerHost }): Promise<TakenIn> {
@@ -141,6 +145,12 @@ export class KeptEvents {
       owner.forward({ events, again: true, told: true, sheaf });
     });
   }
+}
+
+interface Passed {
+  readonly upTo: number;
+  /** Of the link. Behind a new connection sequences may mean something else. */
+  readonly reconnects: number;
 }
 
 interface Kept {

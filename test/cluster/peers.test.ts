@@ -1,6 +1,7 @@
+import { jetstreamManager } from '@nats-io/jetstream';
 import t, { type Test } from 'tap';
 import type { HostReply } from '../../engine/actor/replies.js';
-import { ensureLogStreams } from '../../engine/cluster/log-streams.js';
+import { commandSubject, ensureLogStreams, logStreamOf } from '../../engine/cluster/log-streams.js';
 import { KeptEvents, keepEvents } from '../../engine/cluster/kept-events.js';
 import { encodePart, peerSubject } from '../../engine/cluster/peer-message.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
@@ -189,28 +190,44 @@ t.test('new events without an owner are kept, and taken in by the next one', nee
   t.same(await kept.look(), [2], 'what is decided is kept no longer');
 });
 
-t.test('what was kept and cannot be read keeps no partition closed, and is told once', needsNats, async (t) => {
-  const nats = await startNats(t);
-  const connection = await connectNats(t, nats.url);
-  await ensureLogStreams(connection, { partitions: 4, streams: 2 });
-  const c = new PeerNode(t, new World(), { url: nats.url, session: 'c', options: { answer: accepting } });
-  await c.connected();
-  const publisher = new Publisher(c.link);
-  t.teardown(() => publisher.close());
-  const builder = new EventSheafBuilder();
-  const at = { ids: newId(), idAt: 0, room: { bytes: Buffer.from(body) }, bodyAt: 0, bodyEnd: body.length };
-  builder.append({ ...at, createdAtMs: Date.now() as never });
-  const whole = builder.take();
-  for (const sheaf of [Buffer.from('no sheaf'), whole.subarray(0, 60), whole])
-    t.equal(await keepEvents(publisher, own, sheaf), 'stored');
-  const told: unknown[] = [];
-  const logger = { info: () => undefined, error: (fields: unknown) => void told.push(fields) };
-  const kept = new KeptEvents({ link: c.link, streams: 2, logger: logger as never });
-  t.equal(await within('the rest is taken in', kept.takeIn(own, c.host)), 'all');
-  t.equal(c.requests.filter(({ op }) => op === 'schedule-sheaf').length, 1);
-  t.equal(await kept.takeIn(own, c.host), 'nothing');
-  t.equal(told.length, 2);
-});
+t.test(
+  'what was kept and cannot be read keeps no partition closed, stays for whoever can read it, and is told once',
+  needsNats,
+  async (t) => {
+    const nats = await startNats(t);
+    const connection = await connectNats(t, nats.url);
+    await ensureLogStreams(connection, { partitions: 4, streams: 2 });
+    const c = new PeerNode(t, new World(), { url: nats.url, session: 'c', options: { answer: accepting } });
+    await c.connected();
+    const publisher = new Publisher(c.link);
+    t.teardown(() => publisher.close());
+    const builder = new EventSheafBuilder();
+    const at = { ids: newId(), idAt: 0, room: { bytes: Buffer.from(body) }, bodyAt: 0, bodyEnd: body.length };
+    builder.append({ ...at, createdAtMs: Date.now() as never });
+    const whole = builder.take();
+    const [one, another] = [Buffer.from('no sheaf'), whole.subarray(0, 60)];
+    for (const sheaf of [whole, one, another, whole]) t.equal(await keepEvents(publisher, own, sheaf), 'stored');
+    const told: unknown[] = [];
+    const logger = { info: () => undefined, error: (fields: unknown) => void told.push(fields) };
+    const kept = new KeptEvents({ link: c.link, streams: 2, logger: logger as never });
+    t.equal(await within('the rest is taken in', kept.takeIn(own, c.host)), 'all');
+    t.equal(c.requests.filter(({ op }) => op === 'schedule-sheaf').length, 2);
+    t.equal(await kept.takeIn(own, c.host), 'nothing');
+    t.equal(await keepEvents(publisher, own, whole), 'stored');
+    t.equal(await kept.takeIn(own, c.host), 'all', 'and what comes behind it');
+    t.equal(await kept.takeIn(own, c.host), 'nothing');
+    t.equal(c.requests.filter(({ op }) => op === 'schedule-sheaf').length, 3);
+    t.equal(told.length, 2);
+    const manager = await jetstreamManager(connection);
+    const stays = async (after: number) => {
+      const question = { seq: after + 1, next_by_subj: commandSubject(own) } as never;
+      return (await manager.streams.getMessage(logStreamOf(own, 2), question))!;
+    };
+    const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+    const first = await stays(0);
+    t.same([first.data, (await stays(first.seq)).data].map(hex), [one, another].map(hex), 'they are there');
+  },
+);
 
 t.test('what makes no sense ends the conversation with its sender, and nothing else', needsNats, async (t) => {
   const { nats, world, a, b } = await setup(t, { a: {}, b: { answer: accepting }, c: {} });
