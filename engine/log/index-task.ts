@@ -8,11 +8,12 @@
 import type { StoredRecord } from '../event/record.js';
 import { invariant } from '../kernel/errors.js';
 import { HandleCache } from './handle-cache.js';
+import { unlessRemoved } from './log-beginning.js';
 import { PartitionSegments } from './partition-segments.js';
 import type { SegmentTask } from './protocol.js';
 import { runCheckpoint } from './segment.js';
 import { buildIndex, type SegmentIndex } from './segment-index.js';
-import type { SegmentName } from './segment-files.js';
+import { partitionDir, type SegmentName } from './segment-files.js';
 import type { SegmentReader } from './segment-reader.js';
 import { openDatabase, storageFaultOf } from './sqlite.js';
 
@@ -21,8 +22,15 @@ const readersMax = 8;
 /** How long to wait for readers before the file is left in WAL mode. */
 const aloneMs = 200;
 
-/** Rejects with what is wrong when the segment is damaged; then there is no index, and the log is none the worse. */
-export async function indexSegment({ dataDir, partition, first, next }: SegmentTask): Promise<void> {
+/**
+ * Rejects with what is wrong when the segment is damaged; then there is no index, and the log is none the worse. A segment that was removed meanwhile is in order:
+ * in a cluster the owner says what goes, whatever is done with a copy of it.
+ */
+export async function indexSegment(task: SegmentTask): Promise<void> {
+  unlessRemoved(partitionDir(task.dataDir, task.partition), task.first, () => index(task));
+}
+
+function index({ dataDir, partition, first, next }: SegmentTask): void {
   const readers = new HandleCache<SegmentReader>(readersMax);
   const indexes = new HandleCache<SegmentIndex>(1);
   try {

@@ -28,6 +28,15 @@ export function readBeginning(dir: string): Sequence {
   return Number(first) as Sequence;
 }
 
+/** Looks at the segment that begins with `first`, on whatever thread. That retention removes it meanwhile is no fault. */
+export function unlessRemoved(dir: string, first: Sequence, look: () => void): void {
+  try {
+    look();
+  } catch (error) {
+    if (first >= readBeginning(dir)) throw error;
+  }
+}
+
 /** Durable when it returns. */
 export function writeBeginning(dir: string, first: Sequence): void {
   const path = beginningPath(dir);

@@ -6,7 +6,7 @@
  */
 import type { Sequence } from '../kernel/brand.js';
 import { DamageError } from './damage.js';
-import { readBeginning } from './log-beginning.js';
+import { unlessRemoved } from './log-beginning.js';
 import type { LogPosition } from './mark.js';
 import type { SegmentTask } from './protocol.js';
 import { RecordBatchBuilder } from './record-batch.js';
@@ -16,9 +16,13 @@ import { SegmentReader } from './segment-reader.js';
 /** Rejects with what is wrong. A segment that retention has removed meanwhile is in order. */
 export async function verifySegment({ dataDir, partition, first, next }: SegmentTask): Promise<void> {
   const dir = partitionDir(dataDir, partition);
+  unlessRemoved(dir, first, () => verify(dir, { first, next }));
+}
+
+function verify(dir: string, { first, next }: Pick<SegmentTask, 'first' | 'next'>): void {
   const names = listSegments(dir);
   const name = names.find((each) => each.first === first);
-  if (name === undefined || first < readBeginning(dir)) return;
+  if (name === undefined) return;
   const reader = new SegmentReader(name);
   try {
     const builder = new RecordBatchBuilder();

@@ -1,5 +1,5 @@
 /** Retention on a real log: which segment goes, what is bundled out of it, and what a crash between any two steps leaves. */
-import { cpSync, existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { encodeCarried, recordsIn } from '../../engine/event/carried-codec.js';
@@ -8,13 +8,15 @@ import { decodeSpec } from '../../engine/event/spec-codec.js';
 import { historyOf, viewOf } from '../../engine/event/view.js';
 import type { Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { eventIdBytes } from '../../engine/kernel/event-id.js';
-import { beginningPath, readBeginning, writeBeginning } from '../../engine/log/log-beginning.js';
+import { indexSegment } from '../../engine/log/index-task.js';
+import { beginningPath, readBeginning, unlessRemoved, writeBeginning } from '../../engine/log/log-beginning.js';
 import { listIndexes, listSegments } from '../../engine/log/segment-files.js';
 import { DamageError } from '../../engine/log/damage.js';
 import { HandleCache } from '../../engine/log/handle-cache.js';
 import { PartitionSegments } from '../../engine/log/partition-segments.js';
 import type { SegmentIndex } from '../../engine/log/segment-index.js';
 import type { SegmentReader } from '../../engine/log/segment-reader.js';
+import { verifySegment } from '../../engine/log/verify-task.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { Journal, partition, plain, readBack, seq, TestLog, tempDir } from './log-fixture.js';
 
@@ -206,6 +208,28 @@ t.test(
     t.equal(late.record(next).seq, next);
   },
 );
+
+t.test('a segment that is removed while tasks in the background look at it is in order, one that is just missing is not', async (t) => {
+  const { log, next } = await setup(t);
+  const task = { dataDir: log.options.dataDir, partition, first: seq(1), next };
+  const remove = (): void => rmSync(listSegments(log.dir)[0]!.path);
+  await t.resolves(verifySegment(task));
+  t.throws(
+    () =>
+      unlessRemoved(log.dir, seq(1), () => {
+        remove();
+        throw new Error('cannot be opened');
+      }),
+    /cannot be opened/,
+  );
+  await t.rejects(indexSegment(task), /no segment that opens with 1/);
+  unlessRemoved(log.dir, seq(1), () => {
+    writeBeginning(log.dir, next);
+    throw new Error('cannot be opened');
+  });
+  await t.resolves(indexSegment(task));
+  await t.resolves(verifySegment(task));
+});
 
 t.test('an event that lost its beginning and was not carried is noticed', async (t) => {
   const { log, next } = await setup(t);
