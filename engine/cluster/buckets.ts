@@ -9,7 +9,7 @@
  */
 import { DiscardPolicy, JetStreamApiCodes, JetStreamApiError, jetstreamManager, RetentionPolicy } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
-import { readNewest, type Stored } from '../nats/compare-and-set.js';
+import { readNewest, type Stored, writeBehind } from '../nats/compare-and-set.js';
 import { ensureStream, type StreamNeeds } from '../nats/streams.js';
 
 export const recordStream = 'KV_ESCAPEMENT_CLUSTER';
@@ -48,6 +48,20 @@ const sessions: StreamNeeds = {
   allow_msg_ttl: true,
   subject_delete_marker_ttl: nanos(markerMs),
 };
+
+/**
+ * Ends a session whose newest message is at `after`: whoever sees it need not wait for the time to live, and it can be renewed no more. False: it was renewed
+ * meanwhile, or has ended. Rejects when it is not known.
+ */
+export async function endSession(
+  connection: NatsConnection,
+  { session, after }: { readonly session: string; readonly after: number },
+  timeout: number,
+): Promise<boolean> {
+  const headers = [['KV-Operation', 'DEL']] as const;
+  const at = { stream: sessionStream, subject: sessionSubject(session) };
+  return (await writeBehind(connection, { ...at, payload: '', after, ttlMs: markerMs, headers }, timeout)).kind === 'stored';
+}
 
 /** Every session that has not ended by the leader's word, and some that have ended lately. Rejects when it does not answer in time. */
 export async function listSessions(connection: NatsConnection, timeout: number): Promise<readonly string[]> {

@@ -2,11 +2,13 @@
  * Which nodes live, as far as this one knows: kept up to date by watching their sessions.
  *
  * Three questions with different answers. *Alive* is whoever has a session. *Settled* is whoever has had it for a while, so that one that comes and goes
- * moves no partitions. *Gone* is a session that certainly acts no more: it has said so itself, or the leader has no such session and it was not seen renewed for
+ * moves no partitions. *Gone* is a session that certainly acts no more: it was said to have ended, or the leader has no such session and it was not seen renewed for
  * a full time to live. The last one alone lets others claim what was its: a session that this node merely does not see is not gone, and one that the
  * server dropped too early may still believe in its lease.
  *
- * A server that was without a leader when a session ended tells nobody. So a session that has been silent for longer than it can be is looked up.
+ * A server that was without a leader when a session ended tells nobody. So a session that has been silent for longer than it can be is looked up. And a server that
+ * was killed may keep it for ever, or bring it back after it was gone (seen with 2.15.1). So one that is there still is ended by whoever finds it, behind the
+ * renewal that was seen last: its lease was over long before, and should it live all the same it finds that it is out.
  *
  * Invariant: a session that is gone never comes back, since no name is used twice. Main thread.
  */
@@ -14,7 +16,7 @@ import { EngineError } from '../kernel/errors.js';
 import { readNewest } from '../nats/compare-and-set.js';
 import type { NatsLink } from '../nats/nats-link.js';
 import { type SubjectNews, SubjectWatch } from '../nats/subject-watch.js';
-import { listSessions, sessionOfSubject, sessionPattern, sessionStream, sessionSubject } from './buckets.js';
+import { endSession, listSessions, sessionOfSubject, sessionPattern, sessionStream, sessionSubject } from './buckets.js';
 import { type Member, readSession } from './session-text.js';
 
 export type { Member } from './session-text.js';
@@ -37,6 +39,8 @@ export interface MembersParts {
 
 interface Sight {
   readonly member: Member;
+  /** Of the newest renewal. */
+  readonly sequence: number;
   readonly renewals: number;
   readonly settledAt: number;
   readonly isRenewed: boolean;
@@ -149,7 +153,7 @@ export class Members implements MemberMap {
     this.#watch.close();
   }
 
-  #learn({ subject, data, headers }: SubjectNews): void {
+  #learn({ subject, sequence, data, headers }: SubjectNews): void {
     const session = sessionOfSubject(subject);
     if (data.length === 0) {
       // It has left by itself, or its time was over.
@@ -164,7 +168,8 @@ export class Members implements MemberMap {
     const lived = told.renewals * this.#parts.renewMs;
     const settledAt = known?.settledAt ?? now + Math.max(0, this.#parts.settledMs - lived);
     const isRenewed = known !== undefined && (known.isRenewed || told.renewals > known.renewals);
-    this.#sights.set(session, { member: told.member, renewals: told.renewals, isRenewed, settledAt, seenAt: now });
+    const { member, renewals } = told;
+    this.#sights.set(session, { member, sequence, renewals, isRenewed, settledAt, seenAt: now });
     for (const former of told.former) if (!this.#gone.has(former)) this.over(former);
     if (known === undefined || known.isRenewed !== isRenewed || known.member.weight !== told.member.weight) this.#changed();
   }
@@ -226,7 +231,20 @@ export class Members implements MemberMap {
   async #checkSilent(session: string, seenAt: number): Promise<void> {
     const found = await this.#read(session);
     const sight = this.#sights.get(session);
-    if (found === null && sight?.seenAt === seenAt) this.#vanish(session);
+    if (sight?.seenAt !== seenAt) return;
+    if (found === null) this.#vanish(session);
+    else if (found === sight.sequence) await this.#end(session, found);
+  }
+
+  /** The server should have dropped it. */
+  async #end(session: string, after: number): Promise<void> {
+    const { connection } = this.#parts.link;
+    if (connection === null) return;
+    try {
+      if (await endSession(connection, { session, after }, readMsMax)) this.over(session);
+    } catch {
+      // Whatever it was: it is looked at again.
+    }
   }
 
   #changed(): void {

@@ -21,7 +21,7 @@ import { randomBytes } from 'node:crypto';
 import { type LeaseBoard, machineNow } from '../kernel/lease-board.js';
 import { readNewest, writeBehind } from '../nats/compare-and-set.js';
 import type { NatsLink } from '../nats/nats-link.js';
-import { sessionStream, sessionSubject } from './buckets.js';
+import { endSession, sessionStream, sessionSubject } from './buckets.js';
 import { type Member, sessionText } from './session-text.js';
 
 export interface SessionTimes {
@@ -46,8 +46,7 @@ type Mode = 'out' | 'joining' | 'in' | 'checking' | 'closed';
 
 /** Earlier sessions that are told of. */
 const formerMax = 8;
-/** How long the others are told that a session has ended in order. */
-const leftMs = 60_000;
+const leaveMsMax = 1_000;
 
 export class Session {
   readonly #parts: SessionParts;
@@ -102,12 +101,8 @@ export class Session {
     await this.#work;
     const { connection } = this.#parts.link;
     if (wasIn === null || connection === null) return;
-    const headers = [['KV-Operation', 'DEL']] as const;
-    const at = { stream: sessionStream, subject: sessionSubject(wasIn) };
     // If it cannot be said, the time to live says it.
-    await writeBehind(connection, { ...at, payload: '', after: this.#sequence, ttlMs: leftMs, headers }, 1_000).catch(
-      () => undefined,
-    );
+    await endSession(connection, { session: wasIn, after: this.#sequence }, leaveMsMax).catch(() => undefined);
   }
 
   #linkChanged(isConnected: boolean): void {
