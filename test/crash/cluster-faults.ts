@@ -6,8 +6,12 @@
  */
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
 
+/** What its way to NATS does to a node: nothing comes, nothing goes, all comes late, little passes, no connection is there. */
+export const hindrances = ['deafen', 'mute', 'delay', 'slow', 'refuse'] as const;
+export type Hindrance = (typeof hindrances)[number];
+
 /** `visit`: a node that is not there joins and leaves again. */
-export type Harm = 'kill' | 'stop' | 'freeze' | 'visit';
+export type Harm = 'kill' | 'stop' | 'freeze' | 'visit' | Hindrance;
 
 export interface Fault {
   readonly harm: Harm;
@@ -23,20 +27,21 @@ export interface Fault {
 }
 
 export interface Setting {
-  /** With partitions and a gateway. */
+  /** With partitions and a gateway, and each with a way to NATS of its own. */
   readonly nodes: readonly string[];
   readonly gateways: readonly string[];
   readonly nats: readonly string[];
   readonly guests: readonly string[];
 }
 
-type Of = 'node' | 'gateway' | 'nats' | 'guest';
+type Of = 'node' | 'way' | 'gateway' | 'nats' | 'guest';
 
 /** Shares of a hundred. */
 const chances: readonly (readonly [Of, number])[] = [
-  ['node', 55],
-  ['nats', 22],
-  ['guest', 13],
+  ['node', 43],
+  ['nats', 20],
+  ['way', 15],
+  ['guest', 12],
   ['gateway', 10],
 ];
 const nodeHarms = ['kill', 'kill', 'stop', 'freeze'] as const;
@@ -52,9 +57,9 @@ export function planSalvo(random: () => number, setting: Setting): readonly Faul
   const doors = [...setting.nodes, ...setting.gateways];
   while (salvo.length < count) {
     const of = chooseKind(random);
-    const names = { node: setting.nodes, gateway: setting.gateways, nats: setting.nats, guest: setting.guests }[of];
+    const names = { node: setting.nodes, way: setting.nodes, gateway: setting.gateways, nats: setting.nats, guest: setting.guests }[of];
     const target = names[Math.floor(random() * names.length)];
-    const leavesADoor = of === 'nats' || of === 'guest' || doors.filter((door) => !taken.has(door)).length > 1;
+    const leavesADoor = of === 'nats' || of === 'guest' || of === 'way' || doors.filter((door) => !taken.has(door)).length > 1;
     if (target === undefined || taken.has(target) || !leavesADoor) continue;
     taken.add(target);
     salvo.push({ ...planFault(random, of), target, afterMs: salvo.length === 0 ? 0 : Math.floor(random() * afterMsMax) });
@@ -76,6 +81,10 @@ function planFault(random: () => number, of: Of): Omit<Fault, 'target' | 'afterM
   const emptied = random() < 0.3;
   const leavesBy = random() < 0.5 ? 'kill' : 'stop';
   if (of === 'guest') return { harm: 'visit', forMs: between(...guestStayMs), emptied, leavesBy };
+  if (of === 'way') {
+    const harm = hindrances[Math.floor(random() * hindrances.length)]!;
+    return { harm, forMs: between(500, longestAway), emptied: false, leavesBy };
+  }
   const harm = nodeHarms[Math.floor(random() * nodeHarms.length)]!;
   if (harm === 'freeze') return { harm, forMs: between(1_000, longestAway), emptied: false, leavesBy };
   const isBackSoon = random() < 0.5;
@@ -83,6 +92,10 @@ function planFault(random: () => number, of: Of): Omit<Fault, 'target' | 'afterM
   const longMs: readonly [number, number] =
     of === 'nats' ? [sessionTtlMs / 2, 2 * sessionTtlMs] : [sessionTtlMs, 2 * sessionTtlMs];
   return { harm, forMs: isBackSoon ? between(0, 2_000) : between(...longMs), emptied: emptied && of === 'node', leavesBy };
+}
+
+export function isHindrance(harm: Harm): harm is Hindrance {
+  return (hindrances as readonly Harm[]).includes(harm);
 }
 
 export function describe({ harm, target, afterMs, forMs, emptied, leavesBy }: Fault): string {

@@ -9,21 +9,23 @@
  * that had not released it (`tenures.ts`). Clients of the status stream, which lose their node and go on at another one, hear each change of each event once. Besides: epochs in all markers that were ever written, what a fresh node makes of the journals, and how long
  * takeovers took, as the product tells it.
  */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { usualLogStreams } from '../../engine/cluster/log-streams.js';
+import { sessionTtlMs } from '../../engine/kernel/limits.js';
 import { auditMarkers } from '../cluster/marker-audit.js';
 import { type Cluster, Cluster as ClusterOfProcesses } from '../support/cluster.js';
 import { pause, until } from '../support/deadline.js';
 import type { NatsServer } from '../support/nats-server.js';
 import type { LogLine } from '../support/server.js';
-import { describe, type Fault, planSalvo, type Setting } from './cluster-faults.js';
+import { describe, type Fault, isHindrance, planSalvo, type Setting } from './cluster-faults.js';
 import { Load, withReceivers } from './load.js';
 import { seededRandom } from './plan.js';
 import { type Takeover, Tenures, type Trouble } from './tenures.js';
 import { Follower } from './follower.js';
 import { type Figures, judge, type LastWord } from './verdict.js';
+import { Ways } from './ways.js';
 
 export interface ClusterTortureOptions {
   readonly nats: readonly NatsServer[];
@@ -82,15 +84,18 @@ const calmShare = 0.7;
 export function tortureCluster(options: ClusterTortureOptions): Promise<ClusterTortureResult> {
   return withReceivers(async (receivers) => {
     const env = { ESCAPEMENT_LOG_LEVEL: options.logDir === undefined ? 'warn' : 'info' };
-    const cluster = new ClusterOfProcesses(options.nats, { nodes: setting.nodes, gateways: setting.gateways, env });
+    const ways = await Ways.open(setting.nodes, options.nats);
+    const envOf = Object.fromEntries(setting.nodes.map((name) => [name, { ESCAPEMENT_NATS_URL: ways.urlsOf(name) }]));
+    const cluster = new ClusterOfProcesses(options.nats, { nodes: setting.nodes, gateways: setting.gateways, env, envOf });
     try {
       await cluster.start();
       const { seed, eventsPerSecond } = options;
       const retentionMs = Number.POSITIVE_INFINITY;
       const load = new Load({ client: cluster.client, seed, eventsPerSecond, lanes, retentionMs, isCluster: true }, receivers);
-      return await new ClusterTorture(options, { cluster, load }).run();
+      return await new ClusterTorture(options, { cluster, load, ways }).run();
     } finally {
       await cluster.close();
+      await ways.close();
     }
   });
 }
@@ -99,6 +104,7 @@ class ClusterTorture {
   readonly #options: ClusterTortureOptions;
   readonly #cluster: Cluster;
   readonly #load: Load;
+  readonly #ways: Ways;
   readonly #random: () => number;
   readonly #setting: Setting;
   readonly #troubles: Trouble[] = [];
@@ -112,10 +118,14 @@ class ClusterTorture {
   #isWell = true;
   #isWatching = true;
 
-  constructor(options: ClusterTortureOptions, { cluster, load }: { readonly cluster: Cluster; readonly load: Load }) {
+  constructor(
+    options: ClusterTortureOptions,
+    { cluster, load, ways }: { readonly cluster: Cluster; readonly load: Load; readonly ways: Ways },
+  ) {
     this.#options = options;
     this.#cluster = cluster;
     this.#load = load;
+    this.#ways = ways;
     this.#random = seededRandom(options.seed + 4);
     this.#followers = Array.from(
       { length: followers },
@@ -198,6 +208,7 @@ class ClusterTorture {
     const isNats = this.#setting.nats.includes(target);
     const fromMs = Date.now();
     if (isNats) await this.#harmNats(fault);
+    else if (isHindrance(fault.harm)) await this.#ways.hinder({ node: target, by: fault.harm, forMs: fault.forMs });
     else if (fault.harm === 'visit') await this.#receiveGuest(fault);
     else await this.#harmNode(fault);
     return { target, isNats, fromMs, toMs: Date.now() };
@@ -269,6 +280,19 @@ class ClusterTorture {
     }
   }
 
+  /** For whoever looks for the cause of a broken promise. */
+  #keepEvidence({ takeovers }: Tenures): void {
+    const { logDir, nats } = this.#options;
+    if (logDir === undefined) return;
+    for (const [at, { log }] of nats.entries()) writeFileSync(join(logDir, `${natsName(at)}.log`), log.join('\n'));
+    const arrivals = this.#load.arrivals.map(({ id, attempt, atMs, answeredAtMs, status }) => {
+      return { id, attempt, atMs, answeredAtMs, status, toldAtMs: this.#toldAtMs(id, attempt) };
+    });
+    const entries = this.#load.ledger.entries.map((entry) => ({ ...entry, ids: [...entry.ids] }));
+    for (const [name, rows] of Object.entries({ troubles: this.#troubles, takeovers, arrivals, entries }))
+      writeFileSync(join(logDir, `${name}.jsonl`), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  }
+
   /** Nothing that is done here is a reason for a partition to stop, or for a defect. */
   #noteComplaints(name: string): void {
     const server = this.#cluster.node(name);
@@ -325,8 +349,18 @@ class ClusterTorture {
     const connection = await connect({ servers: this.#options.nats.map(({ url }) => url) });
     const audit = await auditMarkers(connection, { streams: usualLogStreams(partitions) }).finally(() => connection.close());
     const tenures = new Tenures(audit.markers, this.#troubles, partitions);
+    this.#keepEvidence(tenures);
     const retentionMs = Number.POSITIVE_INFINITY;
-    const { violations, figures } = judge({ ledger, arrivals, upheavals: tenures, lastWords, retentionMs });
+    const { violations, figures } = judge({
+      ledger,
+      arrivals,
+      upheavals: tenures,
+      lastWords,
+      retentionMs,
+      toldAtMs: (id, attempt) => this.#toldAtMs(id, attempt),
+      // As long as it has a lease.
+      stallMsMax: sessionTtlMs,
+    });
     const handOvers = tenures.takeovers.filter(({ isInOrder }) => isInOrder);
     const takeovers = tenures.takeovers.filter(({ isInOrder }) => !isInOrder);
     const quiet = takeovers.filter((takeover) => this.#isOfQuietKill(takeover));
@@ -353,6 +387,12 @@ class ClusterTorture {
         handOverMsMax: Math.max(0, ...handOvers.map((takeover) => this.#toldOf(takeover) ?? 0)),
       },
     };
+  }
+
+  /** By the first of the clients that were. */
+  #toldAtMs(id: string, attempt: number): number | null {
+    const told = this.#followers.flatMap((follower) => follower.toldAtMs(id, attempt) ?? []);
+    return told.length === 0 ? null : Math.min(...told);
   }
 
   #isOfQuietKill({ from, atMs }: Takeover): boolean {

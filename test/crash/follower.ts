@@ -31,12 +31,16 @@ const retryMs = 50;
 const onlineMs = [100, 3_000] as const;
 const awayMs = 500;
 const silentMs = 1_000;
+/** States that an attempt ends in. */
+const outcomes: readonly string[] = ['DELIVERED', 'RETRYING', 'DEAD'];
 
 export class Follower {
   readonly #options: FollowerOptions;
   readonly name: string;
   /** By event: the version told last, and its state. */
   readonly told = new Map<string, { version: number; status: string }>();
+  /** By event and number, when it was told how an attempt has ended. */
+  readonly #outcomes = new Map<string, number>();
   /** What must not be. */
   readonly complaints: string[] = [];
   items = 0;
@@ -178,8 +182,14 @@ export class Follower {
     }
   }
 
-  #hearItem({ event_id, version, status, ['source']: source }: ChangeItem): void {
+  /** When it was told how this attempt has ended; null: it was not, or not yet. */
+  toldAtMs(id: string, attempt: number): number | null {
+    return this.#outcomes.get(`${id} ${attempt}`) ?? null;
+  }
+
+  #hearItem({ event_id, version, status, ['source']: source, ['attempt']: attempt }: ChangeItem): void {
     this.items++;
+    if (outcomes.includes(status)) this.#outcomes.set(`${event_id} ${String(attempt)}`, Date.now());
     const before = this.told.get(event_id)?.version ?? 0;
     if (version !== before + 1)
       this.#complain(`${this.#options.name} is told version ${version} of ${event_id} behind ${before}`);

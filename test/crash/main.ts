@@ -63,7 +63,7 @@ async function ofCluster() {
   const teardowns: (() => unknown)[] = [];
   const owner = { teardown: (done: () => unknown) => void teardowns.push(done) };
   try {
-    const nats = values.nats === '3' ? await startNatsCluster(owner) : [await startNats(owner)];
+    const nats = values.nats === '3' ? await startNatsCluster(owner, { tellsClients: false }) : [await startNats(owner)];
     const logDir = values.logs === undefined ? {} : { logDir: values.logs };
     return await tortureCluster({ ...common, ...logDir, nats, takeoverMsMax, eventsPerSecond: Number(values.rate ?? 150) });
   } finally {

@@ -24,6 +24,7 @@ interface Case {
   readonly event?: Partial<EventAnswer>;
   readonly walk?: readonly string[];
   readonly status?: number;
+  readonly toldAtMs?: number;
 }
 
 /** One event that was accepted, delivered at its time, and is told of as it was; with what a case changes. */
@@ -35,6 +36,7 @@ function violationsOf({
   event,
   walk = delivered,
   status = 200,
+  toldAtMs,
 }: Case): readonly string[] {
   const ledger = new Ledger();
   const entry = ledger.open({
@@ -56,7 +58,7 @@ function violationsOf({
   change?.(entry);
   note?.(ledger);
   const lastWords = new Map<string, LastWord>([[id, lastWord({ status, event, walk })]]);
-  return judge({ ledger, upheavals, lastWords, arrivals: arrivals.map(arrivalOf), retentionMs }).violations;
+  return judge({ ledger, upheavals, lastWords, arrivals: arrivals.map(arrivalOf), retentionMs, toldAtMs: () => toldAtMs ?? null }).violations;
 }
 
 const delivered = ['SCHEDULED', 'DISPATCHED', 'DELIVERED'];
@@ -146,6 +148,7 @@ const lawful: Readonly<Record<string, Case>> = {
     arrivals: [{ answeredAtMs: null, status: null }, { atMs: due + 2_000 }],
   },
   'made again across a kill, the outcome not yet on disk': { arrivals: [{}, { atMs: due + 2_000 }] },
+  'made again across a kill, its outcome told behind it': { arrivals: [{}, { atMs: due + 2_000 }], toldAtMs: due + 2_500 },
   'made again after a failure': {
     arrivals: [{ status: 429 }, { attempt: 2, atMs: due + retryAfterMs }],
     walk: ['SCHEDULED', 'DISPATCHED', 'RETRYING', 'DISPATCHED', 'DELIVERED'],
@@ -273,6 +276,10 @@ const broken: Readonly<Record<string, readonly [Case, RegExp]>> = {
   'an old outcome lost': [
     { plan: { notBeforeMs: 0 }, arrivals: [{ atMs: due - 5_000 }, { atMs: due + 2_000 }] },
     /the outcome of attempt 1 was lost, 5050 ms old/,
+  ],
+  'made again though its outcome was known': [
+    { arrivals: [{}, { atMs: due + 2_000 }], toldAtMs: due + 40 },
+    /made again 1960 ms after its outcome had been told/,
   ],
   'tried again after a success': [{ arrivals: [{}, { attempt: 2, atMs: due + 500 }] }, /had succeeded, and another one followed/],
   'tried again too soon': [{ arrivals: [{ status: 429 }, { attempt: 2, atMs: due + 149 }] }, /before its back-off/],

@@ -28,6 +28,10 @@ export interface Evidence {
   readonly lastWords: ReadonlyMap<string, LastWord>;
   /** How long what has finished can be read. */
   readonly retentionMs: number;
+  /** When somebody was first told how this attempt has ended; null: nobody was. */
+  readonly toldAtMs?: (id: string, attempt: number) => number | null;
+  /** An owner that makes nothing durable goes on for so long before somebody takes its place. */
+  readonly stallMsMax?: number;
 }
 
 export interface Figures {
@@ -63,7 +67,7 @@ export interface Verdict {
 
 /**
  * An answered attempt may be made again if its outcome was not durable when the kill came. That takes one group commit,
- * some milliseconds; a machine that is busy with other tests may take its time.
+ * some milliseconds; a machine that is busy with other tests may take its time. Where somebody has been told of it, it was durable.
  */
 const outcomeDurableWithinMs = 2_000;
 
@@ -208,13 +212,17 @@ class Court {
   }
 
   #hearDuplicate({ before, arrival, accuse }: { before: Arrival; arrival: Arrival; accuse: (text: string) => void }): void {
-    const upheaval = this.#evidence.upheavals.between(arrival.id, { fromMs: before.atMs, toMs: arrival.atMs });
+    const { upheavals, toldAtMs = () => null, stallMsMax = outcomeDurableWithinMs } = this.#evidence;
+    const upheaval = upheavals.between(arrival.id, { fromMs: before.atMs, toMs: arrival.atMs });
+    const told = toldAtMs(arrival.id, arrival.attempt);
+    if (told !== null && told < arrival.atMs)
+      accuse(`attempt ${arrival.attempt} was made again ${arrival.atMs - told} ms after its outcome had been told`);
     if (upheaval === null) {
       accuse(`attempt ${arrival.attempt} was made twice by one process, ${arrival.atMs - before.atMs} ms apart`);
     } else if (before.answeredAtMs !== null) {
       const ageMs = upheaval.beganAtMs - before.answeredAtMs;
       this.#lostOutcomeAgeMsMax = Math.max(this.#lostOutcomeAgeMsMax, ageMs);
-      if (ageMs > outcomeDurableWithinMs) accuse(`the outcome of attempt ${arrival.attempt} was lost, ${ageMs} ms old`);
+      if (ageMs > stallMsMax) accuse(`the outcome of attempt ${arrival.attempt} was lost, ${ageMs} ms old`);
     }
   }
 

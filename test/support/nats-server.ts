@@ -66,6 +66,8 @@ export class NatsServer {
   readonly #seat: Seat;
   readonly #file: string;
   #program: Program;
+  /** Of the processes before. */
+  #said: readonly string[] = [];
 
   constructor(seat: Seat) {
     this.#seat = seat;
@@ -84,9 +86,9 @@ export class NatsServer {
   get pid(): number {
     return this.#program.pid;
   }
-  /** What this process has said so far. */
+  /** What it has said so far, also before it was started again. */
   get log(): readonly string[] {
-    return this.#program.stderr;
+    return [...this.#said, ...this.#program.stderr];
   }
   /** Where JetStream keeps its files. */
   get storeDir(): string {
@@ -127,6 +129,7 @@ export class NatsServer {
 
   /** A fresh process on the same port and store; `kill` or `stop` comes before. */
   async restart(): Promise<void> {
+    this.#said = this.log;
     this.#program = this.#spawn();
     await this.ready();
   }
@@ -147,8 +150,11 @@ export async function startNats(
   return server;
 }
 
-/** Three that form one cluster; killed with the test. */
-export async function startNatsCluster(t: Teardowns, { config = '' }: NatsOptions = {}): Promise<readonly NatsServer[]> {
+/** Three that form one cluster; killed with the test. `tellsClients`: whoever knows one of them hears of the others. */
+export async function startNatsCluster(
+  t: Teardowns,
+  { config = '', tellsClients = true }: Pick<NatsOptions, 'config'> & { readonly tellsClients?: boolean } = {},
+): Promise<readonly NatsServer[]> {
   const dir = temporaryDir(t);
   const names = ['n1', 'n2', 'n3'];
   const routes: number[] = [];
@@ -157,7 +163,8 @@ export async function startNatsCluster(t: Teardowns, { config = '' }: NatsOption
   t.teardown(() => Promise.all(servers.map((server) => server.kill())));
   for (const [index, name] of names.entries()) {
     const others = routes.map((port) => `nats://127.0.0.1:${port}`).join(', ');
-    const cluster = `cluster { name: test, listen: "127.0.0.1:${routes[index]}", routes: [${others}] }\n`;
+    const listen = `listen: "127.0.0.1:${routes[index]}", no_advertise: ${!tellsClients}`;
+    const cluster = `cluster { name: test, ${listen}, routes: [${others}] }\n`;
     servers.push(new NatsServer({ name, dir: join(dir, name), port: await freePort(), config: cluster + config, login: '' }));
   }
   await Promise.all(servers.map((server) => server.ready()));

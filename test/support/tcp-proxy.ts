@@ -7,20 +7,76 @@
  *     proxy.cut();             // ... and is lost: whoever waited for an answer does not know what became of it
  *     proxy.flow();            // a reconnect finds everything as it was
  *
- * Bytes are never dropped out of the middle of a connection that goes on: TCP does not do that either.
+ * Bytes are never dropped out of the middle of a connection that goes on, and none overtakes another: TCP does not do that either.
  */
 import { createServer, connect, type Server, type Socket } from 'node:net';
-import type { Test } from 'tap';
 import { freePort } from './nats-server.js';
+import type { Teardowns } from './server.js';
 
 /** `up`: from the client to the server. */
 export type Direction = 'up' | 'down';
 
+interface Held {
+  readonly bytes: Buffer;
+  readonly cameAt: number;
+}
+
+/** One direction of one connection. */
+class Flow {
+  readonly #to: Socket;
+  readonly #direction: Direction;
+  readonly #proxy: TcpProxy;
+  #held: Held[] = [];
+  #passedAt = 0;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(proxy: TcpProxy, direction: Direction, to: Socket) {
+    this.#proxy = proxy;
+    this.#direction = direction;
+    this.#to = to;
+  }
+
+  take(bytes: Buffer): void {
+    this.#held.push({ bytes, cameAt: performance.now() });
+    this.pump();
+  }
+
+  /** What may go goes, in order. */
+  pump(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    while (this.#held.length > 0) {
+      const [{ bytes, cameAt }] = this.#held as [Held];
+      const waitMs = this.#proxy.waitMs(this.#direction, { cameAt, passedAt: this.#passedAt });
+      if (waitMs === null) return;
+      if (waitMs > 0) {
+        this.#timer = setTimeout(() => this.pump(), waitMs);
+        this.#timer.unref();
+        return;
+      }
+      const count = Math.min(bytes.length, this.#proxy.bytesAtOnce);
+      this.#to.write(bytes.subarray(0, count));
+      this.#passedAt = performance.now();
+      this.#proxy.passed[this.#direction] += count;
+      if (count === bytes.length) this.#held.shift();
+      else this.#held[0] = { bytes: bytes.subarray(count), cameAt };
+    }
+  }
+
+  end(): void {
+    this.#held = [];
+    this.pump();
+  }
+}
+
 interface Line {
   readonly client: Socket;
   readonly server: Socket;
-  readonly held: { readonly direction: Direction; readonly bytes: Buffer }[];
+  readonly flows: readonly Flow[];
 }
+
+/** What is slow passes in so many pieces a second at most. */
+const piecesPerSecond = 10;
 
 export class TcpProxy {
   readonly port: number;
@@ -29,6 +85,7 @@ export class TcpProxy {
   readonly #lines = new Set<Line>();
   readonly #holding = new Set<Direction>();
   #delayMs = 0;
+  #bytesPerSecond: number | null = null;
   #isRefusing = false;
   /** Bytes that have passed. */
   readonly passed: Record<Direction, number> = { up: 0, down: 0 };
@@ -40,13 +97,19 @@ export class TcpProxy {
   }
 
   /** To `target` on this machine. Closed with the test. */
-  static async start(t: Test, target: number): Promise<TcpProxy> {
+  static async start(t: Teardowns, target: number): Promise<TcpProxy> {
+    const proxy = await TcpProxy.to(target);
+    t.teardown(() => proxy.close());
+    return proxy;
+  }
+
+  /** The same, to be closed by whoever asks. */
+  static async to(target: number): Promise<TcpProxy> {
     const proxy = new TcpProxy(await freePort(), target);
     await new Promise<void>((resolve, reject) => {
       proxy.#server.once('error', reject);
       proxy.#server.listen(proxy.port, '127.0.0.1', resolve);
     });
-    t.teardown(() => proxy.close());
     return proxy;
   }
 
@@ -69,17 +132,24 @@ export class TcpProxy {
     this.#delayMs = ms;
   }
 
+  /** So much and no more passes, of each connection and direction. */
+  slow(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
   /** As if there were no proxy; what was held goes on. */
   flow(): void {
     this.#holding.clear();
     this.#delayMs = 0;
+    this.#bytesPerSecond = null;
     this.#isRefusing = false;
-    for (const line of this.#lines) for (const { direction, bytes } of line.held.splice(0)) this.#pass(line, direction, bytes);
+    for (const { flows } of this.#lines) for (const flow of flows) flow.pump();
   }
 
   /** Every connection is lost, with what is held. */
   cut(): void {
-    for (const { client, server } of this.#lines) {
+    for (const { client, server, flows } of this.#lines) {
+      for (const flow of flows) flow.end();
       client.destroy();
       server.destroy();
     }
@@ -97,20 +167,33 @@ export class TcpProxy {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  /** For its connections. 0: what came then may go, behind what has passed; null: it is held. */
+  waitMs(direction: Direction, { cameAt, passedAt }: { readonly cameAt: number; readonly passedAt: number }): number | null {
+    if (this.#holding.has(direction)) return null;
+    const pieceMs = this.#bytesPerSecond === null ? 0 : 1_000 / piecesPerSecond;
+    return Math.max(0, Math.max(cameAt + this.#delayMs, passedAt + pieceMs) - performance.now());
+  }
+
+  get bytesAtOnce(): number {
+    return this.#bytesPerSecond === null ? Number.POSITIVE_INFINITY : Math.ceil(this.#bytesPerSecond / piecesPerSecond);
+  }
+
   #accept(client: Socket): void {
     if (this.#isRefusing) {
       client.destroy();
       return;
     }
     const server = connect(this.#target, '127.0.0.1');
-    const line: Line = { client, server, held: [] };
+    const [up, down] = [new Flow(this, 'up', server), new Flow(this, 'down', client)];
+    const line: Line = { client, server, flows: [up, down] };
     this.#lines.add(line);
     client.setNoDelay(true);
     server.setNoDelay(true);
-    client.on('data', (bytes) => this.#take(line, 'up', bytes));
-    server.on('data', (bytes) => this.#take(line, 'down', bytes));
+    client.on('data', (bytes) => up.take(bytes));
+    server.on('data', (bytes) => down.take(bytes));
     const end = () => {
       this.#lines.delete(line);
+      for (const flow of line.flows) flow.end();
       client.destroy();
       server.destroy();
     };
@@ -119,20 +202,5 @@ export class TcpProxy {
       socket.on('error', () => undefined);
       socket.on('close', end);
     }
-  }
-
-  #take(line: Line, direction: Direction, bytes: Buffer): void {
-    if (this.#delayMs > 0) setTimeout(() => this.#pass(line, direction, bytes), this.#delayMs).unref();
-    else this.#pass(line, direction, bytes);
-  }
-
-  #pass(line: Line, direction: Direction, bytes: Buffer): void {
-    if (!this.#lines.has(line)) return;
-    if (this.#holding.has(direction)) {
-      line.held.push({ direction, bytes });
-      return;
-    }
-    this.passed[direction] += bytes.length;
-    (direction === 'up' ? line.server : line.client).write(bytes);
   }
 }
