@@ -143,18 +143,22 @@ t.test('a session that is gone from the server too early counts for a full time 
   t.ok(performance.now() - seenAt >= 2_900);
 });
 
-t.test('a session that the server drops late, or never, is ended by whoever has waited in vain for its renewal (P11)', needsNats, async (t) => {
-  const { members, renew, names } = await setup(t, { ttlMs: 1_000 });
-  await renew('a', { forMs: 60_000 });
-  await until('it is seen', () => names().length === 1);
-  await pause(600);
-  t.equal(await renew('a', { forMs: 60_000, renewals: 1 }), 'stored');
-  const renewedAt = performance.now();
-  await until('it is gone', () => members.isGone('a'), 10_000);
-  t.ok(performance.now() - renewedAt >= 1_000, 'not before a full time to live');
-  t.same(names(), []);
-  t.equal(await renew('a', { forMs: 60_000, renewals: 2 }), 'behind', 'and it is renewed no more');
-});
+t.test(
+  'a session that the server drops late, or never, is ended by whoever has waited in vain for its renewal (P11)',
+  needsNats,
+  async (t) => {
+    const { members, renew, names } = await setup(t, { ttlMs: 1_000 });
+    await renew('a', { forMs: 60_000 });
+    await until('it is seen', () => names().length === 1);
+    await pause(600);
+    t.equal(await renew('a', { forMs: 60_000, renewals: 1 }), 'stored');
+    const renewedAt = performance.now();
+    await until('it is gone', () => members.isGone('a'), 10_000);
+    t.ok(performance.now() - renewedAt >= 1_000, 'not before a full time to live');
+    t.same(names(), []);
+    t.equal(await renew('a', { forMs: 60_000, renewals: 2 }), 'behind', 'and it is renewed no more');
+  },
+);
 
 t.test('a session that ended while the server was away is found to be gone, a full time to live later', needsNats, async (t) => {
   const { nats, members, renew, names, link } = await setup(t);

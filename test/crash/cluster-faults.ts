@@ -57,7 +57,13 @@ export function planSalvo(random: () => number, setting: Setting): readonly Faul
   const doors = [...setting.nodes, ...setting.gateways];
   while (salvo.length < count) {
     const of = chooseKind(random);
-    const names = { node: setting.nodes, way: setting.nodes, gateway: setting.gateways, nats: setting.nats, guest: setting.guests }[of];
+    const names = {
+      node: setting.nodes,
+      way: setting.nodes,
+      gateway: setting.gateways,
+      nats: setting.nats,
+      guest: setting.guests,
+    }[of];
     const target = names[Math.floor(random() * names.length)];
     const leavesADoor = of === 'nats' || of === 'guest' || of === 'way' || doors.filter((door) => !taken.has(door)).length > 1;
     if (target === undefined || taken.has(target) || !leavesADoor) continue;

@@ -209,27 +209,30 @@ t.test(
   },
 );
 
-t.test('a segment that is removed while tasks in the background look at it is in order, one that is just missing is not', async (t) => {
-  const { log, next } = await setup(t);
-  const task = { dataDir: log.options.dataDir, partition, first: seq(1), next };
-  const remove = (): void => rmSync(listSegments(log.dir)[0]!.path);
-  await t.resolves(verifySegment(task));
-  t.throws(
-    () =>
-      unlessRemoved(log.dir, seq(1), () => {
-        remove();
-        throw new Error('cannot be opened');
-      }),
-    /cannot be opened/,
-  );
-  await t.rejects(indexSegment(task), /no segment that opens with 1/);
-  unlessRemoved(log.dir, seq(1), () => {
-    writeBeginning(log.dir, next);
-    throw new Error('cannot be opened');
-  });
-  await t.resolves(indexSegment(task));
-  await t.resolves(verifySegment(task));
-});
+t.test(
+  'a segment that is removed while tasks in the background look at it is in order, one that is just missing is not',
+  async (t) => {
+    const { log, next } = await setup(t);
+    const task = { dataDir: log.options.dataDir, partition, first: seq(1), next };
+    const remove = (): void => rmSync(listSegments(log.dir)[0]!.path);
+    await t.resolves(verifySegment(task));
+    t.throws(
+      () =>
+        unlessRemoved(log.dir, seq(1), () => {
+          remove();
+          throw new Error('cannot be opened');
+        }),
+      /cannot be opened/,
+    );
+    await t.rejects(indexSegment(task), /no segment that opens with 1/);
+    unlessRemoved(log.dir, seq(1), () => {
+      writeBeginning(log.dir, next);
+      throw new Error('cannot be opened');
+    });
+    await t.resolves(indexSegment(task));
+    await t.resolves(verifySegment(task));
+  },
+);
 
 t.test('an event that lost its beginning and was not carried is noticed', async (t) => {
   const { log, next } = await setup(t);
