@@ -105,10 +105,10 @@ function overlapping(segments: PartitionSegments, { sort, order, after }: ListQu
 function listByText(segments: PartitionSegments, { text, query }: { text: number; query: ListQuery }): SliceOfFinals {
   const rows: FinalPlace[] = [];
   const { source, externalJobId } = query.filter;
-  // Filters know keys, which are of one source each.
   const keys = source?.map((each) => tagOfKey({ kind: 'external', source: each, text: externalJobId! })) ?? null;
   segments.searchIndexes({
-    mayAnswer: keys && ((filter) => keys.some(({ high, low }) => filter.mayHaveKey({ tagHigh: high, tagLow: low }))),
+    mayAnswer: (filter) =>
+      keys?.some(({ high, low }) => filter.mayHaveKey({ tagHigh: high, tagLow: low })) ?? filter.mayHaveText(text),
     ask: (index) => {
       for (const seq of index.findText(text, externalIdMatchesMax)) {
         const { event } = segments.record(seq);

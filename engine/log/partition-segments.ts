@@ -30,8 +30,7 @@ export interface SealedSegment {
 }
 
 export interface IndexSearch {
-  /** Null: there is no filter for what is asked. */
-  readonly mayAnswer: ((filter: SegmentFilter) => boolean) | null;
+  readonly mayAnswer: (filter: SegmentFilter) => boolean;
   ask(index: SegmentIndex): 'enough' | 'more';
 }
 
@@ -222,7 +221,7 @@ export class PartitionSegments {
   searchIndexes({ mayAnswer, ask }: IndexSearch): void {
     for (const { name } of this.sealed().reverse()) {
       const index = this.#indexOf.get(name.first);
-      if (index === undefined || !(mayAnswer?.(this.#filterAt(index)) ?? true)) continue;
+      if (index === undefined || !mayAnswer(this.#filterAt(index))) continue;
       if (ask(this.#indexAt(index)) === 'enough') return;
     }
   }

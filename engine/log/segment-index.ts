@@ -31,7 +31,7 @@ import { type IndexName, indexPath, syncDir, syncFile } from './segment-files.js
 import type { SegmentReader } from './segment-reader.js';
 import { type Database, openDatabase, type Statement } from './sqlite.js';
 
-const formatVersion = 4;
+const formatVersion = 5;
 
 const schema = `
   CREATE TABLE header(format INTEGER NOT NULL, partition INTEGER NOT NULL, first INTEGER NOT NULL, next INTEGER NOT NULL);

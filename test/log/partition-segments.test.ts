@@ -66,12 +66,11 @@ t.test('of many indexes those only are opened that may know the event', async (t
   }
 });
 
-t.test('an external id without its source is asked of every index, as filters know whole keys', async (t) => {
+t.test('an external id without its source is asked of few indexes, too', async (t) => {
   const { segments, askedFor } = await setup(t);
-  const filter = { ...everyEvent, externalJobId: 'job-3' };
-  const query = { filter, sort: 'created_at', order: 'desc', after: null, limit: 10 } as const;
-  t.equal(
-    askedFor(() => listFinished(segments, query)),
-    segmentCount,
-  );
+  for (let number = 0; number < segmentCount; number++) {
+    const filter = { ...everyEvent, externalJobId: `job-${number}` };
+    const query = { filter, sort: 'created_at', order: 'desc', after: null, limit: 10 } as const;
+    t.ok(askedFor(() => t.ok(listFinished(segments, query).entries.length > 0)) <= 4);
+  }
 });

@@ -48,3 +48,25 @@ t.test('ids and keys are told apart', async (t) => {
   t.ok(filter.mayHaveKey({ tagHigh: 1, tagLow: 2 }));
   t.notOk(filter.mayHaveKey({ tagHigh: 2, tagLow: 1 }));
 });
+
+t.test('a key is found by its text alone, and few other texts are taken for known', async (t) => {
+  const count = 50_000;
+  const filter = SegmentFilter.for({ ids: 0, keys: count });
+  const keys = pairs(5, count);
+  for (const [tagHigh, tagLow] of keys) filter.addKey({ tagHigh, tagLow });
+  t.ok(keys.every(([, tagLow]) => filter.mayHaveText(tagLow)));
+  const others = pairs(6, 100_000);
+  const wrong = others.filter(([, tagLow]) => filter.mayHaveText(tagLow)).length / others.length;
+  t.ok(wrong < 0.035, `${wrong} of the texts`);
+  const wrongKeys = others.filter(([tagHigh, tagLow]) => filter.mayHaveKey({ tagHigh, tagLow })).length / others.length;
+  t.ok(wrongKeys < 0.001, `${wrongKeys} of the keys: as rarely as without texts`);
+});
+
+t.test('a known text under another source is taken for a known key about once in 40 times', async (t) => {
+  const count = 50_000;
+  const filter = SegmentFilter.for({ ids: 0, keys: count });
+  const keys = pairs(7, count);
+  for (const [tagHigh, tagLow] of keys) filter.addKey({ tagHigh, tagLow });
+  const wrong = keys.filter(([tagHigh, tagLow]) => filter.mayHaveKey({ tagHigh: tagHigh ^ 0x5bd1e995, tagLow })).length / count;
+  t.ok(wrong < 0.035, `${wrong} of the keys`);
+});
