@@ -254,6 +254,12 @@ export class Back {
           'a segment that is due to go cannot be read and stays',
         );
         break;
+      case 'snapshot-damaged':
+        this.#logger.warn(
+          { partition: notice.partition, detail: notice.detail },
+          'a snapshot is damaged and was passed over: the start took longer, nothing is lost. Look at the disk',
+        );
+        break;
       case 'regressed':
         board.dataLosses++;
         this.#logger.error(

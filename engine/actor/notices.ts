@@ -23,6 +23,8 @@ export type HostNotice =
   | { readonly op: 'held'; readonly partition: PartitionId; readonly isHeld: boolean; readonly walBytes: number }
   /** The oldest segment should go and cannot be read; it stays, and is tried again. */
   | { readonly op: 'retention-stuck'; readonly partition: PartitionId; readonly detail: string }
+  /** A replay has done without a snapshot that is damaged. */
+  | { readonly op: 'snapshot-damaged'; readonly partition: PartitionId; readonly detail: string }
   | { readonly op: 'partition-news'; readonly news: PartitionNews }
   /** The journal of a partition was not what this node knew of it: what was acknowledged may be gone, or was written again. */
   | { readonly op: 'regressed'; readonly partition: PartitionId; readonly detail: string }

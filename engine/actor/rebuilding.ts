@@ -118,6 +118,7 @@ export class Rebuilding {
     if (result === null) return;
     this.#recovery = null;
     this.#replayed = result;
+    for (const detail of result.damagedSnapshots) shared.ports.notify({ op: 'snapshot-damaged', partition, detail });
     shared.ports.toWriter({ op: 'reopen', partition, after: result.state.lastSeq });
   }
 

@@ -31,6 +31,8 @@ export interface RecoveryResult {
   readonly running: ReadonlyMap<string, number>;
   /** Position of the snapshot that it began with; 0: none. */
   readonly begunAt: Sequence;
+  /** What is wrong with snapshots that were passed over. */
+  readonly damagedSnapshots: readonly string[];
 }
 
 interface Part {
@@ -52,6 +54,7 @@ export class Recovery {
   /** Until the state knows of them: behind the outline of a snapshot, before the first record. */
   #segments: readonly SegmentOutline[] | null = null;
   #begunAt: Sequence = noSequence;
+  #damagedSnapshots: readonly string[] = [];
   #failure: ReadFailure | null = null;
   #done = 0;
 
@@ -65,6 +68,7 @@ export class Recovery {
       switch (reply.op) {
         case 'replay-start':
           this.#segments = reply.segments;
+          this.#damagedSnapshots = reply.damaged;
           break;
         case 'replay-section':
           this.#parts.push({ kind: 'section', bytes: reply.section });
@@ -125,7 +129,7 @@ export class Recovery {
         `partition ${this.state.partition}: an event lost its beginning to retention and was not carried forward`,
       );
     }
-    return { state: this.state, running: this.#running, begunAt: this.#begunAt };
+    return { state: this.state, running: this.#running, begunAt: this.#begunAt, damagedSnapshots: this.#damagedSnapshots };
   }
 
   #applySome(): void {

@@ -60,7 +60,7 @@ function checkedLookup(policy: EgressPolicy, resolve: Resolve): LookupFunction {
         return;
       }
       const fault = policy.allowsHost(hostname) ? null : firstFault(policy, addresses);
-      if (fault !== null) done(new EgressRefused(`${hostname} resolves to ${fault}`), []);
+      if (fault !== null) done(new EgressRefused(`${hostname} resolves to a refused address: ${fault}`), []);
       else if (options.all === true) done(null, [...addresses]);
       else done(null, first.address, first.family);
     });

@@ -39,7 +39,7 @@ import type { SegmentName } from './segment-files.js';
 import type { SegmentIndex } from './segment-index.js';
 import type { SegmentReader } from './segment-reader.js';
 import { matchesOf } from './spec-walk.js';
-import { chooseSnapshot } from './snapshot-choice.js';
+import { type Choice, chooseSnapshot } from './snapshot-choice.js';
 import type { SnapshotReader } from './snapshot-file.js';
 import { type Database, openDatabase, storageFaultOf } from './sqlite.js';
 
@@ -262,7 +262,7 @@ export class LogReader {
       choice.snapshot?.close();
       this.#waitingReplays.set(tag, { partition, snapshotForm });
     } else {
-      this.#beginReplay(tag, { segments, snapshot: choice.snapshot });
+      this.#beginReplay(tag, { segments, choice });
     }
   }
 
@@ -273,8 +273,8 @@ export class LogReader {
       if (waiting.partition !== partition) continue;
       this.#waitingReplays.delete(tag);
       try {
-        const { snapshot } = chooseSnapshot(segments, { form: snapshotForm, withoutIndexes: false });
-        this.#beginReplay(tag, { segments, snapshot });
+        const choice = chooseSnapshot(segments, { form: snapshotForm, withoutIndexes: false });
+        this.#beginReplay(tag, { segments, choice });
       } catch (error) {
         this.#endReplay(tag);
         this.#parts.reply({ op: 'failed', tag, ...readFailureOf(error, 'broken') });
@@ -282,17 +282,15 @@ export class LogReader {
     }
   }
 
-  #beginReplay(
-    tag: number,
-    { segments, snapshot }: { readonly segments: PartitionSegments; readonly snapshot: SnapshotReader | null },
-  ): void {
+  #beginReplay(tag: number, { segments, choice }: { readonly segments: PartitionSegments; readonly choice: Choice }): void {
     const { partition } = segments;
+    const { snapshot, damaged } = choice;
     const mark = segments.open === null && !hasMark(segments.dir) ? logStart : readMark(segments.dir, partition);
     const outline = segments.outline();
     const indexed = new Set(outline.filter(({ filter }) => filter !== null).map(({ first }) => first));
     const from = snapshot?.header.position ?? segments.beginning;
     this.#replays.set(tag, { replay: new Replay(segments, { mark, from }), partition, snapshot, indexed });
-    this.#parts.reply({ op: 'replay-start', tag, segments: outline });
+    this.#parts.reply({ op: 'replay-start', tag, segments: outline, damaged });
     this.#continueReplay(tag);
     // One part is under way while the actor takes in the other.
     this.#continueReplay(tag);

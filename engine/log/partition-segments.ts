@@ -105,6 +105,7 @@ export class PartitionSegments {
       this.#indexes.drop(path);
       this.#indexOf.delete(first);
       this.#filters.delete(path);
+      this.#listedEnds.delete(path);
     }
   }
 

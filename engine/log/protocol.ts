@@ -251,8 +251,14 @@ export interface SegmentOutline {
 }
 
 export type ReaderReply =
-  /** Segments, oldest first. What comes behind it is a snapshot or starts with the first record that there is. */
-  | { readonly op: 'replay-start'; readonly tag: number; readonly segments: readonly SegmentOutline[] }
+  /** Segments, oldest first. What comes behind it is a snapshot or starts with the first record that there is. `damaged`: what is wrong with
+   *  newer snapshots, which are passed over. */
+  | {
+      readonly op: 'replay-start';
+      readonly tag: number;
+      readonly segments: readonly SegmentOutline[];
+      readonly damaged: readonly string[];
+    }
   /** Of a snapshot (`partition/snapshot.ts`). */
   | { readonly op: 'replay-section'; readonly tag: number; readonly section: Uint8Array<ArrayBuffer>; readonly done: number }
   /** `batch` in the layout of `record-batch.ts`; consecutive, starting where the last one, or the snapshot, ended. */

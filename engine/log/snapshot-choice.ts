@@ -18,6 +18,8 @@ export interface Choice {
   readonly snapshot: SnapshotReader | null;
   /** A newer one could be used if all sealed segments had an index. */
   readonly wantsIndexes: boolean;
+  /** What is wrong with newer ones that are damaged. */
+  readonly damaged: readonly string[];
 }
 
 export function chooseSnapshot(
@@ -25,24 +27,25 @@ export function chooseSnapshot(
   { form, withoutIndexes }: { readonly form: number; readonly withoutIndexes: boolean },
 ): Choice {
   let wantsIndexes = false;
+  const damaged: string[] = [];
   for (const { path } of listSnapshots(segments.dir)) {
-    const snapshot = openIfWhole(path);
+    const snapshot = openIfWhole(path, damaged);
     if (snapshot === null) continue;
     if (isOfThisLog(snapshot, segments, form)) {
-      if (withoutIndexes || snapshot.header.finalsFrom <= segments.indexedBefore) return { snapshot, wantsIndexes };
+      if (withoutIndexes || snapshot.header.finalsFrom <= segments.indexedBefore) return { snapshot, wantsIndexes, damaged };
       wantsIndexes = true;
     }
     snapshot.close();
   }
-  return { snapshot: null, wantsIndexes };
+  return { snapshot: null, wantsIndexes, damaged };
 }
 
-function openIfWhole(path: string): SnapshotReader | null {
+function openIfWhole(path: string, damaged: string[]): SnapshotReader | null {
   try {
     return new SnapshotReader(path);
   } catch (error) {
     // Whatever is wrong with it, the log has everything that is in it.
-    readFailureOf(error, 'damaged');
+    damaged.push(readFailureOf(error, 'damaged').detail);
     return null;
   }
 }

@@ -84,6 +84,8 @@ export class TestHost {
   questions: ReaderRequest[] = [];
   /** Answers `running?` at once with these attempts; null: the test answers. */
   runningNow: { event: EventId; attempt: number }[] | null = [];
+  /** What a replay says of snapshots. */
+  damagedSnapshots: readonly string[] = [];
   /** Answers that the reader gives instead of reading. */
   readInstead: (request: ReaderRequest) => ReaderReply | null = () => null;
   readonly #disks = new Map<number, Disk>();
@@ -349,7 +351,11 @@ export class TestHost {
       case 'replay': {
         const last = durable.at(-1)?.seq ?? noSequence;
         const batches = batchesOf(durable).map((batch) => ({ op: 'replay-batch', tag, batch, done: 1 }) as const);
-        return [{ op: 'replay-start', tag, segments: [] }, ...batches, { op: 'replay-done', tag, last }];
+        return [
+          { op: 'replay-start', tag, segments: [], damaged: this.damagedSnapshots },
+          ...batches,
+          { op: 'replay-done', tag, last },
+        ];
       }
       case 'outdated':
         return [{ op: 'outdated', tag, segment: null }];

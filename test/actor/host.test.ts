@@ -803,6 +803,18 @@ t.test('a log that contradicts itself stops its partition with the reason', asyn
   t.same(test.phases(1), ['recovering', 'ready']);
 });
 
+t.test('a replay that has to do without a damaged snapshot tells of it, and its partition works', async (t) => {
+  const test = new TestHost({ logs: new Map([[0, acceptedRecords(1, () => later)]]) });
+  test.damagedSnapshots = ['snapshot 7: it is too short'];
+  test.host.start();
+  test.settle();
+  t.equal(test.host.actors[0]!.phase, 'ready');
+  t.match(
+    test.notices.filter(({ op }) => op === 'snapshot-damaged'),
+    [{ partition: 0, detail: 'snapshot 7: it is too short' }],
+  );
+});
+
 t.test('partitions are replayed one after the other: the first is ready while the others have hardly begun', async (t) => {
   const partitions = [0, 1, 2];
   const logs = new Map(partitions.map((partition) => [partition, acceptedRecords(3_000, () => later)]));

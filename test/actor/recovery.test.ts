@@ -24,7 +24,7 @@ function setup({ couriers = 0 } = {}) {
     sent,
     answer,
     replay(records: readonly LogRecord[], { last = records.length, segments = [] as readonly SegmentOutline[] } = {}) {
-      answer({ op: 'replay-start', segments });
+      answer({ op: 'replay-start', segments, damaged: [] });
       for (const batch of batchesOf(records)) answer({ op: 'replay-batch', batch, done: 0.5 });
       answer({ op: 'replay-done', last });
     },

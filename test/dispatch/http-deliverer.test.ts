@@ -349,7 +349,7 @@ t.test('a forbidden destination is refused when connecting, in every form, and n
   ]) {
     const result = await send('', { destination: `http://${host}:${server.port}/200` });
     t.same([result.kind, result.unhealthy], ['failed', false], host);
-    t.match(result.error, /^egress-refused: (localhost resolves to )?\S+ is not a public address$/, host);
+    t.match(result.error, /^egress-refused: (localhost resolves to a refused address: )?\S+ is not a public address$/, host);
   }
   t.equal(server.accepted(), 0);
 });
@@ -376,12 +376,12 @@ t.test('a name that changes its mind is connected to only where it was checked (
   t.same(
     results.map(({ error }) => error),
     [
-      'egress-refused: flip.test resolves to 169.254.169.254 is a cloud metadata address',
-      'egress-refused: flip.test resolves to 169.254.169.254 is a cloud metadata address',
-      'egress-refused: flip.test resolves to fd00:ec2::254 is a cloud metadata address',
-      'egress-refused: flip.test resolves to ::ffff:169.254.169.254 is a cloud metadata address',
+      'egress-refused: flip.test resolves to a refused address: 169.254.169.254 is a cloud metadata address',
+      'egress-refused: flip.test resolves to a refused address: 169.254.169.254 is a cloud metadata address',
+      'egress-refused: flip.test resolves to a refused address: fd00:ec2::254 is a cloud metadata address',
+      'egress-refused: flip.test resolves to a refused address: ::ffff:169.254.169.254 is a cloud metadata address',
       null,
-      'egress-refused: flip.test resolves to 169.254.169.254 is a cloud metadata address',
+      'egress-refused: flip.test resolves to a refused address: 169.254.169.254 is a cloud metadata address',
     ],
   );
   t.equal(asked, answers.length, 'each connection asked once: the checked address is the one connected to');

@@ -164,6 +164,8 @@ export interface Replayed {
   readonly indexed: number[];
   /** What the sections of a snapshot made, if there was one. */
   readonly begun: PartitionState | null;
+  /** What is said of snapshots. */
+  readonly damaged: readonly string[];
   /** How it ended. */
   readonly end: ReaderReply;
 }
@@ -187,6 +189,7 @@ function replayWhole(reader: LogReader, replies: ReaderReply[]): Replayed {
   const tag = replays++;
   const records: StoredRecord[] = [];
   const indexed: number[] = [];
+  const damaged: string[] = [];
   const begun = new PartitionState(partition);
   const intake = new SnapshotIntake(begun);
   replies.length = 0;
@@ -195,11 +198,12 @@ function replayWhole(reader: LogReader, replies: ReaderReply[]): Replayed {
     const reply = replies.shift()!;
     if (reply.op === 'replay-start') {
       indexed.push(...reply.segments.filter(({ filter }) => filter !== null).map(({ first }) => first));
+      damaged.push(...reply.damaged);
       continue;
     }
     if (reply.op === 'replay-section') intake.take(reply.section);
     else if (reply.op === 'replay-batch') records.push(...readBatch(reply.batch));
-    else return { records, indexed, begun: begun.lastSeq === 0 ? null : begun, end: reply };
+    else return { records, indexed, begun: begun.lastSeq === 0 ? null : begun, damaged, end: reply };
     reader.handle({ op: 'replay-next', tag });
   }
 }

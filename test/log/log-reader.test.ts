@@ -35,7 +35,13 @@ const damage = (log: TestLog, at: number, sql: string) => {
 
 t.test('an empty log replays to nothing', (t) => {
   const log = new TestLog(t);
-  t.same(log.replay(), { records: [], indexed: [], begun: null, end: { op: 'replay-done', tag: 0, last: noSequence } });
+  t.same(log.replay(), {
+    records: [],
+    indexed: [],
+    begun: null,
+    damaged: [],
+    end: { op: 'replay-done', tag: 0, last: noSequence },
+  });
   t.end();
 });
 

@@ -39,11 +39,18 @@ async function take(log: TestLog, upTo: number): Promise<string | null> {
 
 /** What a start makes of a directory: the memory in the end, and how many records it had to read for it. */
 function startFrom(dataDir: string) {
-  const { begun, records, end, failure } = readBack(dataDir);
+  const { begun, records, damaged, end, failure } = readBack(dataDir);
   const state = begun ?? new PartitionState(partition);
   state.layOut(listSegments(dirOf(dataDir)).map(({ first }) => ({ first, next: null, filter: null })));
   for (const record of records) state.apply(record);
-  return { bytes: Buffer.concat([...sectionsOf(state, seq(lastSegmentOf(dataDir)))]), read: records.length, end, failure, state };
+  return {
+    bytes: Buffer.concat([...sectionsOf(state, seq(lastSegmentOf(dataDir)))]),
+    read: records.length,
+    damaged,
+    end,
+    failure,
+    state,
+  };
 }
 
 const dirOf = (dataDir: string) => join(dataDir, 'partitions', '0003');
@@ -94,14 +101,15 @@ t.test(
       const flipped = Buffer.from(whole);
       flipped[at]! ^= 1 << (at % 8);
       writeFileSync(newest!, at % 3 === 0 ? whole.subarray(0, at) : flipped);
-      const { read, bytes } = startFrom(dataDir);
+      const { read, bytes, damaged } = startFrom(dataDir);
       if (read !== 30 || !bytes.equals(truth)) t.fail(`byte ${at}: ${read} records read`);
+      if (damaged.length !== 1 || !damaged[0]!.includes(newest!)) t.fail(`byte ${at}: told is ${damaged.join(', ')}`);
     }
     writeFileSync(before!, 'nothing of use');
-    t.equal(startFrom(dataDir).read, last);
+    t.match(startFrom(dataDir), { read: last, damaged: [newest, before] }, 'both are named');
     rmSync(before!);
     rmSync(newest!);
-    t.equal(startFrom(dataDir).read, last);
+    t.match(startFrom(dataDir), { read: last, damaged: [] });
     t.ok(startFrom(dataDir).bytes.equals(truth), 'also the pages of finished events');
   },
 );

@@ -95,7 +95,7 @@ export class SimulatedReader {
         const snapshot = this.#chooseSnapshot(log);
         const sections = snapshot?.sections.map((section) => section.slice()) ?? [];
         this.#replays.set(tag, { log, indexed, sections, goal: log.last, next: (snapshot?.seq ?? log.beginning - 1) + 1 });
-        reply({ op: 'replay-start', tag, segments });
+        reply({ op: 'replay-start', tag, segments, damaged: [] });
         this.#continueReplay(tag);
         this.#continueReplay(tag);
         return;
