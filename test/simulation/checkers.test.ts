@@ -15,6 +15,7 @@ import { BulkTrue } from './bulk-true.js';
 import { ChangeHonoured } from './change-honoured.js';
 import { BrokenPromise, StoredEvents } from './checker.js';
 import { Checkers } from './checkers.js';
+import { KeptWhole } from './kept-whole.js';
 import { ListsComplete } from './lists-complete.js';
 import { SlotsKept } from './slots-kept.js';
 
@@ -231,6 +232,20 @@ t.test('replay-equals-live notices a memory that has changed by itself', async (
   checkers.quiet();
   world.hosts[0]!.host.actors[0]!.state.columns.setDueAtMs(0 as Handle, 1 as WallMs);
   await complains(t, 'replay-equals-live', () => checkers.quiet());
+});
+
+t.test('kept-whole notices an event that reaches back into what was removed', async (t) => {
+  const { world, producer, advance, inMs } = setup();
+  producer.schedule({ scheduledAtMs: inMs(20) });
+  await advance(10);
+  producer.schedule({ scheduledAtMs: inMs(3_600_000) });
+  await advance(100);
+  const checker = new KeptWhole({ world, stored: new StoredEvents(world.disk) });
+  checker.quiet();
+  const log = world.disk.log(0 as PartitionId);
+  // The event that was delivered has its last record there.
+  log.removeBefore(log.last);
+  await complains(t, 'kept-whole', () => checker.quiet());
 });
 
 t.test('halt-over-guess notices a partition that stops for no reason', async (t) => {

@@ -10,6 +10,7 @@ import { type Checker, type Scene, StoredEvents } from './checker.js';
 import { Dedupe } from './dedupe.js';
 import { DuplicatesExplained } from './duplicates-explained.js';
 import { HaltOverGuess } from './halt-over-guess.js';
+import { KeptWhole } from './kept-whole.js';
 import { LegalTransitions } from './legal-transitions.js';
 import { ListsComplete } from './lists-complete.js';
 import { NoLoss } from './no-loss.js';
@@ -40,6 +41,7 @@ export class Checkers {
       new ListsComplete(scene),
       new BulkTrue(scene),
       new AliasesKept(scene),
+      new KeptWhole(scene),
       new ReplayEqualsLive(scene),
       new Dedupe(scene),
       new NoLoss(scene),
