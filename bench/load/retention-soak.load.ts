@@ -1,26 +1,29 @@
 /**
  * Do memory and disk stay bounded while events come, finish and outlive their retention?
  *
- * One row for each tenth of the run: mebibytes on disk and resident, events that are counted, and how far the oldest log has moved on.
- * 500 events a second, of which one in ten stays pending for the whole run, a retention of 6 s, segments of 256 KiB. Good: disk and
- * `retained` level off after two retentions while `accepted` goes on growing, and what is pending stays. `bytesPerEvent` is what the
- * disk takes then for an event that is counted (at this size mostly segments that are waiting for their turn).
+ * 20,000 events stay pending for the whole run and are carried from segment to segment; 1,000 a second come, finish at once, and are retained for 5 s in
+ * segments of 1 MiB. So all of the disk is written anew every ten seconds or so: a run of 80 s is eight retentions behind the point where a
+ * bounded engine stops growing. One row for each tenth of it: mebibytes on disk and resident (of this process, which is engine and
+ * producer), events that are counted, and segments. Good: `diskMiB`, `residentMiB` and `retained` of the last rows are those of the middle ones,
+ * while `accepted` goes on growing.
  *
  *   npm run bench -- retention-soak
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Engine, EventSpec, WallMs } from '../../engine/index.js';
+import type { Engine, WallMs } from '../../engine/index.js';
 import { type Bench, type Row, measured } from '../lib/bench.js';
 import { scheduleAll, withEngine } from '../lib/local-engine.js';
 import { localSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
-const retentionMs = 6_000;
-const eventsPerSecond = 500;
+const retentionMs = 5_000;
+const eventsPerSecond = 1_000;
 const everyMs = 100;
-const pendingEvery = 10;
+const pendingPerSecond = 250;
+const segmentBytesMax = 2 ** 20;
+const batchEvents = 1_000;
 const rowsPerRun = 10;
 const farMs = 3_600_000;
 
@@ -28,7 +31,7 @@ const farMs = 3_600_000;
 export const bench: Bench = {
   name: 'retention-soak',
   question: 'Do memory and disk stay bounded while events come, finish and outlive their retention?',
-  sizes: { small: 2, full: 120 },
+  sizes: { small: 2, full: 80 },
   measure: (seconds) => inTempDir(async (dataDir) => measured(await soak(dataDir, seconds))),
 };
 
@@ -39,42 +42,52 @@ function soak(dataDir: string, seconds: number): Promise<Row[]> {
     deliver: { sink: () => undefined },
     retentionMs,
     snapshotRecords: 5_000,
-    log: { segmentBytesMax: 256 * 1024 },
+    log: { segmentBytesMax },
   };
   return withEngine(options, (engine) => run(engine, { dataDir, seconds }));
 }
 
 async function run(engine: Engine, { dataDir, seconds }: { readonly dataDir: string; readonly seconds: number }): Promise<Row[]> {
   const rows: Row[] = [];
+  const farAway = Date.now() + farMs;
+  await schedule(engine, { count: pendingPerSecond * seconds, name: 'pending', at: () => farAway });
   const began = performance.now();
   let accepted = 0;
   for (let tenth = 1; tenth <= rowsPerRun; tenth++) {
     while (performance.now() - began < (tenth * seconds * 1_000) / rowsPerRun) {
-      const events = Array.from({ length: (eventsPerSecond * everyMs) / 1_000 }, (_, place) => specOf(accepted + place));
-      await scheduleAll(engine, events);
-      accepted += events.length;
+      const due = Math.floor(((performance.now() - began) * eventsPerSecond) / 1_000) - accepted;
+      await schedule(engine, { count: due, name: `soak-${accepted}`, at: Date.now });
+      accepted += due;
       await pause(everyMs);
     }
     const { total, by_status: byStatus } = engine.statistics();
-    const diskBytes = bytesBelow(dataDir);
     rows.push({
       seconds: Math.round((performance.now() - began) / 1_000),
       accepted,
-      retained: total,
+      retained: total - byStatus.SCHEDULED,
       pending: byStatus.SCHEDULED,
-      diskMiB: mebibytes(diskBytes),
+      diskMiB: mebibytes(bytesBelow(dataDir)),
       residentMiB: mebibytes(process.memoryUsage.rss()),
       segments: segmentsBelow(dataDir),
-      bytesPerEvent: Math.round(diskBytes / Math.max(1, total)),
     });
   }
   return rows;
 }
 
-function specOf(number: number): EventSpec {
-  const now = Date.now();
-  const scheduledAtMs = (number % pendingEvery === 0 ? now + farMs : now) as WallMs;
-  return localSpec({ externalJobId: `soak-${number}`, scheduledAtMs });
+interface Crowd {
+  readonly count: number;
+  /** Of their external ids. */
+  readonly name: string;
+  readonly at: () => number;
+}
+
+async function schedule(engine: Engine, { count, name, at }: Crowd): Promise<void> {
+  for (let from = 0; from < count; from += batchEvents) {
+    const specs = Array.from({ length: Math.min(batchEvents, count - from) }, (_, place) =>
+      localSpec({ externalJobId: `${name}-${from + place}`, scheduledAtMs: at() as WallMs }),
+    );
+    await scheduleAll(engine, specs);
+  }
 }
 
 /** The ballast is not the events'. */
