@@ -47,6 +47,14 @@ interface Sight {
   seenAt: number;
 }
 
+/** A session that is not among those that live, and that the leader is asked for. */
+interface Asked {
+  readonly at: number;
+  readonly sequence: number;
+  /** Null: never. */
+  readonly seenAt: number | null;
+}
+
 const readMsMax = 2_000;
 /** A session that the leader still has is asked for again after so long. */
 const askAgainMs = 500;
@@ -58,7 +66,7 @@ export class Members implements MemberMap {
   readonly #watch: SubjectWatch;
   readonly #sights = new Map<string, Sight>();
   readonly #gone = new Set<string>();
-  readonly #asked = new Map<string, { at: number; sequence: number; seenAt: number }>();
+  readonly #asked = new Map<string, Asked>();
   readonly #listeners = new Set<() => void>();
   readonly #sweep: NodeJS.Timeout;
   #nextSettlingAt = Number.POSITIVE_INFINITY;
@@ -122,7 +130,7 @@ export class Members implements MemberMap {
 
   /** When it was last seen renewed, by `performance.now()`; null: never. */
   lastSeen(session: string): number | null {
-    return this.#sights.get(session)?.seenAt ?? this.#asked.get(session)?.seenAt ?? null;
+    return (this.#sights.get(session) ?? this.#asked.get(session))?.seenAt ?? null;
   }
 
   /** If it is not known yet it is found out, and the listeners are called when it turns out to be so. */
@@ -198,8 +206,8 @@ export class Members implements MemberMap {
   async #lookUp(session: string): Promise<void> {
     const now = performance.now();
     if (this.#currentSince === null) return;
-    const asked = this.#asked.get(session) ?? { at: 0, sequence: 0, seenAt: Number.NEGATIVE_INFINITY };
-    const silentSince = Math.max(asked.seenAt, this.#currentSince);
+    const asked = this.#asked.get(session) ?? { at: 0, sequence: 0, seenAt: null };
+    const silentSince = Math.max(asked.seenAt ?? Number.NEGATIVE_INFINITY, this.#currentSince);
     if (now - silentSince < this.#parts.ttlMs || now - asked.at < askAgainMs) return;
     this.#asked.set(session, { ...asked, at: now });
     const found = await this.#read(session);
