@@ -24,10 +24,18 @@ const reportedStepMs = 500;
  * steps of the machine's clock. So the offset is compared with `Date.now()` at every `check()` and taken anew when they
  * disagree. `Date.now()` cuts downwards, so a true offset shows a difference in (-1, 0]; only what lies outside is moved.
  *
+ * A thread may lose its processor between two looks at clocks, on a busy machine for tens of milliseconds. So monotonic time is read on both sides
+ * of `Date.now()`: what may lie between them is no disagreement. Else the clock would be late until the next check, and what is asked for "in two
+ * seconds" would come early by as much. `timeOrigin` is made of two looks as well, and so checked at once.
+ *
  * One instance per thread.
  */
 export class SystemClock implements Clock {
   #offsetMs = performance.timeOrigin;
+
+  constructor() {
+    this.check();
+  }
 
   wallMs(): WallMs {
     return (this.#offsetMs + performance.now()) as WallMs;
@@ -39,10 +47,12 @@ export class SystemClock implements Clock {
 
   /** Compare with the machine's clock; to be called about once a second. Returns a step worth a report, else null. */
   check(): ClockStep | null {
-    const differenceMs = Date.now() - (this.#offsetMs + performance.now());
-    if (differenceMs > -1 && differenceMs <= 0.5) return null;
-    this.#offsetMs += differenceMs;
-    if (Math.abs(differenceMs) < reportedStepMs) return null;
-    return { stepMs: differenceMs, at: Date.now() as WallMs };
+    const before = performance.now();
+    const wallMs = Date.now();
+    const after = performance.now();
+    const [leastMs, mostMs] = [wallMs - (this.#offsetMs + after), wallMs - (this.#offsetMs + before)];
+    const stepMs = leastMs > 0.5 ? leastMs : mostMs <= -1 ? mostMs : 0;
+    this.#offsetMs += stepMs;
+    return Math.abs(stepMs) < reportedStepMs ? null : { stepMs, at: wallMs as WallMs };
   }
 }
