@@ -42,6 +42,8 @@ export class Namesakes {
   #look(): void {
     const { nodeId, members, session, logger } = this.#parts;
     const ours = session();
+    // It stops, or was out for a moment: the session that it sees may be its own of just now.
+    if (ours === null) return;
     const other = members.alive.find((member) => {
       return member.node === nodeId && member.session !== ours && members.isRenewed(member.session);
     });
