@@ -1,6 +1,6 @@
 /**
- * Two owners fall silent at once, and the third one takes over: one process is stopped for three times to live (F11, P2), the other one no longer hears NATS, though what it
- * says goes on arriving there (F13). Neither starts anything behind its lease, nor when it wakes up; what was acknowledged is delivered, and nothing that is finished changes.
+ * Three owners fall silent at once, and a fourth one takes over: one process is stopped for three times to live (F11, P2), one no longer hears NATS, though what it
+ * says goes on arriving there, and for one everything comes and goes so late that no answer counts any more (F13). None of them starts anything behind its lease, nor when it wakes up; what was acknowledged is delivered, and nothing that is finished changes.
  */
 import t from 'tap';
 import { leaseMarginMs, sessionTtlMs } from '../../engine/kernel/limits.js';
@@ -16,6 +16,8 @@ import { doubled, repeats, SteadyLoad } from './steady-load.js';
 t.setTimeout(170_000);
 
 const partitions = 12;
+/** Longer than anybody waits for an answer. */
+const lateMs = 5_000;
 /** The contract of the project, on top of the time to live. */
 const takeoverMsMax = 3_000;
 
@@ -24,23 +26,23 @@ function owned({ partitions }: ClusterAnswer, by: string) {
 }
 
 t.test(
-  'an owner that is stopped and one that is cut off start nothing behind their leases',
+  'an owner that is stopped, one that is deaf and one for which all comes late start nothing behind their leases',
   { ...needsNats, timeout: 160_000 },
   async (t) => {
     const nats = await startNats(t);
-    const proxy = await TcpProxy.start(t, nats.port);
+    const [deafened, delayed] = [await TcpProxy.start(t, nats.port), await TcpProxy.start(t, nats.port)];
     const cluster = await startCluster(t, {
       nats: [nats],
       nodes: [],
-      engines: ['frozen', 'heir', 'deaf'],
+      engines: ['frozen', 'heir', 'deaf', 'late'],
       gateways: ['g'],
       partitions,
-      envOf: { deaf: { ESCAPEMENT_NATS_URL: proxy.url } },
+      envOf: { deaf: { ESCAPEMENT_NATS_URL: deafened.url }, late: { ESCAPEMENT_NATS_URL: delayed.url } },
     });
     const receiver = await startReceiver(t);
     const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut', perSecond: 20 });
     const before = await cluster.view();
-    t.ok(owned(before, 'frozen').length > 0 && owned(before, 'deaf').length > 0, 'both own something');
+    for (const name of ['frozen', 'deaf', 'late']) t.ok(owned(before, name).length > 0, `${name} owns something`);
 
     // What falls due while they are away is in their wheels: whoever wakes up finds it overdue.
     const from = Date.now() + 3_000;
@@ -52,7 +54,8 @@ t.test(
 
     const awayAt = Date.now();
     cluster.node('frozen').signal('SIGSTOP');
-    proxy.hold('down');
+    deafened.hold('down');
+    delayed.delay(lateMs);
     const taken = await cluster.shared(['heir'], 60_000).catch((error: unknown) => {
       throw new Error('the heir has not taken over', { cause: error });
     });
@@ -62,17 +65,20 @@ t.test(
       t.ok(epoch > before.partitions[partition]!.epoch, `partition ${partition} has another owner`);
       t.ok(last_takeover_ms! <= sessionTtlMs + takeoverMsMax, `and was served again after ${last_takeover_ms} ms`);
     }
-    const out = await cluster.node('deaf').client.get<{ status: string }>('/health');
-    t.match(out.body, { status: 'recovering', components: [] }, 'the one that is cut off knows it');
+    for (const name of ['deaf', 'late']) {
+      const out = await cluster.node(name).client.get<{ status: string }>('/health');
+      t.match(out.body, { status: 'recovering', components: [] }, `the one that is ${name} knows it`);
+    }
 
     await pause(awayAt + 2 * sessionTtlMs - Date.now());
-    proxy.flow();
+    deafened.flow();
+    delayed.flow();
     await pause(awayAt + 3 * sessionTtlMs - Date.now());
     await load.stop();
     const finished = await deliveredSoFar(cluster.client);
     const wokenAt = Date.now();
     cluster.node('frozen').signal('SIGCONT');
-    await cluster.shared(['frozen', 'heir', 'deaf'], 60_000);
+    await cluster.shared(['frozen', 'heir', 'deaf', 'late'], 60_000);
     await until('it says that it was out', () =>
       cluster
         .node('frozen')

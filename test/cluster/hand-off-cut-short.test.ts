@@ -2,11 +2,13 @@
  * Hand-offs that a kill cuts short at each of their steps (P4), while clients of the status stream look on: whoever is killed, each partition goes on with one owner for each epoch, nothing that
  * was acknowledged is lost, and a client that stays connected to a gateway is told every change exactly once.
  *
- *     SIGTERM -> release entry in the journal -> released marker -> the heir's claim -> the heir's opening -> served
- *              ^ killed here                   ^ and here          ^ the heir, here    ^ and here
+ *     SIGTERM -> attempts end -> release entry in the journal -> released marker -> the heir's claim -> the heir's opening -> served
+ *              ^ killed here                 ^ here               ^ and here         ^ the heir, here   ^ and here
  */
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import t, { type Test } from 'tap';
+import { sessionPattern } from '../../engine/cluster/buckets.js';
+import type { PartitionId } from '../../engine/kernel/brand.js';
 import { Follower } from '../crash/follower.js';
 import { type Cluster, type ClusterAnswer, startCluster } from '../support/cluster.js';
 import { until, within } from '../support/deadline.js';
@@ -17,8 +19,11 @@ import { doubled, repeats, SteadyLoad } from './steady-load.js';
 
 t.setTimeout(175_000);
 
-const engines = ['a', 'b', 'c', 'd'];
-const partitions = 12;
+const engines = ['a', 'b', 'c', 'd', 'e'];
+/** Their attempts take so long that no partition that has one can be released before. */
+const occupying = { count: 24, answeredAfterMs: 4_000 };
+/** So many that each of five has its three. */
+const partitions = 15;
 
 /** Resolves with the first message that fits, as soon as NATS has it. */
 async function seen(connection: NatsConnection, subject: string, fits: (message: Msg) => boolean): Promise<Msg> {
@@ -35,6 +40,16 @@ interface Marker {
   readonly epoch: number;
   readonly node: string;
   readonly released: boolean;
+}
+
+interface Retiring {
+  readonly node: string;
+  readonly weight: number;
+}
+
+/** Its session says that it takes nothing any more: it has begun to hand over. */
+function isRetiring({ node, weight }: Retiring, name: string): boolean {
+  return node === name && weight === 0;
 }
 
 const kindOf = ({ headers }: Msg): string => headers?.get('Escapement-Kind') ?? '';
@@ -71,7 +86,32 @@ t.test(
       },
     });
 
-    // Two at a time, as it takes a time to live until those who are left may take over.
+    // Three at a time, as it takes a time to live until those who are left may take over.
+    receiver.answer('/occupying', () => ({ delayMs: occupying.answeredAfterMs }));
+    const occupied = await Promise.all(
+      Array.from({ length: occupying.count }, async () => {
+        const { body } = await cluster.client.schedule({
+          source: 'occupying',
+          delay_ms: 0,
+          destination: `${receiver.url}/occupying`,
+        });
+        return Number(body['partition']);
+      }),
+    );
+    await until('all their attempts are under way', () => receiver.at('/occupying').length === occupying.count);
+    const held = before.partitions.filter(({ partition, owner }) => owner === 'e' && occupied.includes(partition));
+    const retires = (message: Msg): boolean => message.data.length > 0 && isRetiring(message.json<Retiring>(), 'e');
+    const retiring = seen(connection, sessionPattern, retires);
+    cluster.node('e').signal('SIGTERM');
+    await retiring;
+    await cluster.kill('e');
+    const { markers: asKilled } = await auditMarkers(connection, { streams: 4 });
+    t.ok(held.length > 0, `e was killed while attempts of ${held.length} partitions ran`);
+    t.same(
+      held.filter(({ partition }) => asKilled.get(partition as PartitionId)!.at(-1)!.released),
+      [],
+      'none of which it had released',
+    );
     const released = seen(connection, 'escapement.p.*.j', (message) => kindOf(message) === 'release');
     cluster.node('a').signal('SIGTERM');
     await released;
@@ -81,14 +121,15 @@ t.test(
     await given;
     await cluster.kill('b');
     const taken = await cluster.shared(['c', 'd'], 60_000);
-    const orphans = before.partitions.filter(({ owner }) => owner === 'a' || owner === 'b');
+    const killed = ['a', 'b', 'e'];
+    const orphans = before.partitions.filter(({ owner }) => killed.includes(owner!));
     const unclaimed = orphans.filter(({ partition, epoch }) => taken.partitions[partition]!.epoch <= epoch);
     t.same(
       unclaimed,
       [],
-      `all ${orphans.length} of the two that were killed behind a release and behind a released marker were claimed`,
+      `all ${orphans.length} of those that were killed before a release, behind one, and behind a released marker were claimed`,
     );
-    await Promise.all(['a', 'b'].map((name) => cluster.restart(name)));
+    await Promise.all(killed.map((name) => cluster.restart(name)));
     await cluster.shared(engines, 60_000);
 
     const isHeir = (message: Msg): boolean => !markerOf(message).released && markerOf(message).node !== 'c';
@@ -108,6 +149,12 @@ t.test(
     t.same(living.sort(), left, `${heir} was killed behind its claim, ${opener} behind an opening`);
 
     await load.stop();
+    await until('what was under way at the first kill has come to its end', async () => {
+      const { body } = await cluster.client.get<{ by_status: { DELIVERED: number } }>(
+        '/api/v1/events/statistics?source=occupying',
+      );
+      return body.by_status.DELIVERED === occupying.count;
+    });
     const came = await load.allCame();
     t.same(load.failed, [], 'no request failed for good');
     t.same(doubled(came), [], 'each came under one id');

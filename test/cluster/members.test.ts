@@ -132,16 +132,20 @@ t.test('a session that is not seen, while the leader has it, is not gone (P10)',
   t.ok(performance.now() - silentSince >= times.ttlMs - times.renewMs, 'not before a full time to live');
 });
 
-t.test('of a session that nobody has seen it is not known when it was seen last, also while the leader is asked', needsNats, async (t) => {
-  const { members } = await setup(t);
-  const seen = new Set<number | null>();
-  await until('it is gone', () => {
-    const isGone = members.isGone('nobody');
-    seen.add(members.lastSeen('nobody'));
-    return isGone;
-  });
-  t.same([...seen], [null]);
-});
+t.test(
+  'of a session that nobody has seen it is not known when it was seen last, also while the leader is asked',
+  needsNats,
+  async (t) => {
+    const { members } = await setup(t);
+    const seen = new Set<number | null>();
+    await until('it is gone', () => {
+      const isGone = members.isGone('nobody');
+      seen.add(members.lastSeen('nobody'));
+      return isGone;
+    });
+    t.same([...seen], [null]);
+  },
+);
 
 t.test('a session that is gone from the server too early counts for a full time to live', needsNats, async (t) => {
   const { members, renew, names } = await setup(t, { ttlMs: 3_000 });

@@ -26,11 +26,12 @@ const salvos: readonly (readonly Fault[])[] = [
     fault('kill', 'nats-1', 1_000),
     fault('freeze', 'a', 3_000, { afterMs: 500 }),
     fault('stop', 'c', 500, { afterMs: 1_500, emptied: true }),
+    fault('slow', 'b', 5_000, { afterMs: 2_000 }),
   ],
 ];
 
 t.test(
-  'when nodes and the nats-server of a cluster are killed, stopped and frozen under load, every promise holds (F1, F11, F14)',
+  'when nodes and the nats-server of a cluster are killed, stopped, frozen and all but cut off under load, every promise holds (F1, F11, F13, F14)',
   { ...needsNats, timeout },
   async (t) => {
     const seed = Date.now() % 1_000_000;
