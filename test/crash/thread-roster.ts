@@ -1,11 +1,12 @@
 /**
  * For programs that are preloaded (`--import`) into a server under test and do something to one of its threads at SIGUSR2.
  *
- * The main thread asks on a broadcast channel who lives, until as many answer as there should be (`THREADS`; one for tasks in the
- * background may come on top) and twice the same ones: a thread may be starting, replaying, or ending because another one of its group
- * has died. Then it names one by its place, oldest first.
+ * The main thread asks on a broadcast channel who lives, until as many answer as there should be (`THREADS`) and twice the same ones: a
+ * thread may be starting, replaying, or ending because another one of its group has died. Then it names one by its place, oldest first.
+ * Threads for tasks in the background do not answer: they come and go, and nobody would notice that an idle one has died.
  */
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
+import { inBackground } from '../../engine/kernel/background-thread.js';
 
 type Word =
   | { readonly about: 'who lives?'; readonly round: number }
@@ -30,6 +31,7 @@ export function onSignal({ orders, obey }: Plan): void {
   };
   const say = (word: Word): void => channel.postMessage(word);
   if (!isMainThread) {
+    if (process.argv[2] === inBackground.name) return;
     hear((word) => {
       if (word.about === 'who lives?') say({ about: 'alive', round: word.round, thread: threadId });
       if (word.about === 'order' && word.thread === threadId) obey[word.order]!();
@@ -49,7 +51,7 @@ export function onSignal({ orders, obey }: Plan): void {
     const asking = setInterval(() => {
       living.sort((one, other) => one - other);
       const roster = living.join(' ');
-      if (living.length >= expected && roster === before) {
+      if (living.length === expected && roster === before) {
         clearInterval(asking);
         for (const [order, place] of Object.entries(orders(signal))) say({ about: 'order', thread: living[place]!, order });
       }
