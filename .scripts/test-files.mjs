@@ -33,9 +33,9 @@ export function testFiles(patterns) {
     .sort((one, other) => rankOf(one) - rankOf(other));
 }
 
-/** They measure time, or how soon a loaded cluster is served again: they run last, one by one. */
+/** They measure time: they run last, one by one. */
 export function isAlone(file) {
-  return file.endsWith('.alone.test.js') || imports(file, 'cluster-torture.js');
+  return file.endsWith('.alone.test.js');
 }
 
 /** They start nodes, gateways and servers of NATS: five processes and more, which wait most of the time for a session to end. */

@@ -19,10 +19,13 @@ const groupScript = join('.scripts', 'test-group.mjs');
 /** As `test-group.mjs` says it: the file, and milliseconds since its process began. */
 const beginsWith = /^# file (\S+) (\d+)$/gm;
 
-/** Returns how many tests passed, failed and were skipped. */
-export async function runTestFiles(files, { jobs, verbose }) {
+/** Returns how many tests passed, failed and were skipped. `natsServer`: the program that those use that start one, unless each is to look for it. */
+export async function runTestFiles(files, { jobs, verbose, natsServer = null }) {
   const sum = { passed: 0, failed: 0, skipped: 0 };
   const running = new Set();
+  // tap's own limit lets a file say which test hangs, so it has to come before ours.
+  const env = { ...process.env, TAP_TIMEOUT: String(limitMs / 1000 - 5) };
+  if (natsServer !== null) env.TEST_NATS_SERVER = natsServer;
   const stop = (signal) => {
     for (const child of running) killGroup(child.pid, 'SIGKILL');
     process.exit(signal === 'SIGINT' ? 130 : 143);
@@ -34,7 +37,7 @@ export async function runTestFiles(files, { jobs, verbose }) {
   const lane = async (...queues) => {
     for (const queue of queues) {
       for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
-        for (const result of await runGroup(group, running)) {
+        for (const result of await runGroup(group, { running, env })) {
           print(result, verbose);
           sum.passed += result.passed;
           sum.failed += result.failed;
@@ -54,10 +57,8 @@ export async function runTestFiles(files, { jobs, verbose }) {
 }
 
 /** One process. Returns a result for each of its files. */
-async function runGroup(files, running) {
+async function runGroup(files, { running, env }) {
   const startedAt = performance.now();
-  // tap's own limit lets a file say which test hangs, so it has to come before ours.
-  const env = { ...process.env, TAP_TIMEOUT: String(limitMs / 1000 - 5) };
   const child = spawn(process.execPath, files.length === 1 ? files : [groupScript, ...files], {
     cwd: root,
     env,

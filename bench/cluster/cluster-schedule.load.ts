@@ -40,11 +40,13 @@ interface Result {
   readonly refused: number;
 }
 
+const sizes = { small: 0.3, full: 5 } as const;
+
 /** Seconds for each form and server. */
 export const bench: Bench = {
   name: 'cluster-schedule',
   question: 'How many events per second does a cluster accept, beside one node alone?',
-  sizes: { small: 0.3, full: 5 },
+  sizes,
   measure: async (seconds) => {
     const alone = await startEscapement();
     const results: Result[] = [];
@@ -53,7 +55,8 @@ export const bench: Bench = {
     } finally {
       await alone.stop();
     }
-    for (const { server, engines } of setUps) {
+    // The smallest size shows that it runs; three engines start for the same requests.
+    for (const { server, engines } of seconds === sizes.small ? setUps.slice(0, 1) : setUps) {
       const figures = await inCluster({ nodes: [], engines, gateways: ['g'], partitions }, (cluster) =>
         load(server, { url: cluster.node('g').url, seconds }),
       );
