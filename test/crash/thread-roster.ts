@@ -13,8 +13,8 @@ type Word =
   | { readonly about: 'alive'; readonly round: number; readonly thread: number }
   | { readonly about: 'order'; readonly thread: number; readonly order: string };
 
-/** Every thread of a busy machine has to have answered by then, twice in a row. */
-const askEveryMs = 400;
+/** All have to have answered by then, twice in a row; on a busy machine that may take a few rounds. */
+const askEveryMs = 150;
 
 /** What the threads are told at each signal, counted from 0: an order for the one at each place. */
 export interface Plan {
