@@ -18,7 +18,7 @@ export interface OpenResponse {
   cork(write: () => void): unknown;
   writeStatus(line: string): unknown;
   end(body: string | Buffer, close: boolean): unknown;
-  endWithoutBody(length: number, close: boolean): unknown;
+  endWithoutBody(length?: number, close?: boolean): unknown;
   write(piece: string): boolean;
   onWritable(handler: () => boolean): unknown;
 }
@@ -97,8 +97,12 @@ export class Exchange {
     for (const [name, value] of headers) {
       if (isSafeHeader(value)) head += `\r\n${name}: ${value}`;
     }
+    // Told of a length, the library waits for as many bytes and cuts off the next request.
+    const goesOn = this.#isHead && !close;
+    if (goesOn) head += `\r\nContent-Length: ${Buffer.byteLength(body)}`;
     response.writeStatus(head);
     if (sequel !== undefined) response.write(String(body));
+    else if (goesOn) response.endWithoutBody();
     else if (this.#isHead) response.endWithoutBody(Buffer.byteLength(body), close);
     else response.end(body, close);
   }

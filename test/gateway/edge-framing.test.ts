@@ -106,6 +106,19 @@ t.test('requests on one connection are answered one after the other', async (t) 
   t.notOk(client.isClosed());
 });
 
+t.test('a connection goes on behind the answer to a HEAD', async (t) => {
+  const { port } = await setupGateway(t);
+  const client = rawConnect(port);
+  client.socket.write(`HEAD ${events} HTTP/1.1\r\nHost: test\r\n\r\n`);
+  await client.until(() => client.text().endsWith('\r\n\r\n'));
+  t.match(client.text(), /^HTTP\/1\.1 405 [\s\S]*\r\ncontent-length: [1-9]/i, 'the length is that of the body of another method');
+  client.socket.write(postText(events, body));
+  await client.until(() => client.text().includes('HTTP/1.1 201') || client.isClosed());
+  t.match(client.text(), /HTTP\/1\.1 201/);
+  t.notOk(client.isClosed());
+  client.socket.destroy();
+});
+
 t.test('line breaks never get into the head of an answer', async (t) => {
   const { port } = await setupGateway(t);
   for (const requestId of ['a\rSet-Cookie: x', 'a\u0000b', 'a\tb', 'é'.repeat(3)]) {
