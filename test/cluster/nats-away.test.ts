@@ -1,13 +1,17 @@
 /**
- * NATS out of reach of everybody: restarted twenty times under load (F14), then stopped for half, one and two times to live (P3). What has a lease goes on until that is over,
- * nothing starts behind it, nothing that was acknowledged is lost, and everything goes on by itself.
+ * NATS out of reach of everybody: restarted twenty times under load (F14), the last three of them behind half, one and two times to live (P3). What has a lease goes on until
+ * that is over, nothing starts behind it, nothing that was acknowledged is lost, and everything goes on by itself. At last it comes back with an older copy of its
+ * store (F15, P6): what it has lost the nodes have.
  */
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { leaseMarginMs, sessionTtlMs } from '../../engine/kernel/limits.js';
 import { startCluster } from '../support/cluster.js';
-import { pause } from '../support/deadline.js';
+import { pause, until } from '../support/deadline.js';
 import { connectNats, needsNats, startNats } from '../support/nats-server.js';
 import { startReceiver } from '../support/receiver.js';
+import { temporaryDir } from '../support/server.js';
 import { auditMarkers } from './marker-audit.js';
 import { doubled, repeats, SteadyLoad } from './steady-load.js';
 
@@ -16,6 +20,8 @@ t.setTimeout(170_000);
 const engines = ['a', 'b'];
 /** With the three that are longer there are twenty. */
 const restarts = 17;
+/** Halfway, stopped in order. */
+const copiedIn = 9;
 /** An attempt that is under way when NATS goes is recorded behind its answer, so it may be made again. */
 const underWayMs = 1_000;
 
@@ -24,6 +30,7 @@ t.test(
   { ...needsNats, timeout: 160_000 },
   async (t) => {
     const nats = await startNats(t);
+    const older = join(temporaryDir(t), 'older');
     const cluster = await startCluster(t, { nats: [nats], nodes: [], engines, gateways: ['g'], partitions: 8 });
     const receiver = await startReceiver(t);
     const load = new SteadyLoad({ client: cluster.client, receiver, source: 'away', perSecond: 40 });
@@ -33,6 +40,7 @@ t.test(
     for (let round = 0; round < restarts; round++) {
       const fromMs = Date.now();
       await (round % 2 === 0 ? nats.kill() : nats.stop());
+      if (round === copiedIn) cpSync(nats.storeDir, older, { recursive: true });
       await nats.restart();
       spans.push({ fromMs, toMs: Date.now() });
       await pause(200);
@@ -74,5 +82,19 @@ t.test(
       `${came.size} accepted, ${load.kept} kept, ${load.putOff} put off, of ${load.unknown} nobody knew, ${repeats(came)} came twice`,
     );
     t.same((await auditMarkers(await connectNats(t, nats.url), { streams: 4 })).faults, []);
+
+    const pending = Array.from({ length: 40 }, (_, n) => Date.now() + 10_000 + n * 50);
+    await Promise.all(pending.map((dueAtMs) => load.schedule(dueAtMs)));
+    await nats.kill();
+    rmSync(nats.storeDir, { recursive: true });
+    cpSync(older, nats.storeDir, { recursive: true });
+    await nats.restart();
+    await cluster.shared(engines, 60_000);
+    await Promise.all(pending.map(() => load.schedule(Date.now())));
+    const after = await load.allCame();
+    t.equal(after.size, came.size + 2 * pending.length);
+    t.same(load.failed, [], 'no request failed for good');
+    t.same(doubled(after), [], 'each came under one id');
+    await until('it is told', async () => (await cluster.view()).partitions.every(({ data_loss_count }) => data_loss_count! > 0));
   },
 );
