@@ -46,7 +46,7 @@ export async function findClusterRecord(
   return there === null ? null : agreed(there.data, wishes);
 }
 
-/** Reads the record or makes it; its bucket is there. Throws as `findClusterRecord`. */
+/** Reads the record or makes it; its bucket is there. Throws as `findClusterRecord`, and another Error for what time mends. */
 export async function openClusterRecord(connection: NatsConnection, wishes: ClusterWishes): Promise<ClusterRecord> {
   const there = await findClusterRecord(connection, wishes);
   if (there !== null) return there;
@@ -54,9 +54,9 @@ export async function openClusterRecord(connection: NatsConnection, wishes: Clus
   const write = { stream: recordStream, subject: recordSubject, payload, after: 0 };
   const written = await writeBehind(connection, write, apiMsMax);
   if (written.kind === 'stored') return agreed(Buffer.from(payload), wishes);
-  // Another node was first.
+  // Another node was first. On several servers a write is refused for one that is under way, and cannot be read yet.
   const theirs = await findClusterRecord(connection, wishes);
-  if (theirs === null) throw new StartError(`the cluster record in ${recordStream} was removed while it was made: start again`);
+  if (theirs === null) throw new Error('another node is writing the cluster record');
   return theirs;
 }
 

@@ -1,10 +1,11 @@
 /** F37 for a cluster: a node with other values than the cluster was made with does not start. */
+import { jetstreamManager } from '@nats-io/jetstream';
 import t, { type Test } from 'tap';
 import { ensureBuckets, recordStream, recordSubject } from '../../engine/cluster/buckets.js';
 import { type ClusterWishes, openClusterRecord } from '../../engine/cluster/cluster-record.js';
 import { StartError } from '../../engine/kernel/errors.js';
 import { readNewest, writeBehind } from '../../engine/nats/compare-and-set.js';
-import { connectNats, needsNats, startNats } from '../support/nats-server.js';
+import { connectNats, needsNats, startNats, startNatsCluster } from '../support/nats-server.js';
 
 const wishes: ClusterWishes = { partitions: null, usualPartitions: 64, usualStreams: () => 4 };
 
@@ -24,6 +25,30 @@ t.test('the first node writes what all others agree to, however many start at on
   t.match(records[0], { partitions: 12, streams: 4, id: /^[0-9a-f]{16}$/, webhookSecret: /^whsec_.{44}$/ });
   t.same(await openClusterRecord(connection, wishes), records[0], 'whoever has no wish takes what is there');
 });
+
+t.test(
+  'of nodes that start at once on three servers none gives up: who comes second may be refused before the first record can be read',
+  needsNats,
+  async (t) => {
+    const servers = await startNatsCluster(t);
+    const connections = await Promise.all(servers.map(({ url }) => connectNats(t, url)));
+    await ensureBuckets(connections[0]!);
+    const manager = await jetstreamManager(connections[0]!);
+    for (let round = 0; round < 10; round++) {
+      const opened = connections.map((connection) => openClusterRecord(connection, wishes));
+      const said = (await Promise.allSettled(opened)).map((each) =>
+        each.status === 'fulfilled' ? each.value.id : (each.reason as Error),
+      );
+      t.same(
+        said.filter((each) => each instanceof StartError),
+        [],
+        'what time mends is no reason to end',
+      );
+      t.equal(new Set(said.filter((each) => typeof each === 'string')).size, 1, 'there is one record');
+      await manager.streams.purge(recordStream);
+    }
+  },
+);
 
 t.test('without a wish a new cluster has the usual number of partitions', needsNats, async (t) => {
   t.match(await openClusterRecord(await setup(t), wishes), { partitions: 64, streams: 4 });
