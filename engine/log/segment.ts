@@ -17,11 +17,11 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LogRecord } from '../event/record.js';
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
-import { InvariantError, invariant } from '../kernel/errors.js';
+import { invariant } from '../kernel/errors.js';
 import { chainOf, crcOf, crcOfRecord } from './checksum.js';
 import { DamageError, LogFormatError } from './damage.js';
 import type { LogPosition } from './mark.js';
-import { RecordCursor } from './record-batch.js';
+import { RowInsert } from './row-insert.js';
 import { type SegmentName, syncDir, syncFile } from './segment-files.js';
 import { type Database, openDatabase, type Statement } from './sqlite.js';
 import { WalRoom } from './wal-room.js';
@@ -61,7 +61,7 @@ export class Segment {
   readonly header: SegmentHeader;
   readonly #database: Database;
   readonly #begin: Statement;
-  readonly #insert: Statement;
+  readonly #rows: RowInsert;
   readonly #commit: Statement;
   readonly #rollback: Statement;
   readonly #room: WalRoom;
@@ -113,7 +113,7 @@ export class Segment {
       this.#last = lastPosition(this.#database, this.header);
       this.#bytes = (this.#database.pragma('page_count', { simple: true }) as number) * pageBytes;
       this.#begin = this.#database.prepare('BEGIN IMMEDIATE');
-      this.#insert = this.#database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+      this.#rows = new RowInsert(this.#database);
       this.#commit = this.#database.prepare('COMMIT');
       this.#rollback = this.#database.prepare('ROLLBACK');
     } catch (error) {
@@ -142,18 +142,11 @@ export class Segment {
    */
   append(batches: readonly Uint8Array[]): void {
     this.#begin.run();
-    let { seq, chain } = this.#last;
+    let last = this.#last;
     let bytes = 0;
     try {
       for (const batch of batches) {
-        const cursor = new RecordCursor(batch);
-        while (cursor.next()) {
-          if (cursor.seq !== seq + 1) throw this.#gap({ expected: seq + 1, found: cursor.seq });
-          seq = cursor.seq;
-          const crc = crcOf(cursor.record);
-          chain = chainOf(chain, crc);
-          this.#insert.run(seq, cursor.kind, cursor.event, cursor.prev, cursor.at, cursor.body, crc, chain);
-        }
+        last = this.#rows.insert(batch, last);
         bytes += batch.length;
       }
       this.#commit.run();
@@ -162,7 +155,7 @@ export class Segment {
       if (this.#database.inTransaction) this.#rollback.run();
       throw error;
     }
-    this.#last = { seq, chain };
+    this.#last = last;
     this.#bytes += bytes;
   }
 
@@ -193,10 +186,6 @@ export class Segment {
 
   close(): void {
     this.#database.close();
-  }
-
-  #gap({ expected, found }: { readonly expected: number; readonly found: number }): InvariantError {
-    return new InvariantError(`partition ${this.header.partition}: expected sequence ${expected} to append, found ${found}`);
   }
 }
 
