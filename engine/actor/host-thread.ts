@@ -113,7 +113,9 @@ class HostThread {
       else reject(error);
     };
     this.#listen(this.#main, 'main thread', (order: HostOrder) => this.#obey(order));
-    this.#listen(this.#writer, 'log writer', (reply: WriterReply) => this.#host.fromWriter(reply));
+    this.#listen(this.#writer, 'log writer', (replies: readonly WriterReply[]) => {
+      for (const reply of replies) this.#host.fromWriter(reply);
+    });
     this.#listen(this.#reader, 'reader', (reply: ReaderReply) => this.#host.fromReader(reply));
     for (const [number, port] of this.#couriers.entries()) this.#listenToCourier(number, port);
     this.#loopDelay.begin();

@@ -3,7 +3,7 @@
  * writer's thread stands without a cluster, and the host sees little of the difference.
  *
  *     host --WriterRequest--> replica --entries--> JetStream
- *     host <--WriterReply---- replica --batches--> log writer --(segments)--> reader
+ *     host <--WriterReplies-- replica --batches--> log writer --(segments)--> reader
  *
  * Publishing waits, so it is done here and not in the log writer, which is told to append what the journal has taken. Its commits are not
  * synced one by one: what a power cut takes from the copy is in the journal.
@@ -30,7 +30,7 @@ const tickMs = 1_000;
 const restShare = 4;
 
 export interface ReplicaThreadData {
-  /** `WriterRequest`s in, `WriterReply` out: the actor host's. */
+  /** `WriterRequest`s in, `WriterReply`s out: the actor host's. */
   readonly port: MessagePort;
   /** `SegmentNotice` out: the reader's. */
   readonly link: MessagePort;
@@ -127,7 +127,7 @@ class ReplicaThread {
       bases: new BaseShelf({ door, partition }),
       clock: this.#clock,
       turns: this.#turns,
-      reply: (reply) => this.#data.port.postMessage(reply),
+      reply: (reply) => this.#data.port.postMessage([reply]),
       broke: (error) => this.#end(error),
       rest: (workedMs) => new Promise((resolve) => setTimeout(resolve, Math.ceil(workedMs * restShare))),
     });
@@ -177,7 +177,7 @@ class ReplicaThread {
         this.#seat(reply.partition).copy.failed(reply);
         break;
       default:
-        this.#data.port.postMessage(reply);
+        this.#data.port.postMessage([reply]);
     }
   }
 

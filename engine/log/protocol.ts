@@ -1,9 +1,9 @@
 /**
  * Between an actor host and its two disk threads, the log writer and the reader. Plain objects over MessagePorts; a `batch`
- * is moved, not cloned. What a host has for its writer in one turn is one message.
+ * is moved, not cloned. What a host has for its writer in one turn is one message, and so is what its writer has to say behind some commits.
  *
  *     host --WriterRequests-> writer --SegmentNotice--> reader --PoolRequest--> main, which runs pool tasks
- *     host <--WriterReply---- writer                    reader <--PoolReply---- main
+ *     host <--WriterReplies-- writer                    reader <--PoolReply---- main
  *     host <------------ReaderRequest, ReaderReply----> reader
  *
  * The writer alone appends, in the order in which it is told; the reader only ever reads what a `durable` has announced.

@@ -19,15 +19,15 @@ import { Journal, batchOf, partition, plain, tempDir } from './log-fixture.js';
 
 const file = (name: string) => fileURLToPath(new URL(`../../engine/log/${name}.js`, import.meta.url));
 
-/** Messages of a port, one after the other. */
+/** Messages of a port, one after the other, also those that come together. */
 class Inbox<Message> {
   readonly #waiting: Message[] = [];
   readonly #port: MessagePort;
 
   constructor(port: MessagePort) {
     this.#port = port;
-    port.on('message', (message: Message) => {
-      this.#waiting.push(message);
+    port.on('message', (message: Message | readonly Message[]) => {
+      this.#waiting.push(...(Array.isArray(message) ? (message as Message[]) : [message as Message]));
       port.emit('arrived', null);
     });
   }
