@@ -1,7 +1,8 @@
 /**
  * Which actor must hear this? Turns what a front door asks into requests to the host that owns the partition.
  *
- * The slot of a new event comes from its key, so that a repeated request meets the same actor, else from chance; the id
+ * The slot of a new event comes from its key, so that a repeated request meets the same actor, else from chance among those of the
+ * partition whose turn it is (`partition-turns.ts`); the id
  * carries the slot, so every later request finds its partition without a look-up.
  */
 import { type EventKey, fingerprintOf, keyOf, randomSlot, slotOfKey } from '../event/content.js';
@@ -26,12 +27,14 @@ import {
   slotOf,
   slotOfIdIn,
 } from '../kernel/event-id.js';
+import { sheafEventsMax } from '../kernel/limits.js';
 import { decodeMessages } from '../kernel/message-codec.js';
 import type { Change, Condition, Question } from '../partition/command.js';
 import type { Accepted, PartitionLink } from './host-link.js';
 import { labelStatistics } from './label-statistics.js';
 import { BulkChanges, type BulkRequest, type BulkResult } from './bulk-changes.js';
 import { EventLists, type EventPage, type ListRequest } from './event-lists.js';
+import { PartitionTurns } from './partition-turns.js';
 import { ScheduledEvents, type ScheduleResult } from './scheduled-events.js';
 
 export type { ScheduleResult };
@@ -68,9 +71,11 @@ export class Router {
   readonly #lists: EventLists;
   readonly #bulk: BulkChanges;
   readonly #sheet = new SpecSheet();
+  readonly #turns: PartitionTurns;
 
   constructor({ partitions, linkOf }: { partitions: number; linkOf: (partition: PartitionId) => PartitionLink }) {
     this.#partitions = partitions;
+    this.#turns = new PartitionTurns(partitions);
     this.#linkOf = linkOf;
     const now = () => performance.now();
     this.#lists = new EventLists({ partitions, linkOf, now });
@@ -110,9 +115,10 @@ export class Router {
     if (count === 0) settled(events);
     const { ids } = events;
     for (let place = 0; place < count; place++) {
+      if (place > 0 && place % sheafEventsMax === 0) this.#turns.pass();
       const createdAtMs = sheet.createdAtMs(place);
       const idAt = place * eventIdBytes;
-      mintEventIdIn(ids, idAt, { slot: sheet.slotOf(place), now: createdAtMs });
+      mintEventIdIn(ids, idAt, { slot: sheet.slotOf(place) ?? this.#turns.slotAt(createdAtMs), now: createdAtMs });
       const partition = partitionOf(slotOfIdIn(ids, idAt), this.#partitions);
       const bodyAt = sheet.startOf(place);
       const bodyEnd = sheet.endOf(place);

@@ -64,7 +64,10 @@ t.test('changes and deaths are told once, by whoever owns the partition', needsN
     },
   });
   await connection.flush();
-  const events = [...Array.from({ length: laterEvents }, () => later), ...Array.from({ length: deaths }, () => dying)];
+  // With names: what has none and comes together goes to one partition.
+  const named = (length: number, event: object, name: string) =>
+    Array.from({ length }, (_, number) => ({ ...event, external_job_id: `${name}-${number}` }));
+  const events = [...named(laterEvents, later, 'later'), ...named(deaths, dying, 'dying')];
   t.match((await client('gateway').batch(events)).body, { accepted: laterEvents + deaths });
   await until('every death is told', async () => (await letters()) === deaths);
   // Of each one that died three changes.

@@ -49,7 +49,8 @@ t.test('an event that one gateway took is there on the other, and is delivered o
 });
 
 t.test('a batch reaches every partition, and lists and statistics are of all of them on each gateway', needsNats, async (t) => {
-  const events = Array.from({ length: 200 }, () => ({ destination: 'https://example.org/', delay: '1d', source: 'batch' }));
+  const event = { destination: 'https://example.org/', delay: '1d', source: 'batch' };
+  const events = Array.from({ length: 200 }, (_, number) => ({ ...event, external_job_id: `batch-${number}` }));
   t.match((await node(one).client.batch(events)).body, { accepted: 200, rejected: 0 });
   for (const gateway of gateways) {
     const { client } = node(gateway);

@@ -1,8 +1,9 @@
 import t from 'tap';
 import { fingerprintOf, slotOfKey } from '../../engine/event/content.js';
 import { decodeSpec } from '../../engine/event/spec-codec.js';
-import type { PartitionId } from '../../engine/kernel/brand.js';
+import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { EngineError, InvariantError } from '../../engine/kernel/errors.js';
+import { sheafEventsMax } from '../../engine/kernel/limits.js';
 import { type EventId, eventIdBytes, formatEventId, parseEventId, partitionOf, slotOf } from '../../engine/kernel/event-id.js';
 import { type Accepted, type Asker, HostLink, type NewEventAsked, type Unnumbered } from '../../engine/router/host-link.js';
 import { Router } from '../../engine/router/router.js';
@@ -48,6 +49,13 @@ function setup(answer: (request: Question) => object | EngineError | InvariantEr
 
 const eventOf = (request: Question) => (request as { event: EventId }).event;
 
+t.test('events of a batch without keys go to all partitions, a sheaf to each', async (t) => {
+  const { router, asked } = setup();
+  await router.scheduleBatch(Array.from({ length: partitions * sheafEventsMax }, () => ({ spec: specOf(), timeGiven: true })));
+  for (let partition = 0; partition < partitions; partition++)
+    t.equal(asked.filter((one) => one.partition === partition).length, sheafEventsMax);
+});
+
 t.test('an event with a key goes where its key says, one without goes anywhere', async (t) => {
   const { router, asked } = setup();
   const spec = specOf({ source: 'orders', externalJobId: 'order-1' });
@@ -57,7 +65,8 @@ t.test('an event with a key goes where its key says, one without goes anywhere',
     t.match(result, { replayed: false, partition: partitionOf(slot, partitions) });
     t.equal(slotOf(parseEventId((result as { id: string }).id)!), slot);
   }
-  for (let count = 0; count < 200; count++) await router.schedule({ spec: specOf(), timeGiven: true });
+  for (let count = 0; count < 200; count++)
+    await router.schedule({ spec: specOf({ createdAtMs: (spec.createdAtMs + count) as WallMs }), timeGiven: true });
   t.equal(new Set(asked.map(({ partition }) => partition)).size, partitions);
   t.ok(asked.every(({ partition, request }) => partition === request.partition));
   t.ok(asked.every(({ request }) => partitionOf(slotOf(eventOf(request)), partitions) === request.partition));
