@@ -9,14 +9,15 @@
  * would make room for the next request in that packet, and where the end of a request is in doubt the next one may be
  * somebody else's, smuggled in. While the answer is pending the server library drops the connection at a further request.
  */
-import { type Reply, type Sequel, type SequelEnd, statusLine } from './http/reply.js';
+import { headOf, type Reply, type Sequel, type SequelEnd } from './http/reply.js';
 import { EventStream } from './stream/event-stream.js';
 
 /** The response of the server library, as far as it is used here. */
 export interface OpenResponse {
   onAborted(handler: () => void): unknown;
   cork(write: () => void): unknown;
-  writeStatus(line: string): unknown;
+  /** With further lines of the head, if they are in it. */
+  writeStatus(line: string | Buffer): unknown;
   end(body: string | Buffer, close: boolean): unknown;
   endWithoutBody(length?: number, close?: boolean): unknown;
   write(piece: string): boolean;
@@ -90,17 +91,13 @@ export class Exchange {
     this.#sequelEnd = sequel.begin(this.#stream);
   }
 
-  #writeCorked({ status, contentType, headers, body, close, sequel }: Reply): void {
+  #writeCorked(reply: Reply): void {
+    const { body, close, sequel } = reply;
     const response = this.#response;
-    // The head in one piece: the library writes a status as it comes, and a call for each line with its two texts cost 2 us.
-    let head = `${statusLine(status)}\r\nContent-Type: ${contentType}\r\nX-Request-Id: ${this.requestId}`;
-    for (const [name, value] of headers) {
-      if (isSafeHeader(value)) head += `\r\n${name}: ${value}`;
-    }
+    const head = headOf(reply, this.requestId);
     // Told of a length, the library waits for as many bytes and cuts off the next request.
     const goesOn = this.#isHead && !close;
-    if (goesOn) head += `\r\nContent-Length: ${Buffer.byteLength(body)}`;
-    response.writeStatus(head);
+    response.writeStatus(goesOn ? `${head}\r\nContent-Length: ${Buffer.byteLength(body)}` : head);
     if (sequel !== undefined) response.write(String(body));
     else if (goesOn) response.endWithoutBody();
     else if (this.#isHead) response.endWithoutBody(Buffer.byteLength(body), close);
@@ -114,13 +111,4 @@ export class Exchange {
     this.#sequelEnd?.onClosed();
     this.#onOver(this);
   }
-}
-
-/** CR and LF would be written as they come. All our values are safe by construction; this holds also when a new one is not. */
-function isSafeHeader(value: string): boolean {
-  for (let at = 0; at < value.length; at++) {
-    const char = value.charCodeAt(at);
-    if ((char < 0x20 && char !== 0x09) || char > 0x7e) return false;
-  }
-  return true;
 }

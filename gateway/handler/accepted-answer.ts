@@ -4,37 +4,65 @@
  * An answer has twenty fields and a thousand bytes, of which a hundred or two are the event's own. As text it took 4.5 us of the 18 that a request
  * cost up to there: pieces joined, flattened, measured and encoded. What stands between the event's own fields is the same for all, and is
  * taken once from the answer that `event-json.ts` gives to an event with a hole in each of them; so that file alone says what an answer looks like, and a
- * property test holds the two against each other.
+ * property test holds the two against each other. The head of the answer is written the same way: as a text it took 0.7 us.
  *
  * Texts of a plain event are printable ASCII without escapes, so they stand in the answer as they came.
  */
 import { defaultRetry, type EventSpec, type PlainSpec, putEventId, type WallMs, InvariantError } from '../../engine/index.js';
 import { putBytes, putNull, putText, putWhole } from '../http/json-put.js';
+import { headOf, type Reply } from '../http/reply.js';
 import { formatInstant, putInstant } from '../input/instant.js';
 import { renderAccepted } from './event-json.js';
 
 export interface AcceptedPlace {
+  /** Of the request: ASCII. */
+  readonly requestId: string;
   /** Holds the id from `idAt` on. */
   readonly ids: Uint8Array;
   readonly idAt: number;
   readonly partition: number;
 }
 
+const created = ['ETag', '"1"'] as const;
+const noHeaders: Reply['headers'] = [];
+const noBody = Buffer.alloc(0);
+
 /** Answers lie behind each other in blocks: an array buffer for each of them is work for the collector of garbage. */
 const blockBytes = 32 * 1024;
 let block = Buffer.alloc(0);
 let blockAt = 0;
 
-/** The same as `renderAccepted` of the event for which `spec` stands. */
-export function renderAcceptedPlain(spec: PlainSpec, place: AcceptedPlace): Buffer {
-  const bytesMax = fixedBytes + fieldBytesMax + spec.bytesMax;
+/** An answer to any other new event, but for its body. */
+export function replyAccepted(id: string, body: Buffer): Reply {
+  return {
+    status: 201,
+    contentType: 'application/json',
+    headers: [['Location', `/api/v1/events/${id}`], created],
+    body,
+    close: false,
+  };
+}
+
+/** The same as `replyAccepted` with `renderAccepted` of the event for which `spec` stands. */
+export function replyAcceptedPlain(spec: PlainSpec, place: AcceptedPlace): Reply {
+  const bytesMax = headFixedBytes + place.requestId.length + fixedBytes + fieldBytesMax + spec.bytesMax;
   if (blockAt + bytesMax > block.length) {
     block = Buffer.allocUnsafeSlow(Math.max(blockBytes, bytesMax));
     blockAt = 0;
   }
   const from = blockAt;
-  blockAt = layOut(spec, place, block, from);
-  return block.subarray(from, blockAt);
+  const bodyAt = layOutHead(place, block, from);
+  blockAt = layOut(spec, place, block, bodyAt);
+  const [head, body] = [block.subarray(from, bodyAt), block.subarray(bodyAt, blockAt)];
+  return { status: 201, contentType: 'application/json', headers: noHeaders, head, body, close: false };
+}
+
+function layOutHead({ requestId, ids, idAt }: AcceptedPlace, out: Buffer, start: number): number {
+  let at = putBytes(inHead.start, out, start);
+  for (let char = 0; char < requestId.length; char++) out[at++] = requestId.charCodeAt(char);
+  at = putBytes(inHead.requestId, out, at);
+  at = putEventId(ids, idAt, out, at);
+  return putBytes(inHead.id, out, at);
 }
 
 function layOut(spec: PlainSpec, { ids, idAt, partition }: AcceptedPlace, out: Buffer, start: number): number {
@@ -175,17 +203,25 @@ const behind = piecesOf(
     } satisfies Record<keyof EventSpec, unknown> as unknown as EventSpec,
     { id: hole, partition: hole as unknown as number },
   ),
+  fields,
 );
 const fixedBytes = Object.values(behind).reduce((sum, piece) => sum + piece.length, 0);
 /** Of an id, five times, four numbers and the partition; `bytesMax` of a spec has the texts and their quotes. */
 const fieldBytesMax = 38 + 5 * 26 + 5 * 15;
 
+const inHead = piecesOf(headOf(replyAccepted(hole, noBody), hole), ['requestId', 'id']);
+/** With an id. */
+const headFixedBytes = 36 + Object.values(inHead).reduce((sum, piece) => sum + piece.length, 0);
+
 /** What stands behind each field, and before the first one. */
-function piecesOf(answer: Buffer): Readonly<Record<(typeof fields)[number] | 'start', Buffer>> {
+function piecesOf<Field extends string>(
+  answer: string | Buffer,
+  order: readonly Field[],
+): Readonly<Record<Field | 'start', Buffer>> {
   const pieces = answer.toString().split(holes);
-  if (pieces.length !== fields.length + 1)
-    throw new InvariantError(`an answer with ${fields.length} holes falls into ${pieces.length} pieces`);
-  return Object.fromEntries(['start', ...fields].map((field, place) => [field, Buffer.from(pieces[place]!)])) as ReturnType<
-    typeof piecesOf
+  if (pieces.length !== order.length + 1)
+    throw new InvariantError(`an answer with ${order.length} holes falls into ${pieces.length} pieces`);
+  return Object.fromEntries(['start', ...order].map((field, place) => [field, Buffer.from(pieces[place]!)])) as ReturnType<
+    typeof piecesOf<Field>
   >;
 }

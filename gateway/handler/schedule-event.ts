@@ -12,13 +12,12 @@ import type { Request } from '../http/request.js';
 import { readContext } from '../input/event-context.js';
 import { isRefusal } from '../input/refusal.js';
 import { readSingle } from '../input/single-input.js';
-import { renderAcceptedPlain } from './accepted-answer.js';
+import { replyAccepted, replyAcceptedPlain } from './accepted-answer.js';
 import { AnswerToCome } from './answer-to-come.js';
 import { renderAccepted, renderView } from './event-json.js';
 import type { Answer, Services } from './services.js';
 
 const sheet = new SpecSheet();
-const created = ['ETag', '"1"'] as const;
 
 export function scheduleEvent(request: Request, { engine, clock, destinations }: Services): Answer | AnswerToCome {
   const refusal = refuseOtherThanJson(request.contentType);
@@ -47,14 +46,13 @@ export function scheduleEvent(request: Request, { engine, clock, destinations }:
     }
   });
   const partition = events.partitionAt(0);
-  const body =
+  reply =
     spec instanceof PlainSpec
-      ? renderAcceptedPlain(spec, { ids: events.ids, idAt: 0, partition })
-      : renderAccepted(spec, { id: events.idAt(0), partition });
-  reply = replyJson(201, body, [...location(events), created]);
+      ? replyAcceptedPlain(spec, { requestId: request.requestId, ids: events.ids, idAt: 0, partition })
+      : replyAccepted(events.idAt(0), renderAccepted(spec, { id: events.idAt(0), partition }));
   return answer;
 }
 
-function location(events: ScheduledEvents): readonly (readonly [string, string])[] {
+function location(events: ScheduledEvents): Reply['headers'] {
   return [['Location', `/api/v1/events/${events.idAt(0)}`]];
 }

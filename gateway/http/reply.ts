@@ -20,6 +20,8 @@ export interface Reply {
   readonly contentType: string;
   /** Further headers. Names and values are ours or checked: CR and LF never get here. */
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Written already, in the place of status, content type and request id; what is in `headers` comes behind it. */
+  readonly head?: Buffer;
   readonly body: string | Buffer;
   /** Close the connection behind the answer: what follows on it cannot be trusted or is not wanted. */
   readonly close: boolean;
@@ -58,6 +60,27 @@ const reasons: Readonly<Record<number, string>> = {
   507: '507 Insufficient Storage',
 };
 
-export function statusLine(status: number): string {
-  return reasons[status] ?? `${status} Unknown`;
+/** All of the head but what the library writes itself. In one piece: a call for each line with its two texts cost 2 us. */
+export function headOf(reply: Omit<Reply, 'body' | 'close'>, requestId: string): string | Buffer {
+  const { status, contentType, headers, head } = reply;
+  if (head !== undefined) return headers.length === 0 ? head : head.toString('latin1') + linesOf(headers);
+  const line = reasons[status] ?? `${status} Unknown`;
+  return `${line}\r\nContent-Type: ${contentType}\r\nX-Request-Id: ${requestId}${linesOf(headers)}`;
+}
+
+function linesOf(headers: Reply['headers']): string {
+  let lines = '';
+  for (const [name, value] of headers) {
+    if (isSafeHeader(value)) lines += `\r\n${name}: ${value}`;
+  }
+  return lines;
+}
+
+/** CR and LF would be written as they come. All our values are safe by construction; this holds also when a new one is not. */
+function isSafeHeader(value: string): boolean {
+  for (let at = 0; at < value.length; at++) {
+    const char = value.charCodeAt(at);
+    if ((char < 0x20 && char !== 0x09) || char > 0x7e) return false;
+  }
+  return true;
 }

@@ -40,7 +40,10 @@ t.test('every row is what was given, however many come together', (t) => {
   for (const [place, record] of written.entries()) {
     const { crc, chain: stored, ...row } = found[place]!;
     chain = chainOf(chain, crcOfRecord(record));
-    t.same({ ...row, event: [...row.event], body: [...row.body] }, { ...record, event: [...record.event], body: [...record.body] });
+    t.same(
+      { ...row, event: [...row.event], body: [...row.body] },
+      { ...record, event: [...record.event], body: [...record.body] },
+    );
     t.same([crc, stored], [crcOfRecord(record), chain]);
   }
   t.same(last, { seq: written.length, chain });
