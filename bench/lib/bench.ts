@@ -16,11 +16,19 @@ export interface Measured {
 
 /**
  * `percentiles`: all its curves in one picture. `sizes`: one column of its rows against another, both on logarithmic scales, one line for
- * each value of `series`.
+ * each value of `series`. `costs`: the same for what one operation takes, worked out from columns that say how many there are in a second; a line
+ * for each of these, and for each value of `series` if it names a column.
  */
 export type Plot =
   | { readonly kind: 'percentiles'; readonly title: string }
-  | { readonly kind: 'sizes'; readonly title: string; readonly x: string; readonly y: string; readonly series: string };
+  | { readonly kind: 'sizes'; readonly title: string; readonly x: string; readonly y: string; readonly series: string }
+  | {
+      readonly kind: 'costs';
+      readonly title: string;
+      readonly x: string;
+      readonly rates: readonly string[];
+      readonly series: string | null;
+    };
 
 export interface Bench {
   /** Subject-action, as its file. */
@@ -30,6 +38,11 @@ export interface Bench {
   readonly sizes: Readonly<Record<SizeName, number>>;
   readonly plots?: readonly Plot[];
   measure(size: number): Measured | Promise<Measured>;
+}
+
+/** For cost against size: what is measured with as many entries, with a tenth of them, and with a hundredth. */
+export function decadesUpTo(size: number): readonly number[] {
+  return [size / 100, size / 10, size];
 }
 
 /** Results whose fields are all texts or numbers, as the rows of a table. */

@@ -1,5 +1,5 @@
 /** The pictures of a result: latencies over percentiles, and cost against size. */
-import type { Bench, Measured, Row } from './bench.js';
+import type { Bench, Measured, Plot, Row } from './bench.js';
 import { type Axis, drawChart, logarithmic } from './chart.js';
 import type { Result } from './result.js';
 
@@ -21,13 +21,32 @@ export function picturesOf(bench: Bench, result: Result): Picture[] {
   const caption = captionOf(result);
   return (bench.plots ?? []).map((plot, place) => {
     const name = `${bench.name}${place === 0 ? '' : `-${place + 1}`}.svg`;
-    const svg =
-      plot.kind === 'percentiles'
-        ? percentilesOf(plot.title, caption, result.median)
-        : drawChart({ title: plot.title, caption, ...against(plot, result.median.rows) });
-    return { name, title: plot.title, svg };
+    return { name, title: plot.title, svg: draw(plot, caption, result.median) };
   });
 }
+
+function draw(plot: Plot, caption: string, median: Measured): string {
+  const { title } = plot;
+  switch (plot.kind) {
+    case 'percentiles':
+      return percentilesOf(title, caption, median);
+    case 'sizes':
+      return drawChart({ title, caption, ...against(plot, linesBy(plot.series, plot, median.rows)) });
+    case 'costs': {
+      const { x, rates, series } = plot;
+      const lines = rates.flatMap((rate) => {
+        const named = rates.length === 1 ? '' : rate.replace(/PerSecond$/, '');
+        const costs = median.rows.map((row) => ({ ...row, [nanoseconds]: 1e9 / Number(row[rate]) }));
+        return linesBy(series, { x, y: nanoseconds }, costs).map(({ label, points }) => {
+          return { label: [named, label].filter((part) => part !== '').join(', '), points };
+        });
+      });
+      return drawChart({ title, caption, ...against({ x, y: nanoseconds }, lines) });
+    }
+  }
+}
+
+const nanoseconds = 'ns each';
 
 /** What a figure is worth nothing without. */
 export function captionOf({ at, size, runs, machine }: Result): string {
@@ -48,26 +67,35 @@ function percentilesOf(title: string, caption: string, { curves }: Measured): st
   });
 }
 
-function against(plot: { readonly x: string; readonly y: string; readonly series: string }, rows: readonly Row[]) {
+/** A line for each value of `series`; null: one. */
+function linesBy(
+  series: string | null,
+  { x, y }: { readonly x: string; readonly y: string },
+  rows: readonly Row[],
+): readonly { readonly label: string; readonly points: readonly (readonly [number, number])[] }[] {
   const lines = new Map<string, [number, number][]>();
   for (const row of rows) {
-    const label = String(row[plot.series]);
+    const label = series === null ? '' : String(row[series]);
     if (!lines.has(label)) lines.set(label, []);
-    lines.get(label)!.push([Number(row[plot.x]), Number(row[plot.y])]);
+    lines.get(label)!.push([Number(row[x]), Number(row[y])]);
   }
-  const points = [...lines.values()].flat();
+  return [...lines].map(([label, points]) => ({ label, points }));
+}
+
+function against({ x, y }: { readonly x: string; readonly y: string }, lines: ReturnType<typeof linesBy>) {
+  const points = lines.flatMap((line) => line.points);
   return {
     x: logarithmic(
-      plot.x,
-      points.map(([x]) => x),
+      x,
+      points.map(([value]) => value),
       short,
     ),
     y: logarithmic(
-      plot.y,
-      points.map(([, y]) => y),
+      y,
+      points.map(([, value]) => value),
       short,
     ),
-    lines: [...lines].map(([label, points]) => ({ label, points })),
+    lines,
     marked: true,
   };
 }

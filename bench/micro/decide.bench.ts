@@ -17,7 +17,7 @@ import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
 import type { Command } from '../../engine/partition/command.js';
 import { decide } from '../../engine/partition/decide.js';
 import { PartitionState } from '../../engine/partition/state.js';
-import { type Bench, measured } from '../lib/bench.js';
+import { type Bench, decadesUpTo, measured } from '../lib/bench.js';
 import { rate } from '../lib/rate.js';
 import { sampleSpec } from '../lib/sample-spec.js';
 
@@ -98,8 +98,17 @@ export const bench: Bench = {
   name: 'decide',
   question: 'How many transitions per second can one partition decide and apply?',
   sizes,
+  plots: [
+    {
+      kind: 'costs',
+      title: 'Decide and apply: a transition, by the events of the partition',
+      x: 'entries',
+      rates: ['transitionsPerSecond'],
+      series: 'what',
+    },
+  ],
   measure: (size) => {
     run({ size: sizes.small });
-    return measured(run({ size }));
+    return measured(decadesUpTo(size).flatMap((entries) => run({ size: entries }).map((row) => ({ entries, ...row }))));
   },
 };

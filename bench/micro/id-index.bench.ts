@@ -13,7 +13,7 @@ import type { Handle, Sequence, Slot, WallMs } from '../../engine/kernel/brand.j
 import { type EventId, eventIdBytes, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
 import { EventColumns, hashOfId, type NewRow } from '../../engine/partition/columns.js';
 import { HandleTable } from '../../engine/partition/handle-table.js';
-import { type Bench, measured } from '../lib/bench.js';
+import { type Bench, decadesUpTo, measured } from '../lib/bench.js';
 import { perSecond, rate } from '../lib/rate.js';
 
 const now = 1_763_632_800_000 as WallMs;
@@ -144,8 +144,17 @@ export const bench: Bench = {
   name: 'id-index',
   question: 'What does it cost to find a pending event by its id?',
   sizes,
+  plots: [
+    {
+      kind: 'costs',
+      title: 'Id index: an insert, and a look-up, by the ids in it',
+      x: 'entries',
+      rates: ['insertsPerSecond', 'foundPerSecond'],
+      series: 'index',
+    },
+  ],
   measure: (size) => {
     run({ size: sizes.small });
-    return measured(run({ size }));
+    return measured(decadesUpTo(size).flatMap((entries) => run({ size: entries }).map((row) => ({ entries, ...row }))));
   },
 };

@@ -32,7 +32,7 @@ export interface AppendResult {
 
 /** `size`: records at most of each kind of commit; at most a hundredth as many commits. */
 export function run({ size }: { readonly size: number }): AppendResult[] {
-  return [1, 100, 1_000].map((recordsPerCommit) =>
+  return [1, 10, 100, 1_000].map((recordsPerCommit) =>
     inTempDir((dataDir) => {
       const writer = openWriter(dataDir);
       const commits = Math.ceil(size / Math.max(recordsPerCommit, 100));
@@ -115,6 +115,15 @@ export const bench: Bench = {
   name: 'log-append',
   question: 'How many records per second does the log writer make durable, by the number of records in a commit?',
   sizes,
+  plots: [
+    {
+      kind: 'costs',
+      title: 'Log: a record made durable, by the records of a commit',
+      x: 'recordsPerCommit',
+      rates: ['recordsPerSecond'],
+      series: null,
+    },
+  ],
   measure: (size) => {
     run({ size: sizes.small });
     return measured(run({ size }));

@@ -19,6 +19,7 @@ const payloadSizes = { '200 B': 200, '4 KiB': 4_096, '64 KiB': 65_536 } as const
 
 export interface PayloadResult {
   readonly payload: string;
+  readonly payloadBytes: number;
   readonly viewsPerSecond: number;
   readonly copiesPerSecond: number;
   readonly valuesPerSecond: number;
@@ -38,6 +39,7 @@ export function run({ size }: { readonly size: number }): PayloadResult[] {
     const few = Math.max(1, Math.ceil((size * 200) / bytes));
     const result = {
       payload,
+      payloadBytes: bytes,
       viewsPerSecond: times(size, () => head.at(body) && body.subarray(payloadAt)),
       copiesPerSecond: times(few, () => body.slice(payloadAt)),
       valuesPerSecond: times(few, () =>
@@ -65,6 +67,15 @@ export const bench: Bench = {
   name: 'payload-slice',
   question: 'What does it cost to carry a payload as the bytes that came, instead of as a value?',
   sizes,
+  plots: [
+    {
+      kind: 'costs',
+      title: 'A payload carried as a view, as a copy, as a value, by its size',
+      x: 'payloadBytes',
+      rates: ['viewsPerSecond', 'copiesPerSecond', 'valuesPerSecond'],
+      series: null,
+    },
+  ],
   measure: (size) => {
     run({ size: sizes.small });
     return measured(run({ size }));

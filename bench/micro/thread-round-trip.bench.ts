@@ -96,6 +96,15 @@ export const bench: Bench = {
   name: 'thread-round-trip',
   question: 'What does a message to another thread and back cost, one by one and in batches, as objects and as bytes?',
   sizes,
+  plots: [
+    {
+      kind: 'costs',
+      title: 'To another thread and back: a message, by the messages of a batch',
+      x: 'perBatch',
+      rates: ['messagesPerSecond'],
+      series: 'form',
+    },
+  ],
   measure: async (size) => measured(await run({ size })),
 };
 

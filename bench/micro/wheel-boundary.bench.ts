@@ -83,6 +83,9 @@ export const bench: Bench = {
   name: 'wheel-boundary',
   question: 'How long does a turn take while a slot with very many entries is distributed and then fires?',
   sizes,
+  plots: [
+    { kind: 'sizes', title: 'Wheel: the slowest turn, by what a turn may move', x: 'budget', y: 'slowestMs', series: 'handles' },
+  ],
   measure: (size) => {
     run({ size: sizes.small });
     return measured(run({ size }));

@@ -14,7 +14,7 @@ import type { Handle, Tick } from '../../engine/kernel/brand.js';
 import { distributeMax, dueMax } from '../../engine/kernel/limits.js';
 import { DueSlice } from '../../engine/wheel/due-slice.js';
 import { Wheel } from '../../engine/wheel/wheel.js';
-import { type Bench, measured } from '../lib/bench.js';
+import { type Bench, decadesUpTo, measured } from '../lib/bench.js';
 
 const start = 1_760_000_000_000 as Tick;
 const horizonsMs = {
@@ -82,9 +82,22 @@ export const bench: Bench = {
   name: 'wheel-fire',
   question: 'How many entries per second can leave the wheel, all the way from the level where they were inserted?',
   sizes,
+  plots: [
+    {
+      kind: 'costs',
+      title: 'Wheel: an entry on its way out, by the entries in it',
+      x: 'entries',
+      rates: ['firedPerSecond'],
+      series: 'horizon',
+    },
+  ],
   measure: (size) => {
     run({ size: sizes.small });
-    const { fired, idleTurnNs } = run({ size });
-    return measured(fired.map((row) => ({ ...row, idleTurnNs: Math.round(idleTurnNs) })));
+    return measured(
+      decadesUpTo(size).flatMap((entries) => {
+        const { fired, idleTurnNs } = run({ size: entries });
+        return fired.map((row) => ({ entries, ...row, idleTurnNs: Math.round(idleTurnNs) }));
+      }),
+    );
   },
 };

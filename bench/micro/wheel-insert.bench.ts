@@ -10,7 +10,7 @@
  */
 import type { Handle, Tick } from '../../engine/kernel/brand.js';
 import { Wheel } from '../../engine/wheel/wheel.js';
-import { type Bench, measured } from '../lib/bench.js';
+import { type Bench, decadesUpTo, measured } from '../lib/bench.js';
 import { perSecond } from '../lib/rate.js';
 
 const start = 1_760_000_000_000 as Tick;
@@ -62,8 +62,17 @@ export const bench: Bench = {
   name: 'wheel-insert',
   question: 'How many entries per second can be inserted into the wheel, and cancelled again?',
   sizes,
+  plots: [
+    {
+      kind: 'costs',
+      title: 'Wheel: an insert, and a cancel at random, by the entries in it',
+      x: 'entries',
+      rates: ['insertsPerSecond', 'randomCancelsPerSecond'],
+      series: 'horizon',
+    },
+  ],
   measure: (size) => {
     run({ size: sizes.small });
-    return measured(run({ size }));
+    return measured(decadesUpTo(size).flatMap((entries) => run({ size: entries }).map((row) => ({ entries, ...row }))));
   },
 };

@@ -2,8 +2,8 @@
  * Which actor must hear this? Turns what a front door asks into requests to the host that owns the partition.
  *
  * The slot of a new event comes from its key, so that a repeated request meets the same actor, else from chance among those of the
- * partition whose turn it is (`partition-turns.ts`); the id
- * carries the slot, so every later request finds its partition without a look-up.
+ * partition whose turn it is (`partition-turns.ts`); the id carries the slot, so every later request finds its partition without a
+ * look-up.
  */
 import { type EventKey, fingerprintOf, keyOf, randomSlot, slotOfKey } from '../event/content.js';
 import type { EventSpec } from '../event/spec.js';

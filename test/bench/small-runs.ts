@@ -1,6 +1,6 @@
 /** Load benches at their smallest size, so that none rots: what they promise is checked, figures are not judged. */
 import type { Test } from 'tap';
-import type { Row } from '../../bench/lib/bench.js';
+import type { Plot, Row } from '../../bench/lib/bench.js';
 import { type Found, findBenches } from '../../bench/lib/find.js';
 
 /** Columns that count what must not happen. */
@@ -34,10 +34,18 @@ export async function runSmall(t: Test, { bench }: Found): Promise<readonly Row[
     values.every((value) => typeof value === 'string' || Number.isFinite(value)),
     'every figure is one',
   );
+  for (const plot of bench.plots ?? [])
+    for (const column of columnsOf(plot)) t.ok(column in rows[0]!, `${column}, of a plot, is measured`);
   for (const column of faults)
     t.notOk(
       rows.some((row) => Number(row[column]) > 0),
       `nothing is ${column}`,
     );
   return rows;
+}
+
+function columnsOf(plot: Plot): readonly string[] {
+  if (plot.kind === 'percentiles') return [];
+  if (plot.kind === 'sizes') return [plot.x, plot.y, plot.series];
+  return [plot.x, ...plot.rates, ...(plot.series === null ? [] : [plot.series])];
 }
