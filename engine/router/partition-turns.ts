@@ -4,7 +4,8 @@
  * An event with a key belongs to the partition of its key. Any other may go anywhere. By chance, 64 that come together are sixteen for each of four
  * partitions: four sheaves, four decisions, four commits with an fsync each. So partitions take turns: what comes within a millisecond goes to one of
  * them, and while events come in crowds it keeps its turn for a thousand of them. Alone, one behind the other, they go to one partition after
- * the other, and those of a batch a sheaf to each; in the end all have as many.
+ * the other, and those of a batch a sheaf to each; in the end all have as many
+ * (`docs/decisions/events-without-a-key-take-partitions-in-turn.md`).
  */
 import type { PartitionId, Slot, WallMs } from '../kernel/brand.js';
 import { slots } from '../kernel/limits.js';
