@@ -1,6 +1,6 @@
 /**
- * A walk over the tokens of an event that is already known to be JSON, for values that are plain: texts of printable ASCII without escapes, whole
- * numbers written as such. Whatever else stands there is said by `absent`, and is somebody else's to read.
+ * A walk over the tokens of an event, for values that are plain: texts of printable ASCII without escapes, whole numbers written as such. Whatever
+ * else stands there, or is no JSON, is said by `absent` or false, and is somebody else's to read.
  *
  * One instance serves many.
  */
@@ -20,22 +20,21 @@ export class PlainCursor {
   bytes: Buffer = Buffer.alloc(0);
   at = 0;
 
-  /** Moves behind the next byte of this kind; only white space, a comma or a brace may lie before it. */
-  skipTo(byte: number): void {
+  /** The byte at the next token; undefined at the end. */
+  peek(): number | undefined {
     const bytes = this.bytes;
     let at = this.at;
-    while (bytes[at] !== byte) at++;
-    this.at = at + 1;
-  }
-
-  /** To the next token that is neither white space nor a comma. */
-  peek(): number {
-    const bytes = this.bytes;
-    let at = this.at;
-    let byte = bytes[at]!;
-    while (byte <= 0x20 || byte === comma) byte = bytes[++at]!;
+    let byte = bytes[at];
+    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = bytes[++at];
     this.at = at;
     return byte;
+  }
+
+  /** Over the next token, if it is this byte. */
+  take(byte: number): boolean {
+    if (this.peek() !== byte) return false;
+    this.at++;
+    return true;
   }
 
   /** Over a text. Returns where it begins behind its quote; the place is behind its other quote then. */
@@ -44,8 +43,9 @@ export class PlainCursor {
     const bytes = this.bytes;
     const from = this.at + 1;
     let at = from;
-    for (let byte = bytes[at]!; byte !== quote; byte = bytes[++at]!) {
-      if (byte === backslash || byte < 0x20 || byte > 0x7e) return absent;
+    for (let byte = bytes[at]; byte !== quote; byte = bytes[++at]) {
+      // Also behind the end.
+      if (byte === undefined || byte === backslash || byte < 0x20 || byte > 0x7e) return absent;
     }
     this.at = at + 1;
     return at - from <= charsMax ? from : absent;
@@ -68,12 +68,14 @@ export class PlainCursor {
     const from = this.at;
     let at = from;
     let value = 0;
-    for (let byte = bytes[at]!; byte >= 0x30 && byte <= 0x39; byte = bytes[++at]!) value = value * 10 + byte - 0x30;
+    for (let byte = bytes[at]; byte !== undefined && byte >= 0x30 && byte <= 0x39; byte = bytes[++at])
+      value = value * 10 + byte - 0x30;
     this.at = at;
-    const next = bytes[at]!;
+    const next = bytes[at];
     // A fraction, an exponent: numbers of another kind, which may come to the same.
-    const isOver = next === comma || next === closeBrace || next <= 0x20;
-    return isOver && at > from && at - from <= 15 && value <= max ? value : absent;
+    const isOver = next !== undefined && (next === comma || next === closeBrace || next <= 0x20);
+    const isWhole = at > from && at - from <= 15 && (bytes[from] !== 0x30 || at - from === 1);
+    return isOver && isWhole && value <= max ? value : absent;
   }
 
   instant(): number {

@@ -5,7 +5,8 @@
  * It refuses nothing and finds no faults: whatever is not plain, or plainly right, is left to `readEvent`, which accepts it or says
  * why not. A property test holds the two against each other: what this accepts, that one accepts, as the very same bytes.
  *
- * The span has been walked over, so its grammar is known to be right: a value ends where the next comma or brace stands.
+ * An event of a batch has been walked over before, to find where it ends; one that is a body of its own is walked over here only, so its grammar is
+ * judged on the way.
  */
 import { aheadMsMax, payloadBytesMax, payloadDepthMax, PlainSpec, type SpecSheet, tagsMax } from '../../engine/index.js';
 import { destinationCharsMax, tagNameCharsMax, tagValueCharsMax } from '../limits.js';
@@ -14,9 +15,12 @@ import type { EventContext } from './event-input.js';
 import type { EventBytes } from './event-fields.js';
 import { absent, PlainCursor } from './plain-cursor.js';
 import { parseDelay } from './delay.js';
+import { JsonScan, JsonSyntaxError } from './json-scan.js';
 
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
+const colon = 0x3a;
+const comma = 0x2c;
 
 /** Fields that are read here, with the bits under which they are seen. */
 const fields = {
@@ -52,6 +56,8 @@ export class PlainEventReader {
   /** What a delay counts from. */
   #askedAtMs = 0;
   #seen = 0;
+  /** Of what has been walked over. */
+  #span: EventBytes['span'] | null = null;
 
   /** True: the event is right, and on the sheet. */
   add(bytes: EventBytes, context: EventContext, sheet: SpecSheet): boolean {
@@ -65,20 +71,37 @@ export class PlainEventReader {
     return this.#spec;
   }
 
+  /** The same for a body that is valid UTF-8, and perhaps an event. */
+  addWhole(body: Buffer, context: EventContext, sheet: SpecSheet): boolean {
+    if (!this.readWhole(body, context)) return false;
+    this.#spec.addTo(sheet);
+    return true;
+  }
+
   /** True: the event is right. */
   read({ body, span }: EventBytes, context: EventContext): boolean {
-    if (span.members <= 0 || span.payloadTwice || span.payloadDepth > payloadDepthMax) return false;
-    if (span.payloadEnd - span.payloadAt > payloadBytesMax) return false;
+    if (span.members <= 0 || span.payloadTwice) return false;
+    this.#span = span;
+    return this.#read(body, span.at, context);
+  }
+
+  /** True: the body is an event, and right. */
+  readWhole(body: Buffer, context: EventContext): boolean {
+    this.#span = null;
+    const cursor = this.#cursor;
+    return this.#read(body, 0, context) && (cursor.at === body.length || cursor.peek() === undefined);
+  }
+
+  #read(body: Buffer, at: number, context: EventContext): boolean {
     const { nowMs, askedAtMs = nowMs, source } = context;
     const spec = this.#spec;
     this.#cursor.bytes = body;
-    this.#cursor.at = span.at + 1;
+    this.#cursor.at = at;
     this.#destinations = context.destinations;
     this.#askedAtMs = askedAtMs;
     this.#seen = 0;
     spec.begin(body);
-    for (let member = 0; member < span.members; member++) if (!this.#readMember(span)) return false;
-    if (spec.destination === null) return false;
+    if (!this.#readMembers() || spec.destination === null) return false;
     if (source !== undefined) {
       spec.sourceBytes = this.#subjectSources.of(source);
       if (spec.sourceAt !== absent && !isText(body, spec.sourceAt, spec.sourceEnd, spec.sourceBytes)) return false;
@@ -93,7 +116,16 @@ export class PlainEventReader {
     return true;
   }
 
-  #readMember({ payloadAt, payloadEnd }: EventBytes['span']): boolean {
+  #readMembers(): boolean {
+    const cursor = this.#cursor;
+    if (!cursor.take(openBrace)) return false;
+    do {
+      if (!this.#readMember()) return false;
+    } while (cursor.take(comma));
+    return cursor.take(closeBrace);
+  }
+
+  #readMember(): boolean {
     const cursor = this.#cursor;
     const keyAt = cursor.text(127);
     if (keyAt === absent) return false;
@@ -101,7 +133,7 @@ export class PlainEventReader {
     if (field === 0 || (this.#seen & field) !== 0) return false;
     this.#seen |= field;
     const spec = this.#spec;
-    cursor.skipTo(0x3a);
+    if (!cursor.take(colon)) return false;
     switch (field) {
       case fields.external_job_id:
         spec.externalJobIdAt = cursor.text(255);
@@ -134,10 +166,7 @@ export class PlainEventReader {
         spec.methodEnd = cursor.at - 1;
         return spec.methodAt !== absent;
       case fields.payload:
-        spec.payloadAt = payloadAt;
-        spec.payloadEnd = payloadEnd;
-        cursor.at = payloadEnd;
-        return true;
+        return this.#payload();
       case fields.priority:
         spec.priority = cursor.whole(9);
         return spec.priority !== absent;
@@ -193,18 +222,29 @@ export class PlainEventReader {
     return this.#spec.destination !== null;
   }
 
+  #payload(): boolean {
+    const spec = this.#spec;
+    const cursor = this.#cursor;
+    const span = this.#span ?? spanOfValue(cursor);
+    if (span === null || span.payloadDepth > payloadDepthMax || span.payloadEnd - span.payloadAt > payloadBytesMax) return false;
+    spec.payloadAt = span.payloadAt;
+    spec.payloadEnd = span.payloadEnd;
+    cursor.at = span.payloadEnd;
+    return true;
+  }
+
   /** Sorted by name as they come; most have two or three. */
   #tags(): boolean {
     const cursor = this.#cursor;
     const { bytes } = cursor;
     const { tags } = this.#spec;
-    if (cursor.peek() !== openBrace) return false;
-    cursor.at++;
-    while (cursor.peek() !== closeBrace) {
+    if (!cursor.take(openBrace)) return false;
+    if (cursor.take(closeBrace)) return true;
+    do {
       const nameAt = cursor.text(tagNameCharsMax);
       const nameEnd = cursor.at - 1;
       if (nameAt === absent || nameEnd === nameAt || tags.length === 4 * tagsMax) return false;
-      cursor.skipTo(0x3a);
+      if (!cursor.take(colon)) return false;
       const valueAt = cursor.text(tagValueCharsMax);
       if (valueAt === absent) return false;
       let place = tags.length;
@@ -220,9 +260,22 @@ export class PlainEventReader {
         tags[place - 2] = valueAt;
         tags[place - 1] = cursor.at - 1;
       }
-    }
-    cursor.at++;
-    return true;
+    } while (cursor.take(comma));
+    return cursor.take(closeBrace);
+  }
+}
+
+/** Of the value at the cursor; null: it is no JSON. */
+function spanOfValue({ bytes, at }: PlainCursor): Pick<EventBytes['span'], 'payloadAt' | 'payloadEnd' | 'payloadDepth'> | null {
+  const scan = new JsonScan(bytes, at);
+  try {
+    scan.peek();
+    const payloadAt = scan.at;
+    scan.skipValue();
+    return { payloadAt, payloadEnd: scan.at, payloadDepth: scan.depthReached };
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return null;
+    throw error;
   }
 }
 

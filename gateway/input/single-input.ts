@@ -1,5 +1,6 @@
 /** A body that is one event. */
 import type { EventSpec, NewEvent, PlainSpec, SpecSheet } from '../../engine/index.js';
+import { encodingOf } from './body-text.js';
 import { type EventContext, readEvent } from './event-input.js';
 import { readJson } from './json-body.js';
 import { PlainEventReader } from './plain-event.js';
@@ -12,8 +13,10 @@ export function readSingle(
   body: Buffer,
   { context, sheet }: { readonly context: EventContext; readonly sheet: SpecSheet },
 ): PlainSpec | EventSpec | Refusal {
-  return readJson<PlainSpec | EventSpec>(body, (bytes) => {
-    if (plainEvents.add(bytes, context, sheet)) return plainEvents.spec;
+  const encoding = encodingOf(body);
+  if (typeof encoding !== 'string') return encoding;
+  if (plainEvents.addWhole(body, context, sheet)) return plainEvents.spec;
+  return readJson<EventSpec>(body, (bytes) => {
     const event = readEvent(bytes, context);
     if (isRefusal(event)) return event;
     sheet.add(event.spec, event.timeGiven);

@@ -6,6 +6,7 @@ import { type EventContext, readEvent } from '../../../gateway/input/event-input
 import { locateEvent } from '../../../gateway/input/event-span.js';
 import { PlainEventReader } from '../../../gateway/input/plain-event.js';
 import { isRefusal } from '../../../gateway/input/refusal.js';
+import { Random } from '../../wheel/random.js';
 import { eventContext as context, randomEvent, urls } from './random-event.js';
 
 const reader = new PlainEventReader();
@@ -38,6 +39,53 @@ t.test('what the short way accepts the long one accepts too, as the very same by
   }
   t.ok(plain > 4_000, `${plain} of 20,000 are plain`);
 });
+
+t.test(
+  'of a body that nobody has walked over the short way accepts what the long one does, as the same bytes, whatever is wrong with it',
+  async (t) => {
+    const random = new Random(11);
+    const pieces = [
+      '{',
+      '}',
+      '[',
+      ']',
+      '"',
+      ',',
+      ':',
+      ' ',
+      '\n',
+      '\u0001',
+      '\\',
+      '0',
+      '-',
+      '.',
+      'e',
+      'é',
+      '{}',
+      ',,',
+      '""',
+      'null',
+    ];
+    let [whole, accepted, refused] = [0, 0, 0];
+    for (let seed = 1; seed <= 20_000; seed++) {
+      const { text, context: own } = randomEvent(seed);
+      const asItIs = reader.read(bytesOf(text), own);
+      if (reader.readWhole(Buffer.from(` ${text}\n`), own) !== asItIs) t.fail(`seed ${seed}: ${text}`);
+      if (asItIs) whole++;
+      const at = random.below(text.length + 1);
+      const broken = text.slice(0, at) + random.pick(pieces) + text.slice(at + random.below(3));
+      const sheet = new SpecSheet();
+      if (!reader.addWhole(Buffer.from(broken), own, sheet)) {
+        refused++;
+        continue;
+      }
+      accepted++;
+      const { long } = bothWays(broken, own);
+      if (sheet.bytes.subarray(0, sheet.end).toString('hex') !== long) t.fail(`seed ${seed}: ${broken}`);
+    }
+    t.ok(whole > 4_000 && accepted > 500 && refused > 10_000, `${whole} whole, ${accepted} accepted, ${refused} refused`);
+  },
+);
 
 t.test('an event as most are is plain', async (t) => {
   const text = JSON.stringify({
