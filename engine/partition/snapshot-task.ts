@@ -2,8 +2,8 @@
  * Pool task: a snapshot of a partition at a durable position, made from the snapshot before it and the records since, by the
  * same `apply` as everywhere. The actor is not asked and does not pause.
  *
- * While a task waited for its turn, retention may have removed a segment whose events were carried forward behind that position, and
- * the snapshot before may be damaged. Then the snapshot is of where they have come: they were durable before the removal.
+ * While a task waited for its turn, retention may have removed a segment whose events were carried forward behind that position, or the
+ * position itself, and the snapshot before may be damaged. Then the snapshot is of where they have come: they were durable before the removal.
  *
  * It has time: the thread steps back behind all others, so that on a busy machine it works with what they leave.
  */
@@ -41,11 +41,13 @@ export async function takeSnapshot(task: SnapshotTask): Promise<void> {
   }
 }
 
-function takeOnce({ dataDir, partition, upTo }: SnapshotTask): void {
+function takeOnce({ dataDir, partition, upTo: asked }: SnapshotTask): void {
   const readers = new HandleCache<SegmentReader>(readersMax);
   const indexes = new HandleCache<SegmentIndex>(1);
   try {
     const segments = new PartitionSegments({ dataDir, partition, readers, indexes });
+    // All that was asked about may have been removed.
+    const upTo = Math.max(asked, segments.first) as Sequence;
     const finalsFrom = segments.names.findLast(({ first }) => first <= upTo)?.first;
     invariant(finalsFrom !== undefined, () => `partition ${partition}: the log does not reach ${upTo}`);
     const state = stateAt(segments, { upTo, finalsFrom });

@@ -154,23 +154,25 @@ t.test('a replay of what is left makes the memory that was there before', async 
 t.test(
   'a snapshot that was asked for before a removal, and is taken behind it, is of where everything was carried to',
   async (t) => {
-    const { log, journal, next, pending, later } = await setup(t);
-    const asked = seq(journal.records.length);
-    carry(log, journal, { event: pending, before: next });
-    const carried = carry(log, journal, { event: later, before: next });
-    const behind = { ...journal.accepted(), seq: seq(carried.seq + 1) };
-    log.append(behind);
-    ask(log, { op: 'remove', tag: 1, partition, first: next });
-    log.reader.handle({ op: 'snapshot', tag: 2, partition, upTo: asked });
-    t.match(await log.runTasks(), [{ op: 'snapshot-taken', detail: null }]);
-    log.close();
-    const { begun, records, failure } = readBack(log.options.dataDir);
-    t.equal(failure, null);
-    t.equal(begun?.lastSeq, carried.seq, 'not of what was asked for, which lacks two events, nor of more');
-    t.same(
-      records.map((record) => record.seq),
-      [behind.seq],
-    );
+    for (const isGone of [false, true]) {
+      const { log, journal, next, pending, later } = await setup(t);
+      const asked = seq(isGone ? next - 1 : journal.records.length);
+      carry(log, journal, { event: pending, before: next });
+      const carried = carry(log, journal, { event: later, before: next });
+      const behind = { ...journal.accepted(), seq: seq(carried.seq + 1) };
+      log.append(behind);
+      ask(log, { op: 'remove', tag: 1, partition, first: next });
+      log.reader.handle({ op: 'snapshot', tag: 2, partition, upTo: asked });
+      t.match(await log.runTasks(), [{ op: 'snapshot-taken', detail: null }]);
+      log.close();
+      const { begun, records, failure } = readBack(log.options.dataDir);
+      t.equal(failure, null);
+      t.equal(begun?.lastSeq, carried.seq, 'not of what was asked for, which lacks two events, nor of more');
+      t.same(
+        records.map((record) => record.seq),
+        [behind.seq],
+      );
+    }
   },
 );
 
