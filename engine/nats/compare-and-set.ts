@@ -3,6 +3,8 @@
  *
  * Both are the business of the stream's leader: a read is not "direct", which any replica would answer with what it has so far, and a write is judged
  * where all writes are put in order. A write without an answer may have happened or not; whoever tries again reads first.
+ * A replicated stream refuses a write as soon as another one is under way, and that one cannot be read before it is applied: a read behind a refusal may show
+ * what was there before.
  *
  * One of the files that know the client's packages.
  */
