@@ -76,11 +76,11 @@ export class Course {
     else this.freeSince ??= now;
   }
 
-  noteMisplaced(isMisplaced: boolean, now: number): void {
-    if (!isMisplaced) {
-      this.misplacedSince = null;
-      this.returns = 0;
-    } else this.misplacedSince ??= now;
+  /** `isElsewhere`: another node should own it. While it is on its way there and comes back, what is known of its returns stays. */
+  notePlaced(isElsewhere: boolean, now: number): void {
+    if (!isElsewhere) this.returns = 0;
+    if (isElsewhere && this.stage === 'serving') this.misplacedSince ??= now;
+    else this.misplacedSince = null;
   }
 
   /** It has an owner again, whoever released it. */

@@ -111,7 +111,7 @@ export class Outlook {
     const owner = ownership.isCurrent && ownership.isReadable(partition) ? ownership.of(partition) : undefined;
     const isOwnerGone = this.#isGone(owner ?? null);
     if (owner !== undefined) course.noteFree(isFree(owner, { isOwnerGone }), now);
-    course.noteMisplaced(course.stage === 'serving' && placed !== null && placed !== node, now);
+    course.notePlaced(placed !== null && placed !== node, now);
     this.#noteServed(course, owner ?? null);
     return {
       session,

@@ -1,4 +1,5 @@
 /** Every stage with everything that can be so: what must never follow, and what must. */
+import { Course } from '../../engine/cluster/course.js';
 import t, { type Test } from 'tap';
 import type { Owner } from '../../engine/cluster/ownership.js';
 import { type Facts, nextStep, type Stage, type Standing, type Step } from '../../engine/cluster/partition-course.js';
@@ -140,4 +141,23 @@ t.test('the way of a partition through a node that joins, serves, and stops', (t
   t.same(step('elsewhere', 1, { owner: ours(1, true), isStopping: true }), { do: 'nothing' });
   t.same(step('elsewhere', 1, { owner: ours(1) }), { do: 'claim', epoch: 2 }, 'fenced, and still ours');
   t.end();
+});
+
+t.test('how often it came back is remembered while it is on its way, until it should be here', async (t) => {
+  const course = new Course();
+  for (let round = 1; round <= 3; round++) {
+    course.taken(round);
+    course.notePlaced(true, round);
+    course.serving(round, { duplicates: 0, dataLosses: 0 });
+    course.notePlaced(true, round);
+    t.equal(course.misplacedSince, round);
+    course.stage = 'releasing';
+    course.notePlaced(true, round);
+    t.equal(course.misplacedSince, null);
+    course.isHandedOver = true;
+    course.noteOwned(true, round);
+    t.equal(course.returns, round);
+  }
+  course.notePlaced(false, 4);
+  t.equal(course.returns, 0);
 });
