@@ -109,8 +109,12 @@ class OwnedStream implements ToldStream, Watcher {
     return this.#marked.subscribe(filter, listener, cursor);
   }
 
+  /**
+   * Whoever subscribes waits until it is known where the partition stands: a cursor without that means "from its next record on", and the next owner
+   * that goes on from there would leave out what nobody has told.
+   */
   watching({ partition, round, position }: WatchAnswer): void {
-    this.#hub.watching({ host: 0, round, positions: position === null ? [] : [[partition, position]] });
+    if (position !== null) this.#hub.watching({ host: 0, round, positions: [[partition, position]] });
   }
 
   changes(changes: readonly StatusChange[]): void {

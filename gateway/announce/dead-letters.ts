@@ -5,7 +5,8 @@
  * the next owner of the partition does, so that each death is told at least once; a repeat has the same message id, `<event id>:<version>`.
  *
  * Modes
- *   away       No connection, or its streams are not there yet -> following, from the place that is remembered; resting from now if none is.
+ *   away       No connection, or its streams are not there yet -> following, from the place that is remembered; if none is, resting from now, once that
+ *              is remembered.
  *   following  The stream of changes is followed and each death published. None for a while -> resting.
  *   resting    Nothing is followed, since that costs work for every change and deaths are rare. Once a second the number of deaths is looked at:
  *              another one than before -> following, from the place before. The same: the place moves on, a look behind, as the number is a
@@ -112,15 +113,20 @@ export class DeadLetters {
     const { link } = this.#parts.nats;
     const connection = link.connection!;
     await ensureDeadLetters(connection);
-    this.#place ??= await loadProgress(connection, { of: this.#of });
-    if (link.connection !== connection) return;
-    if (this.#place !== null) await this.#follow();
-    else {
+    if (this.#place === null) {
+      this.#place = await loadProgress(connection, { of: this.#of });
+      this.#saved = this.#place;
+    }
+    const isFirst = this.#place === null;
+    if (isFirst) {
       this.#deathsSeen = this.#parts.nats.deaths();
       this.#place = await placeNow(this.#parts.stream);
-      this.#mode = 'resting';
-      await this.#save();
     }
+    // Whoever comes next would begin at its own now, and leave out what has died since.
+    if (this.#saved === null && !(await this.#save())) throw new Error('where it begins cannot be remembered');
+    if (link.connection !== connection) return;
+    if (isFirst) this.#mode = 'resting';
+    else await this.#follow();
   }
 
   async #follow(): Promise<void> {
@@ -186,10 +192,14 @@ export class DeadLetters {
     if (this.#subscription !== null && this.#inFlight === 0 && !this.#isRefused) this.#place = this.#subscription.place();
   }
 
-  async #save(): Promise<void> {
+  /** False: it is not remembered. */
+  async #save(): Promise<boolean> {
     const place = this.#place;
-    if (place === null || place === this.#saved) return;
-    if (await saveProgress(this.#parts.nats.publisher, { of: this.#of, text: place })) this.#saved = place;
+    if (place === null) return false;
+    if (place === this.#saved) return true;
+    const isSaved = await saveProgress(this.#parts.nats.publisher, { of: this.#of, text: place });
+    if (isSaved) this.#saved = place;
+    return isSaved;
   }
 
   #hear({ items, gapFrom, cursor }: StatusBatch): boolean {

@@ -93,6 +93,40 @@ t.test('a stream has the changes of its partition and of no other, and asks nobo
   );
 });
 
+t.test(
+  'nobody begins in a partition of which it is not known where it stands, which would be no place to go on from',
+  async (t) => {
+    const { begun, streams, answer } = setup();
+    t.teardown(() => streams.close());
+    streams.serves(3 as PartitionId);
+    let hasBegun = false;
+    const subscribed = begun[0]!
+      .subscribe(everything, () => true, null)
+      .then((subscription) => {
+        hasBegun = true;
+        return subscription;
+      });
+    answer([[5, 20]]);
+    await new Promise(setImmediate);
+    t.notOk(hasBegun, 'the host has not named it yet');
+    answer([[3, 10]]);
+    const { cursor } = await subscribed;
+    const gaps: string[] = [];
+    const again = begun[0]!.subscribe(
+      everything,
+      ({ gapFrom }) => {
+        if (gapFrom !== null) gaps.push(gapFrom);
+        return true;
+      },
+      cursor,
+    );
+    answer([[3, 10]]);
+    t.equal((await again).place(), cursor);
+    await new Promise(setImmediate);
+    t.same(gaps, []);
+  },
+);
+
 t.test('a stream that has ended sends nobody to the hosts any more', async (t) => {
   const { orders, begun, streams, answer } = setup();
   streams.serves(3 as PartitionId);

@@ -57,6 +57,36 @@ t.test('a death behind a long quiet time is told', needsNats, async (t) => {
   t.same(faults, []);
 });
 
+t.test('nothing is left to a place that is not remembered', needsNats, async (t) => {
+  const nats = await startNats(t);
+  const manager = await jetstreamManager(await connectNats(t, nats.url));
+  const { engine } = await TestEngine.start(t, { config: { nats: readNatsAddress(nats.url)! } });
+  const door = engine.nats!;
+  const [only] = streamsOf(
+    new OneStream({ name: door.streamId, partitions: door.partitions, subscribe: (...asked) => engine.subscribe(...asked) }),
+  );
+  let failing = 1;
+  const publish: typeof door.publisher.publish = async (...asked) =>
+    failing-- > 0 ? { kind: 'timed-out', error: 'as it was told', mayBeStored: true } : door.publisher.publish(...asked);
+  const faults: string[] = [];
+  const letters = new DeadLetters({
+    engine,
+    stream: only!,
+    nats: { ...door, deaths: () => door.deaths(), publisher: Object.assign(Object.create(door.publisher), { publish }) },
+    putOff: (error) => void faults.push(String(error)),
+    lost: (error) => void faults.push(String(error)),
+    lookEveryMs: 100,
+  });
+  t.teardown(() => letters.close());
+  const remembered = () =>
+    manager.streams.getMessage('ESCAPEMENT_PROGRESS', { last_by_subj: `escapement.progress.dead.${door.streamId}` }).then(
+      (message) => message !== null,
+      () => false,
+    );
+  await until('its place is remembered', remembered);
+  t.same(faults, ['Error: where it begins cannot be remembered'], 'it did not begin before');
+});
+
 function streamsOf(streams: ToldStreams): ToldStream[] {
   const begun: ToldStream[] = [];
   streams.watch({ begun: (stream) => void begun.push(stream), ended: () => undefined });
