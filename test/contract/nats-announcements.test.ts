@@ -89,7 +89,9 @@ t.test('announcements', needsNats, async (t) => {
   });
 
   await t.test('a dead event is kept whole, under its source, once; a retry that fails is another', async (t) => {
-    const count = await deadLetters();
+    // NATS may have gone before the one that died first was kept.
+    const count = 1;
+    await until('that one is kept', async () => (await deadLetters()) === count);
     const event = { destination: unreachable, max_retries: 0, source: 'shop..eu', payload: { n: 1 } };
     const { body } = await client.schedule(event);
     await until('it is kept', async () => (await deadLetters()) === count + 1);
