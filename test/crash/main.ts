@@ -5,7 +5,7 @@
  * Prints a line for each round and a verdict with figures. Exit code 1 if any promise was broken. A seed fixes what is asked for and what is done when, not
  * how the machine interleaves it.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -65,6 +65,7 @@ async function ofCluster() {
   try {
     const nats = values.nats === '3' ? await startNatsCluster(owner, { tellsClients: false }) : [await startNats(owner)];
     const logDir = values.logs === undefined ? {} : { logDir: values.logs };
+    if (values.logs !== undefined) mkdirSync(values.logs, { recursive: true });
     return await tortureCluster({ ...common, ...logDir, nats, takeoverMsMax, eventsPerSecond: Number(values.rate ?? 150) });
   } finally {
     for (const done of teardowns.reverse()) await done();
