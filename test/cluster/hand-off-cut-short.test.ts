@@ -89,9 +89,11 @@ t.test(
     // Three at a time, as it takes a time to live until those who are left may take over.
     receiver.answer('/occupying', () => ({ delayMs: occupying.answeredAfterMs }));
     const occupied = await Promise.all(
-      Array.from({ length: occupying.count }, async () => {
+      Array.from({ length: occupying.count }, async (_, n) => {
         const { body } = await cluster.client.schedule({
           source: 'occupying',
+          // Without a name all would go to the partition whose turn it is.
+          external_job_id: `occupying-${n}`,
           delay_ms: 0,
           destination: `${receiver.url}/occupying`,
         });
