@@ -88,7 +88,8 @@ export class SettingsNews {
 
   #askLater(partition: PartitionId): void {
     if (this.#isClosed) return;
-    const retry = setTimeout(() => this.ownerChanged(partition), settingsAgainMs);
+    // Also of one that is this node's own meanwhile: its host may have told the couriers before they were told that nobody does.
+    const retry = setTimeout(() => this.changed(partition), settingsAgainMs);
     retry.unref();
     this.#retries.set(partition, retry);
   }

@@ -46,6 +46,19 @@ t.test('every partition that another node owns is asked for, and couriers are to
   t.same(told, [{ partition: 2, position: 7, rows: [] }]);
 });
 
+t.test('a partition that came here while its former owner was asked is asked for here', async (t) => {
+  const { asked, told, lost, news, turn } = setup(t);
+  const own = 0 as PartitionId;
+  news.changed(own);
+  asked[0]!.refuse();
+  await turn();
+  t.same(lost, [own], 'its host has told the couriers, and now this');
+  await until('it is asked again', () => asked.length === 2);
+  asked[1]!.answer(7);
+  await turn();
+  t.same(told, [{ partition: own, position: 7, rows: [] }]);
+});
+
 t.test('news that comes while it is asked has it asked once more', async (t) => {
   const { asked, told, news, turn } = setup(t);
   news.ownerChanged(one);
