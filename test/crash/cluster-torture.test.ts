@@ -3,6 +3,7 @@ import { sessionTtlMs } from '../../engine/kernel/limits.js';
 import { needsNats, startNats } from '../support/nats-server.js';
 import type { Fault, Harm } from './cluster-faults.js';
 import { tortureCluster } from './cluster-torture.js';
+import { promiseOf } from './verdict.js';
 
 const timeout = 170_000;
 
@@ -46,7 +47,7 @@ t.test(
       report: (line) => t.comment(line),
     });
     t.comment(JSON.stringify({ seed, ...figures }));
-    t.same(violations.slice(0, 10), [], `no promise is broken (seed ${seed})`);
+    t.same(violations.slice(0, 10), [], promiseOf(violations, seed));
     const { accepted, changed, fired, revived, swept, holds, takeovers, handOvers, quietTakeoverMsMax } = figures;
     t.ok(accepted > 300, `the load was real: ${accepted} events accepted`);
     t.ok(Math.min(changed, fired, revived, swept, holds) > 0, 'everything was asked for');

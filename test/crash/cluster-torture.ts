@@ -359,7 +359,7 @@ class ClusterTorture {
       retentionMs,
       toldAtMs: (id, attempt) => this.#toldAtMs(id, attempt),
       // As long as it has a lease.
-      stallMsMax: sessionTtlMs,
+      mayLose: ({ fromMs, toMs }) => toMs - fromMs <= sessionTtlMs,
     });
     const handOvers = tenures.takeovers.filter(({ isInOrder }) => isInOrder);
     const takeovers = tenures.takeovers.filter(({ isInOrder }) => !isInOrder);

@@ -92,6 +92,12 @@ export class Load {
     await this.readers.stop();
   }
 
+  /** Resolves when all that came from servers has been read. They must have ended. */
+  async abandoned(): Promise<void> {
+    const { open, held } = this.#receivers;
+    await Promise.all([open.abandoned(), held.abandoned()]);
+  }
+
   /** Asks for nothing new, whatever the servers do: the run has failed. */
   halt(): void {
     for (const part of [this.#producers, this.#operators, this.readers]) void part.stop().catch(() => undefined);

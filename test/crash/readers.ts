@@ -1,9 +1,11 @@
 /**
  * Readers under fire: events that were accepted or delivered lately are asked for again and again. While the retention is not over,
  * from the last sign of an event on, the answer has to be the event.
+ *
+ * What a reader was told is durable. And reads are a clock that goes as slowly as the server does: they are made one after another.
  */
 import { pause } from '../support/deadline.js';
-import type { Client } from '../support/http.js';
+import type { Client, EventAnswer } from '../support/http.js';
 import type { Arrival } from '../support/receiver.js';
 import { isPutOff, untilAnswered } from './asking.js';
 import type { Ledger } from './ledger.js';
@@ -32,6 +34,10 @@ export class Readers {
   #stopping = false;
   /** Answered with the event. */
   reads = 0;
+  /** When each of them was asked for and answered, in order. */
+  readonly #spans: { readonly fromMs: number; readonly toMs: number }[] = [];
+  /** By event and number of the attempt, when it was first told how it has ended. */
+  readonly #outcomes = new Map<string, number>();
 
   constructor(options: ReadersOptions) {
     this.#options = options;
@@ -44,6 +50,16 @@ export class Readers {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#reading;
+  }
+
+  /** When somebody was told how this attempt has ended; null: nobody was. */
+  toldAtMs(id: string, attempt: number): number | null {
+    return this.#outcomes.get(`${id} ${attempt}`) ?? null;
+  }
+
+  /** How many reads were asked for and answered between two moments. */
+  countBetween({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }): number {
+    return this.#spans.filter((span) => span.fromMs >= fromMs && span.toMs <= toMs).length;
   }
 
   async #readOften(): Promise<void> {
@@ -70,13 +86,26 @@ export class Readers {
   async #read({ id, signAtMs }: Chosen): Promise<void> {
     const { client, ledger, retentionMs } = this.#options;
     await untilAnswered(true, async () => {
+      const fromMs = Date.now();
       const answer = await client.event(id);
       const { status, text } = answer;
-      const ageMs = Date.now() - signAtMs;
-      if (status === 200) this.reads++;
-      else if (!isPutOff(answer) && !(status === 404 && ageMs >= retentionMs))
+      const toMs = Date.now();
+      const ageMs = toMs - signAtMs;
+      if (status === 200) {
+        this.reads++;
+        this.#spans.push({ fromMs, toMs });
+        this.#note(answer.body, toMs);
+      }
+      if (status !== 200 && !isPutOff(answer) && !(status === 404 && ageMs >= retentionMs))
         ledger.complain(`${id} was answered ${status} ${text}, ${ageMs} ms after a sign of it`);
       return true;
     });
+  }
+
+  /** All of its attempts have ended, but for one that is under way. */
+  #note({ id, status, attempts }: EventAnswer, atMs: number): void {
+    const ended = status === 'DISPATCHED' ? attempts - 1 : attempts;
+    const key = `${id} ${ended}`;
+    if (ended > 0 && !this.#outcomes.has(key)) this.#outcomes.set(key, atMs);
   }
 }

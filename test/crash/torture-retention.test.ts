@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { temporaryDir } from '../support/server.js';
 import { torture } from './torture.js';
+import { promiseOf } from './verdict.js';
 
 const rounds = 6;
 /** Snapshots are work of the background: on a busy machine there may be none yet to be damaged when the rounds are over. */
@@ -52,7 +53,7 @@ t.test(
       betweenLives: damageSnapshot,
     });
     t.comment(JSON.stringify({ seed, damaged, ...figures }));
-    t.same(violations.slice(0, 10), [], `no promise is broken (seed ${seed})`);
+    t.same(violations.slice(0, 10), [], promiseOf(violations, seed));
     t.ok(figures.gone > 0, `${figures.gone} events have gone with their segments`);
     t.ok(figures.reads > 20, `${figures.reads} events were read under load`);
     t.ok(damaged > 0, `${damaged} snapshots were damaged`);

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { temporaryDir } from '../support/server.js';
 import { torture } from './torture.js';
+import { promiseOf } from './verdict.js';
 
 /** Two seconds each with the restart. With those of the torture with retention: twenty kills under load. */
 const rounds = 14;
@@ -22,7 +23,7 @@ t.test(
       report: (line) => t.comment(line),
     });
     t.comment(JSON.stringify({ seed, ...figures }));
-    t.same(violations.slice(0, 10), [], `no promise is broken (seed ${seed})`);
+    t.same(violations.slice(0, 10), [], promiseOf(violations, seed));
     t.ok(figures.kills >= rounds, 'every round had its kill');
     // That it was there is what is asked: with ten busy processes for each core 778 were accepted.
     t.ok(figures.accepted > 400, `the load was real: ${figures.accepted} events accepted`);

@@ -58,8 +58,15 @@ function violationsOf({
   change?.(entry);
   note?.(ledger);
   const lastWords = new Map<string, LastWord>([[id, lastWord({ status, event, walk })]]);
-  return judge({ ledger, upheavals, lastWords, arrivals: arrivals.map(arrivalOf), retentionMs, toldAtMs: () => toldAtMs ?? null })
-    .violations;
+  return judge({
+    ledger,
+    upheavals,
+    lastWords,
+    arrivals: arrivals.map(arrivalOf),
+    retentionMs,
+    toldAtMs: () => toldAtMs ?? null,
+    mayLose: ({ fromMs, toMs }) => toMs - fromMs <= 2_000,
+  }).violations;
 }
 
 const delivered = ['SCHEDULED', 'DISPATCHED', 'DELIVERED'];

@@ -30,8 +30,8 @@ export interface Evidence {
   readonly retentionMs: number;
   /** When somebody was first told how this attempt has ended; null: nobody was. */
   readonly toldAtMs?: (id: string, attempt: number) => number | null;
-  /** An owner that makes nothing durable goes on for so long before somebody takes its place. */
-  readonly stallMsMax?: number;
+  /** May an outcome be unknown to everybody that was answered at the first moment, when what explains it began at the second? */
+  readonly mayLose: (span: { readonly fromMs: number; readonly toMs: number }) => boolean;
 }
 
 export interface Figures {
@@ -65,11 +65,11 @@ export interface Verdict {
   readonly figures: Figures;
 }
 
-/**
- * An answered attempt may be made again if its outcome was not durable when the kill came. That takes one group commit,
- * some milliseconds; a machine that is busy with other tests may take its time. Where somebody has been told of it, it was durable.
- */
-const outcomeDurableWithinMs = 2_000;
+/** The name of the assertion that there are none. Whoever sees only the names of what failed sees the first one. */
+export function promiseOf(violations: readonly string[], seed: number): string {
+  const first = violations[0];
+  return `no promise is broken (seed ${seed})${first === undefined ? '' : `: ${first.slice(0, 400)}`}`;
+}
 
 export function judge(evidence: Evidence): Verdict {
   const court = new Court(evidence);
@@ -211,8 +211,9 @@ class Court {
     if (arrivals.length > 0 && arrivals[0]!.attempt !== 1) accuse(`its first attempt is number ${arrivals[0]!.attempt}`);
   }
 
+  /** Its outcome may have been on its way to the disk, unless somebody has been told of it or there was time enough. */
   #hearDuplicate({ before, arrival, accuse }: { before: Arrival; arrival: Arrival; accuse: (text: string) => void }): void {
-    const { upheavals, toldAtMs = () => null, stallMsMax = outcomeDurableWithinMs } = this.#evidence;
+    const { upheavals, mayLose, toldAtMs = () => null } = this.#evidence;
     const upheaval = upheavals.between(arrival.id, { fromMs: before.atMs, toMs: arrival.atMs });
     const told = toldAtMs(arrival.id, arrival.attempt);
     if (told !== null && told < arrival.atMs)
@@ -220,9 +221,10 @@ class Court {
     if (upheaval === null) {
       accuse(`attempt ${arrival.attempt} was made twice by one process, ${arrival.atMs - before.atMs} ms apart`);
     } else if (before.answeredAtMs !== null) {
-      const ageMs = upheaval.beganAtMs - before.answeredAtMs;
+      const span = { fromMs: before.answeredAtMs, toMs: upheaval.beganAtMs };
+      const ageMs = span.toMs - span.fromMs;
       this.#lostOutcomeAgeMsMax = Math.max(this.#lostOutcomeAgeMsMax, ageMs);
-      if (ageMs > stallMsMax) accuse(`the outcome of attempt ${arrival.attempt} was lost, ${ageMs} ms old`);
+      if (!mayLose(span)) accuse(`the outcome of attempt ${arrival.attempt} was lost, ${ageMs} ms old`);
     }
   }
 

@@ -2,10 +2,11 @@
  * Where webhooks go in tests: an HTTP server that keeps every request with the moment it came, and answers as each path
  * was told to.
  */
+import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Test } from 'tap';
-import { within } from './deadline.js';
+import { until, within } from './deadline.js';
 
 export interface Arrival {
   readonly path: string;
@@ -35,11 +36,15 @@ export interface Answer {
 /** One for all requests to a path, or one for each. */
 export type Behaviour = Answer | ((arrival: Arrival) => Answer);
 
+/** For what the system does by itself, however busy it is. */
+const patienceMs = 60_000;
+
 export class Receiver {
   readonly arrivals: Arrival[];
   readonly #server: Server;
   readonly #behaviours = new Map<string, Behaviour>();
   readonly #watchers = new Set<() => void>();
+  readonly #connections = new Set<Socket>();
   /** Those that wait for their answer. */
   inFlight = 0;
 
@@ -68,6 +73,10 @@ export class Receiver {
         this.#answer(arrival, response);
         for (const watcher of this.#watchers) watcher();
       });
+    });
+    this.#server.on('connection', (socket) => {
+      this.#connections.add(socket);
+      socket.once('close', () => this.#connections.delete(socket));
     });
   }
 
@@ -107,6 +116,21 @@ export class Receiver {
     } finally {
       this.#watchers.delete(watcher!);
     }
+  }
+
+  /**
+   * Resolves when nobody is connected any more, and all that was sent has come. After the end of the only process that sends it is the border
+   * between what that one has sent and what comes from the next: connections are accepted in the order in which they were made, so that
+   * one of our own is behind all of the dead one's.
+   */
+  async abandoned(): Promise<void> {
+    const last = connect((this.#server.address() as AddressInfo).port, '127.0.0.1');
+    await once(last, 'connect');
+    const { localPort } = last;
+    const isAccepted = (): boolean => [...this.#connections].some(({ remotePort }) => remotePort === localPort);
+    await until('the last connection is accepted', isAccepted, patienceMs);
+    last.destroy();
+    await until('nobody is connected', () => this.#connections.size === 0, patienceMs);
   }
 
   async close(): Promise<void> {
