@@ -10,7 +10,7 @@
  * Main thread.
  */
 import type { ChangeSlice, StatusChange } from '../event/status-change.js';
-import type { PartitionId } from '../kernel/brand.js';
+import { noSequence, type PartitionId, type Sequence } from '../kernel/brand.js';
 import type { EngineError } from '../kernel/errors.js';
 import type { StatusFilter } from '../status/filter.js';
 import { MarkedStream } from '../status/marked-stream.js';
@@ -80,6 +80,7 @@ class OwnedStream implements ToldStream, Watcher {
   readonly name: string;
   readonly partitions: readonly number[];
   readonly isHandedOn = true;
+  readonly beginning: string;
   readonly #partition: PartitionId;
   readonly #desk: OwnedStreamsParts['watchDesk'];
   readonly #hub: StatusHub;
@@ -103,6 +104,8 @@ class OwnedStream implements ToldStream, Watcher {
       listenerFailed,
     });
     this.#marked = new MarkedStream({ hub: this.#hub, id: streamId });
+    const others = new Array<Sequence | null>(partitions).fill(null);
+    this.beginning = this.#marked.placeAt(others.with(partition, noSequence));
   }
 
   subscribe(filter: StatusFilter, listener: StatusListener, cursor: string | null): Promise<Subscription> {

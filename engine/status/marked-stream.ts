@@ -9,6 +9,7 @@
  *     k3Yw9Q AQQBAQUA        six characters of the id, then the cursor as `cursor.ts` has it
  */
 import { EngineError } from '../kernel/errors.js';
+import { type CursorPositions, encodeCursor } from './cursor.js';
 import type { StatusFilter } from './filter.js';
 import type { StatusHub, Subscription } from './status-hub.js';
 import type { StatusListener } from './subscriber.js';
@@ -40,6 +41,11 @@ export class MarkedStream {
       resume: () => subscription.resume(),
       close: () => subscription.close(),
     };
+  }
+
+  /** A place, whether the stream has been there or not. */
+  placeAt(positions: CursorPositions): string {
+    return this.#marked(encodeCursor(positions));
   }
 
   #marked(cursor: string): string {

@@ -15,6 +15,8 @@ export interface ToldStream {
   readonly partitions: readonly number[];
   /** Another node may tell it next, and goes on where this one has ended. */
   readonly isHandedOn: boolean;
+  /** The place before its first change, where nobody has told of it yet. Null: what was before this process is nobody's to tell. */
+  readonly beginning: string | null;
   /** As `Engine.subscribe`. */
   subscribe(filter: StatusFilter, listener: StatusListener, cursor: string | null): Promise<Subscription>;
 }
@@ -43,7 +45,7 @@ export class OneStream implements ToldStreams {
     readonly subscribe: ToldStream['subscribe'];
   }) {
     const all = Array.from({ length: partitions }, (_, partition) => partition);
-    this.#stream = { name, partitions: all, isHandedOn: false, subscribe };
+    this.#stream = { name, partitions: all, isHandedOn: false, beginning: null, subscribe };
   }
 
   watch(listener: ToldStreamsListener): () => void {

@@ -5,8 +5,8 @@
  * the next owner of the partition does, so that each death is told at least once; a repeat has the same message id, `<event id>:<version>`.
  *
  * Modes
- *   away       No connection, or its streams are not there yet -> following, from the place that is remembered; if none is, resting from now, once that
- *              is remembered.
+ *   away       No connection, or its streams are not there yet -> following, from the place that is remembered; if none is, from the stream's
+ *              beginning, or resting from where this process found it, once that is remembered.
  *   following  The stream of changes is followed and each death published. None for a while -> resting.
  *   resting    Nothing is followed, since that costs work for every change and deaths are rare. Once a second the number of deaths is looked at:
  *              another one than before -> following, from the place before. The same: the place moves on, a look behind, as the number is a
@@ -59,9 +59,11 @@ export class DeadLetters {
   #subscription: Subscription | null = null;
   /** Everything up to here has been told. Null: not known. */
   #place: string | null = null;
+  /** Where the stream stood when this process began: it may take NATS an hour to be there. Null: not known yet. */
+  #since: string | null = null;
   /** Where the stream stood at the last look: told of up to here, if the number of deaths is the same at the next. */
   #candidate: string | null = null;
-  #deathsSeen = -1;
+  #deathsSeen: number;
   /** As of the look before: deaths that it counts have come through the stream meanwhile. */
   #deathsBefore = -1;
   #quietLooks = 0;
@@ -82,6 +84,14 @@ export class DeadLetters {
     });
     this.#timer = setInterval(() => void this.#look(), parts.lookEveryMs ?? lookEveryMs);
     this.#timer.unref();
+    this.#deathsSeen = parts.nats.deaths();
+    // Without an answer it is asked again when there is somebody to tell.
+    if (parts.stream.beginning === null) this.#find().catch(() => undefined);
+  }
+
+  async #find(): Promise<string> {
+    this.#since ??= await placeNow(this.#parts.stream);
+    return this.#since;
   }
 
   async close(): Promise<void> {
@@ -110,18 +120,16 @@ export class DeadLetters {
   }
 
   async #begin(): Promise<void> {
-    const { link } = this.#parts.nats;
+    const { nats, stream } = this.#parts;
+    const { link } = nats;
     const connection = link.connection!;
     await ensureDeadLetters(connection);
     if (this.#place === null) {
       this.#place = await loadProgress(connection, { of: this.#of });
       this.#saved = this.#place;
     }
-    const isFirst = this.#place === null;
-    if (isFirst) {
-      this.#deathsSeen = this.#parts.nats.deaths();
-      this.#place = await placeNow(this.#parts.stream);
-    }
+    const isFirst = this.#place === null && stream.beginning === null;
+    this.#place ??= stream.beginning ?? (await this.#find());
     // Whoever comes next would begin at its own now, and leave out what has died since.
     if (this.#saved === null && !(await this.#save())) throw new Error('where it begins cannot be remembered');
     if (link.connection !== connection) return;

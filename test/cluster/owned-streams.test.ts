@@ -3,12 +3,14 @@ import { OwnedStreams } from '../../engine/cluster/owned-streams.js';
 import { WatchDesk } from '../../engine/cluster/watch-desk.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import type { ToldStream } from '../../engine/status/told-streams.js';
+import type { Span } from '../../engine/status/past-changes.js';
 import { until } from '../support/deadline.js';
 import { change, everything } from '../status/status-changes.js';
 
 function setup() {
   const orders: { readonly host: number; readonly on: boolean; readonly round: number }[] = [];
   const watchDesk = new WatchDesk({ hosts: 1, hostOf: () => 0, order: (order) => void orders.push(order) });
+  const reads: Span[] = [];
   const begun: ToldStream[] = [];
   const ended: ToldStream[] = [];
   const streams = new OwnedStreams({
@@ -16,7 +18,7 @@ function setup() {
     streamId: 'abcdef',
     replayWindow: 1_000,
     watchDesk,
-    read: () => undefined,
+    read: (span) => void reads.push(span),
     listenerFailed: (error) => {
       throw error;
     },
@@ -28,7 +30,7 @@ function setup() {
       round: orders.at(-1)!.round,
       positions: positions.map(([partition, seq]) => [partition as PartitionId, seq as Sequence]),
     });
-  return { orders, watchDesk, begun, ended, streams, answer };
+  return { orders, watchDesk, begun, ended, streams, answer, reads };
 }
 
 t.test('there is a stream for each partition that is owned, under a name that the next owner has as well', async (t) => {
@@ -91,6 +93,17 @@ t.test('a stream has the changes of its partition and of no other, and asks nobo
     begun[0]!.subscribe(everything, () => true, place.replace('abcdef', 'ghijkl')),
     { code: 'invalid' },
   );
+});
+
+t.test('whoever finds that nobody has told of a partition begins before its first change', async (t) => {
+  const { begun, streams, answer, reads } = setup();
+  t.teardown(() => streams.close());
+  streams.serves(3 as PartitionId);
+  const subscribed = begun[0]!.subscribe(everything, () => true, begun[0]!.beginning);
+  answer([[3, 10]]);
+  t.equal((await subscribed).place(), begun[0]!.beginning);
+  await until('what has happened is read', () => reads.length > 0);
+  t.same(reads, [{ partition: 3, after: 0, upTo: 10 }]);
 });
 
 t.test(

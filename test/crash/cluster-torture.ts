@@ -7,11 +7,11 @@
  *
  * What has to hold is what holds for one server (`verdict.ts`), with one more reason for an attempt to be made again: its partition was taken from an owner
  * that had not released it (`tenures.ts`). Clients of the status stream, which lose their node and go on at another one, hear each change of each event once. Besides: epochs in all markers that were ever written, what a fresh node makes of the journals, and how long
- * takeovers took, as the product tells it.
+ * takeovers took, as the product tells it; and each death of an event comes on `escapement.dead.*` (`dead-letters.ts`).
  */
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { usualLogStreams } from '../../engine/cluster/log-streams.js';
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
 import { auditMarkers } from '../cluster/marker-audit.js';
@@ -20,6 +20,7 @@ import { pause, until } from '../support/deadline.js';
 import type { NatsServer } from '../support/nats-server.js';
 import type { LogLine } from '../support/server.js';
 import { describe, type Fault, isHindrance, planSalvo, type Setting } from './cluster-faults.js';
+import { compareDeaths, deathsIn, hearDeadLetters } from './dead-letters.js';
 import { Load, withReceivers } from './load.js';
 import { seededRandom } from './plan.js';
 import { type Takeover, Tenures, type Trouble } from './tenures.js';
@@ -49,6 +50,8 @@ export interface ClusterFigures extends Figures {
   /** Changes that clients of the stream were told, and how often one was cut off. */
   readonly told: number;
   readonly cuts: number;
+  /** Messages that told of a death. */
+  readonly deadLetters: number;
   /** Answered with 202. */
   readonly kept: number;
   /** From owners that had released their partition, and from others. */
@@ -115,6 +118,7 @@ class ClusterTorture {
   readonly #complaints: string[] = [];
   readonly #followers: readonly Follower[];
   #faults = 0;
+  #deadLetters = 0;
   #isWell = true;
   #isWatching = true;
 
@@ -178,6 +182,7 @@ class ClusterTorture {
     await load.settle();
     const lastWords = await load.lastWords();
     await this.#hearFollowers(lastWords);
+    await this.#hearDeaths(lastWords);
     this.#isWatching = false;
     await watching;
     const readAgain = await this.#readAfresh();
@@ -341,13 +346,25 @@ class ClusterTorture {
     }
   }
 
+  /** While the owners are there to tell of them. */
+  async #hearDeaths(lastWords: ReadonlyMap<string, LastWord>): Promise<void> {
+    const deaths = deathsIn(lastWords);
+    const letters = await this.#onNats((connection) => hearDeadLetters(connection, deaths));
+    this.#deadLetters = letters.length;
+    this.#complaints.push(...compareDeaths(deaths, letters));
+  }
+
+  async #onNats<Result>(ask: (connection: NatsConnection) => Promise<Result>): Promise<Result> {
+    const connection = await connect({ servers: this.#options.nats.map(({ url }) => url) });
+    return ask(connection).finally(() => connection.close());
+  }
+
   // ---- judgement ----
 
   async #verdict(lastWords: ReadonlyMap<string, LastWord>, salvos: number): Promise<ClusterTortureResult> {
     const { ledger, arrivals, readers } = this.#load;
     const { partitions } = this.#cluster;
-    const connection = await connect({ servers: this.#options.nats.map(({ url }) => url) });
-    const audit = await auditMarkers(connection, { streams: usualLogStreams(partitions) }).finally(() => connection.close());
+    const audit = await this.#onNats((connection) => auditMarkers(connection, { streams: usualLogStreams(partitions) }));
     const tenures = new Tenures(audit.markers, this.#troubles, partitions);
     this.#keepEvidence(tenures);
     const retentionMs = Number.POSITIVE_INFINITY;
@@ -379,6 +396,7 @@ class ClusterTorture {
         reads: readers.reads,
         told: sum(this.#followers.map(({ items }) => items)),
         cuts: sum(this.#followers.map(({ cuts }) => cuts)),
+        deadLetters: this.#deadLetters,
         kept: ledger.entries.filter(({ isKept }) => isKept).length,
         handOvers: handOvers.length,
         takeovers: takeovers.length,

@@ -2,6 +2,7 @@
 import t from 'tap';
 import type { EventAnswer, HistoryAnswer } from '../support/http.js';
 import type { Arrival } from '../support/receiver.js';
+import { compareDeaths, deathsIn } from './dead-letters.js';
 import { type Entry, Ledger } from './ledger.js';
 import { type Plan, retryAfterMs } from './plan.js';
 import { Lives } from './upheaval.js';
@@ -321,4 +322,21 @@ t.test('every broken promise is named', async (t) => {
       `${name}: ${violations.join('; ')}`,
     );
   }
+});
+
+t.test('each death is told, also that of an event which died twice, and no other', async (t) => {
+  const walk = ['SCHEDULED', 'DISPATCHED', 'DEAD', 'SCHEDULED', 'DISPATCHED', 'DEAD'];
+  const word = lastWord({ status: 200, event: { status: 'DEAD' }, walk });
+  // Under another id of the same event as well.
+  const deaths = deathsIn(
+    new Map([
+      [id, word],
+      ['its-other-id', word],
+      ['gone', { ...word, status: 404 }],
+    ]),
+  );
+  t.same([...deaths], [`${id}:3`, `${id}:6`]);
+  t.same(compareDeaths(deaths, [`${id}:6`, `${id}:3`, `${id}:3`]), [], 'more than once does no harm');
+  t.match(compareDeaths(deaths, [`${id}:3`]), [/nobody was told of the death an-id:6/]);
+  t.match(compareDeaths(deaths, [...deaths, 'another:3']), [/another:3 was told, and never was/]);
 });

@@ -57,35 +57,55 @@ t.test('a death behind a long quiet time is told', needsNats, async (t) => {
   t.same(faults, []);
 });
 
-t.test('nothing is left to a place that is not remembered', needsNats, async (t) => {
-  const nats = await startNats(t);
-  const manager = await jetstreamManager(await connectNats(t, nats.url));
-  const { engine } = await TestEngine.start(t, { config: { nats: readNatsAddress(nats.url)! } });
-  const door = engine.nats!;
-  const [only] = streamsOf(
-    new OneStream({ name: door.streamId, partitions: door.partitions, subscribe: (...asked) => engine.subscribe(...asked) }),
-  );
-  let failing = 1;
-  const publish: typeof door.publisher.publish = async (...asked) =>
-    failing-- > 0 ? { kind: 'timed-out', error: 'as it was told', mayBeStored: true } : door.publisher.publish(...asked);
-  const faults: string[] = [];
-  const letters = new DeadLetters({
-    engine,
-    stream: only!,
-    nats: { ...door, deaths: () => door.deaths(), publisher: Object.assign(Object.create(door.publisher), { publish }) },
-    putOff: (error) => void faults.push(String(error)),
-    lost: (error) => void faults.push(String(error)),
-    lookEveryMs: 100,
-  });
-  t.teardown(() => letters.close());
-  const remembered = () =>
-    manager.streams.getMessage('ESCAPEMENT_PROGRESS', { last_by_subj: `escapement.progress.dead.${door.streamId}` }).then(
-      (message) => message !== null,
-      () => false,
+t.test(
+  'a death while NATS has never been there is told, and nothing is left to a place that is not remembered',
+  needsNats,
+  async (t) => {
+    const nats = await startNats(t);
+    const manager = await jetstreamManager(await connectNats(t, nats.url));
+    const test = await TestEngine.start(t, {
+      config: { nats: readNatsAddress(nats.url)! },
+      deliver: {
+        failing: () => {
+          throw new Error('no');
+        },
+      },
+    });
+    const { engine } = test;
+    const door = engine.nats!;
+    let isAway = true;
+    const watch = { value: door.link.watch.bind(door.link) };
+    const link = Object.create(door.link, { watch, connection: { get: () => (isAway ? null : door.link.connection) } });
+    const [only] = streamsOf(
+      new OneStream({ name: door.streamId, partitions: door.partitions, subscribe: (...asked) => engine.subscribe(...asked) }),
     );
-  await until('its place is remembered', remembered);
-  t.same(faults, ['Error: where it begins cannot be remembered'], 'it did not begin before');
-});
+    let failing = 1;
+    const publish: typeof door.publisher.publish = async (...asked) =>
+      failing-- > 0 ? { kind: 'timed-out', error: 'as it was told', mayBeStored: true } : door.publisher.publish(...asked);
+    const faults: string[] = [];
+    const letters = new DeadLetters({
+      engine,
+      stream: only!,
+      nats: { ...door, link, deaths: () => door.deaths(), publisher: Object.assign(Object.create(door.publisher), { publish }) },
+      putOff: (error) => void faults.push(String(error)),
+      lost: (error) => void faults.push(String(error)),
+      lookEveryMs: 100,
+    });
+    t.teardown(() => letters.close());
+    const id = await test.schedule({ destination: 'failing', maxRetries: 0, scheduledAtMs: Date.now() as WallMs });
+    await until('it is dead', async () => (await engine.get(id)).status === 'DEAD');
+    isAway = false;
+    const remembered = () =>
+      manager.streams.getMessage('ESCAPEMENT_PROGRESS', { last_by_subj: `escapement.progress.dead.${door.streamId}` }).then(
+        (message) => message !== null,
+        () => false,
+      );
+    await until('its place is remembered', remembered);
+    t.same(faults, ['Error: where it begins cannot be remembered'], 'it did not begin before');
+    const kept = () => manager.streams.info('ESCAPEMENT_DEAD').then(({ state }) => state.messages);
+    await until('the death is told', async () => (await kept()) === 1);
+  },
+);
 
 function streamsOf(streams: ToldStreams): ToldStream[] {
   const begun: ToldStream[] = [];

@@ -3,6 +3,8 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import t, { type Test } from 'tap';
 import { type NatsDoor, OneStream, type ToldStream, type ToldStreams, type WallMs } from '../../../engine/index.js';
 import { readNatsAddress } from '../../../engine/nats/nats-address.js';
+import { noSequence } from '../../../engine/kernel/brand.js';
+import { encodeCursor } from '../../../engine/status/cursor.js';
 import type { ToldStreamsListener } from '../../../engine/status/told-streams.js';
 import { NatsTelling } from '../../../gateway/announce/nats-telling.js';
 import { TestEngine } from '../../engine/engine-fixture.js';
@@ -51,7 +53,8 @@ async function setup(t: Test) {
   let stream: ToldStream | null = null;
   new OneStream({ name: 'cluster.0', partitions: 1, subscribe: (...asked) => engine.subscribe(...asked) }).watch({
     begun: (one) => {
-      stream = { ...one, subscribe: one.subscribe, isHandedOn: true };
+      const beginning = door.streamId + encodeCursor([noSequence]);
+      stream = { ...one, subscribe: one.subscribe, isHandedOn: true, beginning };
     },
     ended: () => undefined,
   });
@@ -83,8 +86,9 @@ async function setup(t: Test) {
 t.test('a death between two owners is told by the second one, and no death twice', needsNats, async (t) => {
   const { manager, node, die, dead } = await setup(t);
   const [one, other] = [node(), node()];
+  await die();
   one.begin();
-  await until('it can be told', async () => (await dead()) === 0);
+  await until('one that was before anybody had remembered a place is told', async () => (await dead()) === 1);
   await until('its place is remembered', () =>
     manager.streams.getMessage('ESCAPEMENT_PROGRESS', { last_by_subj: 'escapement.progress.dead.cluster.0' }).then(
       (message) => message !== null,
@@ -92,14 +96,14 @@ t.test('a death between two owners is told by the second one, and no death twice
     ),
   );
   await die();
-  await until('the death is told', async () => (await dead()) === 1);
+  await until('the death is told', async () => (await dead()) === 2);
   one.end();
   await die();
   other.begin();
-  await until('the death between is told', async () => (await dead()) === 2);
+  await until('the death between is told', async () => (await dead()) === 3);
   await die();
-  await until('and the next one', async () => (await dead()) === 3);
-  t.equal(await dead(), 3);
+  await until('and the next one', async () => (await dead()) === 4);
+  t.equal(await dead(), 4);
 });
 
 t.test('whoever listens hears every change although the owner changes', needsNats, async (t) => {
