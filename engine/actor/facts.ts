@@ -84,7 +84,7 @@ function factsOfId(needs: IdNeeds, { partition, reads }: { partition: PartitionI
   });
 }
 
-/** Pending events with this tag, then finished ones, newest first. */
+/** Pending events with this tag, then finished ones, newest first; at last the one that may be known by its id alone. */
 function factsOfKey(
   needs: KeyNeeds,
   { partition, pending, reads }: Pick<Question, 'partition' | 'pending'> & { readonly reads: Reads },
@@ -92,14 +92,24 @@ function factsOfKey(
 ): void {
   const withFinished = (known: Facts, finished: readonly Sequence[]) =>
     factsOfFinished(finished, { partition, reads }, (facts) => done(isFailure(facts) ? facts : [...known, ...facts]));
+  const withOwn = (known: Facts, finished: readonly Sequence[]) => {
+    if (needs.own === null) {
+      withFinished(known, finished);
+      return;
+    }
+    reads.ask({ op: 'find-id', partition, event: needs.own }, (reply) => {
+      if (reply.op === 'failed') done(reply);
+      else withFinished(known, [...finished, ...found(reply).slice(0, 1)]);
+    });
+  };
   const withIndexed = (known: Facts) => {
     if (!needs.askIndex) {
-      withFinished(known, needs.finished);
+      withOwn(known, needs.finished);
       return;
     }
     reads.ask({ op: 'find-key', partition, tagHigh: needs.tagHigh, tagLow: needs.tagLow }, (reply) => {
       if (reply.op === 'failed') done(reply);
-      else withFinished(known, [...needs.finished, ...found(reply)]);
+      else withOwn(known, [...needs.finished, ...found(reply)]);
     });
   };
   factsOfPending(pending, { partition, reads }, (facts) => {

@@ -38,6 +38,9 @@ export class HostCounters {
         this.failed++;
         this.dead++;
         break;
+      case recordKinds.refused:
+        this.dead++;
+        break;
       case recordKinds.cancelled:
         this.cancelled++;
         break;

@@ -15,6 +15,11 @@ export interface DispatchedBody {
   readonly attempt: number;
 }
 
+/** Body of `refused`. */
+export interface RefusedBody {
+  readonly reason: string;
+}
+
 /** Body of `delivered`, `retrying` and `dead`. */
 export interface OutcomeBody {
   readonly attempt: number;
@@ -46,6 +51,15 @@ export function encodeDispatched(body: DispatchedBody): Uint8Array {
 export function decodeDispatched(bytes: Uint8Array): DispatchedBody {
   const [attempt] = unpack<[number]>(bytes);
   return { attempt };
+}
+
+export function encodeRefused(body: RefusedBody): Uint8Array {
+  return pack([body.reason]);
+}
+
+export function decodeRefused(bytes: Uint8Array): RefusedBody {
+  const [reason] = unpack<[string]>(bytes);
+  return { reason };
 }
 
 export function encodeOutcome(body: OutcomeBody): Uint8Array {

@@ -27,6 +27,8 @@ export const recordKinds = {
   hastened: 12,
   /** The attempt that runs is the last one, however it ends. */
   retriesStopped: 13,
+  /** Accepted while nobody owned its partition, and then found to have the key of an event with other content: it ends without an attempt. */
+  refused: 15,
 } as const;
 
 /**
@@ -59,6 +61,7 @@ export const statusOfKind: Readonly<Record<RecordKind, EventStatus | null>> = {
   [recordKinds.retried]: 'SCHEDULED',
   [recordKinds.hastened]: null,
   [recordKinds.retriesStopped]: null,
+  [recordKinds.refused]: 'DEAD',
 };
 
 /** The states of an event behind each of its records, oldest first. */

@@ -1,7 +1,7 @@
 /** What the status stream shows: one transition of an event, durable when anybody hears of it. */
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
-import { decodeDispatched, decodeOutcome } from './outcome-codec.js';
+import { decodeDispatched, decodeOutcome, decodeRefused } from './outcome-codec.js';
 import { isOutcome, type LogRecord, recordKinds, stateBehind } from './record.js';
 import { decodeSpec } from './spec-codec.js';
 import type { EventStatus } from './status.js';
@@ -69,7 +69,7 @@ export function bareChangeOf(
     attempt: standing.attempt,
     nextAttemptAtMs: nextAttemptAtOf(record),
     statusCode: outcome?.statusCode ?? null,
-    error: outcome?.error ?? null,
+    error: record.kind === recordKinds.refused ? decodeRefused(record.body).reason : (outcome?.error ?? null),
     fireLagMs: outcome?.lagMs ?? null,
   };
 }

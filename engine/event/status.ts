@@ -9,6 +9,7 @@
  *     CANCELLED | EXPIRED          (from SCHEDULED and RETRYING)
  *
  *     DEAD | CANCELLED | EXPIRED -> SCHEDULED     (an operator's retry)
+ *     SCHEDULED -> DEAD                           (accepted without its owner, who had to refuse it: `partition/decide-keyed.ts`)
  */
 import { InvariantError } from '../kernel/errors.js';
 
@@ -21,7 +22,7 @@ export const finishedStatuses = ['DELIVERED', 'DEAD', 'CANCELLED', 'EXPIRED'] as
 
 /** Allowed moves. Anything else is a bug of ours, not a bad request, so `move` throws InvariantError. */
 const moves = {
-  SCHEDULED: ['DISPATCHED', 'CANCELLED', 'EXPIRED'],
+  SCHEDULED: ['DISPATCHED', 'CANCELLED', 'EXPIRED', 'DEAD'],
   DISPATCHED: ['DELIVERED', 'RETRYING', 'DEAD'],
   RETRYING: ['DISPATCHED', 'CANCELLED', 'EXPIRED'],
   DELIVERED: [],

@@ -4,7 +4,7 @@
  */
 import type { PartitionId, WallMs } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
-import { decodeDispatched, decodeOutcome } from './outcome-codec.js';
+import { decodeDispatched, decodeOutcome, decodeRefused } from './outcome-codec.js';
 import { isOutcome, type LogRecord, recordKinds, statusesOf } from './record.js';
 import { decodeRenewal, specIn } from './renewal-codec.js';
 import { decodeSpec, SpecHead, type StoredSpec } from './spec-codec.js';
@@ -52,6 +52,7 @@ export function historyOf(records: readonly LogRecord[]): HistoryEntry[] {
       const { statusCode, durationMs, error, responseBody, ...outcome } = decodeOutcome(record.body);
       return { ...base, attempt: outcome.attempt, statusCode, durationMs, error, responseBody };
     }
+    if (record.kind === recordKinds.refused) return { ...base, attempt, ...none, error: decodeRefused(record.body).reason };
     if (record.kind === recordKinds.dispatched) attempt = decodeDispatched(record.body).attempt;
     return { ...base, attempt, ...none };
   });
@@ -89,7 +90,7 @@ export function viewOf(records: readonly LogRecord[], partition: PartitionId): E
   const history = historyOf(records);
   const last = history[history.length - 1]!;
   const outcome = records.findLast((record) => isOutcome(record.kind));
-  const lastOutcome = outcome === undefined ? null : decodeOutcome(outcome.body);
+  const end = history[records.findLastIndex(({ kind }) => isOutcome(kind) || kind === recordKinds.refused)];
   return {
     id: first.event,
     partition,
@@ -101,8 +102,8 @@ export function viewOf(records: readonly LogRecord[], partition: PartitionId): E
     nextAttemptAtMs: last.nextAttemptAtMs,
     updatedAtMs: last.at,
     finishedAtMs: isFinished(last.status) ? last.at : null,
-    lastStatusCode: lastOutcome?.statusCode ?? null,
-    lastError: lastOutcome?.error ?? null,
-    fireLagMs: lastOutcome?.lagMs ?? null,
+    lastStatusCode: end?.statusCode ?? null,
+    lastError: end?.error ?? null,
+    fireLagMs: outcome === undefined ? null : decodeOutcome(outcome.body).lagMs,
   };
 }

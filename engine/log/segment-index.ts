@@ -17,7 +17,8 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { recordsIn } from '../event/carried-codec.js';
-import { type CarriedRecord, carriedKind, isAside, recordKinds, type StoredRecord } from '../event/record.js';
+import { type CarriedRecord, carriedKind, isAside, recordKinds, statusOfKind, type StoredRecord } from '../event/record.js';
+import { isFinished } from '../event/status.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import { DamageError } from './damage.js';
@@ -42,12 +43,17 @@ const schema = `
   CREATE TABLE filter(ids BLOB NOT NULL, keys BLOB NOT NULL);
   ${listedSchema}`;
 
+const finalKinds: ReadonlySet<number> = new Set(
+  Object.values(recordKinds).filter((kind) => {
+    const status = statusOfKind[kind];
+    return status !== null && isFinished(status);
+  }),
+);
+
 /** Whether the event has finished with this record, or with the last of those that it stands for. */
 export function isFinal(record: Kinded): boolean {
   const kind = lastKindOf(record);
-  return (
-    kind === recordKinds.delivered || kind === recordKinds.dead || kind === recordKinds.cancelled || kind === recordKinds.expired
-  );
+  return kind !== undefined && finalKinds.has(kind);
 }
 
 type Kinded = Pick<CarriedRecord, 'seq' | 'event' | 'body'> & Pick<StoredRecord, 'kind'>;

@@ -58,7 +58,10 @@ export type Request =
       readonly body: Uint8Array;
       /** It may have been asked before under this id, and is then as if asked once. */
       readonly again?: boolean;
-      /** Somebody may have been told that it is accepted under this id: should it repeat another event, this is the other's id as well. */
+      /**
+       * Somebody may have been told that it is accepted under this id: should it repeat another event, this is the other's id as well; should it
+       * have the key of one with other content, it ends DEAD with that reason.
+       */
       readonly told?: boolean;
     }
   | Put
@@ -85,6 +88,8 @@ export type Needs =
       readonly pending: readonly Handle[];
       readonly finished: readonly Sequence[];
       readonly askIndex: boolean;
+      /** An event that may be in an index by its id, whatever its key is. */
+      readonly own: EventId | null;
     }
   /** The spec of a pending event. */
   | { readonly about: 'spec'; readonly pending: readonly [Handle] }

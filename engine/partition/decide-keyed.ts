@@ -6,8 +6,9 @@
 import { type EventKey, keyOf, tagOfKey } from '../event/content.js';
 import { encodeAlias } from '../event/alias-codec.js';
 import { aliasKind, type AliasRecord, noEvent, recordKinds } from '../event/record.js';
+import { encodeRefused } from '../event/outcome-codec.js';
 import { encodeRenewal } from '../event/renewal-codec.js';
-import { decodeSpec, encodeSpec, SpecHead } from '../event/spec-codec.js';
+import { decodeSpec, encodeSpec, SpecHead, type StoredSpec } from '../event/spec-codec.js';
 import { isFinished } from '../event/status.js';
 import { noSequence, type Sequence, type WallMs } from '../kernel/brand.js';
 import { type EventId, formatEventId } from '../kernel/event-id.js';
@@ -28,9 +29,11 @@ interface Circumstances {
 const head = new SpecHead();
 
 export function decideSchedule(state: PartitionState, command: Schedule, { now, facts }: Circumstances): Decision {
+  const before = command.again === true ? askedBefore(state, command.event, facts) : null;
+  if (before !== null) return answered({ op: 'replayed', newest: before });
   const { tagHigh, tagLow } = head.at(command.body);
   if (tagHigh === 0 && tagLow === 0) return decideWithoutKey(state, command, facts);
-  if (facts === null) return askAboutKey(state, { tagHigh, tagLow }) ?? accepted(state, command);
+  if (facts === null) return askAboutKey(state, { tagHigh, tagLow }, command) ?? accepted(state, command);
   const asked = decodeSpec(command.body);
   const key = keyOf(asked);
   const known = facts.find((fact) => sameKey(keyOf(fact.spec), key) && stillRemembered(fact, asked.createdAtMs));
@@ -47,14 +50,40 @@ export function decideSchedule(state: PartitionState, command: Schedule, { now, 
     };
   }
   const isExternal = key?.kind === 'external';
-  return refused({
-    code: isExternal ? 'external-job-id-conflict' : 'idempotency-key-reused',
-    detail: isExternal
-      ? `external_job_id "${asked.externalJobId}" of source "${asked.source}" belongs to event ${formatEventId(known.event)}, which has other content`
-      : `this Idempotency-Key was used for event ${formatEventId(known.event)}, which has other content`,
-    event: known.event,
-    status: current.status,
-  });
+  const code = isExternal ? 'external-job-id-conflict' : 'idempotency-key-reused';
+  const detail = isExternal
+    ? `external_job_id "${asked.externalJobId}" of source "${asked.source}" belongs to event ${formatEventId(known.event)}, which has other content`
+    : `this Idempotency-Key was used for event ${formatEventId(known.event)}, which has other content`;
+  if (command.told === true) return acceptedAndRefused(state, { event: command.event, asked, now, reason: `${code}: ${detail}` });
+  return refused({ code, detail, event: known.event, status: current.status });
+}
+
+/** Where an event stands that was asked for under this id; null: it was not, as far as memory and `facts` can tell. */
+function askedBefore(state: PartitionState, event: EventId, facts: Facts | null): Sequence | null {
+  const handle = state.handleOf(event);
+  if (handle !== null) return state.columns.newestSeq(handle);
+  const read = facts?.find((fact) => sameBytes(fact.event, event) && isFinished(fact.status));
+  return state.finished.seqOf(event) ?? read?.newest ?? null;
+}
+
+interface RefusedEvent {
+  readonly event: EventId;
+  readonly asked: StoredSpec;
+  readonly now: WallMs;
+  readonly reason: string;
+}
+
+/**
+ * Somebody has its id for an answer, so it is an event; the key is the other one's, so it has none, and nothing is attempted. It says why,
+ * and is told as every death is. Refused alone it would have left an id behind that nobody knows.
+ */
+function acceptedAndRefused(state: PartitionState, { event, asked, now, reason }: RefusedEvent): Decision {
+  const body = encodeSpec({ ...asked, externalJobId: null, idempotencyKey: null }, null);
+  const { records, answer } = accepted(state, { op: 'schedule', event, body });
+  const { seq: prev } = records[0]!;
+  const kind = recordKinds.refused;
+  const refusal = { seq: (prev + 1) as Sequence, kind, event, prev, at: wholeMs(now), body: encodeRefused({ reason }) };
+  return { ...nothing, records: [...records, refusal], answer };
 }
 
 /** Null: it is known by this id already. */
@@ -70,15 +99,9 @@ function aliasOf(
 
 /** Only its id can tell whether it was asked before. */
 function decideWithoutKey(state: PartitionState, command: Schedule, facts: Facts | null): Decision {
-  if (command.again !== true) return accepted(state, command);
-  const { event } = command;
-  const handle = state.handleOf(event);
-  if (handle !== null) return answered({ op: 'replayed', newest: state.columns.newestSeq(handle) });
-  const finished = state.finished.seqOf(event);
-  if (finished !== null) return answered({ op: 'replayed', newest: finished });
-  if (facts === null && state.finished.mayBeIndexedId(event)) return needing({ about: 'id', event, finished });
-  const known = facts?.[0];
-  return known === undefined ? accepted(state, command) : answered({ op: 'replayed', newest: known.newest });
+  const { event, again } = command;
+  const mayBeKnown = again === true && facts === null && state.finished.mayBeIndexedId(event);
+  return mayBeKnown ? needing({ about: 'id', event, finished: null }) : accepted(state, command);
 }
 
 /**
@@ -136,13 +159,18 @@ export function decideFind(state: PartitionState, { key }: Find, facts: Facts | 
   return known === undefined ? unknown : { ...nothing, found: known.event };
 }
 
-/** Null: certainly no event has this key. */
-function askAboutKey(state: PartitionState, tag: Pick<Extract<Needs, { about: 'key' }>, 'tagHigh' | 'tagLow'>): Decision | null {
+/** Null: certainly no event has this key, nor has the one that may have been asked for before. */
+function askAboutKey(
+  state: PartitionState,
+  tag: Pick<Extract<Needs, { about: 'key' }>, 'tagHigh' | 'tagLow'>,
+  asked: Pick<Schedule, 'event' | 'again'> | null = null,
+): Decision | null {
   const pending = state.tagged(tag);
   const finished = state.finished.tagged(tag);
   const askIndex = state.finished.mayBeIndexedKey(tag);
-  if (pending.length === 0 && finished.length === 0 && !askIndex) return null;
-  return needing({ about: 'key', ...tag, pending, finished, askIndex });
+  const own = asked?.again === true && state.finished.mayBeIndexedId(asked.event) ? asked.event : null;
+  if (pending.length === 0 && finished.length === 0 && !askIndex && own === null) return null;
+  return needing({ about: 'key', ...tag, pending, finished, askIndex, own });
 }
 
 /** An event of which a certain version is asked for must be there already. */

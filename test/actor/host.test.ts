@@ -452,6 +452,33 @@ t.test('what is asked about an id that was told for a repeat is asked about the 
   t.equal(test.host.actors[0]!.wheel!.size, 0, 'and it does not fire');
 });
 
+t.test(
+  'what was kept under the name of an event with other content never fires, is dead with the reason, and is asked about by its own id',
+  async (t) => {
+    const test = TestHost.ready();
+    const fields = { ...later, externalJobId: 'a' };
+    test.scheduleSheaf([{ event: newId(), body: bodyOf(fields) }]);
+    test.settle();
+    const told = newId();
+    // Due at once, if it were to fire.
+    const kept = sheafOf(1_000, 0 as PartitionId, [{ event: told, body: bodyOf({ externalJobId: 'a' }) }]);
+    test.host.fromRouter([{ ...kept, again: true, told: true }]);
+    test.settle();
+    t.match(test.replyTo(1_000), { op: 'accepted' });
+    // Whoever waits for it still is answered as if it had come from there.
+    test.host.fromRouter([{ ...kept, request: 1_001, again: true }]);
+    const get = test.about('get', told);
+    test.settle();
+    t.match(test.replyTo(1_001), { op: 'replayed', view: { id: told, status: 'DEAD' } });
+    t.match(test.replyTo(get), { op: 'event', view: { status: 'DEAD', attempts: 0, lastError: /^external-job-id-conflict: / } });
+    t.equal(test.host.actors[0]!.wheel!.size, 1, 'the other one waits for its time');
+    t.notOk(
+      test.sent.some(({ op }) => op === 'want'),
+      'no courier hears of either',
+    );
+  },
+);
+
 t.test('nobody hears of a sheaf before it is durable, and when its commit fails all of it is undone', async (t) => {
   const test = TestHost.ready();
   const events = [later, later].map((fields) => ({ event: newId(), body: bodyOf(fields) }));

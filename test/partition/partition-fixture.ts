@@ -90,7 +90,11 @@ export class TestPartition {
     const known = [...events.values()].map((records) => knownOf(records)).sort((one, other) => other.newest - one.newest);
     if (needs.about === 'id') return known.filter(({ event }) => Buffer.compare(event, needs.event) === 0);
     if (needs.about === 'spec') return known.filter(({ event }) => this.state.handleOf(event) === needs.pending[0]);
-    return known.filter(({ spec }) => spec.tag?.high === needs.tagHigh && spec.tag.low === needs.tagLow);
+    const { own } = needs;
+    return known.filter(
+      ({ event, spec }) =>
+        (spec.tag?.high === needs.tagHigh && spec.tag.low === needs.tagLow) || (own !== null && Buffer.compare(event, own) === 0),
+    );
   }
 }
 

@@ -126,6 +126,8 @@ export class LegalTransitions implements Checker {
   }
 }
 
+/** What was accepted without its owner, who had to refuse it, ends as nothing else does. */
 function isAllowed({ kind }: LogRecord, { before, status }: { before: EventStatus; status: EventStatus }): boolean {
+  if (kind === recordKinds.refused) return before === 'SCHEDULED';
   return statusOfKind[kind] === null ? (keeps[kind] ?? []).includes(before) : next[before].includes(status);
 }

@@ -1,8 +1,10 @@
 /** I1: every acknowledged event is delivered, cancelled by somebody, expired by its own rule, dead with a reason, or still to come. */
 import { type EventFilter, matchesSpec } from '../../engine/event/event-filter.js';
+import { keyOf } from '../../engine/event/content.js';
 import { recordKinds } from '../../engine/event/record.js';
-import { decodeOutcome } from '../../engine/event/outcome-codec.js';
+import { decodeOutcome, decodeRefused } from '../../engine/event/outcome-codec.js';
 import type { LogRecord } from '../../engine/event/record.js';
+import { decodeSpec } from '../../engine/event/spec-codec.js';
 import { originOf } from '../../engine/event/origin.js';
 import { placeOfOrigin } from '../../engine/event/origin-settings.js';
 import type { EventSpec } from '../../engine/event/spec.js';
@@ -79,6 +81,10 @@ export class NoLoss implements Checker {
         }
         return;
       }
+      case recordKinds.refused:
+        if (!asked.isTold || !this.#hasNamesake(asked))
+          this.#complain(asked, `is refused though it was accepted: ${decodeRefused(newest.body).reason}`);
+        return;
       default: {
         if (dueAtMs > wall) return;
         if (this.#mayBeHeld(spec)) return;
@@ -94,6 +100,15 @@ export class NoLoss implements Checker {
   #isCancelAsked({ event, partition }: Asked): boolean {
     if (this.#cancelAsked.has(event)) return true;
     return [...this.#scene.stored.aliases(partition)].some(([alias, of]) => of === event && this.#cancelAsked.has(alias));
+  }
+
+  /** An event with the same key and other content. */
+  #hasNamesake({ spec, fingerprint, partition }: Asked): boolean {
+    return [...this.#scene.stored.all(partition)].some(([, records]) => {
+      const other = decodeSpec(records[0]!.body);
+      const isSameKey = spec !== null && JSON.stringify(keyOf(other)) === JSON.stringify(keyOf(spec)) && keyOf(spec) !== null;
+      return isSameKey && Buffer.from(other.fingerprint!).toString('hex') !== fingerprint;
+    });
   }
 
   /** What is set for its origin can be changed no more, or not even be known. */
