@@ -8,9 +8,7 @@
  * messages are taken in. (Timers alone: 0.6 ms late at the median. Looking at the clock without a nap: a busy core whenever
  * something is due in the next millisecond.)
  *
- * While more is due than a turn takes, a host would keep its core until the kernel takes it away, 4 ms on a machine that counts
- * 250 ticks a second; a courier that was woken on that core waits as long, also when another core is free. So it sleeps a moment
- * behind each such turn, and whoever waits there goes first.
+ * While more is due than a turn takes, or very many events are changed, it steps aside behind each turn (`kernel/nap.ts`).
  */
 import type { MessagePort } from 'node:worker_threads';
 import { courierOf } from '../event/courier-of.js';
@@ -21,6 +19,7 @@ import { InvariantError } from '../kernel/errors.js';
 import { LeaseBoard } from '../kernel/lease-board.js';
 import { loopDelayPeriodMs } from '../kernel/loop-delay.js';
 import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
+import { nap, stepAside } from '../kernel/nap.js';
 import { Rest } from '../kernel/rest.js';
 import type { ReaderReply, WriterReply, WriterRequest } from '../log/protocol.js';
 import { EventLoopDelay } from '../observe/event-loop.js';
@@ -185,7 +184,7 @@ class HostThread {
       this.#timer = setTimeout(() => this.#turn(), Math.min(Math.floor(waitMs) - timerLateMs, timerMsMax));
     } else {
       if (waitMs > 0) nap(Math.min(waitMs, napMs));
-      else if (this.#host.isFlooded) nap(floodNapMs);
+      else if (this.#host.isFlooded) stepAside();
       this.#turnSoon();
     }
   }
@@ -265,10 +264,3 @@ const timerLateMs = 1;
 const timedWaitMsMin = 2;
 /** How much later a message is seen that comes during a nap. A shorter one costs more turns: this one 5 % of a core at worst. */
 const napMs = 0.25;
-/** With the kernel's own slack 0.15 ms, a quarter of the time in which a flood goes from the wheels to its queue. */
-const floodNapMs = 0.1;
-const neverWoken = new Int32Array(new SharedArrayBuffer(4));
-
-function nap(ms: number): void {
-  Atomics.wait(neverWoken, 0, 0, ms);
-}

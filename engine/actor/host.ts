@@ -103,7 +103,7 @@ export class ActorHost {
       watchFrom: (partition, position) => this.#watch.from([[partition, position]]),
       mayStart,
       takeAdvance: (origin) => this.#slots.takeAdvance(origin),
-      isFlooded: () => this.#isFlooded || this.#actors.some(({ phase }) => phase === 'recovering'),
+      isFlooded: () => this.isFlooded || this.#actors.some(({ phase }) => phase === 'recovering'),
       space: () => this.#space,
     };
     for (const [number, partition] of options.partitions.entries()) {
@@ -117,9 +117,9 @@ export class ActorHost {
     return this.#actors;
   }
 
-  /** More was due than the last turn had time for. */
+  /** More was due than the last turn had time for, or very many events are being changed. */
   get isFlooded(): boolean {
-    return this.#firing.moreIsDue;
+    return this.#firing.moreIsDue || this.#actors.some(({ changesMany }) => changesMany);
   }
 
   /** Begin to replay all partitions; in a cluster each when this node owns it. */
@@ -244,7 +244,7 @@ export class ActorHost {
     this.#slots.askAgain();
     this.#courierMail.read((mail) => this.#hear(mail), this.#budget.begin());
     this.#firing.fire();
-    this.#slots.askForBacklog(!this.#isFlooded && this.#hasStarted);
+    this.#slots.askForBacklog(!this.isFlooded && this.#hasStarted);
     this.#readMailbox();
     const isOver = this.#budget.begin();
     for (const actor of this.#actors) {
@@ -259,10 +259,6 @@ export class ActorHost {
     this.#desk.flush();
     this.#noticeDrained();
     return this.#nextTurnInMs();
-  }
-
-  get #isFlooded(): boolean {
-    return this.#firing.moreIsDue || this.#actors.some(({ changesMany }) => changesMany);
   }
 
   #readMailbox(): void {

@@ -2,9 +2,11 @@
  * The reader's thread: ports around `LogReader`. One long task of a pool, like the log writer.
  *
  * A message is worked off at a time, so that a replay, which sends itself no messages but waits for `replay-next`, and the
- * reads of running partitions take turns.
+ * reads of running partitions take turns. Behind each piece of a bulk change, of which there are thousands, it steps aside: else a host
+ * with a tick, or the main thread with a delivery, would stand behind some of them at a time.
  */
 import type { MessagePort } from 'node:worker_threads';
+import { stepAside } from '../kernel/nap.js';
 import { logNiceness, standBack } from '../kernel/thread-priority.js';
 import { LogReader } from './log-reader.js';
 import type { LogOptions, PoolReply, ReaderReply, ReaderRequest, SegmentNotice } from './protocol.js';
@@ -58,7 +60,10 @@ export function logReader({ port, link, pool, options }: ReaderThreadData): Prom
       'message',
       carefully((request: ReaderRequest) => {
         if (request.op === 'close') end();
-        else reader.handle(request);
+        else {
+          reader.handle(request);
+          if (isOfVeryMany(request)) stepAside();
+        }
       }),
     );
     link.on(
@@ -70,6 +75,11 @@ export function logReader({ port, link, pool, options }: ReaderThreadData): Prom
       carefully((reply: PoolReply) => reader.poolDone(reply)),
     );
   });
+}
+
+/** A piece of a bulk change: about a millisecond. */
+function isOfVeryMany({ op }: ReaderRequest): boolean {
+  return op === 'match' || op === 'retries' || op === 'indexed-retries';
 }
 
 function movedWith(reply: ReaderReply): ArrayBuffer[] {

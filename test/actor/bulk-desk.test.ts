@@ -50,6 +50,8 @@ function putBack(count: number) {
 
 t.test('what was put back by filter is queued like what is overdue, once it is durable, and what is due now before it', (t) => {
   const { test, events } = putBack(300);
+  test.turn();
+  t.equal(test.host.isFlooded, true, 'its thread leaves its core to others between the turns');
   for (let turns = 0; test.appended < 300; turns++) {
     if (turns === 100) throw new Error('they are not put back');
     test.turn();
@@ -61,6 +63,7 @@ t.test('what was put back by filter is queued like what is overdue, once it is d
   test.settle();
   test.advance(1_000);
   t.match(test.replyTo(9_000), { op: 'changed-many', matched: 300, changed: 300, hasMore: false });
+  t.equal(test.host.isFlooded, false);
   t.equal(test.wanted('overdue').get(origin), 300);
   t.equal(test.wanted('regular').get(origin) ?? 0, 0);
   test.grant(origin, 2, 'overdue');
