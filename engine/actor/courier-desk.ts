@@ -16,8 +16,13 @@ export interface CourierDeskPorts {
 export class CourierDesk {
   readonly #ports: CourierDeskPorts;
   readonly #outgoing: CourierRequest[][];
-  /** Slots asked for (positive) or no longer asked for (negative) since the last flush. */
+  /** Slots asked for since the last flush. */
   readonly #wants: Readonly<Record<Lane, Map<string, number>>> = { regular: new Map(), overdue: new Map() };
+  /**
+   * Slots no longer asked for, of those that were asked for before. Such a one may have been granted already; then taking it back does nothing,
+   * so it must not be set off against what is asked for after it, or somebody would wait for a slot that nobody owes.
+   */
+  readonly #unwants: Readonly<Record<Lane, Map<string, number>>> = { regular: new Map(), overdue: new Map() };
   readonly #reasons = new Map<string, WaitReason>();
 
   constructor(ports: CourierDeskPorts) {
@@ -29,8 +34,11 @@ export class CourierDesk {
     this.#wants[lane].set(origin, (this.#wants[lane].get(origin) ?? 0) + count);
   }
 
+  /** One of those that were asked for. Which one does not matter: what has not been sent yet costs no message. */
   unwant(origin: string, lane: Lane): void {
-    this.want(origin, lane, -1);
+    const wanted = this.#wants[lane].get(origin) ?? 0;
+    if (wanted > 0) this.#wants[lane].set(origin, wanted - 1);
+    else this.#unwants[lane].set(origin, (this.#unwants[lane].get(origin) ?? 0) + 1);
   }
 
   release(origin: string, lane: Lane, count: number): void {
@@ -77,24 +85,27 @@ export class CourierDesk {
   forget(courier: number): void {
     this.#outgoing[courier] = [];
     for (const origin of [...this.#reasons.keys()]) if (this.#ports.courierOf(origin) === courier) this.#reasons.delete(origin);
-    for (const wants of Object.values(this.#wants)) {
-      for (const origin of [...wants.keys()]) if (this.#ports.courierOf(origin) === courier) wants.delete(origin);
+    for (const counts of [...Object.values(this.#wants), ...Object.values(this.#unwants)]) {
+      for (const origin of [...counts.keys()]) if (this.#ports.courierOf(origin) === courier) counts.delete(origin);
     }
   }
 
   flush(): void {
     for (const lane of lanes) {
-      for (const [origin, count] of this.#wants[lane]) {
-        const requests = this.#outgoing[this.#ports.courierOf(origin)]!;
-        if (count > 0) requests.push({ op: 'want', origin, lane, count });
-        else if (count < 0) requests.push({ op: 'unwant', origin, lane, count: -count });
-      }
-      this.#wants[lane].clear();
+      this.#tellCounts('unwant', lane, this.#unwants[lane]);
+      this.#tellCounts('want', lane, this.#wants[lane]);
     }
     for (let courier = 0; courier < this.#outgoing.length; courier++) {
       if (this.#outgoing[courier]!.length === 0) continue;
       this.#ports.send(courier, this.#outgoing[courier]!);
       this.#outgoing[courier] = [];
     }
+  }
+
+  #tellCounts(op: 'want' | 'unwant', lane: Lane, counts: Map<string, number>): void {
+    for (const [origin, count] of counts) {
+      if (count > 0) this.#outgoing[this.#ports.courierOf(origin)]!.push({ op, origin, lane, count });
+    }
+    counts.clear();
   }
 }

@@ -101,7 +101,12 @@ export class Firing {
 
   #noticeJump(): void {
     const { clock, actors } = this.#parts;
-    const offsetMs = clock.wallMs() - clock.monoMs();
+    const before = clock.monoMs();
+    const wallMs = clock.wallMs();
+    const after = clock.monoMs();
+    // The thread has lost its processor in between: what was due meanwhile is late, and no clock was set.
+    if (after - before >= jumpMsMin / 2) return;
+    const offsetMs = wallMs - after;
     const isJump = offsetMs - this.#clockOffsetMs >= jumpMsMin;
     this.#clockOffsetMs = offsetMs;
     if (isJump) for (const actor of actors) actor.clockJumped();

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { CourierDesk } from '../../engine/actor/courier-desk.js';
 import type { CourierRequest } from '../../engine/dispatch/protocol.js';
-import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
+import { Origin } from '../../engine/dispatch/origin.js';
+import type { MonoMs, PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { newId } from './host-fixture.js';
 
 /** Origins that open with `b` belong to courier 1, all others to courier 0. */
@@ -43,11 +44,38 @@ t.test('wanted and withdrawn in one turn is nothing; withdrawn alone is one requ
   desk.unwant('a', 'regular');
   desk.flush();
   t.same(sent, []);
+  desk.want('a', 'regular');
   desk.unwant('a', 'regular');
   desk.unwant('a', 'regular');
+  desk.unwant('a', 'regular');
+  desk.flush();
+  t.same(sent, [{ courier: 0, requests: [{ op: 'unwant', origin: 'a', lane: 'regular', count: 2 }] }]);
+});
+
+t.test('whoever comes when another one has left gets a slot, also when the one for the other is on its way', async (t) => {
+  const host = 0;
+  const now = 0 as MonoMs;
+  const settings = { paused: false, concurrency: null, ratePerSecond: null, secret: null };
+  const at = new Origin({ name: 'a', concurrency: 1, recoveryRate: 1, sharers: 1, breaker: null, settings });
+  const desk = new CourierDesk({
+    couriers: 1,
+    courierOf: () => 0,
+    send: (_courier, requests) => {
+      for (const request of requests) {
+        if (request.op === 'want') at.want(host, request);
+        else if (request.op === 'unwant') at.unwant(host, request);
+        else if (request.op === 'release') at.release(host, request);
+      }
+    },
+  });
   desk.want('a', 'regular');
   desk.flush();
-  t.same(sent, [{ courier: 0, requests: [{ op: 'unwant', origin: 'a', lane: 'regular', count: 1 }] }]);
+  t.equal(at.grant('regular', now), host, 'and the grant is on its way');
+  desk.unwant('a', 'regular');
+  desk.release('a', 'regular', 1);
+  desk.want('a', 'regular');
+  desk.flush();
+  t.equal(at.next(now), 'regular');
 });
 
 t.test('nothing is sent twice', async (t) => {

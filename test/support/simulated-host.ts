@@ -66,7 +66,7 @@ export class SimulatedHost {
   constructor(parts: SimulatedHostParts) {
     this.#parts = parts;
     const { scheduler, weather, partitions, sabotage } = parts;
-    this.#clock = new ThreadClock(scheduler, weather.lookMs);
+    this.#clock = new ThreadClock(scheduler, weather);
     this.#fromMain = this.#wire(requestLine, (request) => {
       this.#take(() => this.host.fromRouter([sabotagedRequest(sabotage, request)]));
     });

@@ -10,6 +10,7 @@
  */
 import type { MonoMs, WallMs } from '../../engine/kernel/brand.js';
 import type { Clock } from '../../engine/kernel/clock.js';
+import type { Weather } from './simulated-weather.js';
 
 /** When the virtual machine was switched on. */
 export const epochMs = Date.UTC(2026, 10, 20, 12);
@@ -137,22 +138,23 @@ export class Scheduler {
  */
 export class ThreadClock implements Clock {
   readonly #scheduler: Scheduler;
-  /** What a look at the clock costs, in milliseconds: makes a turn run out of its budget. */
-  readonly #lookMs: number;
+  readonly #weather: Pick<Weather, 'lookMs' | 'stallMs'>;
   #offset: number;
 
-  constructor(scheduler: Scheduler, lookMs: number) {
+  /** Of the weather is what a look costs, which makes a turn run out of its budget, and how long the thread has stood still before it. */
+  constructor(scheduler: Scheduler, weather: Pick<Weather, 'lookMs' | 'stallMs'>) {
     this.#scheduler = scheduler;
-    this.#lookMs = lookMs;
+    this.#weather = weather;
     this.#offset = scheduler.wall - scheduler.now;
   }
 
   wallMs(): WallMs {
+    this.#scheduler.spend(this.#weather.stallMs());
     return (this.#scheduler.now + this.#offset) as WallMs;
   }
 
   monoMs(): MonoMs {
-    this.#scheduler.spend(this.#lookMs);
+    this.#scheduler.spend(this.#weather.lookMs + this.#weather.stallMs());
     return this.#scheduler.now as MonoMs;
   }
 
