@@ -2,7 +2,8 @@
  * The streams that Escapement keeps on NATS, and how it makes sure of them: made when they are not there, left as they are when they are.
  *
  * An operator may have set limits, replicas or placement, so of a stream that exists only what the promises rest on is looked at. A new one has three
- * replicas where the servers are a cluster that can hold them, else one. A stream that is full refuses what comes (`discard: new`): a producer
+ * replicas where the servers are a cluster, and waits for the third server if that has never been there: made with fewer it would stay so, and
+ * nobody would notice before a disk is lost. On a server alone it has one. A stream that is full refuses what comes (`discard: new`): a producer
  * hears of it, while dropping the oldest would lose what it was told is safe.
  *
  * One of the files that know the client's packages.
@@ -117,15 +118,23 @@ async function find(manager: JetStreamManager, name: string): Promise<StreamConf
   }
 }
 
-/** "Replicas need a cluster", "no suitable peers": what the server says where it cannot hold three. */
-const cannotReplicate: readonly number[] = [10_074, 10_005];
+/** "Replicas need a cluster": the server is alone. */
+const isAlone = 10_074;
+/** "No suitable peers": fewer than three servers have ever been there, or have room. */
+const noPeers = 10_005;
 
 async function make(manager: JetStreamManager, needs: StreamNeeds): Promise<void> {
   const config = { storage: StorageType.File, ...needs };
   try {
     await manager.streams.add({ ...config, num_replicas: 3 });
   } catch (error) {
-    if (!(error instanceof JetStreamApiError) || !cannotReplicate.includes(error.code)) throw error;
+    if (!(error instanceof JetStreamApiError)) throw error;
+    if (error.code === noPeers)
+      throw new Error(
+        `the stream ${needs.name} is to have three replicas, and there are no three servers for it (${error.message}). Start them, or make it with fewer yourself`,
+        { cause: error },
+      );
+    if (error.code !== isAlone) throw error;
     await manager.streams.add({ ...config, num_replicas: 1 });
   }
 }

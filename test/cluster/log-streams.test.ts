@@ -12,7 +12,7 @@ import {
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { StreamUnfit } from '../../engine/nats/streams.js';
 import { until } from '../support/deadline.js';
-import { connectNats, needsNats, startNats, startNatsCluster } from '../support/nats-server.js';
+import { connectNats, freePort, inCluster, needsNats, startNats } from '../support/nats-server.js';
 
 t.test('a new cluster has four streams, or one for each partition if these are fewer', async (t) => {
   t.equal(usualLogStreams(256), 4);
@@ -45,11 +45,26 @@ t.test('each subject of each partition is taken by the stream of its number', ne
   });
 });
 
-t.test('where there are three servers there are three replicas', needsNats, async (t) => {
-  const [server] = await startNatsCluster(t);
-  const connection = await connectNats(t, server!.url);
-  await ensureLogStreams(connection, { partitions: 1, streams: 1 });
+t.test('where there are to be three servers there are three replicas, or none until the third has come', needsNats, async (t) => {
+  // The two do not know that there is to be another one.
+  const routes = [await freePort(), await freePort()];
+  const start = (name: string, port: number) => startNats(t, { name, config: inCluster({ port, routes }) });
+  const [server] = await Promise.all([start('n1', routes[0]!), start('n2', routes[1]!)]);
+  const connection = await connectNats(t, server.url);
   const manager = await jetstreamManager(connection);
+  const ensure = () => ensureLogStreams(connection, { partitions: 1, streams: 1 });
+  await t.rejects(ensure(), /ESCAPEMENT_LOG_0 is to have three replicas, and there are no three servers/);
+  await t.rejects(manager.streams.info('ESCAPEMENT_LOG_0'), 'one replica would have stayed one for good');
+  await start('n3', await freePort());
+  await until(
+    'it is made',
+    () =>
+      ensure().then(
+        () => true,
+        () => false,
+      ),
+    30_000,
+  );
   t.equal((await manager.streams.info('ESCAPEMENT_LOG_0')).config.num_replicas, 3);
 });
 

@@ -49,6 +49,8 @@ export interface NatsOptions {
   readonly config?: string;
   /** `user:password@`, for a configuration that asks for one. */
   readonly login?: string;
+  /** In a cluster each has its own. */
+  readonly name?: string;
   /** Any free one unless given. */
   readonly port?: number;
   /** Variables that the configuration names. */
@@ -144,9 +146,9 @@ export class NatsServer {
 /** Killed with the test. */
 export async function startNats(
   t: Teardowns,
-  { config = '', login = '', port, env = {} }: NatsOptions = {},
+  { config = '', login = '', name = 'n1', port, env = {} }: NatsOptions = {},
 ): Promise<NatsServer> {
-  const server = new NatsServer({ name: 'n1', dir: temporaryDir(t), port: port ?? (await freePort()), config, login, env });
+  const server = new NatsServer({ name, dir: temporaryDir(t), port: port ?? (await freePort()), config, login, env });
   t.teardown(() => server.kill());
   await server.ready();
   return server;
@@ -164,13 +166,25 @@ export async function startNatsCluster(
   const servers: NatsServer[] = [];
   t.teardown(() => Promise.all(servers.map((server) => server.kill())));
   for (const [index, name] of names.entries()) {
-    const others = routes.map((port) => `nats://127.0.0.1:${port}`).join(', ');
-    const listen = `listen: "127.0.0.1:${routes[index]}", no_advertise: ${!tellsClients}`;
-    const cluster = `cluster { name: test, ${listen}, routes: [${others}] }\n`;
+    const cluster = inCluster({ port: routes[index]!, routes, tellsClients });
     servers.push(new NatsServer({ name, dir: join(dir, name), port: await freePort(), config: cluster + config, login: '' }));
   }
   await Promise.all(servers.map((server) => server.ready()));
   return servers;
+}
+
+interface ClusterSeat {
+  /** Where it listens for others. */
+  readonly port: number;
+  /** Where it looks for others; it hears of the rest from them. */
+  readonly routes: readonly number[];
+  readonly tellsClients?: boolean;
+}
+
+/** What the configuration of one server of a cluster says of it. */
+export function inCluster({ port, routes, tellsClients = true }: ClusterSeat): string {
+  const others = routes.map((route) => `nats://127.0.0.1:${route}`).join(', ');
+  return `cluster { name: test, listen: "127.0.0.1:${port}", no_advertise: ${!tellsClients}, routes: [${others}] }\n`;
 }
 
 /** A client that is closed with the test. */
