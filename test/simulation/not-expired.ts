@@ -5,6 +5,8 @@ import { standingOf } from './event-standing.js';
 
 /** From the decision to the end of the turn, in which the attempt is handed over. */
 const turnMs = 50;
+/** The thread may stand still between the two, more than once. */
+const stallsMax = 5;
 
 export class NotExpired implements Checker {
   readonly name = 'not-expired';
@@ -24,7 +26,8 @@ export class NotExpired implements Checker {
     if (this.#begun.has(name) || records.length === 0 || this.#scene.world.disk.log(partition).isDamaged) return;
     this.#begun.add(name);
     const { expiresAtMs } = standingOf(records).spec;
-    if (expiresAtMs !== null && wallMs > expiresAtMs + turnMs) {
+    const slackMs = turnMs + stallsMax * this.#scene.world.options.weather.stallMsMax;
+    if (expiresAtMs !== null && wallMs > expiresAtMs + slackMs) {
       throw new BrokenPromise(this.name, `attempt ${attempt} of ${event} starts ${wallMs - expiresAtMs} ms after it expired`);
     }
   }

@@ -191,7 +191,7 @@ export class SimulatedAudience {
         if (on) this.#watching.set(host, round);
         else this.#watching.delete(host);
         const own = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);
-        if (on) onlooker({ what: 'watched', partitions: own.filter((partition) => partition % hosts === host) });
+        onlooker({ what: 'watched', partitions: own.filter((partition) => partition % hosts === host) });
       },
       read: (span, done) => {
         const request = ++this.#lastRequest;

@@ -101,7 +101,7 @@ export type Happening =
       readonly nowMs: number;
     }
   | { readonly what: 'phase'; readonly partition: PartitionId; readonly phase: PartitionPhase; readonly detail: string | null }
-  /** A watcher begins, or its host was started anew: changes count again when it has been told from where on. */
+  /** A watcher begins or ends, or its host was started anew: changes count again when one has been told from where on. */
   | { readonly what: 'watched'; readonly partitions: readonly PartitionId[] }
   /** As they arrive where somebody watches. */
   | { readonly what: 'watching'; readonly positions: readonly (readonly [PartitionId, Sequence])[] }

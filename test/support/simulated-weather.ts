@@ -27,6 +27,7 @@ export interface Weather {
   readonly lookMs: number;
   /** For how long the thread that looks at its clock now has lost its processor. */
   stallMs(): number;
+  readonly stallMsMax: number;
   readonly replayBatchRecords: number;
   readonly segmentRecordsMax: number;
   readonly retentionMs: number;
@@ -55,6 +56,7 @@ export function fairWeather(): Weather {
     timerLateMs: () => 0,
     lookMs: 0,
     stallMs: () => 0,
+    stallMsMax: 0,
     replayBatchRecords: 1_000,
     segmentRecordsMax: 1_000,
     retentionMs: 7 * 86_400_000,
@@ -78,7 +80,7 @@ export function seededWeather(random: Random, climate: () => Climate): Weather {
   /** Mostly about `usualMs`, now and then as long as `rareMs`. */
   const around = (usualMs: number, rareMs: number) => () => random.next() ** 2 * (oneIn(25) ? rareMs : usualMs);
   const stallsOneIn = random.pick([0, 0, 50, 500]);
-  const stallMsMax = random.pick([30, 30, 700]);
+  const stallMsMax = stallsOneIn === 0 ? 0 : random.pick([30, 30, 700]);
   return {
     messageMs: around(0.2, 20),
     commitMs: around(6, 300),
@@ -90,6 +92,7 @@ export function seededWeather(random: Random, climate: () => Climate): Weather {
     timerLateMs: around(1, 40),
     lookMs: random.pick([0, 0, 0.01, 0.2, 0.7]),
     stallMs: () => (oneIn(stallsOneIn) ? random.next() ** 2 * stallMsMax : 0),
+    stallMsMax,
     replayBatchRecords: 1 + random.below(random.pick([2, 10, 100])),
     segmentRecordsMax: 5 + random.below(random.pick([10, 60, 400])),
     retentionMs: random.pick([7 * 86_400_000, 3_600_000, 60_000, 5_000]),
