@@ -1,6 +1,10 @@
 /** Waiting in tests of real processes: always for something that is named, never longer than a deadline. */
 
-const pollEveryMs = 10;
+/**
+ * A look costs, most of all where it is a request to each of several processes: what takes long is looked at less and less often, so that the answer is
+ * late by a twentieth of the whole wait at most.
+ */
+const pollMs = { min: 10, max: 250, shareOfWait: 0.05 };
 
 /** Resolves to the first answer of `look` that is not null, undefined or false. Rejects with `what` after `withinMs`. */
 export async function until<Found>(
@@ -8,12 +12,13 @@ export async function until<Found>(
   look: () => Found | null | undefined | false | Promise<Found | null | undefined | false>,
   withinMs = 10_000,
 ): Promise<Found> {
-  const deadline = performance.now() + withinMs;
+  const since = performance.now();
   for (;;) {
     const found = await look();
     if (found !== null && found !== undefined && found !== false) return found;
-    if (performance.now() >= deadline) throw new Error(`waited ${withinMs} ms in vain: ${what}`);
-    await pause(pollEveryMs);
+    const waitedMs = performance.now() - since;
+    if (waitedMs >= withinMs) throw new Error(`waited ${withinMs} ms in vain: ${what}`);
+    await pause(Math.min(pollMs.max, Math.max(pollMs.min, waitedMs * pollMs.shareOfWait)));
   }
 }
 
