@@ -43,7 +43,7 @@ export function startsCluster(file) {
   return clusterStarters.some((module) => imports(file, module));
 }
 
-const clusterStarters = ['support/cluster.js', 'bench/lib/find.js', '.scripts/cluster.mjs'];
+const clusterStarters = ['support/cluster.js', 'support/shared-cluster.js', 'bench/lib/find.js', '.scripts/cluster.mjs'];
 
 /** `files` in the same order, those that share a process together. */
 export function byProcess(files) {
@@ -65,6 +65,7 @@ export function byProcess(files) {
 function sharedBy(file) {
   if (isAlone(file)) return null;
   if (imports(file, 'support/shared-server.js')) return 'server';
+  if (imports(file, 'support/shared-cluster.js')) return 'cluster';
   return sharesProcess.test(file) ? 'process' : null;
 }
 

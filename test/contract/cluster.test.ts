@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openDataDir } from '../../engine/log/data-dir.js';
-import { type Cluster, type ClusterAnswer, startCluster } from '../support/cluster.js';
+import type { Cluster, ClusterAnswer } from '../support/cluster.js';
 import { until, within } from '../support/deadline.js';
 import { EventStreamClient } from '../support/event-stream-client.js';
 import { misfits, type Schema } from '../support/json-schema.js';
@@ -11,6 +11,7 @@ import { needsNats } from '../support/nats-server.js';
 import { Program } from '../support/process.js';
 import { startReceiver } from '../support/receiver.js';
 import { temporaryDir } from '../support/server.js';
+import { engines, gateways, sharedCluster } from '../support/shared-cluster.js';
 
 interface Description {
   readonly paths: Readonly<
@@ -22,13 +23,10 @@ interface Description {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
-const partitions = 8;
-const engines = ['engine-1', 'engine-2'];
-const gateways = ['gateway-1', 'gateway-2'];
-const cluster: Cluster | null =
-  needsNats.skip === false ? await startCluster(t, { nodes: [], engines, gateways, partitions }) : null;
+const cluster: Cluster | null = needsNats.skip === false ? (await sharedCluster(t)).cluster : null;
+const partitions = cluster?.partitions ?? 0;
 const node = (name: string) => cluster!.node(name);
-const [one, other] = gateways as [string, string];
+const [one, other] = gateways;
 
 t.test('an event that one gateway took is there on the other, and is delivered once', needsNats, async (t) => {
   const receiver = await startReceiver(t);
@@ -103,7 +101,7 @@ t.test('the cluster is shown as it is described, alike on each gateway', needsNa
     view.nodes.flatMap(({ partitions }) => partitions).sort((a, b) => a - b),
     Array.from({ length: partitions }, (_, partition) => partition),
   );
-  for (const { owner, standby } of view.partitions) t.same([owner, standby].sort(), engines);
+  for (const { owner, standby } of view.partitions) t.same([owner, standby].sort(), [...engines]);
   const owners = ({ partitions }: ClusterAnswer) =>
     partitions.map(({ partition, owner, epoch }) => ({ partition, owner, epoch }));
   for (const gateway of gateways) {
@@ -145,8 +143,8 @@ t.test('who disagrees with the cluster is refused with one line, and nothing is 
     t.equal(stderr.length, 1);
     return stderr[0];
   };
-  t.match(await refusal(['engine', '--data-dir', dataDir, '--partitions', '4'], nats), /was made with 8 partitions/);
-  t.match(await refusal(['gateway', '--partitions', '4'], nats), /was made with 8 partitions/);
+  t.match(await refusal(['engine', '--data-dir', dataDir, '--partitions', '4'], nats), /was made with 6 partitions/);
+  t.match(await refusal(['gateway', '--partitions', '4'], nats), /was made with 6 partitions/);
   t.match(await refusal(['engine', '--data-dir', dataDir], {}), /"escapement engine" needs ESCAPEMENT_NATS_URL/);
   t.notOk(existsSync(dataDir));
   openDataDir({ dataDir, partitions, cluster: null }).close();
@@ -158,9 +156,9 @@ t.test('what a node that has stopped leaves behind is whole, and nobody else’s
   t.match(await node('engine-2').stop(), { code: 0 });
   const verify = program(['verify', '--data-dir', dataDir]);
   t.match(await within('it has looked', verify.exited), { code: 0 });
-  t.match(verify.stderr[0], /^this is what one node of cluster [0-9a-f]{16} has copied: 8 of 8 partitions/);
+  t.match(verify.stderr[0], /^this is what one node of cluster [0-9a-f]{16} has copied: 6 of 6 partitions/);
   const alone = program(['serve', '--data-dir', dataDir, '--port', '0']);
   t.match(await within('it ends', alone.exited), { code: 1 });
   t.match(alone.stderr[0], /is of a node of cluster .*: set ESCAPEMENT_CLUSTER=true/);
-  await cluster!.shared(['engine-1']);
+  await cluster!.restart('engine-2');
 });
