@@ -1,9 +1,15 @@
-/** What is seen of a cluster of processes: the same figures through every gateway, also one without partitions, and everything told once. */
+/**
+ * What is seen of a cluster of processes: the same figures through every gateway, also one without partitions, and everything told once; and two living processes of one
+ * node id, as copied settings or a copied data directory make them. What a dead one has left is no such case.
+ */
 import { jetstreamManager } from '@nats-io/jetstream';
 import t from 'tap';
 import { type Cluster, startCluster } from '../support/cluster.js';
 import { until } from '../support/deadline.js';
 import { connectNats, needsNats } from '../support/nats-server.js';
+import type { Server } from '../support/server.js';
+
+t.setTimeout(120_000);
 
 const partitions = 6;
 const cluster: Cluster | null =
@@ -14,6 +20,7 @@ const cluster: Cluster | null =
         gateways: ['gateway'],
         partitions,
         env: { ESCAPEMENT_BREAKER: 'off' },
+        envOf: { namesake: { ESCAPEMENT_NODE_ID: 'both' } },
       })
     : null;
 const client = (name: string) => cluster!.node(name).client;
@@ -156,4 +163,39 @@ t.test('while an engine is stopped no event vanishes from the figures, and nobod
     async () => (await metric('both', 'escapement_events_pending')) === laterEvents,
   );
   for (const name of doors) t.match(await statistics(name), { fire_lag_ms: { count: deaths } }, 'what is gone counts on');
+});
+
+t.test('two living processes of one id say so, and no longer when one has gone', needsNats, async (t) => {
+  const said = 'two processes bear the id of this node';
+  const timesSaid = (server: Server): number => server.logs().filter(({ msg }) => msg === said).length;
+  const standing = async ({ client }: Server) => {
+    const { body } = await client.get<Health>('/health');
+    return { ...body.components.find(({ name }) => name === 'cluster')!, overall: body.status };
+  };
+  // Killed and started again, it meets the session that it has left behind, and its own id in it.
+  await cluster!.kill('both');
+  await cluster!.restart('both');
+  const first = cluster!.node('both');
+  await cluster!.shared(['both'], 60_000);
+  t.match(await standing(first), { overall: 'ready', status: 'ready', detail: null });
+
+  const second = await cluster!.join('namesake');
+  for (const [server, other] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    const shown = await until('it is noticed', async () => {
+      const shown = await standing(server);
+      return shown.status === 'degraded' ? shown : null;
+    });
+    t.match(shown, { overall: 'degraded', detail: /says that it is node both: give each an ESCAPEMENT_NODE_ID of its own/ });
+    t.match(shown.detail, other.url, 'and where it is');
+    t.equal((await server.client.get('/health/ready')).status, 200, 'it goes on working');
+  }
+  t.same([first, second].map(timesSaid), [1, 1], 'each has said so once');
+  await cluster!.stop('namesake');
+  await until('the name is its own again', async () => (await standing(first)).status === 'ready');
+  await cluster!.shared(['both'], 60_000);
+  await cluster!.stop('both');
+  t.equal(timesSaid(first), 1, 'nor does it take itself for another one when it stops');
 });
