@@ -14,17 +14,20 @@ import { type Bench, measured, type Row } from '../lib/bench.js';
 import { inCluster } from '../lib/cluster.js';
 import { sampleEvent } from '../lib/sample-body.js';
 
-const partitions = 32;
+const partitions = { small: 6, full: 32 } as const;
 const batchEvents = 100;
 const body = { events: new Array(batchEvents).fill(sampleEvent({ delay_ms: 3_600_000 })) };
+
+const sizes = { small: 100, full: 5_000 } as const;
 
 /** Events a second. */
 export const bench: Bench = {
   name: 'cluster-moves',
   question: 'How long is a partition without an owner when its node is killed, and when it is stopped in order?',
-  sizes: { small: 500, full: 5_000 },
-  measure: (perSecond) =>
-    inCluster({ nodes: [], engines: ['a', 'b', 'c'], gateways: ['g'], partitions }, async (cluster) => {
+  sizes,
+  measure: (perSecond) => {
+    const size = perSecond === sizes.small ? 'small' : 'full';
+    return inCluster({ nodes: [], engines: ['a', 'b', 'c'], gateways: ['g'], partitions: partitions[size] }, async (cluster) => {
       const load = new Load(cluster, perSecond);
       const rows: Row[] = [
         { move: 'failover (kill -9)', ...(await moved(cluster, { from: 'b', to: ['a', 'c'], end: () => cluster.kill('b') })) },
@@ -32,7 +35,8 @@ export const bench: Bench = {
       ];
       const missing = await load.end();
       return measured(rows.map((row) => ({ ...row, eventsPerSecond: perSecond, missing })));
-    }),
+    });
+  },
 };
 
 async function moved(

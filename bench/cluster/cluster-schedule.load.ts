@@ -16,11 +16,11 @@ import { startEscapement } from '../lib/targets.js';
 
 const event = sampleEvent({ delay_ms: 3_600_000 });
 const forms = [
-  { form: 'single', events: 1, connections: 256, path: '/api/v1/events', body: JSON.stringify(event) },
+  { form: 'single', events: 1, connections: { small: 16, full: 256 }, path: '/api/v1/events', body: JSON.stringify(event) },
   {
     form: 'batch of 1000',
     events: 1_000,
-    connections: 8,
+    connections: { small: 1, full: 8 },
     path: '/api/v1/events/batch',
     body: JSON.stringify({ events: new Array(1_000).fill(event) }),
   },
@@ -68,9 +68,11 @@ export const bench: Bench = {
 
 async function load(server: string, { url, seconds }: { readonly url: string; readonly seconds: number }): Promise<Result[]> {
   const results: Result[] = [];
+  const size = seconds === sizes.small ? 'small' : 'full';
   for (const { form, events, connections, path, body } of forms) {
-    await closedLoop({ url: url + path, body, connections, seconds: Math.min(1, seconds) });
-    const { requestsPerSecond, ...rest } = await closedLoop({ url: url + path, body, connections, seconds });
+    const loop = { url: url + path, body, connections: connections[size] };
+    if (size === 'full') await closedLoop({ ...loop, seconds: 1 });
+    const { requestsPerSecond, ...rest } = await closedLoop({ ...loop, seconds });
     results.push({ form, server, eventsPerSecond: Math.round(requestsPerSecond * events), ...rest });
   }
   return results;

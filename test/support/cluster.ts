@@ -59,7 +59,8 @@ export interface Renewal {
 
 export type NodeRole = NonNullable<ServerOptions['command']>;
 
-const usualPartitions = 12;
+/** Two for each of three: every node has one to give away and one to keep. Each costs every node files and a replay at each start. */
+const usualPartitions = 6;
 /** A node that starts waits for NATS. */
 const startMsMax = 60_000;
 
@@ -196,12 +197,16 @@ export class Cluster {
 
   /** Every partition has an owner among `names`, which own about as many each, and every gateway sees it. */
   async shared(names: readonly string[], withinMs = 30_000): Promise<ClusterAnswer> {
-    const most = Math.ceil(this.partitions / names.length) + 1;
+    const share = Math.ceil(this.partitions / names.length);
+    /** When all others have as many as they may have. */
+    const leastHasOne = this.partitions > (names.length - 1) * share;
     const isShared = ({ nodes, partitions }: ClusterAnswer): boolean => {
       const isServed = partitions.every(
         ({ owner, last_takeover_ms }) => owner !== null && names.includes(owner) && last_takeover_ms !== null,
       );
-      return isServed && nodes.every((node) => node.partitions.length <= most);
+      const has = (name: string): boolean => nodes.some(({ id, partitions }) => id === name && partitions.length > 0);
+      const isFair = nodes.every((node) => node.partitions.length <= share + 1) && (!leastHasOne || names.every(has));
+      return isServed && isFair;
     };
     let seen: readonly (readonly [door: string, nodes: string])[] = [];
     try {
@@ -238,7 +243,6 @@ export class Cluster {
   }
 }
 
-/** On a nats-server of its own unless some are given. Everything is up and every partition is owned; killed with the test. */
 /** How many partitions each node has, and which have none that serves them. */
 function shares({ nodes, partitions }: ClusterAnswer): string {
   const unserved = partitions.filter(({ owner, last_takeover_ms }) => owner === null || last_takeover_ms === null);
@@ -246,6 +250,7 @@ function shares({ nodes, partitions }: ClusterAnswer): string {
   return `${counts.join(', ')}; not served: ${unserved.map(({ partition, owner }) => `${partition} of ${owner}`).join(', ') || 'none'}`;
 }
 
+/** On a nats-server of its own unless some are given. Everything is up and every partition is owned; killed with the test. */
 export async function startCluster(t: Test, { nats, ...options }: ClusterOptions & { readonly nats?: readonly NatsServer[] }) {
   const cluster = new Cluster(nats ?? [await startNats(t)], options);
   t.teardown(() => cluster.close());
