@@ -31,9 +31,9 @@ t.test(
   async (t) => {
     const nats = await startNats(t);
     const older = join(temporaryDir(t), 'older');
-    const cluster = await startCluster(t, { nats: [nats], nodes: [], engines, gateways: ['g'], partitions: 8 });
+    const cluster = await startCluster(t, { nats: [nats], nodes: [], engines, gateways: ['g'], partitions: 4 });
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'away', perSecond: 40 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'away', perSecond: 15 });
 
     /** From when NATS was not there, and until when. */
     const spans: { readonly fromMs: number; readonly toMs: number }[] = [];
@@ -50,7 +50,7 @@ t.test(
     for (const factor of [0.5, 1, 2]) {
       const awayMs = factor * sessionTtlMs;
       // Known before, as nothing is accepted meanwhile.
-      const due = Array.from({ length: 60 }, (_, n) => Date.now() + 1_000 + (n * awayMs) / 60);
+      const due = Array.from({ length: 40 }, (_, n) => Date.now() + 1_000 + (n * awayMs) / 40);
       await Promise.all(due.map((dueAtMs) => load.schedule(dueAtMs)));
       const fromMs = Date.now();
       if (factor === 2) await nats.kill();
@@ -83,7 +83,7 @@ t.test(
     );
     t.same((await auditMarkers(await connectNats(t, nats.url), { streams: 4 })).faults, []);
 
-    const pending = Array.from({ length: 40 }, (_, n) => Date.now() + 10_000 + n * 50);
+    const pending = Array.from({ length: 20 }, (_, n) => Date.now() + 10_000 + n * 100);
     await Promise.all(pending.map((dueAtMs) => load.schedule(dueAtMs)));
     await nats.kill();
     rmSync(nats.storeDir, { recursive: true });

@@ -24,10 +24,10 @@ t.test(
   { ...needsNats, timeout: 170_000 },
   async (t) => {
     const servers = await startNatsCluster(t);
-    const cluster = await startCluster(t, { nats: servers, nodes: [], engines, gateways: ['g'], partitions: 8 });
+    const cluster = await startCluster(t, { nats: servers, nodes: [], engines, gateways: ['g'], partitions: streams });
     const connection = await connectNats(t, servers[0]!.url);
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'led', perSecond: 40 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'led', perSecond: 15 });
 
     async function leaderOf(stream: string): Promise<NatsServer> {
       const name = await until(

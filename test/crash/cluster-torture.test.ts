@@ -41,15 +41,19 @@ t.test(
       seed,
       more: (salvo) => salvo < salvos.length,
       salvos,
-      eventsPerSecond: 40,
-      // Other tests run at the same time; `nodes-come-and-go.alone.test.ts` measures.
+      // Enough that every kind of request is under way at every fault.
+      eventsPerSecond: 15,
+      partitions: 6,
+      // One of each kind.
+      followers: 2,
+      // Other tests run at the same time; `bench/cluster-moves.alone.test.ts` measures.
       takeoverMsMax: 3 * sessionTtlMs,
       report: (line) => t.comment(line),
     });
     t.comment(JSON.stringify({ seed, ...figures }));
     t.same(violations.slice(0, 10), [], promiseOf(violations, seed));
     const { accepted, changed, fired, revived, swept, holds, takeovers, handOvers, quietTakeoverMsMax } = figures;
-    t.ok(accepted > 300, `the load was real: ${accepted} events accepted`);
+    t.ok(accepted > 100, `the load was real: ${accepted} events accepted`);
     t.ok(Math.min(changed, fired, revived, swept, holds) > 0, 'everything was asked for');
     t.ok(takeovers > 0 && handOvers > 0, `${takeovers} partitions were taken over, ${handOvers} handed over`);
     t.ok(quietTakeoverMsMax > 0, `those of a killed node were served again after ${quietTakeoverMsMax} ms`);

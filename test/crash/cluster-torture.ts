@@ -34,6 +34,9 @@ export interface ClusterTortureOptions {
   /** Another salvo? */
   readonly more: (salvo: number) => boolean;
   readonly eventsPerSecond: number;
+  readonly partitions: number;
+  /** Clients of the status stream. */
+  readonly followers: number;
   /** Instead of what the seed chooses. */
   readonly salvos?: readonly (readonly Fault[])[];
   readonly report: (line: string) => void;
@@ -76,8 +79,6 @@ const lanes = 24;
 /** Without partitions that move on, and everybody back. */
 const wellWithinMs = 90_000;
 const viewEveryMs = 500;
-/** Clients of the stream. */
-const followers = 4;
 /** Until they have heard of everything, when nothing happens any more. */
 const heardWithinMs = 30_000;
 const breathMs = [500, 3_000] as const;
@@ -89,7 +90,7 @@ export function tortureCluster(options: ClusterTortureOptions): Promise<ClusterT
     const env = { ESCAPEMENT_LOG_LEVEL: options.logDir === undefined ? 'warn' : 'info' };
     const ways = await Ways.open(setting.nodes, options.nats);
     const envOf = Object.fromEntries(setting.nodes.map((name) => [name, { ESCAPEMENT_NATS_URL: ways.urlsOf(name) }]));
-    const cluster = new ClusterOfProcesses(options.nats, { nodes: setting.nodes, gateways: setting.gateways, env, envOf });
+    const cluster = new ClusterOfProcesses(options.nats, { ...setting, partitions: options.partitions, env, envOf });
     try {
       await cluster.start();
       const { seed, eventsPerSecond } = options;
@@ -132,7 +133,7 @@ class ClusterTorture {
     this.#ways = ways;
     this.#random = seededRandom(options.seed + 4);
     this.#followers = Array.from(
-      { length: followers },
+      { length: options.followers },
       (_, at) =>
         new Follower({
           name: `client ${at + 1} of the stream`,

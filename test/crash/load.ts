@@ -32,6 +32,8 @@ export interface Receivers {
 
 const settleMsMax = 60_000;
 const readsAtOnce = 32;
+/** As many as there are new events: a cluster needs about as much for one as for the other. */
+const readsPerSecondMax = 50;
 
 export class Load {
   readonly ledger = new Ledger();
@@ -72,6 +74,7 @@ export class Load {
       arrivals: () => this.arrivals,
       random: seededRandom(seed + 3),
       retentionMs,
+      perSecond: Math.min(readsPerSecondMax, eventsPerSecond),
     });
   }
 

@@ -66,7 +66,9 @@ async function ofCluster() {
     const nats = values.nats === '3' ? await startNatsCluster(owner, { tellsClients: false }) : [await startNats(owner)];
     const logDir = values.logs === undefined ? {} : { logDir: values.logs };
     if (values.logs !== undefined) mkdirSync(values.logs, { recursive: true });
-    return await tortureCluster({ ...common, ...logDir, nats, takeoverMsMax, eventsPerSecond: Number(values.rate ?? 150) });
+    const eventsPerSecond = Number(values.rate ?? 150);
+    const size = { eventsPerSecond, partitions: 12, followers: 4 };
+    return await tortureCluster({ ...common, ...logDir, ...size, nats, takeoverMsMax });
   } finally {
     for (const done of teardowns.reverse()) await done();
   }

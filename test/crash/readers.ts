@@ -16,9 +16,9 @@ export interface ReadersOptions {
   readonly arrivals: () => readonly Arrival[];
   readonly random: () => number;
   readonly retentionMs: number;
+  readonly perSecond: number;
 }
 
-const readEveryMs = 20;
 /** Chosen among so many of the newest. */
 const newest = 2_000;
 
@@ -64,7 +64,7 @@ export class Readers {
 
   async #readOften(): Promise<void> {
     while (!this.#stopping) {
-      await pause(readEveryMs);
+      await pause(1_000 / this.#options.perSecond);
       const chosen = this.#choose();
       if (chosen !== null) await this.#read(chosen);
     }
