@@ -110,9 +110,10 @@ function scale({ place, ticks }: Axis, from: number, to: number): (value: number
   return (value) => Math.round((from + ((place(value) - low) / span) * (to - from)) * 10) / 10;
 }
 
-/** Beside the ends of their lines, pushed apart where they would overlap. */
+/** Beside the ends of their lines, pushed apart where they would overlap. A line alone may do without one. */
 function namesOf(lines: readonly Line[], up: (value: number) => number): string[] {
-  const names = lines.map(({ label, points }, number) => ({ label, number, top: up(points.at(-1)?.[1] ?? 0) }));
+  const named = lines.map(({ label, points }, number) => ({ label, number, top: up(points.at(-1)?.[1] ?? 0) }));
+  const names = named.filter(({ label }) => label !== '');
   names.sort((a, b) => a.top - b.top);
   let above = plot.top - labelHeight;
   const tops = names.map(({ top }) => {

@@ -35,7 +35,7 @@ function draw(plot: Plot, caption: string, median: Measured): string {
     case 'costs': {
       const { x, rates, series } = plot;
       const lines = rates.flatMap((rate) => {
-        const named = rates.length === 1 ? '' : rate.replace(/PerSecond$/, '');
+        const named = rates.length === 1 ? '' : inWords(rate.replace(/PerSecond$/, ''));
         const costs = median.rows.map((row) => ({ ...row, [nanoseconds]: 1e9 / Number(row[rate]) }));
         return linesBy(series, { x, y: nanoseconds }, costs).map(({ label, points }) => {
           return { label: [named, label].filter((part) => part !== '').join(', '), points };
@@ -86,18 +86,23 @@ function against({ x, y }: { readonly x: string; readonly y: string }, lines: Re
   const points = lines.flatMap((line) => line.points);
   return {
     x: logarithmic(
-      x,
+      inWords(x),
       points.map(([value]) => value),
       short,
     ),
     y: logarithmic(
-      y,
+      inWords(y),
       points.map(([, value]) => value),
       short,
     ),
     lines,
     marked: true,
   };
+}
+
+/** Of the name of a field. */
+function inWords(name: string): string {
+  return name.replaceAll(/(?<=[a-z0-9])[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
 }
 
 function short(value: number): string {
