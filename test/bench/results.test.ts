@@ -84,7 +84,8 @@ t.test('a picture says what is on its axes, names every line, and where it was m
   for (const words of ['Lag', 'percentile', 'milliseconds', '99.9 %', 'a &lt;cpu&gt;', 'commit abc'])
     t.match(pictures[0]!.svg, words);
   for (const words of ['Memory', 'pending', 'bytes each', '>with<', '>without<']) t.match(pictures[1]!.svg, words);
-  for (const words of ['Insert', 'ns each', '>inserts, with<', '>random finds, without<', '>1 k<']) t.match(pictures[2]!.svg, words);
+  for (const words of ['Insert', 'ns each', '>inserts, with<', '>random finds, without<', '>1 k<'])
+    t.match(pictures[2]!.svg, words);
   for (const { svg } of pictures) t.notMatch(svg, /NaN|Infinity|undefined/);
 });
 
