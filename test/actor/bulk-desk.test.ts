@@ -32,7 +32,7 @@ t.test('a bulk retry that has only the indexes left asks for no turn before they
 const origin = 'https://example.org';
 
 /** `count` events that were cancelled, and put back with one request. */
-function putBack(count: number) {
+function putBack(count: number, { limit = 1_000, workMs = bulkWorkMs } = {}) {
   const test = TestHost.ready();
   const events = Array.from({ length: count }, (_, place) =>
     test.accepted({ source: 'many', destination: `${origin}/hook`, scheduledAtMs: (start + 3_600_000 + place) as WallMs }),
@@ -43,7 +43,7 @@ function putBack(count: number) {
   const filter = { ...everyEvent, source: ['many'] };
   const change = { op: 'retry', scheduledAtMs: test.clock.now as WallMs } as const;
   test.host.fromRouter([
-    { op: 'change-many', request: 9_000, partition: 0 as PartitionId, change, filter, limit: 1_000, workMs: bulkWorkMs },
+    { op: 'change-many', request: 9_000, partition: 0 as PartitionId, change, filter, limit, workMs },
   ]);
   return { test, events };
 }
@@ -74,6 +74,40 @@ t.test('what was put back by filter is queued like what is overdue, once it is d
   );
   t.equal(test.durableOf(0).filter(({ kind }) => kind === recordKinds.retried).length, 300);
   t.equal(events.length, 300);
+  t.end();
+});
+
+t.test('no more are changed than were asked for, in however many steps', (t) => {
+  const { test, events } = putBack(300, { limit: 100 });
+  test.settle();
+  t.match(test.replyTo(9_000), { op: 'changed-many', changed: 100, hasMore: true });
+  const filter = { ...everyEvent, source: ['many'] };
+  const partition = 0 as PartitionId;
+  test.host.fromRouter([
+    { op: 'change-many', request: 9_001, partition, change: { op: 'cancel' }, filter, limit: 60, workMs: bulkWorkMs },
+  ]);
+  test.settle();
+  t.match(test.replyTo(9_001), { op: 'changed-many', changed: 60, hasMore: true });
+  const isOf = (wanted: number) => test.durableOf(0).filter(({ kind }) => kind === wanted).length;
+  t.equal(isOf(recordKinds.retried), 100);
+  t.equal(isOf(recordKinds.cancelled), events.length + 60);
+  t.end();
+});
+
+t.test('a bulk change whose time is up answers with what it has done', (t) => {
+  const { test } = putBack(3_000, { limit: 10_000, workMs: 50 });
+  for (let turns = 0; test.replyTo(9_000) === undefined; turns++) {
+    if (turns === 1_000) throw new Error('it goes on');
+    test.clock.now += 20;
+    test.turn();
+    test.commit();
+    test.read();
+  }
+  const reply = test.replyTo(9_000);
+  t.match(reply, { op: 'changed-many', hasMore: true });
+  t.equal(reply?.op === 'changed-many' && reply.changed < 3_000, true);
+  test.settle();
+  t.equal(reply?.op === 'changed-many' && reply.changed, test.durableOf(0).filter(({ kind }) => kind === recordKinds.retried).length);
   t.end();
 });
 

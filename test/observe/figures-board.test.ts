@@ -72,6 +72,16 @@ t.test('the delay of every thread is known by its name, over all threads that ha
   ]);
 });
 
+t.test('the oldest of what is overdue is the oldest of all hosts, and nothing where none has any', async (t) => {
+  const board = new FiguresBoard();
+  board.host(0, hostFigures());
+  t.equal(board.oldestOverdueMs, null);
+  board.host(1, hostFigures({ oldestOverdueMs: 70 }));
+  board.host(2, hostFigures({ oldestOverdueMs: 2_000 }));
+  board.host(3, hostFigures({ oldestOverdueMs: 500 }));
+  t.equal(board.oldestOverdueMs, 2_000);
+});
+
 t.test('partitions and free space are shown as they were last told', async (t) => {
   const board = new FiguresBoard();
   t.equal(board.diskFreeBytes, null);

@@ -41,6 +41,15 @@ t.test('files that pages name are there', async (t) => {
   }
 });
 
+t.test('tests that are quoted by their titles have these', async (t) => {
+  const cells = [...readFileSync('docs/api/evidence.md', 'utf8').matchAll(/`(test\/[\w./-]+\.test\.ts)`((?:,? "[^"]+")+)/g)];
+  t.ok(cells.length > 40);
+  for (const [, file, titles] of cells) {
+    const text = readFileSync(file!, 'utf8');
+    for (const [, title] of titles!.matchAll(/"([^"]+)"/g)) t.ok(text.includes(`t.test('${title}'`), `${file}: ${title}`);
+  }
+});
+
 t.test('every fault has its tests, which name it, and no test names another', async (t) => {
   const rows = [...readFileSync('docs/testing.md', 'utf8').matchAll(/^\| F(\d+) \|.*\| (.*) \|$/gm)];
   t.same(

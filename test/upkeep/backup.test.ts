@@ -127,6 +127,11 @@ t.test('a backup that is cut short, changed or incomplete is refused, and nothin
   t.match(changed, { isRestored: false, damagedFiles: ['partitions/0003/0000000000000001.log'] });
   t.notOk(existsSync(changed.dataDir));
   writeFileSync(segment, whole);
+  // As long as it was, and nothing in it says what it should be.
+  const secret = join(to, 'webhook-secret');
+  writeFileSync(secret, readFileSync(secret, 'utf8').replace('abc', 'abd'));
+  t.match(restore(t, to), { isRestored: false, damagedFiles: ['webhook-secret'] });
+  writeFileSync(secret, readFileSync(secret, 'utf8').replace('abd', 'abc'));
   rmSync(join(to, 'partitions', '0003', 'mark'));
   t.match(restore(t, to), { isRestored: false, damagedFiles: ['partitions/0003/mark'] });
 });
