@@ -42,9 +42,7 @@ function putBack(count: number, { limit = 1_000, workMs = bulkWorkMs } = {}) {
   test.clock.now += 1_000;
   const filter = { ...everyEvent, source: ['many'] };
   const change = { op: 'retry', scheduledAtMs: test.clock.now as WallMs } as const;
-  test.host.fromRouter([
-    { op: 'change-many', request: 9_000, partition: 0 as PartitionId, change, filter, limit, workMs },
-  ]);
+  test.host.fromRouter([{ op: 'change-many', request: 9_000, partition: 0 as PartitionId, change, filter, limit, workMs }]);
   return { test, events };
 }
 
@@ -107,7 +105,10 @@ t.test('a bulk change whose time is up answers with what it has done', (t) => {
   t.match(reply, { op: 'changed-many', hasMore: true });
   t.equal(reply?.op === 'changed-many' && reply.changed < 3_000, true);
   test.settle();
-  t.equal(reply?.op === 'changed-many' && reply.changed, test.durableOf(0).filter(({ kind }) => kind === recordKinds.retried).length);
+  t.equal(
+    reply?.op === 'changed-many' && reply.changed,
+    test.durableOf(0).filter(({ kind }) => kind === recordKinds.retried).length,
+  );
   t.end();
 });
 
