@@ -37,11 +37,13 @@ t.test('what comes due while the thread has lost its processor is late, not pass
 /** Once, behind the look of this number from now on. */
 function stallBehindLook(clock: ManualClock, { look, stallMs }: { readonly look: number; readonly stallMs: number }): void {
   let looks = 0;
-  const stalled = <Ms>(read: () => Ms) => (): Ms => {
-    const ms = read();
-    if (++looks === look) clock.now += stallMs;
-    return ms;
-  };
+  const stalled =
+    <Ms>(read: () => Ms) =>
+    (): Ms => {
+      const ms = read();
+      if (++looks === look) clock.now += stallMs;
+      return ms;
+    };
   clock.wallMs = stalled(clock.wallMs);
   clock.monoMs = stalled(clock.monoMs);
 }
