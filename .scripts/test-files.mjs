@@ -13,6 +13,8 @@ const longFirst = ['crash', 'cluster', 'bench', 'simulation', 'contract', 'tooli
  */
 const sharesProcess =
   /^build\/test\/(actor|dispatch|event|kernel|log|observe|partition|router|status|wheel|gateway\/(?!command)[^/]+)\/|gateway\/(?!main)[^/]+$/;
+/** There some files do the same, and others start servers. */
+const mayShareProcess = /^build\/test\/(cluster|nats)\//;
 /** More would save little, and end together when one of them ends the process. */
 const filesPerProcess = 8;
 
@@ -66,6 +68,7 @@ function sharedBy(file) {
   if (isAlone(file)) return null;
   if (imports(file, 'support/shared-server.js')) return 'server';
   if (imports(file, 'support/shared-cluster.js')) return 'cluster';
+  if (mayShareProcess.test(file) && !needsNatsServer(file) && !startsCluster(file)) return 'process';
   return sharesProcess.test(file) ? 'process' : null;
 }
 

@@ -24,8 +24,8 @@ const engines = ['a', 'b', 'c', 'd', 'e', 'f'];
 const stopped = ['d', 'a', 'b'];
 /** Their attempts take so long that no partition that has one can be released before. */
 const occupying = { count: 24, answeredAfterMs: 4_000 };
-/** So many that each of six has its two. */
-const partitions = 12;
+/** Each of six has one. */
+const partitions = 6;
 
 /** Resolves with the first message that fits, as soon as NATS has it. */
 async function seen(connection: NatsConnection, subject: string, fits: (message: Msg) => boolean): Promise<Msg> {
