@@ -5,8 +5,6 @@
 import { type Clock, type Engine, type Logger, type Role, SystemClock, version } from '../engine/index.js';
 import { Gatekeeper } from './access/gatekeeper.js';
 import { KeyWatch } from './access/key-watch.js';
-import { describeApi } from './api/openapi.js';
-import { operations } from './api/operations.js';
 import { Calls } from './calls.js';
 import { addressOf, urlOf } from './address.js';
 import { Connections } from './connections.js';
@@ -82,7 +80,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     health: new GatewayHealth({ engine, memory, keys }),
     destinations,
     eventStreams: new EventDesk({ engine, ...pacing }),
-    description: lazily(() => describeApi({ version, routes, operations })),
+    description: describedOnce(),
   };
   const isEngine = config.role === 'engine';
   const calls = new Calls({ services, gatekeeper, memory, isEngine, report });
@@ -134,11 +132,15 @@ async function startNatsServices(parts: NatsServicesParts): Promise<NatsServices
   return new NatsServices(parts);
 }
 
-/** Few ever ask for it, so it is made when somebody does. */
-function lazily(make: () => string): () => string {
-  let made: string | null = null;
+/** Few ever ask for it, so what it is made of is loaded when somebody does. */
+function describedOnce(): () => Promise<string> {
+  let made: Promise<string> | null = null;
+  const describe = async (): Promise<string> => {
+    const [{ describeApi }, { operations }] = await Promise.all([import('./api/openapi.js'), import('./api/operations.js')]);
+    return describeApi({ version, routes, operations });
+  };
   return () => {
-    made ??= make();
+    made ??= describe();
     return made;
   };
 }

@@ -1,7 +1,9 @@
 /**
  * The only door to TypeBox: what describes a form, and what compiles it to a check.
  *
- * By `require`, as it comes as 200 small files: as many ES modules took 0.14 s of a start, this half of it.
+ * It comes as 200 small files, a fifth of what a start cost the main thread, and most events are read without it (`input/plain-event.ts`). So it is
+ * loaded when it is first asked for: by a form that is looked at (`form.ts`), or with the description of the API. By `require`, as ES modules they
+ * took twice as long.
  */
 import { createRequire } from 'node:module';
 import type * as typebox from '@sinclair/typebox';
@@ -11,9 +13,10 @@ import type * as errors from '@sinclair/typebox/errors';
 export type { Static, TSchema } from '@sinclair/typebox';
 export type { TypeCheck } from '@sinclair/typebox/compiler';
 export type { ValueError } from '@sinclair/typebox/errors';
+export type TypeBuilder = typeof typebox.Type;
 
 const require = createRequire(import.meta.url);
 
-export const { Type } = require('@sinclair/typebox') as typeof typebox;
-export const { TypeCompiler } = require('@sinclair/typebox/compiler') as typeof compiler;
-export const { ValueErrorType } = require('@sinclair/typebox/errors') as typeof errors;
+export const typeBuilder = (): TypeBuilder => (require('@sinclair/typebox') as typeof typebox).Type;
+export const typeCompiler = () => (require('@sinclair/typebox/compiler') as typeof compiler).TypeCompiler;
+export const valueErrorTypes = () => (require('@sinclair/typebox/errors') as typeof errors).ValueErrorType;

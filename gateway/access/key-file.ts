@@ -20,35 +20,38 @@ import {
 import { dirname } from 'node:path';
 import { StartError } from '../../engine/index.js';
 import { apiKeyFileBytesMax, apiKeysMax, rateLimitRequestsMax, rateLimitWindowSMax } from '../limits.js';
-import { type Static, Type, TypeCompiler } from '../typebox.js';
+import { Form, type Sent } from '../form.js';
 import { type ApiKey, keyScopes } from './api-key.js';
 
 const closed = { additionalProperties: false };
-const keyForm = Type.Object(
-  {
-    id: Type.String({ pattern: '^[0-9a-f]{16}$' }),
-    name: Type.String({ pattern: '^[A-Za-z0-9._:-]{1,128}$' }),
-    scopes: Type.Array(Type.Unsafe<ApiKey['scopes'][number]>(Type.Union(keyScopes.map((scope) => Type.Literal(scope)))), {
-      minItems: 1,
-      uniqueItems: true,
-    }),
-    sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-    rate_limit: Type.Union([
-      Type.Null(),
-      Type.Object(
-        {
-          requests: Type.Integer({ minimum: 1, maximum: rateLimitRequestsMax }),
-          window_s: Type.Integer({ minimum: 1, maximum: rateLimitWindowSMax }),
-        },
-        closed,
-      ),
-    ]),
-    created_at: Type.String(),
-  },
-  closed,
+const keyForm = new Form((Type) =>
+  Type.Object(
+    {
+      id: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+      name: Type.String({ pattern: '^[A-Za-z0-9._:-]{1,128}$' }),
+      scopes: Type.Array(Type.Unsafe<ApiKey['scopes'][number]>(Type.Union(keyScopes.map((scope) => Type.Literal(scope)))), {
+        minItems: 1,
+        uniqueItems: true,
+      }),
+      sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+      rate_limit: Type.Union([
+        Type.Null(),
+        Type.Object(
+          {
+            requests: Type.Integer({ minimum: 1, maximum: rateLimitRequestsMax }),
+            window_s: Type.Integer({ minimum: 1, maximum: rateLimitWindowSMax }),
+          },
+          closed,
+        ),
+      ]),
+      created_at: Type.String(),
+    },
+    closed,
+  ),
 );
-const fileForm = Type.Object({ version: Type.Literal(1), keys: Type.Array(keyForm, { maxItems: apiKeysMax }) }, closed);
-const check = TypeCompiler.Compile(fileForm);
+const fileForm = new Form((Type) =>
+  Type.Object({ version: Type.Literal(1), keys: Type.Array(keyForm.schema, { maxItems: apiKeysMax }) }, closed),
+);
 
 /** Throws StartError for a file that is not there, is not believed, or holds something else. */
 export function readKeyFile(file: string): readonly ApiKey[] {
@@ -95,7 +98,7 @@ export function parseKeyFile(file: string, text: string): readonly ApiKey[] {
   }));
 }
 
-function checked(file: string, text: string): Static<typeof fileForm> {
+function checked(file: string, text: string): Sent<typeof fileForm> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -103,13 +106,13 @@ function checked(file: string, text: string): Static<typeof fileForm> {
     if (error instanceof SyntaxError) throw new StartError(`${file} is no file of API keys: it is not JSON`);
     throw error;
   }
-  if (check.Check(value)) return value;
-  const first = check.Errors(value).First();
+  if (fileForm.fits(value)) return value;
+  const [first] = fileForm.errors(value);
   throw new StartError(`${file} is no file of API keys: ${first?.path ?? ''} ${first?.message ?? ''}`);
 }
 
 function renderKeyFile(keys: readonly ApiKey[]): string {
-  const rows: Static<typeof fileForm>['keys'] = keys.map(({ id, name, scopes, digest, rateLimit, createdAt }) => ({
+  const rows: Sent<typeof fileForm>['keys'] = keys.map(({ id, name, scopes, digest, rateLimit, createdAt }) => ({
     id,
     name,
     scopes: [...scopes],
@@ -117,7 +120,7 @@ function renderKeyFile(keys: readonly ApiKey[]): string {
     rate_limit: rateLimit === null ? null : { requests: rateLimit.requests, window_s: rateLimit.windowS },
     created_at: createdAt,
   }));
-  return `${JSON.stringify({ version: 1, keys: rows } satisfies Static<typeof fileForm>, null, 2)}\n`;
+  return `${JSON.stringify({ version: 1, keys: rows } satisfies Sent<typeof fileForm>, null, 2)}\n`;
 }
 
 /** What tells one state of the file from the next, without reading it. Null: it is not there. */

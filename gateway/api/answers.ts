@@ -3,7 +3,9 @@
  * answers. Every field is always there, `null` when unset.
  */
 import { deliveryTypes, eventStatuses, httpMethods, retryStrategies } from '../../engine/index.js';
-import { type TSchema, Type } from '../typebox.js';
+import { type TSchema, typeBuilder } from '../typebox.js';
+
+const Type = typeBuilder();
 
 export function oneOf(values: readonly string[], description?: string) {
   const union = values.map((value) => Type.Literal(value));

@@ -1,11 +1,13 @@
 /** The calls that change one event, each by its id and by its external id. */
-import { eventSchema, patchSchema, retryTimesSchema } from '../input/event-schema.js';
-import { Type } from '../typebox.js';
+import { eventForm, patchForm, retryTimesForm } from '../input/event-schema.js';
+import { typeBuilder } from '../typebox.js';
 import { event, oneOf } from './answers.js';
 import { eventId, noBody } from './event-operations.js';
 import { exampleCancelled, exampleEvent, exampleInput } from './examples.js';
 import { externalJobId } from './list-operations.js';
 import { type AnswerDoc, type Operation, ofWriting, type ParameterDoc } from './operation.js';
+
+const Type = typeBuilder();
 
 type Call = Omit<Operation, 'id' | 'parameter'>;
 
@@ -59,7 +61,7 @@ const patch: Call = {
     required: true,
     content: {
       'application/json': {
-        schema: patchSchema,
+        schema: patchForm.schema,
         examples: {
           later: { delay: '3h' },
           much: { scheduled_at: '2031-11-20T11:00:00.000Z', payload: { n: 2 }, priority: 'HIGH', tags: { region: null } },
@@ -79,7 +81,7 @@ const retry: Call = {
   body: {
     required: false,
     content: {
-      'application/json': { schema: retryTimesSchema, examples: { now: {}, later: { delay: '1h', expires_at: null } } },
+      'application/json': { schema: retryTimesForm.schema, examples: { now: {}, later: { delay: '1h', expires_at: null } } },
     },
   },
   answers: { 200: answer('the event, which is pending again', { ...changed, version: 5, attempts: 4 }) },
@@ -128,7 +130,7 @@ export const changeOperations: Readonly<Record<string, Operation>> = {
       required: true,
       content: {
         'application/json': {
-          schema: eventSchema,
+          schema: eventForm.schema,
           examples: {
             event: {
               scheduled_at: exampleInput.scheduled_at,

@@ -1,9 +1,11 @@
 /** The calls about destinations. */
-import { destinationChangeSchema } from '../input/destination-change.js';
+import { destinationChangeForm } from '../input/destination-change.js';
 import { pageRowsMax } from '../limits.js';
-import { Type } from '../typebox.js';
+import { typeBuilder } from '../typebox.js';
 import { destination, pageOf } from './answers.js';
 import { type Operation, ofPartition, ofWriting, type ParameterDoc } from './operation.js';
+
+const Type = typeBuilder();
 
 const origin: ParameterDoc = {
   description: 'scheme, host and port of a destination, URL-encoded; an origin that no event has named yet is shown too',
@@ -68,7 +70,7 @@ export const destinationOperations: Readonly<Record<string, Operation>> = {
       required: true,
       content: {
         'application/json': {
-          schema: destinationChangeSchema,
+          schema: destinationChangeForm.schema,
           examples: { pause: { paused: true }, bound: { concurrency: 8, rate_per_second: 50 }, reset: { breaker: 'closed' } },
         },
       },

@@ -1,10 +1,12 @@
 /** The calls about events. */
 import { batchEventsMax } from '../../engine/index.js';
-import { eventSchema } from '../input/event-schema.js';
-import { Type } from '../typebox.js';
+import { eventForm } from '../input/event-schema.js';
+import { typeBuilder } from '../typebox.js';
 import { batchResult, event, history, keptEvent, oneOf } from './answers.js';
 import { exampleEvent, exampleId, exampleInput } from './examples.js';
 import { type Operation, ofReading, ofWriting, type ParameterDoc } from './operation.js';
+
+const Type = typeBuilder();
 
 export const eventId: ParameterDoc = {
   description: 'of the event; a text that can be no id is not found',
@@ -32,7 +34,7 @@ export const noBody = {
 const versionTag = { ETag: 'the version, in double quotes' };
 
 const batch = Type.Object(
-  { events: Type.Array(eventSchema, { minItems: 1, maxItems: batchEventsMax }) },
+  { events: Type.Array(eventForm.schema, { minItems: 1, maxItems: batchEventsMax }) },
   { additionalProperties: false },
 );
 const lines = Type.String({ description: 'an event as JSON on each line' });
@@ -49,7 +51,7 @@ export const eventOperations: Readonly<Record<string, Operation>> = {
       required: true,
       content: {
         'application/json': {
-          schema: eventSchema,
+          schema: eventForm.schema,
           examples: {
             instant: exampleInput,
             delay: { delay: '1h30m', destination: 'https://example.org/hook', priority: 'HIGH', payload: [1, 'two'] },

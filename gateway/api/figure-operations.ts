@@ -1,8 +1,10 @@
 /** The calls that show figures. */
 import { deliveryTypes, eventStatuses } from '../../engine/index.js';
-import { type TSchema, Type } from '../typebox.js';
+import { type TSchema, typeBuilder } from '../typebox.js';
 import { instant, nullable } from './answers.js';
 import { type Operation, ofPartition } from './operation.js';
+
+const Type = typeBuilder();
 
 const closed = { additionalProperties: false };
 const count = Type.Integer({ minimum: 0 });

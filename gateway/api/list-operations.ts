@@ -8,10 +8,12 @@ import {
   listOrders,
   listSorts,
 } from '../../engine/index.js';
-import { Type } from '../typebox.js';
+import { typeBuilder } from '../typebox.js';
 import { event, instant, listedEvent, oneOf, pageOf } from './answers.js';
 import { exampleEvent } from './examples.js';
 import { type Operation, ofPartition, ofReading, ofWriting, type ParameterDoc } from './operation.js';
+
+const Type = typeBuilder();
 
 const several = 'one or more, repeated or separated by commas: any of them';
 const text = (description: string, example: string): ParameterDoc => ({ description, schema: Type.String(), example });

@@ -6,8 +6,8 @@ import { batchBodyBytesMax } from '../../engine/index.js';
 import type { KeyScope } from '../access/api-key.js';
 import { problemExample, titleOf, statusOf } from '../http/problem.js';
 import type { RefusalCode } from '../input/refusal.js';
-import { destinationChangeSchema } from '../input/destination-change.js';
-import { eventSchema } from '../input/event-schema.js';
+import { destinationChangeForm } from '../input/destination-change.js';
+import { eventForm } from '../input/event-schema.js';
 import { batchResult, destination, event, health, history, listedEvent, problem } from './answers.js';
 import { type AnswerDoc, type MediaDoc, type Operation, type ParameterDoc, tags } from './operation.js';
 
@@ -30,13 +30,13 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** By reference wherever they appear. */
 const components: Readonly<Record<string, object>> = {
-  EventInput: eventSchema,
+  EventInput: eventForm.schema,
   Event: event,
   ListedEvent: listedEvent,
   History: history,
   BatchResult: batchResult,
   Destination: destination,
-  DestinationChange: destinationChangeSchema,
+  DestinationChange: destinationChangeForm.schema,
   Health: health,
   Problem: problem,
 };

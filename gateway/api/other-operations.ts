@@ -1,8 +1,10 @@
 /** The calls that are not about events: the stream, health, figures, descriptions. */
-import { Type } from '../typebox.js';
+import { typeBuilder } from '../typebox.js';
 import { health } from './answers.js';
 import { exampleHealth } from './examples.js';
 import type { Operation, ParameterDoc } from './operation.js';
+
+const Type = typeBuilder();
 
 export const token: ParameterDoc = {
   description: 'the API key, where no `Authorization` header can be set',

@@ -5,7 +5,7 @@ import type { Request } from '../http/request.js';
 import { isRefusal } from '../input/refusal.js';
 import type { Answer, Services } from './services.js';
 
-export function readDescription(request: Request, { description }: Services): Answer {
+export async function readDescription(request: Request, { description }: Services): Promise<Answer> {
   const query = readQuery(request.query, []);
-  return isRefusal(query) ? query : replyJson(200, description());
+  return isRefusal(query) ? query : replyJson(200, await description());
 }

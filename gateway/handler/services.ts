@@ -16,7 +16,7 @@ export interface Services {
   readonly destinations: DestinationCheck;
   readonly eventStreams: EventDesk;
   /** Of the whole API, as OpenAPI. */
-  readonly description: () => string;
+  readonly description: () => Promise<string>;
 }
 
 /** A refusal becomes a problem document; a rejection with EngineError too; any other is a defect and answers 500. */

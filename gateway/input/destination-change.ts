@@ -1,7 +1,7 @@
 /** The body of `PATCH /destinations/{origin}`. `null` sets a field back to its default; what is left out stays as it is. */
 import { type DestinationChange, originConcurrencyMax } from '../../engine/index.js';
 import { originRateMax, originRateMin, originSecretCharsMax } from '../limits.js';
-import { type Static, Type, TypeCompiler } from '../typebox.js';
+import { Form, type Sent } from '../form.js';
 import { encodingOf } from './body-text.js';
 import { locateEvent, repeatedKey } from './event-span.js';
 import { JsonSyntaxError } from './json-scan.js';
@@ -11,25 +11,26 @@ const concurrencyText = `an integer from 1 to ${originConcurrencyMax}, or null f
 const rateText = `a number from ${originRateMin} to ${originRateMax}, or null for none`;
 const secretText = 'one or several secrets of the form whsec_<base64>, separated by commas, or null for the global one';
 
-export const destinationChangeSchema = Type.Object(
-  {
-    paused: Type.Optional(Type.Boolean({ description: 'true or false' })),
-    concurrency: Type.Optional(
-      Type.Union([Type.Integer({ minimum: 1, maximum: originConcurrencyMax }), Type.Null()], { description: concurrencyText }),
-    ),
-    rate_per_second: Type.Optional(
-      Type.Union([Type.Number({ minimum: originRateMin, maximum: originRateMax }), Type.Null()], { description: rateText }),
-    ),
-    breaker: Type.Optional(Type.Literal('closed', { description: '"closed", which resets it' })),
-    secret: Type.Optional(
-      Type.Union([Type.String({ minLength: 1, maxLength: originSecretCharsMax }), Type.Null()], { description: secretText }),
-    ),
-  },
-  { additionalProperties: false, description: 'an object with paused, concurrency, rate_per_second, breaker, secret' },
+export const destinationChangeForm = new Form((Type) =>
+  Type.Object(
+    {
+      paused: Type.Optional(Type.Boolean({ description: 'true or false' })),
+      concurrency: Type.Optional(
+        Type.Union([Type.Integer({ minimum: 1, maximum: originConcurrencyMax }), Type.Null()], { description: concurrencyText }),
+      ),
+      rate_per_second: Type.Optional(
+        Type.Union([Type.Number({ minimum: originRateMin, maximum: originRateMax }), Type.Null()], { description: rateText }),
+      ),
+      breaker: Type.Optional(Type.Literal('closed', { description: '"closed", which resets it' })),
+      secret: Type.Optional(
+        Type.Union([Type.String({ minLength: 1, maxLength: originSecretCharsMax }), Type.Null()], { description: secretText }),
+      ),
+    },
+    { additionalProperties: false, description: 'an object with paused, concurrency, rate_per_second, breaker, secret' },
+  ),
 );
 
-type Fields = Static<typeof destinationChangeSchema>;
-const check = TypeCompiler.Compile(destinationChangeSchema);
+type Fields = Sent<typeof destinationChangeForm>;
 
 export function readDestinationChange(body: Buffer): DestinationChange | Refusal {
   const encoding = encodingOf(body);
@@ -39,7 +40,7 @@ export function readDestinationChange(body: Buffer): DestinationChange | Refusal
     const fields = JSON.parse(body.toString(encoding)) as object;
     if (span.members !== -1 && Object.keys(fields).length !== span.members)
       return refuse('malformed-json', `the key ${JSON.stringify(repeatedKey(body, span))} is given twice`);
-    return check.Check(fields) ? changeOf(fields) : refuseForm(fields);
+    return destinationChangeForm.fits(fields) ? changeOf(fields) : refuseForm(fields);
   } catch (error) {
     if (error instanceof JsonSyntaxError) return refuse('malformed-json', `the body is not JSON: ${error.message}`);
     throw error;
@@ -59,12 +60,12 @@ function changeOf({ paused, concurrency, rate_per_second: ratePerSecond, breaker
 /** One error a field; the value, which may be a secret, is not repeated. */
 function refuseForm(fields: object): Refusal {
   const errors = new Map<string, string>();
-  const { properties } = destinationChangeSchema;
-  for (const { path } of check.Errors(fields)) {
+  const { properties, description } = destinationChangeForm.schema;
+  for (const { path } of destinationChangeForm.errors(fields)) {
     const name = path.slice(1) as keyof typeof properties;
     const detail =
       path === ''
-        ? `must be ${destinationChangeSchema.description}`
+        ? `must be ${description}`
         : name in properties
           ? `must be ${properties[name].description}`
           : 'is not a known field';

@@ -4,7 +4,8 @@
  */
 import { type FieldError, payloadBytesMax, payloadDepthMax } from '../../engine/index.js';
 import { fieldErrorsMax } from '../limits.js';
-import { type TSchema, type TypeCheck, type ValueError, ValueErrorType } from '../typebox.js';
+import type { Form } from '../form.js';
+import { type ValueError, valueErrorTypes } from '../typebox.js';
 import { type EventSpan, repeatedKey } from './event-span.js';
 import { type Refusal, refuse, refuseFields } from './refusal.js';
 
@@ -64,9 +65,9 @@ export function refuseHalfPair(
 }
 
 /** The schema's complaints as sentences, one for each field. */
-export function formErrors(check: TypeCheck<TSchema>, fields: object): FieldError[] {
+export function formErrors(form: Pick<Form, 'errors'>, fields: object): FieldError[] {
   const errors = new Map<string, FieldError>();
-  for (const error of check.Errors(fields)) {
+  for (const error of form.errors(fields)) {
     if (!errors.has(error.path)) errors.set(error.path, { pointer: error.path, detail: sentenceOf(error) });
     if (errors.size === fieldErrorsMax) break;
   }
@@ -74,10 +75,11 @@ export function formErrors(check: TypeCheck<TSchema>, fields: object): FieldErro
 }
 
 function sentenceOf(error: ValueError): string {
+  const kinds = valueErrorTypes();
   switch (error.type) {
-    case ValueErrorType.ObjectAdditionalProperties:
+    case kinds.ObjectAdditionalProperties:
       return 'is not a known field';
-    case ValueErrorType.ObjectRequiredProperty:
+    case kinds.ObjectRequiredProperty:
       return 'is required';
     default:
       return error.value === null

@@ -25,7 +25,7 @@ import { fieldErrorsMax } from '../limits.js';
 import { readDeliveryHeaders } from './delivery-headers.js';
 import type { DestinationCheck } from './destination.js';
 import { type EventBytes, formErrors, parseFields, payloadIn, refuseDeepPayload, refuseHalfPair } from './event-fields.js';
-import { type EventFields, eventCheck } from './event-schema.js';
+import { type EventFields, eventForm } from './event-schema.js';
 import { readExpiry, readTime } from './event-time.js';
 import { isRefusal, type Refusal, refuse, refuseFields } from './refusal.js';
 import { readTags } from './tags.js';
@@ -51,7 +51,7 @@ export function readEvent(bytes: EventBytes, context: EventContext): NewEvent | 
   const parsed = parseFields(bytes, 'an event');
   if (isRefusal(parsed)) return parsed;
   const { fields } = parsed;
-  if (!eventCheck.Check(fields)) return refuseFields(formErrors(eventCheck, fields));
+  if (!eventForm.fits(fields)) return refuseFields(formErrors(eventForm, fields));
   return assemble({ fields, payload: payloadIn(bytes), payloadDepth: bytes.span.payloadDepth }, context);
 }
 

@@ -1,6 +1,6 @@
 /** The name under which a PUT creates an event: from its path and its query, with the same rules as in a body. */
-import { TypeCompiler } from '../typebox.js';
-import { eventSchema } from './event-schema.js';
+import { Form } from '../form.js';
+import { eventForm } from './event-schema.js';
 import { readExternalJobId } from './external-job-id.js';
 import { type Refusal, refuseFields } from './refusal.js';
 
@@ -9,17 +9,16 @@ export interface NewName {
   readonly source: string;
 }
 
-const { external_job_id: idSchema, source: sourceSchema } = eventSchema.properties;
-const idCheck = TypeCompiler.Compile(idSchema);
-const sourceCheck = TypeCompiler.Compile(sourceSchema);
+const idForm = new Form(() => eventForm.schema.properties.external_job_id);
+const sourceForm = new Form(() => eventForm.schema.properties.source);
 
 export function readNewName(parameter: string, source: string): NewName | Refusal {
   const externalJobId = readExternalJobId(parameter);
-  if (externalJobId === null || !idCheck.Check(externalJobId))
+  if (externalJobId === null || !idForm.fits(externalJobId))
     return refuseFields([
-      { pointer: '', detail: `the external_job_id in the path must be ${idSchema.description}, percent-encoded` },
+      { pointer: '', detail: `the external_job_id in the path must be ${idForm.schema.description}, percent-encoded` },
     ]);
-  if (!sourceCheck.Check(source))
-    return refuseFields([{ pointer: '', detail: `the query parameter source must be ${sourceSchema.description}` }]);
+  if (!sourceForm.fits(source))
+    return refuseFields([{ pointer: '', detail: `the query parameter source must be ${sourceForm.schema.description}` }]);
   return { externalJobId, source };
 }

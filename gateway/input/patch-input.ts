@@ -3,7 +3,7 @@ import type { FieldError, SpecPatch, WallMs } from '../../engine/index.js';
 import { fieldErrorsMax } from '../limits.js';
 import { type EventBytes, formErrors, parseFields, payloadIn, refuseDeepPayload, refuseHalfPair } from './event-fields.js';
 import { readPriority } from './event-input.js';
-import { type PatchFields, patchCheck } from './event-schema.js';
+import { type PatchFields, patchForm } from './event-schema.js';
 import { readExpiry, readTime } from './event-time.js';
 import { readJson } from './json-body.js';
 import { isRefusal, type Refusal, refuseFields } from './refusal.js';
@@ -18,7 +18,7 @@ function readFields(bytes: EventBytes, nowMs: number): SpecPatch | Refusal {
   const parsed = parseFields(bytes, 'a change');
   if (isRefusal(parsed)) return parsed;
   const { fields } = parsed;
-  if (!patchCheck.Check(fields)) return refuseFields(formErrors(patchCheck, fields));
+  if (!patchForm.fits(fields)) return refuseFields(formErrors(patchForm, fields));
   if (bytes.span.members === 0) return refuseFields([{ pointer: '', detail: 'must name at least one field to change' }]);
   const errors: FieldError[] = [];
   refuseDeepPayload(bytes.span.payloadDepth, errors);

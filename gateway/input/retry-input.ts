@@ -1,7 +1,7 @@
 /** The body of an operator's retry: when, and until when. Without one: now, and as before. */
 import type { FieldError, RetryTimes, WallMs } from '../../engine/index.js';
 import { type EventBytes, formErrors, parseFields } from './event-fields.js';
-import { retryTimesCheck } from './event-schema.js';
+import { retryTimesForm } from './event-schema.js';
 import { readExpiry, readTime } from './event-time.js';
 import { readJson } from './json-body.js';
 import { isRefusal, type Refusal, refuseFields } from './refusal.js';
@@ -16,7 +16,7 @@ function readFields(bytes: EventBytes, nowMs: number): RetryTimes | Refusal {
   const parsed = parseFields(bytes, 'a retry');
   if (isRefusal(parsed)) return parsed;
   const { fields } = parsed;
-  if (!retryTimesCheck.Check(fields)) return refuseFields(formErrors(retryTimesCheck, fields));
+  if (!retryTimesForm.fits(fields)) return refuseFields(formErrors(retryTimesForm, fields));
   const errors: FieldError[] = [];
   const { scheduledAtMs, delayMs } = readTime(fields, nowMs, errors);
   const { expires_at: expiresAt } = fields;

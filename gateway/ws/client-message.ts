@@ -3,7 +3,8 @@ import { isUtf8 } from 'node:buffer';
 import { type EventStatus, eventStatuses, type StatusFilter } from '../../engine/index.js';
 import { type Refusal, refuse } from '../input/refusal.js';
 import { streamFilterValuesMax } from '../limits.js';
-import { type Static, type TSchema, Type, TypeCompiler } from '../typebox.js';
+import { Form, type Sent, type TypeBuilder } from '../form.js';
+import type { TSchema } from '../typebox.js';
 
 export interface SubscribeMessage {
   readonly op: 'subscribe';
@@ -21,36 +22,43 @@ export type ClientMessage =
 
 const closed = { additionalProperties: false };
 
-function oneOrMore<Schema extends TSchema>(schema: Schema) {
-  return Type.Optional(Type.Union([schema, Type.Array(schema, { minItems: 1, maxItems: streamFilterValuesMax })]));
+function oneOrMore<Schema extends TSchema>(type: TypeBuilder, schema: Schema) {
+  return type.Optional(type.Union([schema, type.Array(schema, { minItems: 1, maxItems: streamFilterValuesMax })]));
 }
 
-const text = Type.String({ minLength: 1, maxLength: 255 });
-const id = Type.String({ minLength: 1, maxLength: 64 });
-const status = Type.Unsafe<EventStatus>(Type.Union(eventStatuses.map((name) => Type.Literal(name))));
-const filter = Type.Object(
-  {
-    status: oneOrMore(status),
-    source: oneOrMore(text),
-    type: oneOrMore(text),
-    event_id: oneOrMore(text),
-    external_job_id: oneOrMore(text),
-  },
-  closed,
-);
+const id = new Form((Type) => Type.String({ minLength: 1, maxLength: 64 }));
+const filter = new Form((Type) => {
+  const text = Type.String({ minLength: 1, maxLength: 255 });
+  const status = Type.Unsafe<EventStatus>(Type.Union(eventStatuses.map((name) => Type.Literal(name))));
+  return Type.Object(
+    {
+      status: oneOrMore(Type, status),
+      source: oneOrMore(Type, text),
+      type: oneOrMore(Type, text),
+      event_id: oneOrMore(Type, text),
+      external_job_id: oneOrMore(Type, text),
+    },
+    closed,
+  );
+});
 
-const checks = {
-  subscribe: TypeCompiler.Compile(
+const forms = {
+  subscribe: new Form((Type) =>
     Type.Object(
-      { op: Type.Literal('subscribe'), id, filter: Type.Optional(filter), cursor: Type.Optional(Type.String()) },
+      {
+        op: Type.Literal('subscribe'),
+        id: id.schema,
+        filter: Type.Optional(filter.schema),
+        cursor: Type.Optional(Type.String()),
+      },
       closed,
     ),
   ),
-  unsubscribe: TypeCompiler.Compile(Type.Object({ op: Type.Literal('unsubscribe'), id }, closed)),
-  stats: TypeCompiler.Compile(
+  unsubscribe: new Form((Type) => Type.Object({ op: Type.Literal('unsubscribe'), id: id.schema }, closed)),
+  stats: new Form((Type) =>
     Type.Object({ op: Type.Literal('stats'), every_ms: Type.Integer({ minimum: 100, maximum: 60_000 }) }, closed),
   ),
-  ping: TypeCompiler.Compile(Type.Object({ op: Type.Literal('ping') }, closed)),
+  ping: new Form((Type) => Type.Object({ op: Type.Literal('ping') }, closed)),
 };
 
 export function readClientMessage(bytes: Buffer): ClientMessage | Refusal {
@@ -59,15 +67,13 @@ export function readClientMessage(bytes: Buffer): ClientMessage | Refusal {
   const op = typeof message === 'object' && message !== null && 'op' in message ? message.op : undefined;
   switch (op) {
     case 'subscribe':
-      return checks.subscribe.Check(message) ? readSubscribe(message) : refuseMessage(checks.subscribe.Errors(message).First());
+      return forms.subscribe.fits(message) ? readSubscribe(message) : refuseMessage(forms.subscribe.errors(message));
     case 'unsubscribe':
-      return checks.unsubscribe.Check(message) ? message : refuseMessage(checks.unsubscribe.Errors(message).First());
+      return forms.unsubscribe.fits(message) ? message : refuseMessage(forms.unsubscribe.errors(message));
     case 'stats':
-      return checks.stats.Check(message)
-        ? { op, everyMs: message.every_ms }
-        : refuseMessage(checks.stats.Errors(message).First());
+      return forms.stats.fits(message) ? { op, everyMs: message.every_ms } : refuseMessage(forms.stats.errors(message));
     case 'ping':
-      return checks.ping.Check(message) ? message : refuseMessage(checks.ping.Errors(message).First());
+      return forms.ping.fits(message) ? message : refuseMessage(forms.ping.errors(message));
     default:
       return refuse('invalid', 'op must be subscribe, unsubscribe, stats or ping');
   }
@@ -84,7 +90,7 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-function readSubscribe(message: { id: string; filter?: Static<typeof filter>; cursor?: string }): ClientMessage {
+function readSubscribe(message: { id: string; filter?: Sent<typeof filter>; cursor?: string }): ClientMessage {
   const { id, filter: given = {}, cursor = 'now' } = message;
   return {
     op: 'subscribe',
@@ -105,6 +111,6 @@ function asList<Value extends string>(given: Value | Value[] | undefined): reado
   return typeof given === 'string' ? [given] : given;
 }
 
-function refuseMessage(error: { readonly path: string; readonly message: string } | undefined): Refusal {
+function refuseMessage([error]: Iterable<{ readonly path: string; readonly message: string }>): Refusal {
   return refuse('invalid', error === undefined ? 'the message is not valid' : `${error.path.slice(1)}: ${error.message}`);
 }
