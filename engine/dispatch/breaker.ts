@@ -14,13 +14,14 @@
  *
  * An attempt that was granted its slot before the circuit opened still runs, and its result is not counted.
  */
-import type { CircuitBreakerPolicy, IBackoff } from 'cockatiel';
+import type { CircuitBreakerPolicy, CircuitState, IBackoff } from 'cockatiel';
 import { require } from '../kernel/commonjs.js';
 import { AttemptWindow } from './attempt-window.js';
 import type { DeliveryResult } from './deliverer.js';
 import type { CancelTimer, Timing } from './timing.js';
 
-const { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult } = require('cockatiel') as typeof import('cockatiel');
+/** Loaded with the first breaker: a thread whose courier has no origin needs none, foremost the main one of a server. */
+const cockatiel = () => require('cockatiel') as typeof import('cockatiel');
 
 const attemptsMin = 20;
 const firstOpenMs = 5_000;
@@ -49,6 +50,7 @@ export class Breaker {
   readonly #opened: () => void;
   readonly #window = new AttemptWindow({ windowMs: 10_000, steps: 20 });
   readonly #policy: CircuitBreakerPolicy;
+  readonly #states: typeof CircuitState;
   #waitIsOver = false;
   #cancelWait: CancelTimer | null = null;
   #opensUntilMono = 0;
@@ -58,6 +60,8 @@ export class Breaker {
     this.#timing = timing;
     this.#changed = changed;
     this.#opened = opened;
+    const { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult } = cockatiel();
+    this.#states = CircuitState;
     this.#policy = circuitBreaker(
       handleWhenResult((judged) => (judged as Judged).opens),
       { breaker: new ConsecutiveBreaker(1), halfOpenAfter: this.#backoff() },
@@ -68,9 +72,9 @@ export class Breaker {
 
   get state(): BreakerState {
     switch (this.#policy.state) {
-      case CircuitState.Closed:
+      case this.#states.Closed:
         return 'closed';
-      case CircuitState.HalfOpen:
+      case this.#states.HalfOpen:
         return 'half-open';
       default:
         return this.#waitIsOver ? 'probe' : 'open';
@@ -101,7 +105,7 @@ export class Breaker {
 
   /** Counts it. A success can tip the balance too: it may be the one that makes twenty. */
   #tips(result: DeliveryResult): boolean {
-    if (this.#policy.state !== CircuitState.Closed) return false;
+    if (this.#policy.state !== this.#states.Closed) return false;
     this.#window.record(this.#timing.monoMs(), result.unhealthy);
     return this.#window.ended >= attemptsMin && this.#window.failed * 2 >= this.#window.ended;
   }

@@ -13,7 +13,7 @@ import { delivered } from './deliverer.js';
 import type { CourierReply, CourierRequest } from './protocol.js';
 import type { Timing } from './timing.js';
 
-const attemptsPlayed = 60;
+const attemptsPlayed = 24;
 const host = 0;
 
 /** Resolves to how many were delivered, which is all of them. */
