@@ -2,7 +2,7 @@
  * A data directory as a long life leaves it, without the life: records are written through the log's own writer, sealed segments are
  * indexed and snapshots taken by the tasks of the engine. A million events take seconds, not a quarter of an hour.
  *
- * One thread for each core fills its share of the partitions. Pending events are spread over all of the log. `os` durability: what is measured is what finds the directory, not who made it.
+ * One thread for each core fills its share of the partitions, a single one what takes less time than its start. Pending events are spread over all of the log. `os` durability: what is measured is what finds the directory, not who made it.
  */
 import { availableParallelism } from 'node:os';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
@@ -24,6 +24,7 @@ import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
 import { takeSnapshot } from '../../engine/partition/snapshot-task.js';
 
 const slots = 4_096;
+const eventsOfOneThread = 20_000;
 const recordsPerCommit = 2_000;
 const commitsPerTick = 16;
 const now = Date.now() as WallMs;
@@ -51,7 +52,7 @@ interface Share extends Filling {
 export async function fillDataDir(dataDir: string, filling: Filling): Promise<void> {
   const { partitions } = filling;
   openDataDir({ dataDir, partitions, cluster: null }).close();
-  const threads = Math.min(partitions, availableParallelism());
+  const threads = filling.pending + filling.finished < eventsOfOneThread ? 1 : Math.min(partitions, availableParallelism());
   const shares = Array.from({ length: threads }, (_, thread): Share => {
     const all = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);
     return { ...filling, dataDir, own: all.filter((partition) => partition % threads === thread) };

@@ -20,7 +20,7 @@ import { LocalSink } from '../lib/local-sink.js';
 import { localSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
-const sizes = { small: 5_000, full: 1_000_000 } as const;
+const sizes = { small: 1_000, full: 1_000_000 } as const;
 const partitions = 4;
 const callers = 4;
 const onTimePerSecond = 500;

@@ -22,7 +22,7 @@ const forms = {
   msgpack: { contentType: 'application/msgpack', body: pack({ events }) },
 } as const;
 
-const sizes = { small: 0.1, full: 3 } as const;
+const sizes = { small: 0.03, full: 3 } as const;
 
 /** Seconds for each server and form. */
 export const bench: Bench = {

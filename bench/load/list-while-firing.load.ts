@@ -19,7 +19,7 @@ import { sampleSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
 const partitions = 4;
-const sizes = { small: 5_000, full: 1_000_000 } as const;
+const sizes = { small: 1_000, full: 1_000_000 } as const;
 const dayMs = 86_400_000;
 const askEveryMs = 100;
 
@@ -33,7 +33,7 @@ export const bench: Bench = {
       const far = sampleSpec({ scheduledAtMs: (Date.now() + dayMs) as WallMs });
       await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: far, externalIds: false });
       const sink = new LocalSink();
-      const [perSecond, aheadMs, forMs] = pending === sizes.small ? [500, 100, 200] : [10_000, 1_000, 6_000];
+      const [perSecond, aheadMs, forMs] = pending === sizes.small ? [200, 100, 150] : [10_000, 1_000, 6_000];
       return withEngine({ dataDir, config: { partitions }, deliver: { sink: sink.handler } }, async (engine) => {
         const rows: Row[] = [];
         for (const [during, ask] of Object.entries(questions)) {

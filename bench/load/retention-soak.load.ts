@@ -31,7 +31,7 @@ const farMs = 3_600_000;
 export const bench: Bench = {
   name: 'retention-soak',
   question: 'Do memory and disk stay bounded while events come, finish and outlive their retention?',
-  sizes: { small: 2, full: 80 },
+  sizes: { small: 1, full: 80 },
   measure: (seconds) => inTempDir(async (dataDir) => measured(await soak(dataDir, seconds))),
 };
 

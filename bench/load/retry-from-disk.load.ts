@@ -18,9 +18,9 @@ import { LocalSink } from '../lib/local-sink.js';
 import { localSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
-const sizes = { small: 5_000, full: 1_000_000 } as const;
+const sizes = { small: 2_000, full: 1_000_000 } as const;
 const partitions = 4;
-const segmentBytes = { small: 256 * 1024, full: 32 * 1024 * 1024 } as const;
+const segmentBytes = { small: 128 * 1024, full: 32 * 1024 * 1024 } as const;
 const onTimePerSecond = 500;
 
 /** Dead events. */

@@ -15,7 +15,7 @@ import { sampleEvent } from '../lib/sample-body.js';
 import { startEscapement, startReceiver, type Target } from '../lib/targets.js';
 import { arrivals, deliverAtRate, scheduleWebhooks } from '../lib/webhook-load.js';
 
-const sizes = { small: 0.5, full: 6 } as const;
+const sizes = { small: 0.25, full: 6 } as const;
 const batchEvents = 500;
 const crowdPerSecond = 6_000;
 /** As Escapement has for an origin unless it is told otherwise. */
