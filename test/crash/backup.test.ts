@@ -13,8 +13,8 @@ const timeout = 120_000;
 const fileTimeout = 170_000;
 const shipped = new URL('../../gateway/main.js', import.meta.url);
 const script = new URL('./small-disk-server.js', import.meta.url);
-/** Sealed about once a second under this load. */
-const flags = ['--segment-kib', '512'];
+/** Sealed several times a second under this load. */
+const flags = ['--segment-kib', '128'];
 const lanes = 2;
 /** Each lane rests so long between its batches: the backup has to have something to run behind, not the machine to be full. */
 const restMs = 15;
@@ -104,7 +104,7 @@ t.test('what was acknowledged before a backup began is there after its restore',
   await server.ready();
   const load = new Load(server);
   for (const [round, isKilled] of [false, true].entries()) {
-    await until('there is something to back up', () => load.accepted.length > 1_000 * (round + 1), 30_000);
+    await until('there is something to back up', () => load.accepted.length > 400 * (round + 1), 30_000);
     const before = { accepted: [...load.accepted], cancelled: [...load.cancelled] };
     const to = join(temporaryDir(t), 'backup');
     const backup = command(t, ['backup', to, '--data-dir', dataDir]);
@@ -134,7 +134,7 @@ t.test('a backup or restore that was killed is refused, and harms nobody', { tim
   const server = await start(t, dataDir);
   await server.ready();
   const load = new Load(server);
-  await until('there is something to back up', () => load.accepted.length > 1_000, 30_000);
+  await until('there is something to back up', () => load.accepted.length > 400, 30_000);
   const cut = join(temporaryDir(t), 'backup');
   const backup = command(t, ['backup', cut, '--data-dir', dataDir]);
   await until('the backup is under way', () => existsSync(join(cut, 'partitions')));

@@ -1,7 +1,9 @@
 /** F20: a thread that has to end and does not, because it is in the middle of a native call, ends the process within seconds. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import t from 'tap';
 import { until, within } from '../support/deadline.js';
-import { startServer } from '../support/server.js';
+import { startServer, temporaryDir } from '../support/server.js';
 
 const timeout = 60_000;
 /** Two for the others to follow, two to terminate; the rest is for a busy machine. */
@@ -21,9 +23,11 @@ for (const [name, hang, other] of [
     `a ${name} that hangs when its group has to end takes the process along, and a restart goes on`,
     { timeout },
     async (t) => {
+      const pipe = join(temporaryDir(t), 'pipe');
+      execFileSync('mkfifo', [pipe]);
       const server = await startServer(t, {
         flags: ['--actor-threads', '1'],
-        env: { HANG: String(hang), THROW: String(other), THREADS: String(threads) },
+        env: { HANG: String(hang), THROW: String(other), THREADS: String(threads), PIPE: pipe },
         nodeFlags: ['--import', new URL('./thread-hanger.js', import.meta.url).href],
       });
       await server.ready();

@@ -1,5 +1,6 @@
 /**
- * Preloaded (`--import`) into a server under test: at SIGUSR2 one thread allocates objects without end. `EATER` names it by its place,
+ * Preloaded (`--import`) into a server under test: at SIGUSR2 one thread allocates arrays without end, large ones: of small objects the collector of
+ * a heap that is nearly full takes seconds of a core to find that nothing can be freed. `EATER` names it by its place,
  * the oldest worker first; `main` is the main thread.
  */
 import { isMainThread } from 'node:worker_threads';
@@ -12,5 +13,5 @@ if (eater !== 'main') onSignal({ orders: () => ({ eat: Number(eater) }), obey: {
 else if (isMainThread) process.on('SIGUSR2', eat);
 
 function eat(): never {
-  for (let n = 0; ; n++) eaten.push(Array.from({ length: 1_000 }, (_, place) => ({ n, place })));
+  for (let n = 0; ; n++) eaten.push(new Array(100_000).fill(n));
 }

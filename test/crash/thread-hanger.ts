@@ -1,19 +1,19 @@
 /**
- * Preloaded (`--import`) into a server under test: at SIGUSR2 one of its threads goes into an endless statement of SQLite, which
- * nothing can interrupt, and a moment later another one throws. `HANG` and `THROW` name them by their place, oldest first.
+ * Preloaded (`--import`) into a server under test: at SIGUSR2 one of its threads reads a pipe into which nobody writes, as from a disk that
+ * does not answer: a native call that nothing can interrupt. A moment later another one throws. `HANG` and `THROW` name them by their place,
+ * oldest first. `PIPE` is where the pipe is; opened for writing too, it has no end.
  */
+import { openSync, readSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
-import { openDatabase } from '../../engine/log/sqlite.js';
 import { onSignal } from './thread-roster.js';
 
-const endless = 'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n';
 const laterMs = 100;
 
 onSignal({
   orders: () => ({ hang: Number(process.env['HANG']), throw: Number(process.env['THROW']) }),
   obey: {
     hang: () => {
-      openDatabase(':memory:', { mode: 'write' }).prepare(endless).get();
+      readSync(openSync(process.env['PIPE']!, 'r+'), Buffer.alloc(1));
     },
     throw: () => {
       setTimeout(() => {

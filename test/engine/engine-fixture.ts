@@ -120,6 +120,13 @@ export class TestEngine {
   untilDelivered(count: number): Promise<void> {
     return until(() => this.deliveries.length >= count, `${count} deliveries`);
   }
+
+  /** Once all of these events have been delivered. */
+  async deliveriesOf(ids: readonly string[]): Promise<Delivered[]> {
+    const these = () => this.deliveries.filter(({ id }) => ids.includes(id));
+    await until(() => these().length >= ids.length, `${ids.length} deliveries`);
+    return these();
+  }
 }
 
 export function localSpec(fields: Partial<EventSpec> = {}): EventSpec {

@@ -34,46 +34,43 @@ function setup(t: Test, { installed = true }: { readonly installed?: boolean } =
   return { dir, write, run, built: (file: string) => existsSync(join(dir, 'build', file)) };
 }
 
-t.test('it builds what has changed, and nothing otherwise', async (t) => {
+t.test('a build', async (t) => {
+  // One project for all of them, each with the sources as the one before left them: the compiler takes a second and more each time.
   const { write, run, built, dir } = setup(t);
-  t.match(run('build.mjs'), { code: 0, output: /building/ });
-  t.ok(built('engine/one.js'));
-  t.same(run('build.mjs'), { code: 0, output: '' });
-
-  write('engine/one.ts', 'export const one = 10;\n');
-  t.match(run('build.mjs'), { code: 0, output: /building/ });
-  t.match(readFileSync(join(dir, 'build/engine/one.js'), 'utf8'), /one = 10/);
-});
-
-t.test('packages inside of a folder of sources are none of its sources', async (t) => {
-  const { write, run, built } = setup(t);
   write('bench/peers/node_modules/peer/index.ts', "export const peer: number = 'not ours';\n");
-  t.match(run('build.mjs'), { code: 0, output: /building/ });
-  t.notOk(built('bench/peers/node_modules/peer/index.js'));
-  t.same(run('build.mjs'), { code: 0, output: '' }, 'nothing is missed the next time');
-});
-
-t.test('an output whose source is gone is removed, one that was removed is made again', async (t) => {
-  const { write, run, built, dir } = setup(t);
   write('test/old.test.ts', 'export {};\n');
-  t.equal(run('build.mjs').code, 0);
-  t.ok(built('test/old.test.js'));
 
-  rmSync(join(dir, 'test/old.test.ts'));
-  rmSync(join(dir, 'build/engine/one.js'));
-  t.equal(run('build.mjs').code, 0);
-  t.notOk(built('test/old.test.js') || built('test/old.test.d.ts') || built('test/old.test.js.map'));
-  t.ok(built('engine/one.js'));
-});
+  await t.test('it builds what has changed, and nothing otherwise', async (t) => {
+    t.match(run('build.mjs'), { code: 0, output: /building/ });
+    t.ok(built('engine/one.js') && built('test/old.test.js'));
+    t.same(run('build.mjs'), { code: 0, output: '' });
 
-t.test('sources that do not compile are not run, and are compiled again the next time', async (t) => {
-  const { write, run } = setup(t);
-  write('engine/one.ts', "export const one: number = 'one';\n");
-  for (const _ of [1, 2]) t.match(run('build.mjs'), { code: 1, output: /engine\/one\.ts.*TS2322[\s\S]*do not compile/ });
+    write('engine/one.ts', 'export const one = 10;\n');
+    t.match(run('build.mjs'), { code: 0, output: /building/ });
+    t.match(readFileSync(join(dir, 'build/engine/one.js'), 'utf8'), /one = 10/);
+  });
+
+  await t.test('packages inside of a folder of sources are none of its sources', async (t) => {
+    t.notOk(built('bench/peers/node_modules/peer/index.js'));
+    t.same(run('build.mjs'), { code: 0, output: '' }, 'nothing is missed the next time');
+  });
+
+  await t.test('an output whose source is gone is removed, one that was removed is made again', async (t) => {
+    rmSync(join(dir, 'test/old.test.ts'));
+    rmSync(join(dir, 'build/engine/one.js'));
+    t.equal(run('build.mjs').code, 0);
+    t.notOk(built('test/old.test.js') || built('test/old.test.d.ts') || built('test/old.test.js.map'));
+    t.ok(built('engine/one.js'));
+  });
+
+  await t.test('sources that do not compile are not run, and are compiled again the next time', async (t) => {
+    write('engine/one.ts', "export const one: number = 'one';\n");
+    for (const _ of [1, 2]) t.match(run('build.mjs'), { code: 1, output: /engine\/one\.ts.*TS2322[\s\S]*do not compile/ });
+  });
 });
 
 t.test('test files are counted, and every way to fail is one', async (t) => {
-  const { write, run } = setup(t);
+  const { write, run, dir } = setup(t);
   const tests = {
     'test/two.test.ts': "import t from 'tap';\nimport { one } from '../engine/one.js';\nt.equal(one + 1, 2);\n",
     'test/fails.test.ts':
@@ -94,6 +91,16 @@ t.test('test files are counted, and every way to fail is one', async (t) => {
     'test/kernel/f.test.ts': "import t from 'tap';\nt.ok(1);\n",
   };
   for (const [file, text] of Object.entries({ ...tests, ...together })) write(file, text);
+  // None of those that are found: for the last part.
+  write(
+    'bench/long.test.ts',
+    `import { writeFileSync } from 'node:fs';\nimport t from 'tap';
+t.test('long', async (t) => {
+  for (let at = 0; at < 5_000; at++) t.ok(1, 'a line which is one of many that do not fit into a pipe');
+  setTimeout(() => writeFileSync('ended', ''), 100);
+});\n`,
+  );
+  write('bench/next.test.ts', "import t from 'tap';\nt.ok(1, 'of the next');\n");
   const { code, output } = run('test.mjs', { args: ['test/'] });
   t.equal(code, 1);
   t.match(output, /ok {4} test\/two\.test\.ts \(1 test,/);
@@ -116,35 +123,24 @@ t.test('test files are counted, and every way to fail is one', async (t) => {
 
   t.match(run('test.mjs', { args: ['two'] }), { code: 0, output: /\n2 passed, 0 failed\n$/ });
   t.match(run('test.mjs', { args: ['nosuch'] }), { code: 1, output: /there is no test file nosuch/ });
-});
 
-t.test('what a test file says stands before the next one begins, however slowly it is read', async (t) => {
-  const { write, run, dir } = setup(t);
-  write(
-    'test/kernel/long.test.ts',
-    `import { writeFileSync } from 'node:fs';\nimport t from 'tap';
-t.test('long', async (t) => {
-  for (let at = 0; at < 5_000; at++) t.ok(1, 'a line which is one of many that do not fit into a pipe');
-  setTimeout(() => writeFileSync('ended', ''), 100);
-});\n`,
-  );
-  write('test/kernel/next.test.ts', "import t from 'tap';\nt.ok(1, 'of the next');\n");
-  t.match(run('build.mjs'), { code: 0 });
-  const files = ['build/test/kernel/long.test.js', 'build/test/kernel/next.test.js'];
-  const child = spawn(process.execPath, [join('.scripts', 'test-group.mjs'), ...files], {
-    cwd: dir,
-    stdio: ['ignore', 'pipe', 'inherit'],
+  await t.test('what a test file says stands before the next one begins, however slowly it is read', async (t) => {
+    const files = ['build/bench/long.test.js', 'build/bench/next.test.js'];
+    const child = spawn(process.execPath, [join('.scripts', 'test-group.mjs'), ...files], {
+      cwd: dir,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    await until('the long file has ended', () => existsSync(join(dir, 'ended')), 60_000);
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk) => (output += chunk));
+    const [code] = await once(child, 'close');
+    t.equal(code, 0);
+    const [, long, next] = output.split(/^# file .*$/m);
+    t.match(long, /^ok 1 - long/m, 'the sum of the long one');
+    t.equal(long?.match(/one of many/g)?.length, 5_000);
+    t.match(next, /^ok 2 - of the next/m);
   });
-  t.teardown(() => child.kill('SIGKILL'));
-  await until('the long file has ended', () => existsSync(join(dir, 'ended')), 60_000);
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk) => (output += chunk));
-  const [code] = await once(child, 'close');
-  t.equal(code, 0);
-  const [, long, next] = output.split(/^# file .*$/m);
-  t.match(long, /^ok 1 - long/m, 'the sum of the long one');
-  t.equal(long?.match(/one of many/g)?.length, 5_000);
-  t.match(next, /^ok 2 - of the next/m);
 });
 
 t.test('a missing compiler is named instead of what node-gyp prints', async (t) => {
