@@ -32,6 +32,8 @@ const second = 1_000;
 const hour = 3_600_000;
 /** A world that has no peace after this long, with no faults any more, hangs. */
 const settleMsMax = 50 * hour;
+/** On the way of a change from a disk to a client. */
+const stallsMax = 100;
 const origins = ['http://one.test', 'http://two.test:8080', 'https://three.test'];
 
 export class History {
@@ -81,8 +83,8 @@ export class History {
       if (this.world.isQuiet) this.checkers.quiet();
     }
     await this.#settle();
-    // The last changes may have become durable in the moment before: they are on their way to those who listen.
-    await this.world.scheduler.advance(second);
+    // The last changes may have become durable in the moment before: they are on their way to those who listen, over threads that stand still.
+    await this.world.scheduler.advance(second + stallsMax * this.world.options.weather.stallMsMax);
     this.checkers.end();
   }
 
