@@ -129,7 +129,7 @@ export class ClusterMember implements Node {
       partitions,
       role,
       owned: this.#owned,
-      deaths: () => this.board.counter('dead'),
+      deaths: () => ({ number: this.board.counter('dead'), tellings: this.board.tellings }),
       logger,
       changed: (fault) => this.#health.nats(fault),
     });

@@ -11,6 +11,16 @@ import { noNatsCounts } from './observe/nats-counts.js';
 import type { Logger } from './observe/logger.js';
 import type { ToldStreams } from './status/told-streams.js';
 
+/**
+ * Events that have ended DEAD since the start, as their hosts have told. How long ago that was depends on how busy they are; but a host tells of a
+ * death behind its change, so when each has told once more the number has all deaths among the changes that had come by then.
+ */
+export interface Deaths {
+  readonly number: number;
+  /** By each host. */
+  readonly tellings: readonly number[];
+}
+
 /** What the front doors need of it. */
 export interface NatsDoor {
   readonly link: NatsLink;
@@ -20,8 +30,7 @@ export interface NatsDoor {
   readonly partitions: number;
   /** In a cluster what is this node's to tell. Null: it is alone, and all is. */
   readonly owned: ToldStreams | null;
-  /** Events that have ended DEAD since the start, as of a quarter of a second ago; another number than before: there are more. */
-  deaths(): number;
+  deaths(): Deaths;
   /** Counted up by whoever takes in and tells. */
   readonly counts: NatsCounts;
   /** Why nothing is taken in although there is a connection; null: it is. */
@@ -37,7 +46,7 @@ export interface NatsDeskParts {
   readonly owned?: ToldStreams;
   /** Both by default. */
   readonly role?: Role;
-  readonly deaths: () => number;
+  readonly deaths: () => Deaths;
   readonly logger: Logger;
   /** For `/health`: null while all is well. */
   readonly changed: (fault: string | null) => void;
@@ -101,7 +110,7 @@ export class NatsDesk implements NatsDoor {
     return this.#parts.owned ?? null;
   }
 
-  deaths(): number {
+  deaths(): Deaths {
     return this.#parts.deaths();
   }
 

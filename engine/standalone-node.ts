@@ -57,7 +57,7 @@ export class StandaloneNode implements Node {
             version,
             streamId,
             partitions,
-            deaths: () => this.board.counter('dead'),
+            deaths: () => ({ number: this.board.counter('dead'), tellings: this.board.tellings }),
             logger,
             changed: (fault) => this.#health.nats(fault),
           });

@@ -8,6 +8,7 @@ export class HostCounters {
   fired = 0;
   delivered = 0;
   failed = 0;
+  /** When it can be told: whoever is told of this number has been told of these changes before. */
   dead = 0;
   cancelled = 0;
   expired = 0;
@@ -36,10 +37,6 @@ export class HostCounters {
         break;
       case recordKinds.dead:
         this.failed++;
-        this.dead++;
-        break;
-      case recordKinds.refused:
-        this.dead++;
         break;
       case recordKinds.cancelled:
         this.cancelled++;

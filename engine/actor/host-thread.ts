@@ -197,11 +197,14 @@ class HostThread {
       this.#replies = [];
       this.#mail({ op: 'replies', bytes }, [bytes.buffer]);
     }
-    if (this.#changes.length > 0) {
-      const bytes = encodeMessages(this.#changes);
-      this.#changes = [];
-      this.#mail({ op: 'changes', bytes }, [bytes.buffer]);
-    }
+    this.#sendChanges();
+  }
+
+  #sendChanges(): void {
+    if (this.#changes.length === 0) return;
+    const bytes = encodeMessages(this.#changes);
+    this.#changes = [];
+    this.#mail({ op: 'changes', bytes }, [bytes.buffer]);
   }
 
   #sendToWriter(): void {
@@ -224,7 +227,9 @@ class HostThread {
     if (this.#rest.isOver(this.#turns)) this.#mailFigures();
   }
 
+  /** Behind every change that they count. */
   #mailFigures(): void {
+    this.#sendChanges();
     this.#mail({ op: 'notice', notice: { op: 'figures', figures: this.#host.figures(this.#loopDelay.figures()) } });
   }
 

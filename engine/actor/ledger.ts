@@ -105,6 +105,7 @@ export class Ledger {
     const bodySeq = state.columns.bodySeq(handle);
     this.#batch.append(record);
     this.#shared.counters.recorded(record.kind);
+    if (status === 'DEAD') this.holdOfMany({ happen: () => this.#shared.counters.dead++, voided: () => undefined });
     // The row of an event that has just finished still says what it was.
     if (isFlow(record.kind))
       this.#shared.flows.recorded(record.kind, state.columns.labels(handle), this.#shared.ports.clock.monoMs());

@@ -33,6 +33,8 @@ interface HostPlace {
   /** By hosts in this place that are gone. */
   carried: Grown;
   newest: HostFigures;
+  /** How often figures have come. */
+  tellings: number;
   /** `newest` comes from one that is gone: its counters are in `carried`, its levels still stand. */
   gone: boolean;
 }
@@ -57,11 +59,12 @@ export class FiguresBoard implements TotalsSource {
   host(host: number, figures: HostFigures): void {
     const place = this.#hosts.get(host);
     if (place === undefined) {
-      this.#hosts.set(host, { carried: nothing, newest: figures, gone: false });
+      this.#hosts.set(host, { carried: nothing, newest: figures, tellings: 1, gone: false });
     } else {
       // A successor that nobody announced shows by counters that went back.
       if (!place.gone && counterNames.some((name) => figures[name] < place.newest[name])) this.hostGone(host);
       place.newest = figures;
+      place.tellings++;
       place.gone = false;
     }
     for (const [partition, levels] of figures.levels) this.#partitions.set(partition, levels);
@@ -130,6 +133,11 @@ export class FiguresBoard implements TotalsSource {
   /** Since the process started; never goes back. */
   counter(name: CounterName): number {
     return total(this.#grown().map((grown) => grown[name]));
+  }
+
+  /** For each host, how often it has told its figures. */
+  get tellings(): readonly number[] {
+    return [...this.#hosts.values()].map(({ tellings }) => tellings);
   }
 
   /** Since the process started; no count of it ever goes back. */

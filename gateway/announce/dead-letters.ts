@@ -9,8 +9,8 @@
  *              beginning, or resting from where this process found it, once that is remembered.
  *   following  The stream of changes is followed and each death published. None for a while -> resting.
  *   resting    Nothing is followed, since that costs work for every change and deaths are rare. Once a second the number of deaths is looked at:
- *              another one than before -> following, from the place before. The same: the place moves on, a look behind, as the number is a
- *              quarter of a second old. The connection is lost -> away.
+ *              another one than before -> following, from the place before. The same: the place moves on, to where the stream stood before
+ *              every host has told its figures once more, as busy ones tell late. The connection is lost -> away.
  */
 import {
   deadLettersMax,
@@ -61,8 +61,8 @@ export class DeadLetters {
   #place: string | null = null;
   /** Where the stream stood when this process began: it may take NATS an hour to be there. Null: not known yet. */
   #since: string | null = null;
-  /** Where the stream stood at the last look: told of up to here, if the number of deaths is the same at the next. */
-  #candidate: string | null = null;
+  /** Where the stream stood at a look: told of up to here, if the number of deaths is the same when every host has told more often. */
+  #candidate: { readonly place: string; readonly tellings: readonly number[] } | null = null;
   #deathsSeen: number;
   /** As of the look before: deaths that it counts have come through the stream meanwhile. */
   #deathsBefore = -1;
@@ -84,7 +84,7 @@ export class DeadLetters {
     });
     this.#timer = setInterval(() => void this.#look(), parts.lookEveryMs ?? lookEveryMs);
     this.#timer.unref();
-    this.#deathsSeen = parts.nats.deaths();
+    this.#deathsSeen = parts.nats.deaths().number;
     // Without an answer it is asked again when there is somebody to tell.
     if (parts.stream.beginning === null) this.#find().catch(() => undefined);
   }
@@ -138,7 +138,7 @@ export class DeadLetters {
   }
 
   async #follow(): Promise<void> {
-    this.#deathsBefore = this.#parts.nats.deaths();
+    this.#deathsBefore = this.#parts.nats.deaths().number;
     this.#quietLooks = 0;
     const subscription = await this.#subscribe();
     if (this.#isClosed || this.#parts.nats.link.connection === null) {
@@ -166,7 +166,7 @@ export class DeadLetters {
     this.#takePlace();
     await this.#save();
     const before = this.#deathsBefore;
-    this.#deathsBefore = this.#parts.nats.deaths();
+    this.#deathsBefore = this.#parts.nats.deaths().number;
     this.#quietLooks++;
     if (this.#mode !== 'following' || this.#quietLooks < quietLooksMax || this.#inFlight > 0 || this.#subscription!.behind() > 0)
       return;
@@ -178,12 +178,18 @@ export class DeadLetters {
   }
 
   async #lookWhileResting(): Promise<void> {
-    if (this.#parts.nats.deaths() !== this.#deathsSeen) {
+    const { nats, stream } = this.#parts;
+    const { number, tellings } = nats.deaths();
+    if (number !== this.#deathsSeen) {
       await this.#follow();
       return;
     }
-    if (this.#candidate !== null) this.#place = this.#candidate;
-    this.#candidate = await placeNow(this.#parts.stream);
+    const before = this.#candidate;
+    if (before === null || tellings.every((count, host) => count > (before.tellings[host] ?? 0))) {
+      if (before !== null) this.#place = before.place;
+      const place = await placeNow(stream);
+      this.#candidate = { place, tellings: nats.deaths().tellings };
+    }
     if (this.#looks % looksPerSave === 0) await this.#save();
   }
 

@@ -1178,6 +1178,18 @@ t.test('an event whose payload is being read when draining begins starts no atte
   t.notOk(drainedFirst && test.starts().length > 0, 'an attempt behind `drained` would be lost with the courier, and made twice');
 });
 
+t.test('a death counts when it can be told, not before', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start, maxRetries: 0 });
+  test.grantAll();
+  test.settle();
+  test.end(event, failedOutcome);
+  test.turn();
+  t.match(test.host.figures(noLatency), { failed: 1, dead: 0 }, 'its record is on the way to the disk');
+  test.settle();
+  t.match(test.host.figures(noLatency), { failed: 1, dead: 1 });
+});
+
 t.test('figures count what is held and what has happened', async (t) => {
   const test = TestHost.ready();
   const one = test.accepted({ scheduledAtMs: start });

@@ -74,6 +74,7 @@ t.test(
     const { engine } = test;
     const door = engine.nats!;
     let isAway = true;
+    let asToldLast: ReturnType<typeof door.deaths> | null = null;
     const watch = { value: door.link.watch.bind(door.link) };
     const link = Object.create(door.link, { watch, connection: { get: () => (isAway ? null : door.link.connection) } });
     const [only] = streamsOf(
@@ -86,7 +87,12 @@ t.test(
     const letters = new DeadLetters({
       engine,
       stream: only!,
-      nats: { ...door, link, deaths: () => door.deaths(), publisher: Object.assign(Object.create(door.publisher), { publish }) },
+      nats: {
+        ...door,
+        link,
+        deaths: () => asToldLast ?? door.deaths(),
+        publisher: Object.assign(Object.create(door.publisher), { publish }),
+      },
       putOff: (error) => void faults.push(String(error)),
       lost: (error) => void faults.push(String(error)),
       lookEveryMs: 100,
@@ -104,6 +110,15 @@ t.test(
     t.same(faults, ['Error: where it begins cannot be remembered'], 'it did not begin before');
     const kept = () => manager.streams.info('ESCAPEMENT_DEAD').then(({ state }) => state.messages);
     await until('the death is told', async () => (await kept()) === 1);
+
+    // More looks than it takes to come to rest, and then some while a host is too busy to tell that there is another one.
+    await pause(7 * 100);
+    asToldLast = door.deaths();
+    const next = await test.schedule({ destination: 'failing', maxRetries: 0, scheduledAtMs: Date.now() as WallMs });
+    await until('it is dead', async () => (await engine.get(next)).status === 'DEAD');
+    await pause(7 * 100);
+    asToldLast = null;
+    await until('the death that was told late is told', async () => (await kept()) === 2);
   },
 );
 

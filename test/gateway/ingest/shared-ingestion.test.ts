@@ -23,7 +23,7 @@ function takingNode(t: Test, url: string) {
     streamId: 'abcdef',
     partitions: 4,
     role: 'gateway',
-    deaths: () => 0,
+    deaths: () => ({ number: 0, tellings: [] }),
     logger,
     changed: () => undefined,
   });
