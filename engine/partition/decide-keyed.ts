@@ -111,8 +111,8 @@ function decideWithoutKey(state: PartitionState, command: Schedule, facts: Facts
 export function decideInPlace(state: PartitionState, cursor: RecordCursor): boolean {
   const { view, bodyAt } = cursor;
   if (!SpecHead.isReadableIn(view, { start: bodyAt, length: cursor.endAt - bodyAt })) return false;
-  const { tagHigh, tagLow } = head.inside(view, bodyAt);
-  if ((tagHigh !== 0 || tagLow !== 0) && askAboutKey(state, { tagHigh, tagLow }) !== null) return false;
+  const tag = head.inside(view, bodyAt);
+  if ((tag.tagHigh !== 0 || tag.tagLow !== 0) && state.mayHaveKey(tag)) return false;
   cursor.seq = (state.lastSeq + 1) as Sequence;
   return true;
 }

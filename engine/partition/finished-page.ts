@@ -93,6 +93,10 @@ export class FinishedPage {
     return row === null ? null : this.#chunkOf(row).version[row & chunkMask]!;
   }
 
+  hasTag(tag: { readonly tagHigh: number; readonly tagLow: number }): boolean {
+    return this.#byKey.has(tag);
+  }
+
   tagged(tag: { tagHigh: number; tagLow: number }, into: Sequence[]): void {
     for (const row of this.#byKey.tagged(tag)) into.push(this.#seq(row));
   }

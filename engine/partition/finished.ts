@@ -175,6 +175,12 @@ export class FinishedEvents {
     return this.#pageOf(seq).rows?.versionAt(seq, id) ?? null;
   }
 
+  /** Whether any event with this tag has finished that no index knows. */
+  hasTag(tag: { readonly tagHigh: number; readonly tagLow: number }): boolean {
+    for (let page = this.#pages.length - 1; page >= 0; page--) if (this.#pages[page]!.rows?.hasTag(tag)) return true;
+    return false;
+  }
+
   /** Final records of all events with this tag that no index knows, newest first. */
   tagged(tag: { tagHigh: number; tagLow: number }): Sequence[] {
     const seqs: Sequence[] = [];

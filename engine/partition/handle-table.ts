@@ -12,6 +12,8 @@ import type { Handle } from '../kernel/brand.js';
 
 const shardBits = 10;
 const firstCapacity = 8;
+/** Up to here a shard grows by four, then by two: moving an entry takes a look at its column, and most of that was in the first steps. */
+const smallCapacity = 512;
 const fullest = 3 / 4;
 /** Of every shard that is empty: a thousand arrays for each table cost more than most tables ever hold. */
 const noEntries = new Int32Array(0);
@@ -109,7 +111,8 @@ export class HandleTable {
   #roomIn(index: number): Int32Array {
     const shard = this.#shards[index]!;
     if (this.#counts[index]! < shard.length * fullest) return shard;
-    const larger = new Int32Array(Math.max(this.#firstCapacity, shard.length * 2));
+    const times = shard.length < smallCapacity ? 4 : 2;
+    const larger = new Int32Array(Math.max(this.#firstCapacity, shard.length * times));
     for (let at = 0; at < shard.length; at++) {
       const entry = shard[at]!;
       if (entry !== 0) place(larger, spread(this.#hashOf(handleOf(entry))), entry);

@@ -27,6 +27,13 @@ export class KeyTable {
   readonly #byKey: HandleTable;
   /** By the tag of the text: rows in `#byKey`. At most one entry for 64 rows. */
   readonly #crowded = new Map<number, number>();
+  /** What `#hasTag` and `#fillsText` compare with. Every new event with a key asks both, and a closure for each was garbage at once. */
+  #tagHigh = 0;
+  #tagLow = 0;
+  #rows = 0;
+  readonly #hasTag = (handle: Handle): boolean =>
+    this.#tags.tagLow(handle) === this.#tagLow && this.#tags.tagHigh(handle) === this.#tagHigh;
+  readonly #fillsText = (handle: Handle): boolean => this.#tags.tagLow(handle) === this.#tagLow && ++this.#rows === rowsOfTextMax;
 
   constructor(tags: TagColumns) {
     this.#tags = tags;
@@ -64,6 +71,15 @@ export class KeyTable {
     else this.#crowded.set(tagLow, crowd);
   }
 
+  /** Whether any row has this tag. */
+  has({ tagHigh, tagLow }: { readonly tagHigh: number; readonly tagLow: number }): boolean {
+    if (this.size === 0) return false;
+    this.#tagHigh = tagHigh;
+    this.#tagLow = tagLow;
+    if (this.#byText.find(tagLow, this.#hasTag) !== null) return true;
+    return this.#crowded.size > 0 && this.#crowded.has(tagLow) && this.#byKey.find(tagHigh, this.#hasTag) !== null;
+  }
+
   /** Rows with this tag. A tag is a hash: the texts decide. */
   tagged({ tagHigh, tagLow }: { readonly tagHigh: number; readonly tagLow: number }): Handle[] {
     const found = this.#rowsOfText(tagLow).filter((handle) => this.#tags.tagHigh(handle) === tagHigh);
@@ -81,8 +97,9 @@ export class KeyTable {
   }
 
   #isCrowd(tagLow: number): boolean {
-    let rows = 0;
-    return this.#byText.find(tagLow, (handle) => this.#tags.tagLow(handle) === tagLow && ++rows === rowsOfTextMax) !== null;
+    this.#tagLow = tagLow;
+    this.#rows = 0;
+    return this.#byText.find(tagLow, this.#fillsText) !== null;
   }
 
   #rowsOfText(tagLow: number): Handle[] {

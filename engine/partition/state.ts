@@ -128,6 +128,11 @@ export class PartitionState {
     return this.#keys.tagged({ tagHigh, tagLow });
   }
 
+  /** False: certainly no event has this tag. Nothing is made for the answer: nearly every new event with a key hears it. */
+  mayHaveKey(tag: { readonly tagHigh: number; readonly tagLow: number }): boolean {
+    return this.#keys.has(tag) || this.finished.hasTag(tag) || this.finished.mayBeIndexedKey(tag);
+  }
+
   /** Rows of pending events with this text in their key, whatever their source; null: so many that a scan is to find them. */
   withText(tagLow: number): Handle[] | null {
     return this.#keys.withText(tagLow);

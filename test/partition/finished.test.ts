@@ -214,6 +214,7 @@ t.test('it agrees with a list of rows over random histories of segments', async 
     ]) {
       const expected = rows.filter((row) => row.tagHigh === tag.tagHigh && row.tagLow === tag.tagLow).map((row) => row.seq);
       if (finished.tagged(tag).join() !== expected.sort((one, other) => other - one).join()) wrong.push(`seed ${seed}: tag`);
+      if (finished.hasTag(tag) !== expected.length > 0) wrong.push(`seed ${seed}: whether there is any with a tag`);
     }
   }
   t.same(wrong.slice(0, 3), []);

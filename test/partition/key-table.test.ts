@@ -27,7 +27,11 @@ t.test('a text that many have does not make adding slow, and its keys are still 
   // Walking past all of them would take minutes.
   t.ok(performance.now() - began < 20_000);
   t.equal(table.withText(7), null, 'to be scanned for');
-  for (const row of [0, 63, 64, 5_000, count - 1]) t.same(table.tagged({ tagHigh: row + 1, tagLow: 7 }), [row]);
+  for (const row of [0, 63, 64, 5_000, count - 1]) {
+    t.same(table.tagged({ tagHigh: row + 1, tagLow: 7 }), [row]);
+    t.equal(table.has({ tagHigh: row + 1, tagLow: 7 }), true);
+  }
+  t.equal(table.has({ tagHigh: count + 1, tagLow: 7 }), false);
   t.same(table.withText(8), []);
   for (let row = 10; row < count; row++) remove(row);
   t.same(sorted(table.withText(7)), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 'no longer crowded');
@@ -46,6 +50,7 @@ t.test('under random operations it knows what a plain list knows', async (t) => 
     const tagged = withText.filter(([, tag]) => tag.tagHigh === tagHigh).map(([each]) => each);
     const found = sorted(table.tagged({ tagHigh, tagLow }));
     if (JSON.stringify(found) !== JSON.stringify(sorted(tagged))) t.same(found, sorted(tagged), `step ${step}`);
+    if (table.has({ tagHigh, tagLow }) !== tagged.length > 0) t.fail(`step ${step}: whether there is any with this tag`);
     const byText = sorted(table.withText(tagLow));
     const expected = sorted(withText.map(([each]) => each));
     if (byText !== null && JSON.stringify(byText) !== JSON.stringify(expected)) t.same(byText, expected, `step ${step}`);

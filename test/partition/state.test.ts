@@ -87,6 +87,7 @@ t.test('a finished event leaves rows, ids, keys and origins', async (t) => {
     tagLow: test.state.columns.tagLow(0 as Handle),
   };
   t.same(test.state.tagged({ tagHigh, tagLow }), [0]);
+  t.ok(test.state.mayHaveKey({ tagHigh, tagLow }));
   test.do({ op: 'cancel', event });
   t.equal(test.state.handleOf(event), null);
   t.same(test.state.tagged({ tagHigh, tagLow }), []);
@@ -94,6 +95,8 @@ t.test('a finished event leaves rows, ids, keys and origins', async (t) => {
   t.equal(test.state.pending, 0);
   t.equal(test.state.finished.seqOf(event), 2);
   t.same(test.state.finished.tagged({ tagHigh, tagLow }), [2]);
+  t.ok(test.state.mayHaveKey({ tagHigh, tagLow }));
+  t.notOk(test.state.mayHaveKey({ tagHigh, tagLow: tagLow + 1 }));
 });
 
 t.test('two events under one key are both found', async (t) => {
