@@ -13,6 +13,9 @@ const longFirst = ['crash', 'cluster', 'bench', 'simulation', 'contract', 'tooli
  */
 const sharesProcess =
   /^build\/test\/(actor|dispatch|event|kernel|log|observe|partition|router|status|wheel|gateway\/(?!command)[^/]+)\/|gateway\/(?!main)[^/]+$/;
+/** Likewise, in folders where others start servers and engines. */
+const sharesProcessByName =
+  /^build\/test\/(command-line|config|settings|crash\/(tenures|verdict)|simulation\/checkers|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
 /** There some files do the same, and others start servers. */
 const mayShareProcess = /^build\/test\/(cluster|nats)\//;
 /** More would save little, and end together when one of them ends the process. */
@@ -69,7 +72,7 @@ function sharedBy(file) {
   if (imports(file, 'support/shared-server.js')) return 'server';
   if (imports(file, 'support/shared-cluster.js')) return 'cluster';
   if (mayShareProcess.test(file) && !needsNatsServer(file) && !startsCluster(file)) return 'process';
-  return sharesProcess.test(file) ? 'process' : null;
+  return sharesProcess.test(file) || sharesProcessByName.test(file) ? 'process' : null;
 }
 
 export function needsNatsServer(file) {

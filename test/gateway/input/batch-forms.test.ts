@@ -1,5 +1,6 @@
 /** A batch as MessagePack and as lines: the same events, and the same refusals, as in JSON. */
 import { Packr } from 'msgpackr';
+import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { batchEventsMax, eventBodyBytesMax } from '../../../engine/index.js';
 import { type BatchForm, eventsOf, UnreadableError } from '../../../gateway/input/batch-forms.js';
@@ -48,7 +49,7 @@ t.test('good and bad events mean the same in every form', async (t) => {
     { ...good, payload: 'x'.repeat(256 * 1024 - 2), retry: { initial_ms: 10 } },
   ];
   const expected = await read('json', written.json(events), 'k');
-  for (const form of forms) t.same(await read(form, written[form](events), 'k'), expected, form);
+  for (const form of forms) t.ok(isDeepStrictEqual(await read(form, written[form](events), 'k'), expected), form);
   t.match(expected, [
     { spec: { idempotencyKey: null } },
     ...Array.from({ length: 8 }, () => ({ refused: true })),
@@ -59,7 +60,8 @@ t.test('good and bad events mean the same in every form', async (t) => {
 t.test('bounds of the batch are the same in every form', async (t) => {
   const many = (count: number): unknown[] => Array.from({ length: count }, () => good);
   for (const form of forms) {
-    t.match(await read(form, written[form](many(batchEventsMax))), { length: batchEventsMax }, form);
+    const most = await read(form, written[form](many(batchEventsMax)));
+    t.equal(isRefusal(most) ? most.code : most.length, batchEventsMax, form);
     t.match(await refused(form, written[form](many(batchEventsMax + 1))), { code: 'too-large' }, form);
     t.match(await refused(form, written[form]([])), { code: 'invalid' }, form);
   }
