@@ -3,7 +3,8 @@
  *
  * A retry writes the whole spec anew, so the reader lays out the records, many with one message, and leaves out what does not match
  * (`log/retry-sheaf.ts`). First those events that no index knows yet: memory knows all of them but their specs. Then those of the
- * indexes, a page at a time in the order of ids. What finishes again while the walk goes on is another call's.
+ * indexes, a page at a time in the order of ids: which there are, and for those that are not pending again, their records. What
+ * finishes again while the walk goes on is another call's.
  */
 import type { EventFilter } from '../event/event-filter.js';
 import type { ListPlace } from '../event/event-list.js';
@@ -15,6 +16,8 @@ import type { ReaderReply } from '../log/protocol.js';
 import { RecordCursor } from '../log/record-batch.js';
 import { countOfKnown, KnownFinals, knownFrom, newestSpecOf } from '../log/retry-sheaf.js';
 import { mayBePutBack, retryInPlace } from '../partition/decide-retry.js';
+import { bulkBatchEvents } from '../kernel/limits.js';
+import { splitFinals, wantedFinals } from '../log/indexed-finals.js';
 import { MemoryScan } from '../partition/memory-scan.js';
 import type { ListedRows } from '../partition/row-filter.js';
 import type { BulkWalk, Settled, WalkParts } from './bulk-walk.js';
@@ -34,6 +37,8 @@ export class RetryWalk implements BulkWalk {
   #after: ListPlace | null = null;
   #isIndexRead = false;
   #isReadingIndex = false;
+  /** Of the page that was read last, those that the reader has not been asked about. */
+  #indexed: Uint8Array = new Uint8Array(0);
   /** To be settled: the first of them stands before the next one. */
   readonly #sheaves: RecordCursor[] = [];
   #ready = 0;
@@ -57,11 +62,16 @@ export class RetryWalk implements BulkWalk {
     return this.#asked;
   }
   get isOver(): boolean {
-    return this.#isScanned && this.#isIndexRead && !this.#hasKnown;
+    return this.#isScanned && this.#isIndexRead && !this.#hasNamed;
   }
   /** All that is left may be in the indexes, and a page of them on its way. */
   get canWalkOn(): boolean {
-    return !this.isOver && !(this.#isScanned && this.#isReadingIndex && !this.#hasKnown);
+    return !this.isOver && !(this.#isScanned && this.#isReadingIndex && !this.#hasNamed);
+  }
+
+  /** The reader has not been asked about some. */
+  get #hasNamed(): boolean {
+    return this.#hasKnown || this.#indexed.length > 0;
   }
 
   get #hasKnown(): boolean {
@@ -71,6 +81,7 @@ export class RetryWalk implements BulkWalk {
   walkOn(): void {
     if (this.#known[0]!.isFull || (this.#isScanned && this.#hasKnown)) this.#askAboutKnown();
     else if (!this.#isScanned) this.#isScanned = this.#scan.step();
+    else if (this.#indexed.length > 0) this.#askAboutIndexed();
     else this.#readIndex();
   }
 
@@ -137,11 +148,22 @@ export class RetryWalk implements BulkWalk {
   #readIndex(): void {
     const { partition } = this.#parts.memory.state;
     this.#isReadingIndex = true;
-    this.#ask({ op: 'indexed-retries', partition, filter: this.#filter, after: this.#after }, (reply) => {
-      if (reply.op !== 'indexed-retries') throw new InvariantError(`expected retries, found ${reply.op}`);
+    this.#ask({ op: 'indexed-finals', partition, filter: this.#filter, after: this.#after }, (reply) => {
+      if (reply.op !== 'indexed-finals') throw new InvariantError(`expected finals, found ${reply.op}`);
       this.#isReadingIndex = false;
       if (reply.coverage === 'end') this.#isIndexRead = true;
       else this.#after = reply.coverage;
+      const { state } = this.#parts.memory;
+      this.#indexed = wantedFinals(reply.finals, (id) => state.handleOf(id) === null);
+    });
+  }
+
+  #askAboutIndexed(): void {
+    const { partition } = this.#parts.memory.state;
+    const [finals, rest] = splitFinals(this.#indexed, bulkBatchEvents);
+    this.#indexed = rest;
+    this.#ask({ op: 'indexed-retries', partition, filter: this.#filter, finals }, (reply) => {
+      if (reply.op !== 'indexed-retries') throw new InvariantError(`expected retries, found ${reply.op}`);
       this.#take(reply.sheaf);
     });
   }

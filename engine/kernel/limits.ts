@@ -163,6 +163,8 @@ export const bulkWorkMs = 10_000;
 export const bulkBatchEvents = 256;
 /** Bytes of specs that the reader goes over for one such message: the host takes them in within a millisecond. */
 export const bulkReplyBytes = 1 * MiB;
+/** Finished events that the reader names with one message out of its indexes, before any of them is read: a millisecond of its time. */
+export const indexedFinalsMax = 1_024;
 /** Such messages under way for one bulk change. */
 export const bulkBatchesMax = 3;
 /** Records of a partition that are decided and not durable, beyond which a bulk change waits for the disk. */

@@ -184,12 +184,21 @@ export type ReaderRequest =
       readonly known: Uint8Array;
       readonly filter: EventFilter;
     }
-  /** The same of those in indexed segments, the next ones behind `after` by their ids. Answered by `indexed-retries`. */
+  /** The next finished events in indexed segments behind `after` by their ids, as far as columns say whether they match. Answered by
+   *  `indexed-finals`. */
+  | {
+      readonly op: 'indexed-finals';
+      readonly tag: number;
+      readonly partition: PartitionId;
+      readonly after: ListPlace | null;
+      readonly filter: EventFilter;
+    }
+  /** Of these (`indexed-finals.ts`), those to be put back if their texts match. Answered by `indexed-retries`. */
   | {
       readonly op: 'indexed-retries';
       readonly tag: number;
       readonly partition: PartitionId;
-      readonly after: ListPlace | null;
+      readonly finals: Uint8Array;
       readonly filter: EventFilter;
     }
   /** Finished events in indexed segments: the newest final record of an id. */
@@ -290,11 +299,12 @@ export type ReaderReply =
   /** `sheaf` as in `retry-sheaf.ts`; `looked`: so many of those asked for have been looked at. */
   | { readonly op: 'retries'; readonly tag: number; readonly sheaf: Uint8Array<ArrayBuffer>; readonly looked: number }
   | {
-      readonly op: 'indexed-retries';
+      readonly op: 'indexed-finals';
       readonly tag: number;
-      readonly sheaf: Uint8Array<ArrayBuffer>;
+      readonly finals: Uint8Array<ArrayBuffer>;
       readonly coverage: ListPlace | 'end';
     }
+  | { readonly op: 'indexed-retries'; readonly tag: number; readonly sheaf: Uint8Array<ArrayBuffer> }
   /** In the order asked; null: damaged, or no longer there. */
   | { readonly op: 'views'; readonly tag: number; readonly views: readonly (EventView | null)[] }
   /** `changes`: messages as bytes, since whoever asked for them only hands them on. The rest as in `ChangeSlice`. */

@@ -1,8 +1,10 @@
 import t from 'tap';
 import { everyEvent } from '../../engine/event/event-filter.js';
 import { recordKinds } from '../../engine/event/record.js';
-import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
+import type { PartitionId, Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
+import { type EventId, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
 import { bulkWorkMs } from '../../engine/kernel/limits.js';
+import { finalsIn, layOutFinals } from '../../engine/log/indexed-finals.js';
 import { start, TestHost } from './host-fixture.js';
 
 t.test('a bulk retry that has only the indexes left asks for no turn before they are read', (t) => {
@@ -20,12 +22,33 @@ t.test('a bulk retry that has only the indexes left asks for no turn before they
   }
   t.same(
     test.questions.map(({ op }) => op),
-    ['indexed-retries'],
+    ['indexed-finals'],
   );
   t.equal(test.turn(), null, 'the answer will wake it');
   test.read();
   test.settle();
   t.same(test.replyTo(1_000), { op: 'changed-many', request: 1_000, matched: 0, changed: 0, hasMore: false });
+  t.end();
+});
+
+t.test('what indexes know and is pending again is not read once more', (t) => {
+  const test = TestHost.ready();
+  const pending = test.accepted({ scheduledAtMs: (start + 3_600_000) as WallMs });
+  const ended = mintEventId(0 as Slot, start as WallMs);
+  const named = [pending, ended].map((id, place) => ({ id, seq: (900 + place) as Sequence }));
+  const asked: EventId[] = [];
+  test.readInstead = (question) => {
+    if (question.op === 'indexed-retries') asked.push(...finalsIn(question.finals).map(({ id }) => id));
+    if (question.op !== 'indexed-finals') return null;
+    return { op: 'indexed-finals', tag: question.tag, finals: layOutFinals(named), coverage: 'end' };
+  };
+  const change = { op: 'retry', scheduledAtMs: start as WallMs } as const;
+  test.host.fromRouter([
+    { op: 'change-many', request: 1_000, partition: 0 as PartitionId, change, filter: everyEvent, limit: 10, workMs: bulkWorkMs },
+  ]);
+  test.settle();
+  t.same(asked.map(formatEventId), [formatEventId(ended)]);
+  t.match(test.replyTo(1_000), { op: 'changed-many', changed: 0, hasMore: false });
   t.end();
 });
 

@@ -415,8 +415,10 @@ export class TestHost {
         }
         return [{ op: 'retries', tag, sheaf: retries.take(), looked: known.length }];
       }
+      case 'indexed-finals':
+        return [{ op: 'indexed-finals', tag, finals: new Uint8Array(0), coverage: 'end' }];
       case 'indexed-retries':
-        return [{ op: 'indexed-retries', tag, sheaf: new RetrySheafBuilder().take(), coverage: 'end' }];
+        return [{ op: 'indexed-retries', tag, sheaf: new RetrySheafBuilder().take() }];
       case 'views': {
         const views = request.events.map(({ newest }) => (newest === null ? null : viewOf(walk(newest), request.partition)));
         return [{ op: 'views', tag, views }];

@@ -89,11 +89,13 @@ class Past {
   indexed(filter: EventFilter): string[] {
     const found: string[] = [];
     for (let after: ListPlace | null = null; ; ) {
-      const reply = this.log.ask({ op: 'indexed-retries', tag: 1, partition, filter, after });
+      const named = this.log.ask({ op: 'indexed-finals', tag: 1, partition, filter, after });
+      if (named.op !== 'indexed-finals') throw new Error(`expected finals, found ${JSON.stringify(named)}`);
+      const reply = this.log.ask({ op: 'indexed-retries', tag: 2, partition, filter, finals: named.finals });
       if (reply.op !== 'indexed-retries') throw new Error(`expected retries, found ${JSON.stringify(reply)}`);
       found.push(...[...readBatch(reply.sheaf)].map(told));
-      if (reply.coverage === 'end') return found.sort();
-      after = reply.coverage;
+      if (named.coverage === 'end') return found.sort();
+      after = named.coverage;
     }
   }
 }

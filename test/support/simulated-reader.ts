@@ -12,6 +12,7 @@ import { historyOf, viewOf } from '../../engine/event/view.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { encodeMessages } from '../../engine/kernel/message-codec.js';
 import { ChangeSlices, type RecordSource } from '../../engine/log/change-slices.js';
+import { finalsIn, layOutFinals } from '../../engine/log/indexed-finals.js';
 import type { ReaderReply, ReaderRequest, SegmentNotice } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
 import { knownIn, RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
@@ -183,8 +184,11 @@ export class SimulatedReader {
         reply({ op: 'retries', tag, sheaf: retries.take(), looked: finals.length });
         return;
       }
+      case 'indexed-finals':
+        reply({ op: 'indexed-finals', tag, ...this.#finalsOfIndexed(request) });
+        return;
       case 'indexed-retries':
-        reply({ op: 'indexed-retries', tag, ...this.#retriesOfIndexed(request) });
+        reply({ op: 'indexed-retries', tag, sheaf: this.#retriesOfFinals(request) });
         return;
       case 'views': {
         const log = this.#logOf(request.partition);
@@ -289,7 +293,7 @@ export class SimulatedReader {
   }
 
   /** A few of them, so that the next ones are asked for. */
-  #retriesOfIndexed({ partition, filter, after }: Extract<ReaderRequest, { op: 'indexed-retries' }>) {
+  #finalsOfIndexed({ partition, filter, after }: Extract<ReaderRequest, { op: 'indexed-finals' }>) {
     const log = this.#logOf(partition);
     const views = this.#finals(partition, () => true).map(({ seq }) => ({ seq, view: viewOf(log.history(seq), partition) }));
     const newest = views.filter(
@@ -300,13 +304,19 @@ export class SimulatedReader {
       .filter(({ view, place }) => matchesView(filter, view) && (after === null || comparePlaces(place, after) > 0))
       .sort((one, other) => comparePlaces(one.place, other.place));
     const shown = rows.slice(0, specsPerMessage);
+    const finals = layOutFinals(shown.map(({ seq, view }) => ({ id: view.id, seq })));
+    return { finals, coverage: shown.length < rows.length ? shown.at(-1)!.place : ('end' as const) };
+  }
+
+  #retriesOfFinals({ partition, finals }: Extract<ReaderRequest, { op: 'indexed-retries' }>): Uint8Array<ArrayBuffer> {
+    const log = this.#logOf(partition);
     const retries = new RetrySheafBuilder();
-    for (const { seq, view } of shown) {
+    for (const { seq } of finalsIn(finals)) {
       const spec = specIn(log.history(seq).findLast((record) => specIn(record) !== null)!)!;
-      const { id, status, version, attempts } = view;
+      const { id, status, version, attempts } = viewOf(log.history(seq), partition);
       retries.append({ ids: id, idAt: 0, newest: seq, status, version, attempts }, spec);
     }
-    return { sheaf: retries.take(), coverage: shown.length < rows.length ? shown.at(-1)!.place : ('end' as const) };
+    return retries.take();
   }
 
   /** Null when the segment is damaged: then it has no index, as in production. */
