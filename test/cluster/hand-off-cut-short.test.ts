@@ -77,7 +77,7 @@ t.test(
     const connection = await connectNats(t, nats.url);
     const followers = [await follow(t, { cluster, kind: 'websocket' }), await follow(t, { cluster, kind: 'events' })];
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut-short', perSecond: 15 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut-short', perSecond: 10 });
     const before = await cluster.view();
     /** By partition, who has claimed it last. */
     const claimants = new Map<string, string>();

@@ -33,7 +33,7 @@ t.test(
     const older = join(temporaryDir(t), 'older');
     const cluster = await startCluster(t, { nats: [nats], nodes: [], engines, gateways: ['g'], partitions: 4 });
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'away', perSecond: 15 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'away', perSecond: 10 });
 
     /** From when NATS was not there, and until when. */
     const spans: { readonly fromMs: number; readonly toMs: number }[] = [];

@@ -27,7 +27,7 @@ t.test(
     const cluster = await startCluster(t, { nats: servers, nodes: [], engines, gateways: ['g'], partitions: streams });
     const connection = await connectNats(t, servers[0]!.url);
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'led', perSecond: 15 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'led', perSecond: 10 });
 
     async function leaderOf(stream: string): Promise<NatsServer> {
       const name = await until(

@@ -43,7 +43,7 @@ t.test(
     t.teardown(() => follower.stop());
     await within('it follows', follower.start());
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'rolling', perSecond: 15 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'rolling', perSecond: 10 });
 
     for (const [name, next] of [
       ['a', 'b'],
@@ -78,7 +78,7 @@ t.test(
 
     // Under way for so long that some are at the kill.
     receiver.answer('/killed', () => ({ delayMs: 300 }));
-    const harmed = new SteadyLoad({ client: cluster.client, receiver, source: 'killed', perSecond: 15 });
+    const harmed = new SteadyLoad({ client: cluster.client, receiver, source: 'killed', perSecond: 10 });
     await until('its events come', () => receiver.at('/killed').length > 10);
     const before = await cluster.view();
     const lost = ownedBy(before, 'b');
