@@ -179,7 +179,8 @@ export class SimulatedHost {
   }
 
   #handsOver({ event, partition, attempt }: Attempt): void {
-    const wallMs = this.#clock.wallMs();
+    // What has come from a disk is started at once, and leaves with the next turn.
+    const wallMs = this.#clock.wallAtLeast;
     this.#parts.onlooker({ what: 'handed-over', event: formatEventId(event), partition, attempt, wallMs });
   }
 

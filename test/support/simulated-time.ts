@@ -140,12 +140,15 @@ export class ThreadClock implements Clock {
   readonly #scheduler: Scheduler;
   readonly #weather: Pick<Weather, 'lookMs' | 'stallMs'>;
   #offset: number;
+  /** Before the last check. */
+  #offsetBefore: number;
 
   /** Of the weather is what a look costs, which makes a turn run out of its budget, and how long the thread has stood still before it. */
   constructor(scheduler: Scheduler, weather: Pick<Weather, 'lookMs' | 'stallMs'>) {
     this.#scheduler = scheduler;
     this.#weather = weather;
     this.#offset = scheduler.wall - scheduler.now;
+    this.#offsetBefore = this.#offset;
   }
 
   wallMs(): WallMs {
@@ -158,7 +161,13 @@ export class ThreadClock implements Clock {
     return this.#scheduler.now as MonoMs;
   }
 
+  /** What it was for something that was decided a moment ago, when the last step forward may not have been noticed. */
+  get wallAtLeast(): WallMs {
+    return (this.#scheduler.now + Math.min(this.#offset, this.#offsetBefore)) as WallMs;
+  }
+
   check(): void {
+    this.#offsetBefore = this.#offset;
     this.#offset = this.#scheduler.wall - this.#scheduler.now;
   }
 }
