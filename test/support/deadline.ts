@@ -1,8 +1,8 @@
 /** Waiting in tests of real processes: always for something that is named, never longer than a deadline. */
 
 /**
- * A look costs, most of all where it is a request to each of several processes: what takes long is looked at less and less often, so that the answer is
- * late by a twentieth of the whole wait at most.
+ * A look that takes a request to another process, or to several, costs: what takes long is looked at less and less often, so that the answer is
+ * late by a twentieth of the whole wait at most. Whoever looks at what is here looks every time after `min`.
  */
 const pollMs = { min: 10, max: 250, shareOfWait: 0.05 };
 
@@ -14,11 +14,13 @@ export async function until<Found>(
 ): Promise<Found> {
   const since = performance.now();
   for (;;) {
-    const found = await look();
+    const looked = look();
+    const found = await looked;
     if (found !== null && found !== undefined && found !== false) return found;
     const waitedMs = performance.now() - since;
     if (waitedMs >= withinMs) throw new Error(`waited ${withinMs} ms in vain: ${what}`);
-    await pause(Math.min(pollMs.max, Math.max(pollMs.min, waitedMs * pollMs.shareOfWait)));
+    const costs = looked instanceof Promise;
+    await pause(costs ? Math.min(pollMs.max, Math.max(pollMs.min, waitedMs * pollMs.shareOfWait)) : pollMs.min);
   }
 }
 
