@@ -48,6 +48,8 @@ interface OpenTally {
 }
 
 const stepRows = 2_048;
+/** Of them. One that counts takes some microseconds, and every turn has a step: with 2,048 of them none was on time. */
+const stepCountedMax = 128;
 
 export class TallyDesk {
   readonly #memory: PartitionMemory;
@@ -56,6 +58,7 @@ export class TallyDesk {
   readonly #timekeeper: Timekeeper;
   readonly #ledger: Ledger;
   readonly #open: OpenTally[] = [];
+  readonly #id: EventId = new Uint8Array(eventIdBytes);
 
   constructor({ memory, shared, answers, timekeeper, ledger }: TallyDeskParts) {
     this.#memory = memory;
@@ -116,27 +119,36 @@ export class TallyDesk {
     } else {
       const end = Math.min(span.end, span.at + stepRows);
       const isPending = source === this.#memory.state.columns;
-      for (let at = span.at; at < end; at++, open.row++) {
-        if (isMeant(open.labels, span.rows, at)) this.#count(open, span.rows, at, isPending ? (open.row as Handle) : null);
+      let counted = 0;
+      for (let at = span.at; at < end && counted < stepCountedMax; at++, open.row++) {
+        if (!isMeant(open.labels, span.rows, at)) continue;
+        this.#count(open, span.rows, at, isPending ? (open.row as Handle) : null);
+        counted++;
       }
     }
   }
 
   #count(open: OpenTally, rows: ListedRows, at: number, handle: Handle | null): void {
     const { state } = this.#memory;
-    const event = rows.id.slice(at * eventIdBytes, (at + 1) * eventIdBytes);
+    const event = this.#idAt(rows, at);
     // A finished event that was put back, or has finished once more, is counted where it is now.
     const newest = handle === null ? state.finished.seqOf(event) : null;
     const isPast = handle === null && (state.handleOf(event) !== null || (newest !== null && newest !== rows.newestSeq[at]));
     if (isPast) return;
     open.tally[tallyPlace(rows.status[at]!, rows.deliveryType[at]!)]!++;
-    if (state.finished.mayBeIndexedId(event)) open.doubtful.push(event);
+    if (state.finished.mayBeIndexedId(event)) open.doubtful.push(event.slice());
     const place = handle === null ? null : this.#memory.places.of(handle);
     if (handle === null || (place !== 'waiting' && place !== 'overdue')) return;
     const reason = this.#timekeeper.reasonToWait(event);
     if (reason !== null) open.waiting[waitReasons.indexOf(reason)]!++;
     const dueAtMs = state.columns.dueAtMs(handle);
     if (open.oldestDueAtMs === null || dueAtMs < open.oldestDueAtMs) open.oldestDueAtMs = dueAtMs;
+  }
+
+  /** Until the next one: an array for each of a million would be garbage. */
+  #idAt({ id }: ListedRows, at: number): EventId {
+    for (let byte = 0; byte < eventIdBytes; byte++) this.#id[byte] = id[at * eventIdBytes + byte]!;
+    return this.#id;
   }
 
   #askIndexes(open: OpenTally): void {

@@ -100,6 +100,19 @@ t.test('nor are statistics answered before what they count is durable', async (t
   t.match(test.replyTo(1_000), { op: 'tally' });
 });
 
+t.test('what statistics count is counted in pieces of a turn', async (t) => {
+  const { test, slowClock } = setup();
+  slowClock(turnBudgetMs);
+  test.host.fromRouter([{ op: 'tally', request: 1_000, partition: 0 as PartitionId, labels: { source: null, type: null } }]);
+  let turns = 0;
+  for (; test.replyTo(1_000) === undefined && turns < 1_000; turns++) {
+    test.turn();
+    test.read();
+  }
+  t.match(test.replyTo(1_000), { op: 'tally' });
+  t.ok(turns >= pending / 256, `${turns} turns for ${pending} events`);
+});
+
 t.test('too many lists at once are refused, and the others are made', async (t) => {
   const { test, list } = setup();
   for (let request = 1_000; request < 1_040; request++) list(request);
