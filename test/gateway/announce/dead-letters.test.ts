@@ -1,6 +1,6 @@
 /** When deaths are rare the stream of changes is not followed, and none is missed all the same. */
 import { jetstreamManager } from '@nats-io/jetstream';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { OneStream, type ToldStream, type ToldStreams, type WallMs } from '../../../engine/index.js';
 import { readNatsAddress } from '../../../engine/nats/nats-address.js';
 import { DeadLetters } from '../../../gateway/announce/dead-letters.js';
@@ -8,7 +8,8 @@ import { TestEngine } from '../../engine/engine-fixture.js';
 import { pause, until } from '../../support/deadline.js';
 import { connectNats, needsNats, startNats } from '../../support/nats-server.js';
 
-t.test('a death behind a long quiet time is told', needsNats, async (t) => {
+/** An engine whose handler `failing` fails, and its NATS. */
+async function setup(t: Test) {
   const nats = await startNats(t);
   const manager = await jetstreamManager(await connectNats(t, nats.url));
   const test = await TestEngine.start(t, {
@@ -19,6 +20,11 @@ t.test('a death behind a long quiet time is told', needsNats, async (t) => {
       },
     },
   });
+  return { manager, test };
+}
+
+t.test('a death behind a long quiet time is told', needsNats, async (t) => {
+  const { manager, test } = await setup(t);
   let followed = 0;
   const { engine } = test;
   const all = new OneStream({
@@ -61,16 +67,7 @@ t.test(
   'a death while NATS has never been there is told, and nothing is left to a place that is not remembered',
   needsNats,
   async (t) => {
-    const nats = await startNats(t);
-    const manager = await jetstreamManager(await connectNats(t, nats.url));
-    const test = await TestEngine.start(t, {
-      config: { nats: readNatsAddress(nats.url)! },
-      deliver: {
-        failing: () => {
-          throw new Error('no');
-        },
-      },
-    });
+    const { manager, test } = await setup(t);
     const { engine } = test;
     const door = engine.nats!;
     let isAway = true;
