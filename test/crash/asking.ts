@@ -20,22 +20,23 @@ export function isPutOff({ status, headers }: HttpAnswer<unknown>): boolean {
 
 /**
  * `ask` says whether that was an answer, and is told whether one was lost before. A request whose answer was lost (the
- * connection failed, or `ask` throws AnswerLost) is asked again only if `mayRepeat`; one that never left always.
+ * connection failed, or `ask` throws AnswerLost) is asked again only while `mayRepeat`; one that never left always.
  */
-export async function untilAnswered(mayRepeat: boolean, ask: (hadUnknown: boolean) => Promise<boolean>): Promise<void> {
+export async function untilAnswered(mayRepeat: () => boolean, ask: (hadUnknown: boolean) => Promise<boolean>): Promise<void> {
   let hadUnknown = false;
   for (;;) {
     try {
       if (await ask(hadUnknown)) return;
     } catch (error) {
-      if (!isRefusedConnection(error)) {
-        hadUnknown = true;
-        if (!mayRepeat) return;
-      }
+      hadUnknown ||= !isRefusedConnection(error);
     }
+    if (hadUnknown && !mayRepeat()) return;
     await pause(retryPauseMs);
   }
 }
+
+/** Of what may be carried out as often as it is sent. */
+export const always = (): boolean => true;
 
 /** Nothing was sent. */
 function isRefusedConnection(error: unknown): boolean {

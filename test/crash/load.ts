@@ -65,7 +65,7 @@ export class Load {
       urlOf: (fate: Fate) => `${(fate === 'held' ? receivers.held : receivers.open).url}/${fate}`,
       lanes,
       eventsPerSecond,
-      mayPut: retentionMs === Number.POSITIVE_INFINITY,
+      retentionMs,
       operators: this.#operators,
     });
     this.readers = new Readers({

@@ -6,7 +6,7 @@
  */
 import { pause } from '../support/deadline.js';
 import type { Client, HttpAnswer } from '../support/http.js';
-import { AnswerLost, isOutcomeUnknown, isPutOff, untilAnswered } from './asking.js';
+import { AnswerLost, always, isOutcomeUnknown, isPutOff, untilAnswered } from './asking.js';
 import type { Entry, Ledger } from './ledger.js';
 import { changedPayload, farGroups, farTypeOf } from './plan.js';
 
@@ -76,7 +76,7 @@ export class Operators {
     const payload = changedPayload(plan);
     const put = (): Promise<HttpAnswer<unknown>> =>
       client.put(`/api/v1/events/external/job-${plan.n}?source=torture`, { ...plan.body, payload });
-    await untilAnswered(true, async () => {
+    await untilAnswered(always, async () => {
       const answer = await (plan.changeBy === 'put' ? put() : client.change(id, { payload }));
       if (this.#heed(entry, plan.changeBy, answer)) entry.changedAtMs = Date.now();
       return true;
@@ -85,7 +85,7 @@ export class Operators {
 
   async #fire(entry: Entry, id: string): Promise<void> {
     entry.fireAskedAtMs ??= Date.now();
-    await untilAnswered(true, async () => {
+    await untilAnswered(always, async () => {
       if (this.#heed(entry, 'fire', await this.#options.client.fire(id))) entry.isFired = true;
       return true;
     });
@@ -93,7 +93,7 @@ export class Operators {
 
   async #cancel(entry: Entry, id: string): Promise<void> {
     const { client } = this.#options;
-    await untilAnswered(true, async () => {
+    await untilAnswered(always, async () => {
       if (this.#heed(entry, 'cancel', await client.cancel(id))) entry.cancelled = { atMs: Date.now() };
       return true;
     });
@@ -113,7 +113,7 @@ export class Operators {
         ledger.complain(`n ${entry.plan.n}: it does not come to an end that can be retried, in ${reviveMsMax} ms`);
         return;
       }
-      await untilAnswered(true, async () => {
+      await untilAnswered(always, async () => {
         revival.asked++;
         const answer = await client.retry(id);
         if (this.#heed(entry, 'retry', answer)) revival.answered++;
@@ -153,7 +153,7 @@ export class Operators {
 
   async #sweep(group: number): Promise<void> {
     const { client, ledger } = this.#options;
-    await untilAnswered(true, async () => {
+    await untilAnswered(always, async () => {
       const sentAtMs = Date.now();
       const answer = await client.post<SweepAnswer>('/api/v1/events/cancel', {
         filter: { type: farTypeOf(group), status: ['SCHEDULED', 'RETRYING'] },
@@ -188,7 +188,7 @@ export class Operators {
 
   async #setPaused(paused: boolean): Promise<void> {
     const { client, ledger, heldUrl } = this.#options;
-    await untilAnswered(true, async () => {
+    await untilAnswered(always, async () => {
       const answer = await client.patch(`/api/v1/destinations/${encodeURIComponent(heldUrl)}`, { paused });
       this.#heedLoss(answer);
       if (isPutOff(answer)) return false;

@@ -2,11 +2,13 @@
  * Producers under fire: lanes that post single events and batches at a given rate, and repeat what has a key when its answer was
  * lost. What becomes of an event later is the operators' affair.
  *
+ * A name is free again when its event has gone, so where events go nothing is repeated later than half of their retention.
+ *
  * A lane works on one request at a time. While the server is down it waits for the next process; nothing was sent then.
  */
 import { pause } from '../support/deadline.js';
 import type { Client, HttpAnswer } from '../support/http.js';
-import { AnswerLost, isOutcomeUnknown, isPutOff, untilAnswered } from './asking.js';
+import { AnswerLost, always, isOutcomeUnknown, isPutOff, untilAnswered } from './asking.js';
 import type { Entry, Ledger } from './ledger.js';
 import type { Operators } from './operators.js';
 import { type Fate, planEvent } from './plan.js';
@@ -19,7 +21,8 @@ export interface ProducersOptions {
   readonly lanes: number;
   /** Over all lanes. */
   readonly eventsPerSecond: number;
-  readonly mayPut: boolean;
+  /** How long events stay when they have finished. */
+  readonly retentionMs: number;
   /** Several nodes: 202 is an answer, too. */
   readonly isCluster: boolean;
   readonly operators: Pick<Operators, 'accepted'>;
@@ -43,7 +46,7 @@ export class Producers {
     for (let lane = 0; lane < this.#options.lanes; lane++) this.#lanes.push(this.#produce());
   }
 
-  /** Resolves when every keyed event has its answer. The server must be up. */
+  /** Resolves when every keyed event has its answer, or may not be asked for again. The server must be up. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#lanes);
@@ -64,7 +67,8 @@ export class Producers {
   }
 
   #plan(single: boolean): Entry {
-    const { random, urlOf, ledger, mayPut } = this.#options;
+    const { random, urlOf, ledger, retentionMs } = this.#options;
+    const mayPut = retentionMs === Number.POSITIVE_INFINITY;
     return ledger.open(planEvent({ n: this.#next++, random, urlOf, single, aheadMsMax, mayPut }));
   }
 
@@ -73,7 +77,7 @@ export class Producers {
     const entry = this.#plan(true);
     const { plan } = entry;
     const headers: Record<string, string> = plan.key === 'idempotency' ? { 'idempotency-key': `key-${plan.n}` } : {};
-    await untilAnswered(plan.key !== null, async (hadUnknown) => {
+    await untilAnswered(() => this.#mayRepeat(entry), async (hadUnknown) => {
       const answer = await client.schedule(plan.body, headers);
       if (this.#isAccepted(answer)) {
         if (answer.status === 200 && !hadUnknown) ledger.complain(`n ${plan.n}: a first request was answered as a replay`);
@@ -89,7 +93,7 @@ export class Producers {
     const entries = Array.from({ length: count }, () => this.#plan(false));
     // Whether the rest of it was stored is not known after a lost answer, so only a batch of keyed events may be repeated.
     const mayRepeat = entries.every(({ plan }) => plan.key !== null);
-    await untilAnswered(mayRepeat, async (hadUnknown) => {
+    await untilAnswered(() => entries.every((entry) => this.#mayRepeat(entry)), async (hadUnknown) => {
       const answer = await client.batch(entries.map(({ plan }) => plan.body));
       if (answer.status !== 200) return this.#heedRefusal({ answer, entries, hadUnknown });
       for (const { index, id, status, duplicate = false, code } of answer.body.results) {
@@ -104,12 +108,17 @@ export class Producers {
   /** Those of a lost batch that have an external id are asked for again one by one. */
   async #repeatLost(entries: readonly Entry[]): Promise<void> {
     for (const entry of entries) {
-      await untilAnswered(true, async () => {
+      await untilAnswered(always, async () => {
+        if (!this.#mayRepeat(entry)) return true;
         const answer = await this.#options.client.schedule(entry.plan.body);
         if (this.#isAccepted(answer)) this.#accepted(entry, { ...answer.body, isRepeat: answer.status === 200 });
         return answer.status < 500;
       });
     }
+  }
+
+  #mayRepeat({ plan, sentAtMs }: Entry): boolean {
+    return plan.key !== null && Date.now() - sentAtMs < this.#options.retentionMs / 2;
   }
 
   #heedRefusal({

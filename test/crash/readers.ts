@@ -7,7 +7,7 @@
 import { pause } from '../support/deadline.js';
 import type { Client, EventAnswer } from '../support/http.js';
 import type { Arrival } from '../support/receiver.js';
-import { isPutOff, untilAnswered } from './asking.js';
+import { always, isPutOff, untilAnswered } from './asking.js';
 import type { Ledger } from './ledger.js';
 
 export interface ReadersOptions {
@@ -85,7 +85,7 @@ export class Readers {
 
   async #read({ id, signAtMs }: Chosen): Promise<void> {
     const { client, ledger, retentionMs } = this.#options;
-    await untilAnswered(true, async () => {
+    await untilAnswered(always, async () => {
       const fromMs = Date.now();
       const answer = await client.event(id);
       const { status, text } = answer;

@@ -6,11 +6,14 @@
  */
 const pollMs = { min: 10, max: 250, shareOfWait: 0.05 };
 
+/** Long enough for a machine that is busy with other tests: only what fails waits for it. */
+const deadlineMs = 40_000;
+
 /** Resolves to the first answer of `look` that is not null, undefined or false. Rejects with `what` after `withinMs`. */
 export async function until<Found>(
   what: string,
   look: () => Found | null | undefined | false | Promise<Found | null | undefined | false>,
-  withinMs = 10_000,
+  withinMs = deadlineMs,
 ): Promise<Found> {
   const since = performance.now();
   for (;;) {
@@ -25,7 +28,7 @@ export async function until<Found>(
 }
 
 /** `promise`, or a rejection that says what did not happen. */
-export async function within<Result>(what: string, promise: Promise<Result>, withinMs = 10_000): Promise<Result> {
+export async function within<Result>(what: string, promise: Promise<Result>, withinMs = deadlineMs): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`waited ${withinMs} ms in vain: ${what}`)), withinMs);
