@@ -77,7 +77,8 @@ export class Producers {
     const entry = this.#plan(true);
     const { plan } = entry;
     const headers: Record<string, string> = plan.key === 'idempotency' ? { 'idempotency-key': `key-${plan.n}` } : {};
-    await untilAnswered(() => this.#mayRepeat(entry), async (hadUnknown) => {
+    const mayRepeat = (): boolean => this.#mayRepeat(entry);
+    await untilAnswered(mayRepeat, async (hadUnknown) => {
       const answer = await client.schedule(plan.body, headers);
       if (this.#isAccepted(answer)) {
         if (answer.status === 200 && !hadUnknown) ledger.complain(`n ${plan.n}: a first request was answered as a replay`);
@@ -92,8 +93,8 @@ export class Producers {
     const { client, ledger } = this.#options;
     const entries = Array.from({ length: count }, () => this.#plan(false));
     // Whether the rest of it was stored is not known after a lost answer, so only a batch of keyed events may be repeated.
-    const mayRepeat = entries.every(({ plan }) => plan.key !== null);
-    await untilAnswered(() => entries.every((entry) => this.#mayRepeat(entry)), async (hadUnknown) => {
+    const mayRepeat = (): boolean => entries.every((entry) => this.#mayRepeat(entry));
+    await untilAnswered(mayRepeat, async (hadUnknown) => {
       const answer = await client.batch(entries.map(({ plan }) => plan.body));
       if (answer.status !== 200) return this.#heedRefusal({ answer, entries, hadUnknown });
       for (const { index, id, status, duplicate = false, code } of answer.body.results) {
@@ -102,7 +103,8 @@ export class Producers {
       }
       return true;
     });
-    if (!mayRepeat) await this.#repeatLost(entries.filter(({ plan, standing }) => plan.key !== null && standing === 'unknown'));
+    const isWhole = entries.every(({ plan }) => plan.key !== null);
+    if (!isWhole) await this.#repeatLost(entries.filter(({ plan, standing }) => plan.key !== null && standing === 'unknown'));
   }
 
   /** Those of a lost batch that have an external id are asked for again one by one. */
