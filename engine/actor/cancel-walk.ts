@@ -12,7 +12,7 @@ import type { Handle, Sequence } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { bulkBatchEvents } from '../kernel/limits.js';
 import { decideCancelOfMany } from '../partition/decide-about.js';
-import { RowFilter } from '../partition/row-filter.js';
+import { bodySeqAt, RowFilter } from '../partition/row-filter.js';
 import type { BulkWalk, Settled, WalkParts } from './bulk-walk.js';
 
 /** Rows as they were when they were met, in the order of their bodies in the log. */
@@ -72,7 +72,7 @@ export class CancelWalk implements BulkWalk {
         const row = this.#row++;
         if (!this.#rows.matches(rows, place)) continue;
         handles[count] = row;
-        bodySeqs[count++] = rows.bodySeq[place]!;
+        bodySeqs[count++] = bodySeqAt(rows, place);
       }
     }
     if (count === 0) return;

@@ -19,7 +19,7 @@ import { mayBePutBack, retryInPlace } from '../partition/decide-retry.js';
 import { bulkBatchEvents } from '../kernel/limits.js';
 import { splitFinals, wantedFinals } from '../log/indexed-finals.js';
 import { MemoryScan } from '../partition/memory-scan.js';
-import type { ListedRows } from '../partition/row-filter.js';
+import { bodySeqAt, type ListedRows, versionAt } from '../partition/row-filter.js';
 import type { BulkWalk, Settled, WalkParts } from './bulk-walk.js';
 import type { Ask } from './reads.js';
 
@@ -109,16 +109,17 @@ export class RetryWalk implements BulkWalk {
     return this.#sheaves[0]!;
   }
 
-  #met({ id, newestSeq, status, version, attempts, bodySeq }: ListedRows, at: number): void {
+  #met(rows: ListedRows, at: number): void {
+    const { id, newestSeq, status, attempts } = rows;
     if (this.#known.at(-1)!.isFull) this.#known.push(new KnownFinals());
     this.#known.at(-1)!.add({
       ids: id,
       idAt: at * eventIdBytes,
       newest: newestSeq[at]! as Sequence,
       status: eventStatuses[status[at]!]!,
-      version: version[at]!,
+      version: versionAt(rows, at),
       attempts: attempts[at]!,
-      bodySeq: bodySeq[at]! as Sequence,
+      bodySeq: bodySeqAt(rows, at),
     });
   }
 

@@ -1,10 +1,14 @@
 /**
  * What an actor remembers of every event that is not finished: one row of numbers each, in parallel typed arrays.
  *
- * A JavaScript object with these fields costs 200-300 bytes and is walked by every garbage collection; a row costs 106
- * bytes and is never looked at. Rows come in chunks of 65,536: a table that doubled would copy gigabytes in one tick, and
+ * A JavaScript object with these fields costs 200-300 bytes and is walked by every garbage collection; a row costs at most 106
+ * bytes and is never looked at. Rows come in chunks of 16,384: a table that doubled would copy gigabytes in one tick, and
  * would need both copies at that moment. Only the first chunk begins small and grows, in two steps that copy less than 1 MB: most
- * partitions, and all of the simulator's, never hold more, and 7 MB for each cost it half of its time.
+ * partitions, and all of the simulator's, never hold more, and a whole one for each cost it half of its time.
+ *
+ * What most events do not have is 0 in its column, and a column takes memory in a chunk only from the first other value on
+ * (`sparse.ts`): 54 bytes a row for events without a key that nothing has happened to since they were accepted. So columns hold what differs:
+ * `changes` instead of the version, the body by how far it lies before the newest record, what is due by how long after the time asked for.
  *
  * A row is named by its handle. Freed rows are used again, last freed first, so that live rows stay dense; `generation`
  * tells a reused row from the one that somebody remembered.
@@ -20,38 +24,55 @@ import { pendingPerPartitionMax } from '../kernel/limits.js';
 import type { Labels } from '../event/labels.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses } from '../event/status.js';
-import type { RowSpan } from './row-filter.js';
+import { bodySeqAt, firstVersion, type RowSpan, versionAt } from './row-filter.js';
+import {
+  areZeros,
+  bytesFor,
+  doublesFor,
+  isShared,
+  sparseRowsMax,
+  wordsFor,
+  zeroBytes,
+  zeroDoubles,
+  zeroWords,
+} from './sparse.js';
 
-const chunkRows = 65_536;
-const chunkShift = 16;
+const chunkRows = sparseRowsMax;
+const chunkShift = 14;
 const chunkMask = chunkRows - 1;
 /** Of the first chunk, and by how much it grows until it is one like the others. */
 const firstRows = 1_024;
-const growth = 8;
+const growth = 4;
 
-/** Each field is a column: a typed array with the same number of elements for each row. */
+/**
+ * Each field is a column: a typed array with an element, or sixteen, for each row. Those that begin with zeros are written through
+ * `sparse.ts` only.
+ */
 const chunkOf = (rows: number) => ({
   id: new Uint8Array(rows * eventIdBytes),
-  tagHigh: new Uint32Array(rows),
-  tagLow: new Uint32Array(rows),
-  bodySeq: new Float64Array(rows),
+  tagHigh: zeroWords,
+  tagLow: zeroWords,
+  /** By how much the body's sequence is below the newest one. */
+  bodyBehind: zeroDoubles,
   newestSeq: new Float64Array(rows),
   scheduledAt: new Float64Array(rows),
-  dueAt: new Float64Array(rows),
-  expiresAt: new Float64Array(rows),
-  version: new Uint32Array(rows),
-  origin: new Uint32Array(rows),
-  source: new Uint32Array(rows),
-  type: new Uint32Array(rows),
-  destination: new Uint32Array(rows),
-  signatureHigh: new Uint32Array(rows),
-  signatureLow: new Uint32Array(rows),
-  attempts: new Uint32Array(rows),
-  attemptsInRun: new Uint8Array(rows),
-  status: new Uint8Array(rows),
+  /** From `scheduledAt` to when it is due. */
+  dueAfter: zeroDoubles,
+  expiresAt: zeroDoubles,
+  /** Its version less the first. */
+  changes: zeroWords,
+  origin: zeroWords,
+  source: zeroWords,
+  type: zeroWords,
+  destination: zeroWords,
+  signatureHigh: zeroWords,
+  signatureLow: zeroWords,
+  attempts: zeroWords,
+  attemptsInRun: zeroBytes,
+  status: zeroBytes,
   maxRetries: new Uint8Array(rows),
   priority: new Uint8Array(rows),
-  deliveryType: new Uint8Array(rows),
+  deliveryType: zeroBytes,
 });
 
 type Chunk = ReturnType<typeof chunkOf>;
@@ -65,7 +86,7 @@ export interface ColumnForm {
 /** The columns in the order in which `gather` lays them out. */
 export const columnForms: readonly ColumnForm[] = Object.entries(chunkOf(1)).map(([name, array]: [string, ColumnArray]) => ({
   name,
-  bytesPerRow: array.byteLength,
+  bytesPerRow: name === 'id' ? eventIdBytes : array.BYTES_PER_ELEMENT,
 }));
 
 const bytesPerRow = columnForms.reduce((sum, form) => sum + form.bytesPerRow, 0);
@@ -95,11 +116,12 @@ export interface NewRow {
 export type ChangedRow = Omit<NewRow, 'id' | 'idAt' | 'tagHigh' | 'tagLow' | 'version' | 'attempts'>;
 
 const scheduled = eventStatuses.indexOf('SCHEDULED');
+const noGenerations = zeroWords;
 
 export class EventColumns {
   readonly #chunks: Chunk[] = [];
   /** Of rows, not of events: how often each was freed. */
-  readonly #generations: Uint32Array[] = [];
+  readonly #generations: Uint32Array<ArrayBuffer>[] = [];
   /** Freed handles; the last one is used next. */
   readonly #free: number[] = [];
   #rows = 0;
@@ -126,13 +148,19 @@ export class EventColumns {
   add(row: NewRow): Handle {
     const handle = this.#allocate();
     const chunk = this.#chunks[handle >>> chunkShift]!;
+    const rows = chunk.maxRetries.length;
     const at = handle & chunkMask;
     const { id, idAt } = row;
     for (let byte = 0; byte < eventIdBytes; byte++) chunk.id[at * eventIdBytes + byte] = id[idAt + byte]!;
+    chunk.tagHigh = wordsFor(chunk.tagHigh, row.tagHigh, rows);
     chunk.tagHigh[at] = row.tagHigh;
+    chunk.tagLow = wordsFor(chunk.tagLow, row.tagLow, rows);
     chunk.tagLow[at] = row.tagLow;
     chunk.newestSeq[at] = row.seq;
-    chunk.version[at] = row.version;
+    const changes = row.version - firstVersion;
+    chunk.changes = wordsFor(chunk.changes, changes, rows);
+    chunk.changes[at] = changes;
+    chunk.attempts = wordsFor(chunk.attempts, row.attempts, rows);
     chunk.attempts[at] = row.attempts;
     chunk.attemptsInRun[at] = 0;
     chunk.status[at] = scheduled;
@@ -143,28 +171,49 @@ export class EventColumns {
   /** The event has another spec from now on, to be read at `seq`. */
   setBody(handle: Handle, row: ChangedRow): void {
     const chunk = this.#chunks[handle >>> chunkShift]!;
+    const rows = chunk.maxRetries.length;
     const at = handle & chunkMask;
-    chunk.bodySeq[at] = row.seq;
+    const { source, type, destination, signatureHigh, signatureLow } = row.labels;
+    const behind = chunk.newestSeq[at]! - row.seq;
+    const dueAfter = row.dueAtMs - row.scheduledAtMs;
+    const deliveryType = deliveryTypes.indexOf(row.deliveryType);
+    chunk.bodyBehind = doublesFor(chunk.bodyBehind, behind, rows);
+    chunk.bodyBehind[at] = behind;
     chunk.scheduledAt[at] = row.scheduledAtMs;
-    chunk.dueAt[at] = row.dueAtMs;
+    chunk.dueAfter = doublesFor(chunk.dueAfter, dueAfter, rows);
+    chunk.dueAfter[at] = dueAfter;
+    chunk.expiresAt = doublesFor(chunk.expiresAt, row.expiresAtMs, rows);
     chunk.expiresAt[at] = row.expiresAtMs;
+    chunk.origin = wordsFor(chunk.origin, row.origin, rows);
     chunk.origin[at] = row.origin;
-    chunk.source[at] = row.labels.source;
-    chunk.type[at] = row.labels.type;
-    chunk.destination[at] = row.labels.destination;
-    chunk.signatureHigh[at] = row.labels.signatureHigh;
-    chunk.signatureLow[at] = row.labels.signatureLow;
+    chunk.source = wordsFor(chunk.source, source, rows);
+    chunk.source[at] = source;
+    chunk.type = wordsFor(chunk.type, type, rows);
+    chunk.type[at] = type;
+    chunk.destination = wordsFor(chunk.destination, destination, rows);
+    chunk.destination[at] = destination;
+    chunk.signatureHigh = wordsFor(chunk.signatureHigh, signatureHigh, rows);
+    chunk.signatureHigh[at] = signatureHigh;
+    chunk.signatureLow = wordsFor(chunk.signatureLow, signatureLow, rows);
+    chunk.signatureLow[at] = signatureLow;
     chunk.maxRetries[at] = row.maxRetries;
     chunk.priority[at] = row.priority;
-    chunk.deliveryType[at] = deliveryTypes.indexOf(row.deliveryType);
+    chunk.deliveryType = bytesFor(chunk.deliveryType, deliveryType, rows);
+    chunk.deliveryType[at] = deliveryType;
   }
 
   free(handle: Handle): void {
     const chunk = this.#chunks[handle >>> chunkShift]!;
     const at = handle & chunkMask;
     invariant(chunk.newestSeq[at] !== 0, () => `row ${handle} is freed twice`);
+    const rows = chunk.maxRetries.length;
+    // Whoever tells of the end asks where the body was.
+    chunk.bodyBehind = doublesFor(chunk.bodyBehind, 1, rows);
+    chunk.bodyBehind[at]! -= chunk.newestSeq[at]!;
     chunk.newestSeq[at] = 0;
-    this.#generations[handle >>> chunkShift]![at]!++;
+    const generations = wordsFor(this.#generations[handle >>> chunkShift]!, 1, rows);
+    this.#generations[handle >>> chunkShift] = generations;
+    generations[at]!++;
     this.#free.push(handle);
   }
 
@@ -201,7 +250,7 @@ export class EventColumns {
 
   /** Log position of the body; stays in a freed row, so ask `isLive` as well. */
   bodySeq(handle: Handle): Sequence {
-    return this.#chunks[handle >>> chunkShift]!.bodySeq[handle & chunkMask]! as Sequence;
+    return bodySeqAt(this.#chunks[handle >>> chunkShift]!, handle & chunkMask);
   }
 
   /** Log position of the newest record; 0 for a freed row. */
@@ -228,11 +277,17 @@ export class EventColumns {
 
   /** When the next attempt may start: the latest of the time asked for and the time accepted or changed; after a failure its next try. */
   dueAtMs(handle: Handle): WallMs {
-    return this.#chunks[handle >>> chunkShift]!.dueAt[handle & chunkMask]! as WallMs;
+    const chunk = this.#chunks[handle >>> chunkShift]!;
+    const at = handle & chunkMask;
+    return (chunk.scheduledAt[at]! + chunk.dueAfter[at]!) as WallMs;
   }
 
   setDueAtMs(handle: Handle, dueAtMs: WallMs): void {
-    this.#chunks[handle >>> chunkShift]!.dueAt[handle & chunkMask] = dueAtMs;
+    const chunk = this.#chunks[handle >>> chunkShift]!;
+    const at = handle & chunkMask;
+    const dueAfter = dueAtMs - chunk.scheduledAt[at]!;
+    chunk.dueAfter = doublesFor(chunk.dueAfter, dueAfter, chunk.maxRetries.length);
+    chunk.dueAfter[at] = dueAfter;
   }
 
   /** 0 when none. */
@@ -241,7 +296,7 @@ export class EventColumns {
   }
 
   version(handle: Handle): number {
-    return this.#chunks[handle >>> chunkShift]!.version[handle & chunkMask]!;
+    return versionAt(this.#chunks[handle >>> chunkShift]!, handle & chunkMask);
   }
 
   origin(handle: Handle): number {
@@ -264,8 +319,11 @@ export class EventColumns {
   /** One more attempt. */
   countAttempt(handle: Handle): void {
     const chunk = this.#chunks[handle >>> chunkShift]!;
+    const rows = chunk.maxRetries.length;
     const at = handle & chunkMask;
+    chunk.attempts = wordsFor(chunk.attempts, 1, rows);
     chunk.attempts[at]!++;
+    chunk.attemptsInRun = bytesFor(chunk.attemptsInRun, 1, rows);
     chunk.attemptsInRun[at]!++;
   }
 
@@ -293,10 +351,16 @@ export class EventColumns {
   /** The event is in `status` by the record at `seq`. */
   advance(handle: Handle, { status, seq }: { status: EventStatus; seq: Sequence }): void {
     const chunk = this.#chunks[handle >>> chunkShift]!;
+    const rows = chunk.maxRetries.length;
     const at = handle & chunkMask;
-    chunk.status[at] = eventStatuses.indexOf(status);
+    const place = eventStatuses.indexOf(status);
+    chunk.status = bytesFor(chunk.status, place, rows);
+    chunk.status[at] = place;
+    chunk.bodyBehind = doublesFor(chunk.bodyBehind, 1, rows);
+    chunk.bodyBehind[at]! += seq - chunk.newestSeq[at]!;
     chunk.newestSeq[at] = seq;
-    chunk.version[at]!++;
+    chunk.changes = wordsFor(chunk.changes, 1, rows);
+    chunk.changes[at]!++;
   }
 
   /** The event stands at `seq` now, body and all. */
@@ -304,7 +368,7 @@ export class EventColumns {
     const chunk = this.#chunks[handle >>> chunkShift]!;
     const at = handle & chunkMask;
     chunk.newestSeq[at] = seq;
-    chunk.bodySeq[at] = seq;
+    chunk.bodyBehind[at] = 0;
   }
 
   /** Rows as bytes, in the order of `handles`: all values of the first column, then of the second, and so on. */
@@ -333,9 +397,11 @@ export class EventColumns {
       let columnAt = 0;
       for (const { name, bytesPerRow: width } of columnForms) {
         const from = columnAt + row * width;
-        const column = chunk[name as keyof Chunk];
-        new Uint8Array(column.buffer).set(bytes.subarray(from, from + count * width), (handle & chunkMask) * width);
+        const values = bytes.subarray(from, from + count * width);
         columnAt += rows * width;
+        if (isShared(chunk[name as keyof Chunk]) && areZeros(values)) continue;
+        const column = ownColumn(chunk, name as keyof Chunk);
+        new Uint8Array(column.buffer).set(values, (handle & chunkMask) * width);
       }
       this.#rows += count;
       row += count;
@@ -345,7 +411,7 @@ export class EventColumns {
 
   #valuesOf(name: keyof Chunk, handles: ArrayLike<number>): ColumnArray {
     const Values = this.#chunks[0]![name].constructor as new (length: number) => ColumnArray;
-    const perRow = this.#chunks[0]![name].length / Math.min(this.#room, chunkRows);
+    const perRow = name === 'id' ? eventIdBytes : 1;
     const values = new Values(handles.length * perRow);
     for (let row = 0; row < handles.length; row++) {
       const column = this.#chunks[handles[row]! >>> chunkShift]![name];
@@ -367,16 +433,33 @@ export class EventColumns {
     const isFirst = this.#room < chunkRows;
     const rows = isFirst ? Math.min(chunkRows, Math.max(firstRows, this.#room * growth)) : chunkRows;
     const chunk = chunkOf(rows);
-    const generations = new Uint32Array(rows);
+    let generations = noGenerations;
     if (isFirst && this.#room > 0) {
-      for (const { name } of columnForms) chunk[name as keyof Chunk].set(this.#chunks[0]![name as keyof Chunk]);
-      generations.set(this.#generations[0]!);
+      const before = this.#chunks[0]!;
+      for (const { name } of columnForms) {
+        const column = before[name as keyof Chunk];
+        if (!isShared(column)) ownColumn(chunk, name as keyof Chunk).set(column);
+      }
+      if (!isShared(this.#generations[0]!)) {
+        generations = new Uint32Array(rows);
+        generations.set(this.#generations[0]!);
+      }
     }
     const at = isFirst ? 0 : this.#chunks.length;
     this.#chunks[at] = chunk;
     this.#generations[at] = generations;
     this.#room = isFirst ? rows : this.#room + rows;
   }
+}
+
+/** The column to write anything to. */
+function ownColumn(chunk: Chunk, name: keyof Chunk): ColumnArray {
+  const column = chunk[name];
+  if (!isShared(column)) return column;
+  const Values = column.constructor as new (length: number) => ColumnArray;
+  const own = new Values(chunk.maxRetries.length);
+  (chunk as Record<keyof Chunk, ColumnArray>)[name] = own;
+  return own;
 }
 
 /** 32 bits of an id. Its last 8 bytes are random and chosen by us, so a fold of them is as good as any hash. */

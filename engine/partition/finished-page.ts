@@ -13,7 +13,7 @@ import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import { type ColumnForm, hashOfId, hashAt } from './columns.js';
 import { HandleTable } from './handle-table.js';
 import { KeyTable } from './key-table.js';
-import type { ListedRows, RowSpan } from './row-filter.js';
+import { type ListedRows, type RowSpan, versionAt } from './row-filter.js';
 
 const chunkRows = 16_384;
 const chunkShift = 14;
@@ -36,9 +36,9 @@ const chunkOf = (rows: number) => ({
   status: new Uint8Array(rows),
   priority: new Uint8Array(rows),
   deliveryType: new Uint8Array(rows),
-  version: new Uint32Array(rows),
+  changes: new Uint32Array(rows),
   attempts: new Uint32Array(rows),
-  bodySeq: new Float64Array(rows),
+  bodyBehind: new Float64Array(rows),
 });
 
 type Chunk = ReturnType<typeof chunkOf>;
@@ -90,7 +90,7 @@ export class FinishedPage {
 
   versionAt(seq: Sequence, id: EventId): number | null {
     const row = this.#rowOf(id, seq);
-    return row === null ? null : this.#chunkOf(row).version[row & chunkMask]!;
+    return row === null ? null : versionAt(this.#chunkOf(row), row & chunkMask);
   }
 
   hasTag(tag: { readonly tagHigh: number; readonly tagLow: number }): boolean {
@@ -257,9 +257,9 @@ function copyRow(from: RowOf<ListedRows>, to: RowOf<Chunk>): void {
   other.status[place] = one.status[at]!;
   other.priority[place] = one.priority[at]!;
   other.deliveryType[place] = one.deliveryType[at]!;
-  other.version[place] = one.version[at]!;
+  other.changes[place] = one.changes[at]!;
   other.attempts[place] = one.attempts[at]!;
-  other.bodySeq[place] = one.bodySeq[at]!;
+  other.bodyBehind[place] = one.bodyBehind[at]!;
 }
 
 function newer(one: Sequence | null, other: Sequence): Sequence {

@@ -10,6 +10,7 @@ import { createdAtMsOf } from '../event/event-list.js';
 import { hashOfLabel, signatureOf } from '../event/labels.js';
 import { deliveryTypes } from '../event/spec.js';
 import { eventStatuses } from '../event/status.js';
+import type { Sequence } from '../kernel/brand.js';
 import { eventIdBytes } from '../kernel/event-id.js';
 
 /** Parallel columns, as `EventColumns` and `FinishedPage` keep them. */
@@ -28,9 +29,19 @@ export interface ListedRows {
   readonly status: Uint8Array;
   readonly priority: Uint8Array;
   readonly deliveryType: Uint8Array;
-  readonly version: Uint32Array;
+  /** Its version less the first. */
+  readonly changes: Uint32Array;
   readonly attempts: Uint32Array;
-  readonly bodySeq: Float64Array;
+  /** By how much the body's sequence is below the newest one. */
+  readonly bodyBehind: Float64Array;
+}
+
+export function bodySeqAt({ newestSeq, bodyBehind }: Pick<ListedRows, 'newestSeq' | 'bodyBehind'>, at: number): Sequence {
+  return (newestSeq[at]! - bodyBehind[at]!) as Sequence;
+}
+
+export function versionAt({ changes }: Pick<ListedRows, 'changes'>, at: number): number {
+  return changes[at]! + firstVersion;
 }
 
 /** Rows that lie together: from `at` up to `end`. */
@@ -40,6 +51,7 @@ export interface RowSpan {
   readonly end: number;
 }
 
+export const firstVersion = 1;
 const anyBits = 0xffffffff;
 
 interface Signature {

@@ -99,6 +99,7 @@ t.test('a row that is used again starts anew, under another generation', async (
   columns.free(handle);
   t.equal(columns.isLive(handle), false);
   t.equal(columns.newestSeq(handle), 0);
+  t.equal(columns.bodySeq(handle), 1, 'where its body was can still be asked');
   const again = columns.add(rowOf({ seq: 20 as Sequence }));
   t.equal(again, handle, 'last freed, first used, so that live rows stay dense');
   t.not(columns.generation(again), generation);
@@ -125,7 +126,7 @@ t.test('a row cannot be freed twice', async (t) => {
 
 t.test('rows spread over chunks do not touch each other', async (t) => {
   const columns = new EventColumns();
-  const rows = 65_536 * 2 + 10;
+  const rows = 16_384 * 2 + 10;
   const row = rowOf();
   for (let index = 0; index < rows; index++) {
     row.id[8] = index;
@@ -144,6 +145,79 @@ t.test('rows spread over chunks do not touch each other', async (t) => {
     if ((id[8]! | (id[9]! << 8) | (id[10]! << 16)) !== index) wrong++;
   }
   t.equal(wrong, 0);
+});
+
+/** What is not 0 in one row of each column, one after the other. */
+const changes: readonly [string, (columns: EventColumns, handle: Handle) => void][] = [
+  ['an attempt', (columns, handle) => columns.countAttempt(handle)],
+  ['a status', (columns, handle) => columns.advance(handle, { status: 'DISPATCHED', seq: 7 as Sequence })],
+  ['a due time', (columns, handle) => columns.setDueAtMs(handle, (now + 5) as WallMs)],
+  ['a use of a row', (columns, handle) => columns.free(handle)],
+  ...(
+    [
+      { tagHigh: 1 },
+      { tagLow: 1 },
+      { expiresAtMs: now },
+      { dueAtMs: (now + 1) as WallMs },
+      { origin: 1 },
+      { deliveryType: 'LOCAL' },
+      { labels: { source: 1, type: 2, destination: 3, signatureHigh: 4, signatureLow: 5 } },
+      { version: 2, attempts: 3 },
+    ] as const satisfies readonly Partial<NewRow>[]
+  ).map((fields): [string, (columns: EventColumns) => void] => [
+    Object.keys(fields).join(' and '),
+    (columns) => columns.add(rowOf({ ...fields, seq: 3 as Sequence })),
+  ]),
+];
+
+/** All that a row says. */
+function said(columns: EventColumns, handle: Handle): readonly unknown[] {
+  return [[...columns.gather([handle])], columns.generation(handle), columns.isLive(handle), columns.dueAtMs(handle)];
+}
+
+for (const [what, change] of changes) {
+  t.test(`${what} in one row is none in others, of these columns and of others`, async (t) => {
+    const columns = new EventColumns();
+    const other = new EventColumns();
+    for (const each of [columns, other]) {
+      for (let row = 0; row < 16_384 + 2; row++) each.add(rowOf());
+    }
+    const watched: [EventColumns, Handle][] = [
+      [columns, 1 as Handle],
+      [columns, 16_383 as Handle],
+      [columns, 16_385 as Handle],
+      [other, 0 as Handle],
+    ];
+    const before = watched.map(([each, handle]) => said(each, handle));
+    change(columns, 0 as Handle);
+    t.same(
+      watched.map(([each, handle]) => said(each, handle)),
+      before,
+    );
+    const copied = new EventColumns();
+    const live = columns.isLive(0 as Handle) ? (0 as Handle) : (2 as Handle);
+    copied.scatter(columns.gather([live, 1]), 2);
+    t.same(copied.gather([0, 1]), columns.gather([live, 1]), 'and a snapshot tells them apart');
+  });
+}
+
+t.test('a row of an event without a key, to which nothing has happened, takes 60 bytes at most', async (t) => {
+  const rows = 200_000;
+  const labels = { source: 1, type: 2, destination: 3, signatureHigh: 4, signatureLow: 5 };
+  const row = rowOf({ labels });
+  const columns = new EventColumns();
+  const before = process.memoryUsage().arrayBuffers;
+  for (let index = 0; index < rows; index++) columns.add(row);
+  const bytes = (process.memoryUsage().arrayBuffers - before) / rows;
+  t.equal(columns.size, rows);
+  t.ok(bytes < 60, `${bytes} bytes`);
+  const copied = new EventColumns();
+  const handles = Array.from({ length: 4_096 }, (_, index) => index);
+  const section = columns.gather(handles);
+  const emptied = process.memoryUsage().arrayBuffers;
+  for (let at = 0; at < rows; at += handles.length) copied.scatter(section, handles.length);
+  const restored = (process.memoryUsage().arrayBuffers - emptied) / copied.size;
+  t.ok(restored < 60, `${restored} bytes when it comes from a snapshot`);
 });
 
 t.test('a row that was used twice while the first chunk was small is known by its generation when that has grown', async (t) => {
@@ -182,7 +256,7 @@ t.test('the hash of an id changes with every random bit, and spreads over 32 bit
 
 t.test('rows laid out as bytes come back as they were, in the order asked, every column of the list', async (t) => {
   const columns = new EventColumns();
-  const rows = 65_536 + 100;
+  const rows = 16_384 + 100;
   for (let index = 0; index < rows; index++) {
     columns.add(
       rowOf({

@@ -22,13 +22,13 @@ interface FinishedRow {
 }
 
 function add(finished: FinishedEvents, { id, tagHigh, tagLow, seq: at, status, deliveryType }: FinishedRow): void {
-  const one = { source: 1, type: 0, destination: 2, signatureHigh: 0, signatureLow: 0, version: 3, attempts: 1 };
+  const one = { source: 1, type: 0, destination: 2, signatureHigh: 0, signatureLow: 0, changes: 2, attempts: 1 };
   const words = Object.fromEntries(
     Object.entries({ ...one, tagHigh, tagLow }).map(([name, value]) => [name, Uint32Array.of(value)]),
   );
   const bytes = { priority: 5, status: eventStatuses.indexOf(status), deliveryType: deliveryTypes.indexOf(deliveryType) };
   const small = Object.fromEntries(Object.entries(bytes).map(([name, value]) => [name, Uint8Array.of(value)]));
-  const doubles = { newestSeq: Float64Array.of(at), scheduledAt: Float64Array.of(now), bodySeq: Float64Array.of(1) };
+  const doubles = { newestSeq: Float64Array.of(at), scheduledAt: Float64Array.of(now), bodyBehind: Float64Array.of(at - 1) };
   finished.add({ ...words, ...small, ...doubles, id } as unknown as ListedRows, 0);
 }
 
