@@ -15,11 +15,11 @@ const sharesProcess =
   /^build\/test\/(actor|dispatch|event|kernel|log|observe|partition|router|status|wheel|gateway\/(?!command)[^/]+)\/|gateway\/(?!main)[^/]+$/;
 /** Likewise, in folders where others start servers and engines. */
 const sharesProcessByName =
-  /^build\/test\/(command-line|config|settings|crash\/(tenures|verdict)|simulation\/checkers|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
+  /^build\/test\/(command-line|config|settings|tooling\/test-turns|crash\/(tenures|verdict)|simulation\/checkers|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
 /** There some files do the same, and others start servers. */
 const mayShareProcess = /^build\/test\/(cluster|nats)\//;
 /** More would save little, and end together when one of them ends the process. */
-const filesPerProcess = 8;
+const filesPerProcess = 16;
 
 /** Compiled test files, as paths from the root, long ones first. `patterns`: words of which the path of the source contains one; none: all. */
 export function testFiles(patterns) {

@@ -13,14 +13,15 @@ import { join } from 'node:path';
 import { inSources } from './source-places.mjs';
 import { root } from './step.mjs';
 import { byProcess, isAlone, sourceOf, startsCluster } from './test-files.mjs';
+import { lookMs, TestTurns } from './test-turns.mjs';
 
 const limitMs = 180_000;
 const groupScript = join('.scripts', 'test-group.mjs');
 /** As `test-group.mjs` says it: the file, and milliseconds since its process began. */
 const beginsWith = /^# file (\S+) (\d+)$/gm;
 
-/** Returns how many tests passed, failed and were skipped. `natsServer`: the program that those use that start one, unless each is to look for it. */
-export async function runTestFiles(files, { jobs, verbose, natsServer = null }) {
+/** Returns how many tests passed, failed and were skipped. `jobsMax`: files at once while the cores idle. `natsServer`: the program that those use that start one, unless each is to look for it. */
+export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsServer = null }) {
   const sum = { passed: 0, failed: 0, skipped: 0 };
   const running = new Set();
   // tap's own limit lets a file say which test hangs, so it has to come before ours.
@@ -33,27 +34,44 @@ export async function runTestFiles(files, { jobs, verbose, natsServer = null }) 
   // Each file is the head of a process group, so Ctrl-C at a terminal does not reach it by itself.
   process.once('SIGINT', stop).once('SIGTERM', stop);
 
-  /** What is left of one queue after the other. */
-  const lane = async (...queues) => {
-    for (const queue of queues) {
-      for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
-        for (const result of await runGroup(group, { running, env })) {
-          print(result, verbose);
-          sum.passed += result.passed;
-          sum.failed += result.failed;
-          sum.skipped += result.skipped;
-        }
-      }
+  const run = async (group) => {
+    for (const result of await runGroup(group, { running, env })) {
+      print(result, verbose);
+      sum.passed += result.passed;
+      sum.failed += result.failed;
+      sum.skipped += result.skipped;
     }
   };
   const beside = files.filter((file) => !isAlone(file));
   const clusters = byProcess(beside.filter(startsCluster));
   const others = byProcess(beside.filter((file) => !startsCluster(file)));
-  const clusterLanes = Math.max(1, Math.floor(jobs / 2));
-  await Promise.all(Array.from({ length: jobs }, (_, number) => (number < clusterLanes ? lane(clusters, others) : lane(others))));
-  await lane(byProcess(files.filter(isAlone)));
+  await runByTurns(new TestTurns({ clusters, others, jobs, jobsMax }), run);
+  for (const group of byProcess(files.filter(isAlone))) await run(group);
   process.off('SIGINT', stop).off('SIGTERM', stop);
   return sum;
+}
+
+/** Resolves when all have ended. */
+async function runByTurns(turns, run) {
+  let looking;
+  await new Promise((resolve, reject) => {
+    const begin = () => {
+      for (let turn = turns.next(); turn !== null; turn = turns.next()) {
+        const { kind, files } = turn;
+        const ended = () => {
+          turns.ended(kind);
+          begin();
+        };
+        run(files).then(ended).catch(reject);
+      }
+      if (turns.isOver) resolve();
+    };
+    looking = setInterval(() => {
+      turns.look();
+      begin();
+    }, lookMs);
+    begin();
+  }).finally(() => clearInterval(looking));
 }
 
 /** One process. Returns a result for each of its files. */

@@ -4,7 +4,7 @@
  *   npm test                         everything
  *   npm test -- wheel status/hub     builds, then only the test files whose path contains one of the words
  *   npm test -- --verbose            also the output of what passed
- *   npm test -- --jobs 1             one file at a time (default: two for each core, at most 8)
+ *   npm test -- --jobs 1             one file at a time (default: two for each core, at most 8, and up to twice as many while the cores idle)
  *   npm run check                    all but the tests
  *
  * A failed check does not keep the tests from running, a failed build does. Some tests need a nats-server, which is fetched when there is none;
@@ -25,7 +25,7 @@ const bin = (name, file) => join(root, 'node_modules', name, file);
 const biome = [bin('@biomejs/biome', 'bin/biome'), 'check', '--config-path=.config', '--error-on-warnings'];
 const depcruise = [bin('dependency-cruiser', 'bin/dependency-cruise.mjs'), '--config', '.config/dependency-cruiser.cjs'];
 
-/** More than half of their time files wait, for timers, kills and starts of processes: two for each core keep those busy. */
+/** About half of their time files wait, for timers, kills and starts of processes: two for each core keep those busy, and when they do not, more begin. */
 const jobsByDefault = Math.min(8, 2 * availableParallelism());
 
 const passed = { passed: 1, failed: 0, skipped: 0 };
@@ -62,13 +62,15 @@ await command(async () => {
 });
 
 function readOptions(args) {
-  const options = { patterns: [], verbose: false, checksOnly: false, jobs: jobsByDefault };
+  const options = { patterns: [], verbose: false, checksOnly: false, jobs: jobsByDefault, jobsMax: 2 * jobsByDefault };
   for (let at = 0; at < args.length; at++) {
     const arg = args[at];
     if (arg === '--verbose') options.verbose = true;
     else if (arg === '--checks-only') options.checksOnly = true;
-    else if (arg === '--jobs') options.jobs = Math.max(1, Number.parseInt(args[++at] ?? '', 10) || 1);
-    else if (arg.startsWith('-'))
+    else if (arg === '--jobs') {
+      options.jobs = Math.max(1, Number.parseInt(args[++at] ?? '', 10) || 1);
+      options.jobsMax = options.jobs;
+    } else if (arg.startsWith('-'))
       throw new PreparationError(`unknown option ${arg}: there are --verbose, --jobs N, --checks-only`);
     else options.patterns.push(arg);
   }
