@@ -41,7 +41,7 @@ t.test(
       envOf: { deaf: { ESCAPEMENT_NATS_URL: deafened.url }, late: { ESCAPEMENT_NATS_URL: delayed.url } },
     });
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut', perSecond: 10 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut' });
     const before = await cluster.view();
     for (const name of ['frozen', 'deaf', 'late']) t.ok(owned(before, name).length > 0, `${name} owns something`);
 
@@ -57,9 +57,11 @@ t.test(
     cluster.node('frozen').signal('SIGSTOP');
     deafened.hold('down');
     delayed.delay(lateMs);
-    const taken = await cluster.shared(['heir'], 60_000).catch((error: unknown) => {
-      throw new Error('the heir has not taken over', { cause: error });
-    });
+    const taken = await load
+      .beside(() => cluster.shared(['heir'], 60_000))
+      .catch((error: unknown) => {
+        throw new Error('the heir has not taken over', { cause: error });
+      });
     for (const { partition, epoch, last_takeover_ms } of owned(before, 'frozen').map(
       ({ partition }) => taken.partitions[partition]!,
     )) {

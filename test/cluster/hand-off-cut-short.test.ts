@@ -77,7 +77,7 @@ t.test(
     const connection = await connectNats(t, nats.url);
     const followers = [await follow(t, { cluster, kind: 'websocket' }), await follow(t, { cluster, kind: 'events' })];
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut-short', perSecond: 10 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut-short' });
     const before = await cluster.view();
     /** By partition, who has claimed it last. */
     const claimants = new Map<string, string>();
@@ -103,39 +103,46 @@ t.test(
     );
     await until('all their attempts are under way', () => receiver.at('/occupying').length === occupying.count);
     const held = before.partitions.filter(({ partition, owner }) => owner === 'd' && occupied.includes(partition));
-    const retires = (message: Msg): boolean => message.data.length > 0 && isRetiring(message.json<Retiring>(), 'd');
-    const retiring = seen(connection, sessionPattern, retires);
-    cluster.node('d').signal('SIGTERM');
-    await retiring;
-    await cluster.kill('d');
-    const { markers: asKilled } = await auditMarkers(connection, { streams: 4 });
-    t.ok(held.length > 0, `d was killed while attempts of ${held.length} partitions ran`);
-    t.same(
-      held.filter(({ partition }) => asKilled.get(partition as PartitionId)!.at(-1)!.released),
-      [],
-      'none of which it had released',
-    );
-    const released = seen(connection, 'escapement.p.*.j', (message) => kindOf(message) === 'release');
-    cluster.node('a').signal('SIGTERM');
-    await released;
-    await cluster.kill('a');
-    const isHeir = (message: Msg): boolean => !markerOf(message).released && !stopped.includes(markerOf(message).node);
-    const given = seen(connection, 'escapement.p.*.o', (message) => markerOf(message).node === 'b' && markerOf(message).released);
-    let isGiven = false;
-    const claimed = seen(connection, 'escapement.p.*.o', (message) => {
-      isGiven ||= markerOf(message).node === 'b' && markerOf(message).released;
-      return isGiven && isHeir(message);
+    const { heir, opener, rivals } = await load.beside(async () => {
+      const retires = (message: Msg): boolean => message.data.length > 0 && isRetiring(message.json<Retiring>(), 'd');
+      const retiring = seen(connection, sessionPattern, retires);
+      cluster.node('d').signal('SIGTERM');
+      await retiring;
+      await cluster.kill('d');
+      const { markers: asKilled } = await auditMarkers(connection, { streams: 4 });
+      t.ok(held.length > 0, `d was killed while attempts of ${held.length} partitions ran`);
+      t.same(
+        held.filter(({ partition }) => asKilled.get(partition as PartitionId)!.at(-1)!.released),
+        [],
+        'none of which it had released',
+      );
+      const released = seen(connection, 'escapement.p.*.j', (message) => kindOf(message) === 'release');
+      cluster.node('a').signal('SIGTERM');
+      await released;
+      await cluster.kill('a');
+      const isHeir = (message: Msg): boolean => !markerOf(message).released && !stopped.includes(markerOf(message).node);
+      const given = seen(
+        connection,
+        'escapement.p.*.o',
+        (message) => markerOf(message).node === 'b' && markerOf(message).released,
+      );
+      let isGiven = false;
+      const claimed = seen(connection, 'escapement.p.*.o', (message) => {
+        isGiven ||= markerOf(message).node === 'b' && markerOf(message).released;
+        return isGiven && isHeir(message);
+      });
+      cluster.node('b').signal('SIGTERM');
+      await given;
+      const [, heir] = await Promise.all([cluster.kill('b'), claimed.then((claim) => markerOf(claim).node)]);
+      const rivals = engines.filter((name) => !stopped.includes(name) && name !== heir);
+      const isOpening = (message: Msg): boolean =>
+        kindOf(message) === 'open' && rivals.includes(claimants.get(partitionOf(message.subject)) ?? heir);
+      const opened = seen(connection, 'escapement.p.*.j', isOpening);
+      await cluster.kill(heir);
+      const opener = claimants.get(partitionOf((await opened).subject))!;
+      await cluster.kill(opener);
+      return { heir, opener, rivals };
     });
-    cluster.node('b').signal('SIGTERM');
-    await given;
-    const [, heir] = await Promise.all([cluster.kill('b'), claimed.then((claim) => markerOf(claim).node)]);
-    const rivals = engines.filter((name) => !stopped.includes(name) && name !== heir);
-    const isOpening = (message: Msg): boolean =>
-      kindOf(message) === 'open' && rivals.includes(claimants.get(partitionOf(message.subject)) ?? heir);
-    const opened = seen(connection, 'escapement.p.*.j', isOpening);
-    await cluster.kill(heir);
-    const opener = claimants.get(partitionOf((await opened).subject))!;
-    await cluster.kill(opener);
     const [left] = rivals.filter((name) => name !== opener);
     const taken = await cluster.shared([left!], 60_000);
     const unclaimed = before.partitions.filter(

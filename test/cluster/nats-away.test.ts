@@ -33,18 +33,20 @@ t.test(
     const older = join(temporaryDir(t), 'older');
     const cluster = await startCluster(t, { nats: [nats], nodes: [], engines, gateways: ['g'], partitions: 4 });
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'away', perSecond: 10 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'away' });
 
     /** From when NATS was not there, and until when. */
     const spans: { readonly fromMs: number; readonly toMs: number }[] = [];
-    for (let round = 0; round < restarts; round++) {
-      const fromMs = Date.now();
-      await (round % 2 === 0 ? nats.kill() : nats.stop());
-      if (round === copiedIn) cpSync(nats.storeDir, older, { recursive: true });
-      await nats.restart();
-      spans.push({ fromMs, toMs: Date.now() });
-      await pause(200);
-    }
+    await load.beside(async () => {
+      for (let round = 0; round < restarts; round++) {
+        const fromMs = Date.now();
+        await (round % 2 === 0 ? nats.kill() : nats.stop());
+        if (round === copiedIn) cpSync(nats.storeDir, older, { recursive: true });
+        await nats.restart();
+        spans.push({ fromMs, toMs: Date.now() });
+        await pause(200);
+      }
+    });
     await cluster.shared(engines, 40_000);
 
     for (const factor of [0.5, 1, 2]) {

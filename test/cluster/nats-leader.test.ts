@@ -27,7 +27,7 @@ t.test(
     const cluster = await startCluster(t, { nats: servers, nodes: [], engines, gateways: ['g'], partitions: streams });
     const connection = await connectNats(t, servers[0]!.url);
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'led', perSecond: 10 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'led' });
 
     async function leaderOf(stream: string): Promise<NatsServer> {
       const name = await until(
@@ -43,8 +43,10 @@ t.test(
     }
     async function lose(stream: string): Promise<void> {
       const server = await leaderOf(stream);
-      await server.kill();
-      await until(`${stream} has another leader`, async () => (await leaderOf(stream)) !== server, 20_000);
+      await load.beside(async () => {
+        await server.kill();
+        await until(`${stream} has another leader`, async () => (await leaderOf(stream)) !== server, 20_000);
+      });
       await server.restart();
     }
 
@@ -61,8 +63,10 @@ t.test(
     // The first claim is on its way to the others when who has taken it is gone.
     const leader = await leaderOf(logStreamOf(lost.at(-1)!, streams));
     const claim = connection.subscribe('escapement.p.*.o', { max: 1 });
-    for await (const _ of claim) await leader.kill();
-    await cluster.shared(['b'], 60_000);
+    await load.beside(async () => {
+      for await (const _ of claim) await leader.kill();
+      await cluster.shared(['b'], 60_000);
+    });
     await leader.restart();
     await cluster.restart('a');
     await cluster.shared(engines, 60_000);

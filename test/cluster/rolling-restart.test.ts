@@ -43,14 +43,14 @@ t.test(
     t.teardown(() => follower.stop());
     await within('it follows', follower.start());
     const receiver = await startReceiver(t);
-    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'rolling', perSecond: 10 });
+    const load = new SteadyLoad({ client: cluster.client, receiver, source: 'rolling' });
 
     for (const [name, next] of [
       ['a', 'b'],
       ['b', 'c'],
     ] as const) {
       home = next;
-      await cluster.stop(name);
+      await load.beside(() => cluster.stop(name));
       await cluster.restart(name, { emptied: name === 'b' });
       const view = await cluster.shared(nodes, 60_000);
       const back = view.nodes.find(({ id }) => id === name);
@@ -60,7 +60,7 @@ t.test(
     }
     await cluster.join('d');
     home = 'd';
-    await cluster.stop('c');
+    await load.beside(() => cluster.stop('c'));
     await cluster.shared(['a', 'b', 'd'], 60_000);
 
     await load.stop();
@@ -78,12 +78,15 @@ t.test(
 
     // Under way for so long that some are at the kill.
     receiver.answer('/killed', () => ({ delayMs: 300 }));
-    const harmed = new SteadyLoad({ client: cluster.client, receiver, source: 'killed', perSecond: 10 });
-    await until('its events come', () => receiver.at('/killed').length > 10);
-    const before = await cluster.view();
+    const harmed = new SteadyLoad({ client: cluster.client, receiver, source: 'killed' });
+    const { before, underWay } = await harmed.beside(async () => {
+      await until('its events come', () => receiver.at('/killed').length > 10);
+      const before = await cluster.view();
+      const underWay = receiver.inFlight;
+      await cluster.kill('b');
+      return { before, underWay };
+    });
     const lost = ownedBy(before, 'b');
-    const underWay = receiver.inFlight;
-    await cluster.kill('b');
     const after = await cluster.shared(['a', 'd'], 60_000);
     const takeovers = lost.map((partition) => after.partitions[partition]!);
     t.ok(lost.length > 0, 'the one that is killed owns partitions');

@@ -1,9 +1,10 @@
 /**
  * Producers that go on whatever happens to a cluster, as those do who heed `Retry-After`: each event has a name of its own and is asked for until it is accepted. Some of
- * what was accepted is read again.
+ * what was accepted is read again. Between two harms they send a few a second, which shows that all goes on, and while harm is done many: that is when
+ * something can be lost, and each event costs a cluster that has just begun some 20 ms of the cores.
  *
  *     const load = new SteadyLoad({ client: cluster.client, receiver, source: 'load' });
- *     ...                                 // harm is done
+ *     await load.beside(() => cluster.kill('a'));
  *     await load.stop();
  *     const came = await load.allCame();  // everything that was acknowledged is delivered, and the cluster says so
  */
@@ -16,8 +17,6 @@ export interface SteadyLoadOptions {
   readonly receiver: Receiver;
   /** Of its events, and the path that they go to. */
   readonly source: string;
-  readonly perSecond?: number;
-  readonly lanes?: number;
 }
 
 /** What came of it. */
@@ -28,8 +27,12 @@ export interface Course {
   readonly arrivedAtMs: readonly number[];
 }
 
+const lanes = 6;
+const perSecond = { usually: 4, besideHarm: 20 };
+/** How soon a lane notices that harm is done. */
+const noticeMs = 100;
 const delayMsMax = 2_000;
-const againMs = 100;
+const againMs = 250;
 const readShare = 0.25;
 const allMsMax = 40_000;
 
@@ -49,11 +52,21 @@ export class SteadyLoad {
   readonly #lanes: Promise<void>[];
   #next = 0;
   #goesOn = true;
+  #harms = 0;
 
   constructor(options: SteadyLoadOptions) {
     this.#options = options;
-    const { perSecond = 60, lanes = 6 } = options;
-    this.#lanes = Array.from({ length: lanes }, () => this.#lane((lanes * 1_000) / perSecond));
+    this.#lanes = Array.from({ length: lanes }, () => this.#lane());
+  }
+
+  /** Many events, until what `harm` does is done. */
+  async beside<Result>(harm: () => Promise<Result>): Promise<Result> {
+    this.#harms++;
+    try {
+      return await harm();
+    } finally {
+      this.#harms--;
+    }
   }
 
   /** Resolves when every event that was begun has been accepted. */
@@ -125,12 +138,20 @@ export class SteadyLoad {
     return this.#options.receiver.at(`/${this.#options.source}`);
   }
 
-  async #lane(everyMs: number): Promise<void> {
+  async #lane(): Promise<void> {
     while (this.#goesOn) {
       await this.schedule(Date.now() + Math.random() * delayMsMax);
       if (Math.random() < readShare) await this.#read();
-      await pause(everyMs);
+      // Not all lanes at once.
+      const share = 0.5 + Math.random();
+      for (const since = performance.now(); this.#goesOn && performance.now() - since < share * this.#everyMs; )
+        await pause(noticeMs);
     }
+  }
+
+  /** From one event of a lane to its next, on average. */
+  get #everyMs(): number {
+    return (lanes * 1_000) / (this.#harms > 0 ? perSecond.besideHarm : perSecond.usually);
   }
 
   async #read(): Promise<void> {

@@ -5,7 +5,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import t from 'tap';
 import { type Cluster, startCluster } from '../support/cluster.js';
-import { until } from '../support/deadline.js';
+import { pause, until } from '../support/deadline.js';
 import { connectNats, needsNats } from '../support/nats-server.js';
 import type { Server } from '../support/server.js';
 
@@ -51,6 +51,8 @@ const later = { destination: 'https://example.org/hook', delay: '1d' };
 const dying = { destination: 'http://127.0.0.1:9/', max_retries: 0 };
 const laterEvents = 60;
 const deaths = 24;
+/** A hand-over takes longer. */
+const lookMs = 20;
 
 t.test('changes and deaths are told once, by whoever owns the partition', needsNats, async (t) => {
   const connection = await connectNats(t, cluster!.nats[0]!.url);
@@ -150,6 +152,7 @@ t.test('while an engine is stopped no event vanishes from the figures, and nobod
       const [{ status, body }, { by_status: byStatus }] = await Promise.all([health('gateway'), statistics('gateway')]);
       statuses.add(`${status} ${body.status}`);
       seen.add(byStatus['SCHEDULED']!);
+      await pause(lookMs);
     }
   })();
   await cluster!.stop('engine');
