@@ -10,6 +10,10 @@ import { temporaryDir } from '../support/server.js';
 
 const script = new URL('../../../.scripts/cluster.mjs', import.meta.url);
 const engines = ['engine-1', 'engine-2'];
+const gateways = ['gateway-1', 'gateway-2'];
+/** As without options, and the least. */
+const whole = [...engines, ...gateways];
+const small = ['engine-1', 'gateway-1'];
 const startMsMax = 90_000;
 
 interface Cluster {
@@ -19,8 +23,8 @@ interface Cluster {
 }
 
 /** Resolves when it has said where everything is. */
-async function start(t: Test, dataDir: string, gateways: readonly string[]): Promise<Cluster> {
-  const args = ['--data-dir', dataDir, ...(gateways.length === 2 ? [] : ['--gateways', String(gateways.length)])];
+async function start(t: Test, dataDir: string, nodes: readonly string[]): Promise<Cluster> {
+  const args = ['--data-dir', dataDir, ...(nodes === small ? ['--engines', '1', '--gateways', '1'] : [])];
   const program = new Program({ script, args, env: { ESCAPEMENT_PARTITIONS: '6' } });
   const shown = new Map<string, { url: string; pid: number }>();
   t.teardown(async () => {
@@ -28,7 +32,7 @@ async function start(t: Test, dataDir: string, gateways: readonly string[]): Pro
     for (const { pid } of shown.values()) if (lives(pid)) process.kill(pid, 'SIGKILL');
     await program.kill();
   });
-  for (const name of [...engines, ...gateways, 'nats']) {
+  for (const name of [...nodes, 'nats']) {
     const [, url, pid] = await program.line(new RegExp(`^ {2}${name} +(\\w+://\\S+) +process (\\d+)$`), startMsMax);
     shown.set(name, { url: url!, pid: Number(pid) });
   }
@@ -45,31 +49,24 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
 
 t.test('a cluster starts with one command, shares its work, keeps events, and stops together', needsNats, async (t) => {
   const dataDir = join(temporaryDir(t), 'cluster');
-  const gateways = ['gateway-1', 'gateway-2'];
-  const first = await start(t, dataDir, gateways);
-  t.same(readdirSync(dataDir).sort(), ['engine-1', 'engine-2', 'logs', 'nats'], 'a gateway keeps nothing');
+  const first = await start(t, dataDir, small);
+  t.same(readdirSync(dataDir).sort(), ['engine-1', 'logs', 'nats'], 'a gateway keeps nothing');
   t.same(
     readdirSync(join(dataDir, 'logs')).sort(),
-    [...engines, ...gateways, 'nats'].map((name) => `${name}.log`),
+    [...small, 'nats'].map((name) => `${name}.log`),
   );
-  const { nodes } = await view(first);
+  const id = await schedule(t, first.url('gateway-1'));
+  await stop(t, first);
+
+  const second = await start(t, dataDir, whole);
+  const { nodes } = await view(second);
   t.same(nodes.map(({ id, partitions }) => [id, partitions.length]).sort(), [
     ['engine-1', 3],
     ['engine-2', 3],
     ['gateway-1', 0],
     ['gateway-2', 0],
   ]);
-  const ids: string[] = [];
-  for (const name of gateways) {
-    const event = JSON.stringify({ delay: '1h', destination: 'https://example.org/hook' });
-    const headers = { 'content-type': 'application/json' };
-    const answer = await fetch(`${first.url(name)}/api/v1/events`, { method: 'POST', headers, body: event });
-    t.equal(answer.status, 201, name);
-    ids.push(((await answer.json()) as { id: string }).id);
-  }
-  await stop(t, first);
-
-  const second = await start(t, dataDir, ['gateway-1']);
+  const ids = [id, ...(await Promise.all(gateways.map((name) => schedule(t, second.url(name)))))];
   for (const id of ids) {
     t.match(await get(`${second.url('gateway-1')}/api/v1/events/${id}`), { id, status: 'SCHEDULED' });
   }
@@ -102,6 +99,15 @@ t.test('what cannot start is named, with the end of its log, and nothing stays b
   t.match(program.stderr.join('\n'), /^(engine|gateway)-\d has ended \(1\); its log is \S+\.log\n.*ESCAPEMENT_PARTITIONS/s);
   t.ok(existsSync(join(dataDir, 'logs/nats.log')));
 });
+
+/** Returns its id. */
+async function schedule(t: Test, url: string): Promise<string> {
+  const event = JSON.stringify({ delay: '1h', destination: 'https://example.org/hook' });
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${url}/api/v1/events`, { method: 'POST', headers, body: event });
+  t.equal(answer.status, 201, url);
+  return ((await answer.json()) as { id: string }).id;
+}
 
 interface View {
   readonly nodes: readonly { readonly id: string; readonly partitions: readonly number[] }[];
