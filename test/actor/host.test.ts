@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { NumberedSheaf } from '../../engine/actor/requests.js';
 import { tagOfKey } from '../../engine/event/content.js';
 import { type RecordKind, recordKinds } from '../../engine/event/record.js';
 import { decodeSpec } from '../../engine/event/spec-codec.js';
@@ -152,7 +153,8 @@ t.test('without room to read ahead the payload is read when the slot is there', 
 
 t.test('a hundred thousand events due in one millisecond leave in bounded slices, and none is forgotten', async (t) => {
   const count = 100_000;
-  const logs = new Map([[0, acceptedRecords(count, (index) => ({ ...later, priority: index % 10 }))]]);
+  const byPriority = Array.from({ length: 10 }, (_, priority) => ({ ...later, priority }));
+  const logs = new Map([[0, acceptedRecords(count, (index) => byPriority[index % 10]!)]]);
   const test = TestHost.ready({ partitions: [0, 1], logs });
   test.accepted({ scheduledAtMs: (start + 3_600_001) as WallMs, destination: 'https://other.test/' }, 1);
   test.advance(3_600_000 - 1);
@@ -528,11 +530,13 @@ t.test('when the disk is behind, requests stay in the mailbox until it has caugh
   const test = TestHost.ready();
   const body = bodyOf(later);
   const event = newId();
-  const requests = Array.from({ length: unsyncedRecordsMax + 500 }, (_, index) => {
+  const events = Array.from({ length: unsyncedRecordsMax + 500 }, (_, index) => {
     const own = event.slice();
     new DataView(own.buffer).setUint32(12, index);
-    return sheafOf(index, 0 as PartitionId, [{ event: own, body }]);
+    return { event: own, body };
   });
+  const requests: NumberedSheaf[] = [];
+  for (let at = 0; at < events.length; at += 10) requests.push(sheafOf(at, 0 as PartitionId, events.slice(at, at + 10)));
   test.host.fromRouter(requests);
   for (let turn = 0; turn < 10_000 && test.turn() === 0; turn++);
   t.ok(test.appended >= unsyncedRecordsMax && test.appended < unsyncedRecordsMax + 64, `${test.appended} taken in`);
@@ -540,7 +544,8 @@ t.test('when the disk is behind, requests stay in the mailbox until it has caugh
   test.commit();
   for (let turn = 0; turn < 100 && test.turn() === 0; turn++);
   test.commit();
-  t.equal(test.replies.length, requests.length);
+  const accepted = test.replies.reduce((sum, reply) => sum + (reply.op === 'accepted' ? reply.count : 0), 0);
+  t.equal(accepted, events.length);
 });
 
 t.test('a nearly full disk refuses new events, and still takes cancels and outcomes', async (t) => {

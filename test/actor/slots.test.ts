@@ -16,7 +16,8 @@ function readsOf(test: TestHost): number[] {
 t.test('of a flood only the head is read ahead; where a payload is missing those next in line are read with it', async (t) => {
   const count = 2_000;
   const due = (start + 10_000) as WallMs;
-  const test = TestHost.ready({ logs: new Map([[0, acceptedRecords(count, () => ({ scheduledAtMs: due }))]]) });
+  const fields = { scheduledAtMs: due };
+  const test = TestHost.ready({ logs: new Map([[0, acceptedRecords(count, () => fields)]]) });
   test.advance(10_000);
   const head = readAheadPerMomentMax + 1;
   test.grant(origin, head);

@@ -55,7 +55,8 @@ for (const { what, passesMs, turns, thenMs } of [
   t.test(`while more is due than a turn takes it is held back, ${what}`, async (t) => {
     const count = 20_000;
     const due = (start + 10_000) as WallMs;
-    const logs = new Map([[0, acceptedRecords(count, () => ({ scheduledAtMs: due }))]]);
+    const fields = { scheduledAtMs: due };
+    const logs = new Map([[0, acceptedRecords(count, () => fields)]]);
     const test = TestHost.ready({ snapshotRecords, logs });
     test.advance(9_999);
     test.clock.now = due;
