@@ -12,7 +12,7 @@
  *     snapshots (snapshots.ts)     when the next snapshot is taken
  *     retention (retention.ts)     what goes, and what is carried forward
  */
-import { type Handle, noSequence, type Sequence, type Tick } from '../kernel/brand.js';
+import { type Handle, noSequence, type Sequence, type Tick, type WallMs } from '../kernel/brand.js';
 import type { PartitionState } from '../partition/state.js';
 import type { Answers } from './answers.js';
 import { Attempts } from './attempts.js';
@@ -98,7 +98,7 @@ export class PartitionLife {
   }
 
   /** After a replay: where does this event belong? `running`: an attempt whose outcome will come; null: none. */
-  place(handle: Handle, running: number | null): void {
+  place(handle: Handle, running: number | null, now: WallMs): void {
     const { columns } = this.memory.state;
     const isDispatched = columns.status(handle) === 'DISPATCHED';
     // A failed commit may have lost the `dispatched` record. Another number is an attempt that was made twice and has ended once.
@@ -107,7 +107,7 @@ export class PartitionLife {
     } else {
       // One that is dispatched was started before the crash, outcome unknown: the same attempt once more; later, if the clock was
       // set back meanwhile.
-      this.timekeeper.arm(handle);
+      this.timekeeper.arm(handle, now);
     }
   }
 

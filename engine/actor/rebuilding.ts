@@ -11,7 +11,7 @@
  * Owned by its host's thread.
  */
 import type { Outcome } from '../event/attempt.js';
-import type { Handle, PartitionId } from '../kernel/brand.js';
+import type { Handle, PartitionId, WallMs } from '../kernel/brand.js';
 import { formatEventId } from '../kernel/event-id.js';
 import type { PartitionState } from '../partition/state.js';
 import type { HostShared } from './host-shared.js';
@@ -27,7 +27,7 @@ interface Placing {
   readonly state: PartitionState;
   /** The next one. */
   row: number;
-  readonly place: (handle: Handle) => void;
+  readonly place: (handle: Handle, now: WallMs) => void;
   readonly done: () => void;
 }
 
@@ -130,10 +130,10 @@ export class Rebuilding {
     this.#replayed = null;
     let unfinished = 0;
     this.placeAll(state, {
-      place: (handle) => {
+      place: (handle, now) => {
         const attempt = this.#runningAttempt(state, { handle, running });
         if (attempt === null && state.columns.status(handle) === 'DISPATCHED') unfinished++;
-        life.place(handle, attempt);
+        life.place(handle, attempt, now);
       },
       done: () => {
         this.forget();
@@ -164,8 +164,10 @@ export class Rebuilding {
     const { columns } = placing.state;
     while (placing.row < columns.rows) {
       const end = Math.min(placing.row + placedRows, columns.rows);
+      // Once for all of them: the clock costs as much as the rest.
+      const now = this.#parts.shared.ports.clock.wallMs();
       for (; placing.row < end; placing.row++) {
-        if (columns.isLive(placing.row as Handle)) placing.place(placing.row as Handle);
+        if (columns.isLive(placing.row as Handle)) placing.place(placing.row as Handle, now);
       }
       if (isOver()) return;
     }

@@ -24,18 +24,9 @@ import { pendingPerPartitionMax } from '../kernel/limits.js';
 import type { Labels } from '../event/labels.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses } from '../event/status.js';
+import { packRows, unpackRows } from './packed-rows.js';
 import { bodySeqAt, firstVersion, type RowSpan, versionAt } from './row-filter.js';
-import {
-  areZeros,
-  bytesFor,
-  doublesFor,
-  isShared,
-  sparseRowsMax,
-  wordsFor,
-  zeroBytes,
-  zeroDoubles,
-  zeroWords,
-} from './sparse.js';
+import { bytesFor, doublesFor, isShared, sparseRowsMax, wordsFor, zeroBytes, zeroDoubles, zeroWords } from './sparse.js';
 
 const chunkRows = sparseRowsMax;
 const chunkShift = 14;
@@ -78,18 +69,11 @@ const chunkOf = (rows: number) => ({
 type Chunk = ReturnType<typeof chunkOf>;
 type ColumnArray = Chunk[keyof Chunk];
 
-export interface ColumnForm {
-  readonly name: string;
-  readonly bytesPerRow: number;
-}
-
 /** The columns in the order in which `gather` lays them out. */
-export const columnForms: readonly ColumnForm[] = Object.entries(chunkOf(1)).map(([name, array]: [string, ColumnArray]) => ({
+export const columnForms = (Object.entries(chunkOf(1)) as [keyof Chunk, ColumnArray][]).map(([name, array]) => ({
   name,
   bytesPerRow: name === 'id' ? eventIdBytes : array.BYTES_PER_ELEMENT,
 }));
-
-const bytesPerRow = columnForms.reduce((sum, form) => sum + form.bytesPerRow, 0);
 
 /** A row as it is first written. */
 export interface NewRow {
@@ -371,42 +355,36 @@ export class EventColumns {
     chunk.bodyBehind[at] = 0;
   }
 
-  /** Rows as bytes, in the order of `handles`: all values of the first column, then of the second, and so on. */
-  gather(handles: ArrayLike<number>): Uint8Array<ArrayBuffer> {
-    const rows = handles.length;
-    const bytes = new Uint8Array(rows * bytesPerRow);
-    let end = 0;
-    for (const { name } of columnForms) {
-      const values = this.#valuesOf(name as keyof Chunk, handles);
-      bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), end);
-      end += values.byteLength;
-    }
-    return bytes;
+  /** Rows as bytes (`packed-rows.ts`), in the order of `handles`. `renumbered`: what the numbers of origins are there. */
+  gather(handles: ArrayLike<number>, renumbered: ReadonlyMap<number, number>): Uint8Array<ArrayBuffer> {
+    return packRows(handles.length, columnForms, ({ name }) => {
+      const values = this.#valuesOf(name, handles);
+      if (name === 'origin') for (const [row, number] of values.entries()) values[row] = renumbered.get(number)!;
+      return new Uint8Array(values.buffer);
+    });
   }
 
-  /** Adds rows that `gather` has laid out, to columns that have never freed one. Returns the handle of the first. */
-  scatter(bytes: Uint8Array, rows: number): Handle {
+  /** Adds rows that `gather` has laid out, to columns that have never freed one. */
+  scatter(bytes: Uint8Array): { readonly first: Handle; readonly rows: number } {
     invariant(this.#free.length === 0, () => `rows are added behind ${this.#rows}, but ${this.#free.length} of these are free`);
-    invariant(bytes.length === rows * bytesPerRow, () => `expected ${rows} rows of ${bytesPerRow} bytes, found ${bytes.length}`);
+    const { rows, columns } = unpackRows(bytes, columnForms);
     const first = this.#rows as Handle;
     for (let row = 0; row < rows; ) {
       const handle = this.#rows;
       if (handle === this.#room) this.#makeRoom();
       const count = Math.min(rows - row, this.#room - handle);
       const chunk = this.#chunks[handle >>> chunkShift]!;
-      let columnAt = 0;
-      for (const { name, bytesPerRow: width } of columnForms) {
-        const from = columnAt + row * width;
-        const values = bytes.subarray(from, from + count * width);
-        columnAt += rows * width;
-        if (isShared(chunk[name as keyof Chunk]) && areZeros(values)) continue;
-        const column = ownColumn(chunk, name as keyof Chunk);
-        new Uint8Array(column.buffer).set(values, (handle & chunkMask) * width);
+      for (const { form, values } of columns) {
+        // No row has stood there yet.
+        if (values === null) continue;
+        const { name, bytesPerRow } = form;
+        const some = values.subarray(row * bytesPerRow, (row + count) * bytesPerRow);
+        new Uint8Array(ownColumn(chunk, name).buffer).set(some, (handle & chunkMask) * bytesPerRow);
       }
       this.#rows += count;
       row += count;
     }
-    return first;
+    return { first, rows };
   }
 
   #valuesOf(name: keyof Chunk, handles: ArrayLike<number>): ColumnArray {
@@ -437,8 +415,8 @@ export class EventColumns {
     if (isFirst && this.#room > 0) {
       const before = this.#chunks[0]!;
       for (const { name } of columnForms) {
-        const column = before[name as keyof Chunk];
-        if (!isShared(column)) ownColumn(chunk, name as keyof Chunk).set(column);
+        const column = before[name];
+        if (!isShared(column)) ownColumn(chunk, name).set(column);
       }
       if (!isShared(this.#generations[0]!)) {
         generations = new Uint32Array(rows);

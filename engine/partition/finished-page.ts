@@ -8,11 +8,11 @@
  * Owned by its partition (`finished.ts`).
  */
 import { type Handle, noSequence, type Sequence } from '../kernel/brand.js';
-import { invariant } from '../kernel/errors.js';
 import { type EventId, eventIdBytes } from '../kernel/event-id.js';
-import { type ColumnForm, hashOfId, hashAt } from './columns.js';
+import { hashOfId, hashAt } from './columns.js';
 import { HandleTable } from './handle-table.js';
 import { KeyTable } from './key-table.js';
+import { packRows, unpackRows } from './packed-rows.js';
 import { type ListedRows, type RowSpan, versionAt } from './row-filter.js';
 
 const chunkRows = 16_384;
@@ -43,11 +43,10 @@ const chunkOf = (rows: number) => ({
 
 type Chunk = ReturnType<typeof chunkOf>;
 
-export const finishedForms: readonly ColumnForm[] = Object.entries(chunkOf(1)).map(
-  ([name, array]: [string, Chunk[keyof Chunk]]) => ({ name, bytesPerRow: array.byteLength }),
-);
-
-const bytesPerRow = finishedForms.reduce((sum, form) => sum + form.bytesPerRow, 0);
+export const finishedForms = (Object.entries(chunkOf(1)) as [keyof Chunk, Chunk[keyof Chunk]][]).map(([name, array]) => ({
+  name,
+  bytesPerRow: array.byteLength,
+}));
 
 /** The finals with sequences from `first` up to the first of the next page. */
 export class FinishedPage {
@@ -157,36 +156,30 @@ export class FinishedPage {
     return rows;
   }
 
-  /** As `EventColumns.gather`. */
+  /** Rows as bytes (`packed-rows.ts`). */
   gather(rows: readonly number[]): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(rows.length * bytesPerRow);
-    let end = 0;
-    for (const { name, bytesPerRow: width } of finishedForms) {
-      for (const row of rows) {
-        const column = this.#chunkOf(row)[name as keyof Chunk];
-        bytes.set(new Uint8Array(column.buffer, (row & chunkMask) * width, width), end);
-        end += width;
+    return packRows(rows.length, finishedForms, ({ name, bytesPerRow: width }) => {
+      const values = new Uint8Array(rows.length * width);
+      for (const [place, row] of rows.entries()) {
+        const column = this.#chunkOf(row)[name];
+        values.set(new Uint8Array(column.buffer, (row & chunkMask) * width, width), place * width);
       }
-    }
-    return bytes;
+      return values;
+    });
   }
 
   /** Adds rows that `gather` has laid out. */
-  scatter(bytes: Uint8Array, count: number): void {
-    invariant(
-      bytes.length === count * bytesPerRow,
-      () => `expected ${count} rows of ${bytesPerRow} bytes, found ${bytes.length}`,
-    );
-    for (let row = 0; row < count; ) {
+  scatter(bytes: Uint8Array): void {
+    const { rows, columns } = unpackRows(bytes, finishedForms);
+    for (let row = 0; row < rows; ) {
       if (this.#rows === this.#room) this.#makeRoom();
       const at = this.#rows & chunkMask;
-      const some = Math.min(count - row, this.#room - this.#rows);
-      let columnAt = 0;
-      for (const { name, bytesPerRow: width } of finishedForms) {
-        const from = columnAt + row * width;
-        const column = this.#chunkOf(this.#rows)[name as keyof Chunk];
-        new Uint8Array(column.buffer).set(bytes.subarray(from, from + some * width), at * width);
-        columnAt += count * width;
+      const some = Math.min(rows - row, this.#room - this.#rows);
+      for (const { form, values } of columns) {
+        const { name, bytesPerRow: width } = form;
+        const column = new Uint8Array(this.#chunkOf(this.#rows)[name].buffer, at * width, some * width);
+        if (values === null) column.fill(0);
+        else column.set(values.subarray(row * width, (row + some) * width));
       }
       for (let each = 0; each < some; each++) this.#enter((this.#rows + each) as Handle);
       this.#rows += some;
@@ -222,7 +215,7 @@ export class FinishedPage {
     if (this.#room === firstRows) {
       const [first] = this.#chunks;
       const whole = chunkOf(chunkRows);
-      for (const { name } of finishedForms) whole[name as keyof Chunk].set(first![name as keyof Chunk]);
+      for (const { name } of finishedForms) whole[name].set(first![name]);
       this.#chunks[0] = whole;
       this.#room = chunkRows;
       return;

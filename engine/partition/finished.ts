@@ -214,10 +214,10 @@ export class FinishedEvents {
   }
 
   /** Rows of a snapshot, counted there already; of the page that opens with `first`. */
-  restore(first: Sequence, { bytes, rows }: { readonly bytes: Uint8Array; readonly rows: number }): void {
+  restore(first: Sequence, rows: Uint8Array): void {
     const page = this.#pageOf(first);
     // Its segment may have been removed since.
-    if (page.first === first) page.rows?.scatter(bytes, rows);
+    if (page.first === first) page.rows?.scatter(rows);
   }
 
   /** Mostly the last one. */

@@ -19,19 +19,15 @@ import { InvariantError, invariant } from '../kernel/errors.js';
 import { crcOf } from '../log/checksum.js';
 import { eventIdBytes } from '../kernel/event-id.js';
 import type { KeptAlias } from './aliases.js';
-import { type ColumnForm, columnForms } from './columns.js';
+import { columnForms } from './columns.js';
 import { finishedForms } from './finished-page.js';
 import type { KeptSettings } from './settings-table.js';
 import type { Beginning, PartitionState } from './state.js';
 
 /** Of what is in the sections. */
-const formatVersion = 2;
+const formatVersion = 3;
 /** Rows of a section: taking them in costs about a millisecond. */
 const rowsPerSection = 4_096;
-
-const bytesOf = (forms: readonly ColumnForm[]) => forms.reduce((sum, { bytesPerRow }) => sum + bytesPerRow, 0);
-const columnBytesPerRow = bytesOf(columnForms);
-const finishedBytesPerRow = bytesOf(finishedForms);
 
 export type SectionKind = 'outline' | 'settings' | 'origins' | 'rows' | 'finals' | 'aliases';
 /** On disk: never change one. */
@@ -77,10 +73,7 @@ export function* sectionsOf(state: PartitionState, finalsFrom: Sequence): Genera
     yield jsonSection('origins', names.slice(at, at + rowsPerSection));
   }
   for (let at = 0; at < handles.length; at += rowsPerSection) {
-    const some = handles.subarray(at, at + rowsPerSection);
-    const bytes = columns.gather(some);
-    renumberOrigins(bytes, { rows: some.length, renumbered });
-    yield section('rows', bytes);
+    yield section('rows', columns.gather(handles.subarray(at, at + rowsPerSection), renumbered));
   }
   yield* finalSections(state, finalsFrom);
 }
@@ -121,31 +114,18 @@ function liveHandles({ columns }: PartitionState): Float64Array {
   return handles.sort((one, other) => columns.bodySeq(one as Handle) - columns.bodySeq(other as Handle));
 }
 
-const originColumn = columnForms.findIndex(({ name }) => name === 'origin');
-const bytesBeforeOrigin = bytesOf(columnForms.slice(0, originColumn));
-
-function renumberOrigins(
-  bytes: Uint8Array<ArrayBuffer>,
-  { rows, renumbered }: { readonly rows: number; readonly renumbered: ReadonlyMap<number, number> },
-): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + rows * bytesBeforeOrigin, rows * 4);
-  for (let row = 0; row < rows; row++) view.setUint32(row * 4, renumbered.get(view.getUint32(row * 4, true))!, true);
-}
-
-/** Before the rows: where their page opens, and how many they are. */
-const finalsHeadBytes = 12;
+/** Before the rows: where their page opens. */
+const finalsHeadBytes = 8;
 
 function* finalSections({ finished }: PartitionState, finalsFrom: Sequence): Generator<Section, void, undefined> {
   for (const page of finished.pages) {
     if (page.first < finalsFrom) continue;
     const all = page.liveRows();
     for (let at = 0; at < all.length; at += rowsPerSection) {
-      const some = all.slice(at, at + rowsPerSection);
-      const content = new Uint8Array(finalsHeadBytes + some.length * finishedBytesPerRow);
-      const head = new DataView(content.buffer);
-      head.setFloat64(0, page.first, true);
-      head.setUint32(8, some.length, true);
-      content.set(page.gather(some), finalsHeadBytes);
+      const rows = page.gather(all.slice(at, at + rowsPerSection));
+      const content = new Uint8Array(finalsHeadBytes + rows.length);
+      new DataView(content.buffer).setFloat64(0, page.first, true);
+      content.set(rows, finalsHeadBytes);
       yield section('finals', content);
     }
   }
@@ -178,11 +158,9 @@ export class SnapshotIntake {
       case 'origins':
         state.origins.restore(jsonOf(bytes) as string[]);
         return;
-      case 'rows': {
-        const content = bytes.subarray(1);
-        state.restoreRows(content, content.length / columnBytesPerRow);
+      case 'rows':
+        state.restoreRows(bytes.subarray(1));
         return;
-      }
       case 'finals':
         this.#takeFinals(bytes.subarray(1));
         return;
@@ -194,7 +172,7 @@ export class SnapshotIntake {
   #takeFinals(content: Uint8Array): void {
     const head = new DataView(content.buffer, content.byteOffset, finalsHeadBytes);
     const first = head.getFloat64(0, true) as Sequence;
-    this.#state.finished.restore(first, { bytes: content.subarray(finalsHeadBytes), rows: head.getUint32(8, true) });
+    this.#state.finished.restore(first, content.subarray(finalsHeadBytes));
   }
 }
 

@@ -30,7 +30,11 @@ export function isShared(column: object): boolean {
   return column === zeroBytes || column === zeroWords || column === zeroDoubles;
 }
 
-/** Whether these bytes, of a column at most, are all 0. */
+/** Whether these bytes are all 0. */
 export function areZeros(bytes: Uint8Array): boolean {
-  return zeros.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
+  for (let at = 0; at < bytes.length; at += zeros.length) {
+    const end = Math.min(bytes.length, at + zeros.length);
+    if (zeros.compare(bytes, at, end, 0, end - at) !== 0) return false;
+  }
+  return true;
 }

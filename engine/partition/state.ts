@@ -443,9 +443,9 @@ export class PartitionState {
   }
 
   /** Rows as `columns.gather` laid them out, with numbers of origins as they are here. */
-  restoreRows(bytes: Uint8Array, rows: number): void {
+  restoreRows(bytes: Uint8Array): void {
     const { columns } = this;
-    const first = columns.scatter(bytes, rows);
+    const { first, rows } = columns.scatter(bytes);
     for (let row = 0; row < rows; row++) {
       const handle = (first + row) as Handle;
       this.#ids.add(columns.idHash(handle), handle);
