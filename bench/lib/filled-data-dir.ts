@@ -27,6 +27,8 @@ const slots = 4_096;
 const eventsOfOneThread = 20_000;
 const recordsPerCommit = 2_000;
 const commitsPerTick = 16;
+/** Of a busy day: ids are in the order of the log but for those of one millisecond, as they are where events are accepted. */
+const acceptedPerMs = 20;
 const now = Date.now() as WallMs;
 
 export interface Filling {
@@ -103,7 +105,7 @@ function write({
     const slot = externalIds ? slotOfKey(keyOf(each)!) : ((number % slots) as Slot);
     const tail = tails.get(partitionOf(slot, partitions));
     if (tail === undefined) continue;
-    const event = mintEventId(slot, now);
+    const event = mintEventId(slot, (now - (events - number) / acceptedPerMs) as WallMs);
     const body = same ?? encodeSpec(each, fingerprintOf(each, true));
     const accepted = tail.append(recordKinds.accepted, { event, prev: 0, body });
     if (!isPending(number, { pending, events })) {

@@ -3,38 +3,38 @@
  *
  * A retry writes the whole spec anew, so the reader lays out the records, many with one message, and leaves out what does not match
  * (`log/retry-sheaf.ts`). First those events that no index knows yet: memory knows all of them but their specs. Then those of the
- * indexes, a page at a time in the order of ids: which there are, and for those that are not pending again, their records. What
- * finishes again while the walk goes on is another call's.
+ * indexes, a page at a time in the order of the log: the reader names them, and of those that are not pending again the specs are
+ * fetched, so that a call that goes on where another one ended does not read all that was put back before it. What finishes again while
+ * the walk goes on is another call's.
  */
 import type { EventFilter } from '../event/event-filter.js';
-import type { ListPlace } from '../event/event-list.js';
-import { type EventStatus, eventStatuses } from '../event/status.js';
+import { eventStatuses } from '../event/status.js';
 import type { Sequence, WallMs } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
 import { eventIdBytes } from '../kernel/event-id.js';
-import type { ReaderReply } from '../log/protocol.js';
-import { RecordCursor } from '../log/record-batch.js';
-import { countOfKnown, KnownFinals, knownFrom, newestSpecOf } from '../log/retry-sheaf.js';
-import { mayBePutBack, retryInPlace } from '../partition/decide-retry.js';
 import { bulkBatchEvents } from '../kernel/limits.js';
-import { splitFinals, wantedFinals } from '../log/indexed-finals.js';
+import { countOfKnown, KnownFinals, knownFrom, newestSpecOf, wantedOf } from '../log/known-finals.js';
+import type { ReaderReply, RetriablePlace } from '../log/protocol.js';
+import { RecordCursor } from '../log/record-batch.js';
+import { retriableStatuses } from '../log/retriable-finals.js';
+import { mayBePutBack, retryInPlace } from '../partition/decide-retry.js';
 import { MemoryScan } from '../partition/memory-scan.js';
 import { bodySeqAt, type ListedRows, versionAt } from '../partition/row-filter.js';
 import type { BulkWalk, Settled, WalkParts } from './bulk-walk.js';
 import type { Ask } from './reads.js';
-
-const retriable: readonly EventStatus[] = ['DEAD', 'CANCELLED', 'EXPIRED'];
 
 export class RetryWalk implements BulkWalk {
   readonly #filter: EventFilter;
   readonly #scheduledAtMs: WallMs;
   readonly #parts: WalkParts;
   readonly #scan: MemoryScan;
+  /** Segments from here on had no index when it began. */
+  readonly #unindexedFrom: Sequence;
   #isScanned = false;
   /** Met in memory, and the reader has not been asked about them. */
-  readonly #known: KnownFinals[] = [new KnownFinals()];
+  readonly #known: KnownFinals[] = [new KnownFinals(bulkBatchEvents)];
   /** How far the indexes have been read; null: from the beginning. */
-  #after: ListPlace | null = null;
+  #after: RetriablePlace | null = null;
   #isIndexRead = false;
   #isReadingIndex = false;
   /** Of the page that was read last, those that the reader has not been asked about. */
@@ -45,10 +45,11 @@ export class RetryWalk implements BulkWalk {
   #asked = 0;
 
   constructor({ filter, scheduledAtMs }: { readonly filter: EventFilter; readonly scheduledAtMs: WallMs }, parts: WalkParts) {
-    const status = retriable.filter((each) => filter.status === null || filter.status.includes(each));
+    const status = retriableStatuses.filter((each) => filter.status === null || filter.status.includes(each));
     this.#filter = { ...filter, status };
     this.#scheduledAtMs = scheduledAtMs;
     this.#parts = parts;
+    this.#unindexedFrom = parts.memory.state.finished.unindexedFrom;
     const taker = { take: (rows: ListedRows, at: number) => this.#met(rows, at) };
     this.#scan = new MemoryScan({ state: parts.memory.state, filter: this.#filter, taker });
     // Nothing that is asked for can be retried.
@@ -93,7 +94,7 @@ export class RetryWalk implements BulkWalk {
     for (let left = count; left > 0 && this.#ready > 0 && !hasMore; left--) {
       const cursor = this.#nextRetry();
       if (!mayBePutBack(memory.state, cursor)) continue;
-      hasMore = changed === mayChange;
+      hasMore = changed === mayChange || this.#mayHaveEndedAgain(cursor);
       if (hasMore) break;
       retryInPlace(memory.state, cursor, { scheduledAtMs: this.#scheduledAtMs, now });
       putBack.write(cursor);
@@ -101,6 +102,14 @@ export class RetryWalk implements BulkWalk {
     }
     putBack.endRun();
     return { changed, left: 0, hasMore };
+  }
+
+  /**
+   * Whether the event may have been put back by others and have ended in a segment that has got its index since: memory says nothing of it any
+   * more, and the reader had said what it did before. Another call finds out.
+   */
+  #mayHaveEndedAgain({ event, prev }: RecordCursor): boolean {
+    return this.#parts.memory.state.finished.mayBeIndexedSince(Math.max(this.#unindexedFrom, prev + 1) as Sequence, event);
   }
 
   #nextRetry(): RecordCursor {
@@ -111,7 +120,7 @@ export class RetryWalk implements BulkWalk {
 
   #met(rows: ListedRows, at: number): void {
     const { id, newestSeq, status, attempts } = rows;
-    if (this.#known.at(-1)!.isFull) this.#known.push(new KnownFinals());
+    if (this.#known.at(-1)!.isFull) this.#known.push(new KnownFinals(bulkBatchEvents));
     this.#known.at(-1)!.add({
       ids: id,
       idAt: at * eventIdBytes,
@@ -152,21 +161,17 @@ export class RetryWalk implements BulkWalk {
     this.#ask({ op: 'indexed-finals', partition, filter: this.#filter, after: this.#after }, (reply) => {
       if (reply.op !== 'indexed-finals') throw new InvariantError(`expected finals, found ${reply.op}`);
       this.#isReadingIndex = false;
-      if (reply.coverage === 'end') this.#isIndexRead = true;
-      else this.#after = reply.coverage;
+      if (reply.until === 'end') this.#isIndexRead = true;
+      else this.#after = reply.until;
       const { state } = this.#parts.memory;
-      this.#indexed = wantedFinals(reply.finals, (id) => state.handleOf(id) === null);
+      this.#indexed = wantedOf(reply.known, (id) => state.handleOf(id) === null);
     });
   }
 
   #askAboutIndexed(): void {
-    const { partition } = this.#parts.memory.state;
-    const [finals, rest] = splitFinals(this.#indexed, bulkBatchEvents);
-    this.#indexed = rest;
-    this.#ask({ op: 'indexed-retries', partition, filter: this.#filter, finals }, (reply) => {
-      if (reply.op !== 'indexed-retries') throw new InvariantError(`expected retries, found ${reply.op}`);
-      this.#take(reply.sheaf);
-    });
+    // Copied: the rest of the page would go with each message.
+    this.#askAbout(knownFrom(this.#indexed, 0, bulkBatchEvents).slice());
+    this.#indexed = knownFrom(this.#indexed, bulkBatchEvents);
   }
 
   #ask(question: Ask, take: (reply: ReaderReply) => void): void {

@@ -35,23 +35,17 @@ interface Overlapping {
   readonly ends: NonNullable<ListedEnds>;
 }
 
-/** A finished event in the list and its final record, the newest of its segment. */
-export interface FinalPlace extends ListPlace {
-  readonly seq: Sequence;
-}
-
-export interface SliceOfFinals {
-  readonly rows: readonly FinalPlace[];
+interface SliceOfFinals {
+  readonly rows: readonly ListPlace[];
   readonly coverage: FinishedSlice['coverage'];
 }
 
 export function listFinished(segments: PartitionSegments, query: ListQuery): FinishedSlice {
-  const { rows, coverage } = sliceOfFinals(segments, query, sliceRows);
+  const { rows, coverage } = sliceOfFinals(segments, query);
   return { entries: entriesOf(rows), coverage };
 }
 
-/** Over about so many rows, whether they pass the filter or not. */
-export function sliceOfFinals(segments: PartitionSegments, query: ListQuery, sliceRows: number): SliceOfFinals {
+function sliceOfFinals(segments: PartitionSegments, query: ListQuery): SliceOfFinals {
   const text = textOf(query.filter);
   if (text !== null) return listByText(segments, { text, query });
   const direction = query.order === 'asc' ? 1 : -1;
@@ -67,7 +61,7 @@ export function sliceOfFinals(segments: PartitionSegments, query: ListQuery, sli
     const place = segments.withIndex(segment.first, (index) => index.listed.placeBehind(query, rowsMax));
     if (place !== null && (until === null || compare(place, until) < 0)) until = place;
   }
-  const rows: FinalPlace[] = [];
+  const rows: ListPlace[] = [];
   for (const { first } of asked) {
     const found = segments.withIndex(first, (index) => index.listed.rows({ ...query, until, limit: query.limit + 1 }));
     rows.push(...(found ?? []));
@@ -80,7 +74,7 @@ export function sliceOfFinals(segments: PartitionSegments, query: ListQuery, sli
 }
 
 /** An event may stand in several segments, at one place: whoever goes on behind it has seen all of them. */
-function endOfCut(rows: readonly FinalPlace[], limit: number): number {
+function endOfCut(rows: readonly ListPlace[], limit: number): number {
   let end = limit;
   while (end < rows.length && comparePlaces(rows[end]!, rows[end - 1]!) === 0) end++;
   return end;
@@ -103,7 +97,7 @@ function overlapping(segments: PartitionSegments, { sort, order, after }: ListQu
 
 /** Events with one external job id: few, so all of them at once, by the table of keys. Sorted by `created_at`. */
 function listByText(segments: PartitionSegments, { text, query }: { text: number; query: ListQuery }): SliceOfFinals {
-  const rows: FinalPlace[] = [];
+  const rows: ListPlace[] = [];
   const { source, externalJobId } = query.filter;
   const keys = source?.map((each) => tagOfKey({ kind: 'external', source: each, text: externalJobId! })) ?? null;
   segments.searchIndexes({
@@ -112,7 +106,7 @@ function listByText(segments: PartitionSegments, { text, query }: { text: number
     ask: (index) => {
       for (const seq of index.findText(text, externalIdMatchesMax)) {
         const { event } = segments.record(seq);
-        rows.push({ ms: createdAtMsOf(event, 0), id: event.slice(), seq });
+        rows.push({ ms: createdAtMsOf(event, 0), id: event.slice() });
       }
       return rows.length < externalIdMatchesMax ? 'more' : 'enough';
     },
@@ -122,7 +116,7 @@ function listByText(segments: PartitionSegments, { text, query }: { text: number
   return { rows: behind, coverage: 'end' };
 }
 
-function entriesOf(rows: readonly FinalPlace[]): Uint8Array {
+function entriesOf(rows: readonly ListPlace[]): Uint8Array {
   const entries = new ListEntries(rows.length);
   for (const { ms, id } of rows) entries.add(ms, id);
   return entries.bytes;

@@ -9,16 +9,15 @@
  * else reads while a statement runs.
  */
 import { tagOfText } from '../event/content.js';
-import type { EventFilter, Span } from '../event/event-filter.js';
+import type { EventFilter } from '../event/event-filter.js';
 import { createdAtMsOf, type ListPlace, type ListQuery, type ListSort } from '../event/event-list.js';
 import { emptyTally, type LabelHashes, type Tally, tallyPlace } from '../event/label-filter.js';
-import { hashOfLabel, signatureOf } from '../event/labels.js';
 import { type RecordKind, type StoredRecord, statusOfKind } from '../event/record.js';
-import { deliveryTypes } from '../event/spec.js';
 import { eventStatuses } from '../event/status.js';
 import type { Sequence } from '../kernel/brand.js';
-import { type EventId, eventIdBytes } from '../kernel/event-id.js';
+import type { EventId } from '../kernel/event-id.js';
 import type { RecordHead } from './record-heads.js';
+import { type Conditions, conditionsOf, joined, spanOf } from './row-conditions.js';
 import type { Database, Statement } from './sqlite.js';
 
 const columns =
@@ -37,7 +36,8 @@ export const listedSchema = `
   CREATE TABLE superseded(source INTEGER NOT NULL, type INTEGER NOT NULL, status INTEGER NOT NULL,
                           delivery_type INTEGER NOT NULL, seq INTEGER NOT NULL);
   CREATE INDEX superseded_by_source ON superseded(source);
-  CREATE INDEX superseded_by_type ON superseded(type);`;
+  CREATE INDEX superseded_by_type ON superseded(type);
+  CREATE INDEX superseded_by_seq ON superseded(seq);`;
 
 /** Rows of an index that is being built, in any order; of several finals of an event the newest counts. */
 export class ListedFinals {
@@ -96,6 +96,12 @@ export interface Superseded {
   readonly deliveryType: number;
 }
 
+/** Both ends belong to it. */
+export interface SequenceSpan {
+  readonly first: Sequence;
+  readonly last: Sequence;
+}
+
 /** Being asked. */
 export class ListedIndex {
   readonly #database: Database;
@@ -124,19 +130,19 @@ export class ListedIndex {
   }
 
   /** What passes the filter behind `after` and up to `until`, in order, `limit` at most. */
-  rows({ limit, ...range }: ListQuery & { readonly until: ListPlace | null }): (ListPlace & { readonly seq: Sequence })[] {
+  rows({ limit, ...range }: ListQuery & { readonly until: ListPlace | null }): ListPlace[] {
     const { filter, sort, order } = range;
     const bounds = rangeOf(range);
     const conditions = conditionsOf(filter);
     const direction = order === 'asc' ? 'ASC' : 'DESC';
     const text =
-      `SELECT scheduled_at, id, seq FROM ${tableOf(sort)} WHERE ${bounds.where} AND ${conditions.where} ` +
+      `SELECT scheduled_at, id FROM ${tableOf(sort)} WHERE ${bounds.where} AND ${conditions.where} ` +
       `ORDER BY ${orderOf(sort, direction)} LIMIT ?`;
     const found = this.#database
       .prepare(text)
       .raw()
-      .all(...bounds.values, ...conditions.values, limit) as [...Key, seq: Sequence][];
-    return found.map(([scheduledAt, id, seq]) => ({ ...placeOfKey(sort, [scheduledAt, id]), seq }));
+      .all(...bounds.values, ...conditions.values, limit) as Key[];
+    return found.map((key) => placeOfKey(sort, key));
   }
 
   /** How many there are of these labels, and finals of older segments that do not count any more. */
@@ -154,6 +160,17 @@ export class ListedIndex {
     const past = this.#prepared(`SELECT status, delivery_type, seq FROM superseded WHERE ${where}`).all(...values);
     const superseded = (past as [number, number, number][]).map(([status, deliveryType, seq]) => ({ status, deliveryType, seq }));
     return { finished, superseded };
+  }
+
+  /** The first and the last final of older segments that do not count any more; null: there is none. */
+  supersededSpan(): SequenceSpan | null {
+    const [first, last] = this.#prepared('SELECT min(seq), max(seq) FROM superseded').get() as [Sequence | null, Sequence];
+    return first === null ? null : { first, last };
+  }
+
+  /** Whether the event of that final has finished in this segment, too. */
+  supersedes(seq: Sequence): boolean {
+    return this.#prepared('SELECT 1 FROM superseded WHERE seq = ?').get(seq) !== undefined;
   }
 
   #prepared(text: string): Statement {
@@ -175,11 +192,6 @@ function placeOfKey(sort: ListSort, [scheduledAt, id]: Key): ListPlace {
   return { ms: sort === 'created_at' ? createdAtMsOf(id, 0) : scheduledAt, id };
 }
 
-interface Conditions {
-  readonly where: string;
-  readonly values: readonly unknown[];
-}
-
 type Range = Omit<ListQuery, 'limit'> & { readonly until: ListPlace | null };
 
 /** The part of the list that is looked at: behind a place, up to another, within the filter's span of the same instant. */
@@ -197,56 +209,6 @@ function comparison(sort: ListSort, operator: string, { ms, id }: ListPlace): Co
   return sort === 'created_at'
     ? { where: `id ${operator} ?`, values: [id] }
     : { where: `(scheduled_at, id) ${operator} (?, ?)`, values: [ms, id] };
-}
-
-function spanOf(sort: ListSort, span: Span | null): Conditions {
-  if (span === null) return { where: '1', values: [] };
-  const { fromMs, toMs } = span;
-  if (sort === 'scheduled_at') return { where: 'scheduled_at BETWEEN ? AND ?', values: [fromMs, toMs] };
-  return { where: 'id >= ? AND id < ?', values: [idBeginning(Math.ceil(fromMs)), idBeginning(Math.floor(toMs) + 1)] };
-}
-
-/** The smallest id of an event that was created then. */
-function idBeginning(ms: number): Uint8Array {
-  const id = Buffer.alloc(eventIdBytes);
-  id.writeUIntBE(Math.min(Math.max(ms, 0), 2 ** 48 - 1), 0, 6);
-  return id;
-}
-
-function conditionsOf(filter: EventFilter): Conditions {
-  const among = (name: string, numbers: readonly number[] | undefined): Conditions =>
-    numbers === undefined
-      ? { where: '1', values: [] }
-      : { where: `${name} IN (${numbers.map(() => '?').join(', ')})`, values: numbers };
-  const hashed = (texts: readonly string[] | null) => texts?.map(hashOfLabel);
-  const tags = filter.tags.map(({ name, values }): Conditions => {
-    const signatures = values.map((value) => signatureOf(name, value));
-    const where = signatures.map(() => '(signature_high & ? = ? AND signature_low & ? = ?)').join(' OR ');
-    return { where: `(${where})`, values: signatures.flatMap(({ high, low }) => [high, high, low, low]) };
-  });
-  return joined([
-    among(
-      'status',
-      filter.status?.map((status) => eventStatuses.indexOf(status)),
-    ),
-    among('source', hashed(filter.source)),
-    among('type', hashed(filter.type)),
-    among('destination', hashed(filter.destination)),
-    among('priority', filter.priority ?? undefined),
-    among(
-      'delivery_type',
-      filter.deliveryType?.map((type) => deliveryTypes.indexOf(type)),
-    ),
-    spanOf('scheduled_at', filter.scheduled),
-    spanOf('created_at', filter.created),
-    ...tags,
-  ]);
-}
-
-function joined(parts: readonly Conditions[]): Conditions {
-  const said = parts.filter(({ where }) => where !== '1');
-  if (said.length === 0) return { where: '1', values: [] };
-  return { where: said.map(({ where }) => where).join(' AND '), values: said.flatMap(({ values }) => values) };
 }
 
 /** The lower half of the tag under which an external job id is found in the table of keys. */

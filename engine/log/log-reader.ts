@@ -33,7 +33,7 @@ import { PartitionSegments } from './partition-segments.js';
 import type { LogOptions, PoolReply, PoolRequest, ReaderReply, ReaderRequest, SegmentNotice, SegmentTask } from './protocol.js';
 import { Replay } from './replay.js';
 import { bundlesOf, outdatedSegment, removeBefore, sweepBefore } from './retirement.js';
-import { finalsOfIndexed, retriesOfFinals, retriesOfKnown } from './retry-pages.js';
+import { finalsOfIndexed, retriesOfKnown } from './retry-pages.js';
 import { runCheckpoint } from './segment.js';
 import type { SegmentName } from './segment-files.js';
 import type { SegmentIndex } from './segment-index.js';
@@ -234,9 +234,6 @@ export class LogReader {
         return;
       case 'indexed-finals':
         this.#parts.reply({ op: 'indexed-finals', tag, ...finalsOfIndexed(this.#segmentsOf(request.partition), request) });
-        return;
-      case 'indexed-retries':
-        this.#parts.reply({ op: 'indexed-retries', tag, ...retriesOfFinals(this.#segmentsOf(request.partition), request) });
         return;
       case 'views': {
         const segments = this.#segmentsOf(request.partition);

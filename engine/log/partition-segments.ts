@@ -18,7 +18,7 @@ import { readBeginning } from './log-beginning.js';
 import { type LogPosition, logStart } from './mark.js';
 import type { SegmentOutline } from './protocol.js';
 import { type FilterWords, SegmentFilter } from './segment-filter.js';
-import type { ListedEnds } from './listed-finals.js';
+import type { ListedEnds, SequenceSpan } from './listed-finals.js';
 import { type IndexName, listIndexes, listSegments, partitionDir, type SegmentName } from './segment-files.js';
 import { isIntact, SegmentIndex } from './segment-index.js';
 import { SegmentReader } from './segment-reader.js';
@@ -55,6 +55,8 @@ export class PartitionSegments {
   readonly #listedEnds = new Map<string, Readonly<Record<ListSort, ListedEnds>>>();
   /** The same. */
   readonly #filters = new Map<string, SegmentFilter>();
+  /** The same: which finals of older segments do not count any more. */
+  readonly #superseded = new Map<string, SequenceSpan | null>();
 
   constructor({ dataDir, partition, readers, indexes }: PartitionSegmentsParts) {
     this.partition = partition;
@@ -105,6 +107,7 @@ export class PartitionSegments {
       this.#indexes.drop(path);
       this.#indexOf.delete(first);
       this.#filters.delete(path);
+      this.#superseded.delete(path);
       this.#listedEnds.delete(path);
     }
   }
@@ -144,11 +147,13 @@ export class PartitionSegments {
     return found;
   }
 
-  /** Records from `first` on and before `before`, those of one segment that are sound, the next 64 at most. */
-  records(first: Sequence, before: number): LogRecord[] {
-    const at = this.#names.findLastIndex((name) => name.first <= first);
+  /** Of the first of `seqs`, which rise, those of one segment that are sound. */
+  recordsAt(seqs: readonly Sequence[]): LogRecord[] {
+    const at = this.#names.findLastIndex((name) => name.first <= seqs[0]!);
     if (at < 0) return [];
-    return this.readerOf(this.#names[at]!).records(first, Math.min(before, this.#names[at + 1]?.first ?? before));
+    const next = this.#names[at + 1]?.first;
+    const end = next === undefined ? -1 : seqs.findIndex((seq) => seq >= next);
+    return this.readerOf(this.#names[at]!).recordsAt(end < 0 ? seqs : seqs.slice(0, end));
   }
 
   /** Whether what `record` threw will be thrown again: a record that is damaged or contradicts another. */
@@ -178,13 +183,29 @@ export class PartitionSegments {
     return index === undefined ? null : this.#filterAt(index).words;
   }
 
-  /** Whether the event of a final record has finished once more in a later segment that has an index. */
-  hasLaterFinal({ id, seq }: { readonly id: EventId; readonly seq: Sequence }): boolean {
+  /** Whether the event of the final record at `seq` has finished once more in a later segment that has an index. */
+  isSuperseded(seq: Sequence): boolean {
     for (let place = this.#names.length - 1; place >= 0 && this.#names[place]!.first > seq; place--) {
       const index = this.#indexOf.get(this.#names[place]!.first);
-      if (index !== undefined && this.#filterAt(index).mayHaveId(id) && this.#indexAt(index).findId(id) !== null) return true;
+      const span = index === undefined ? null : this.#supersededSpanOf(index);
+      if (span === null || seq < span.first || seq > span.last) continue;
+      if (this.#indexAt(index!).listed.supersedes(seq)) return true;
     }
     return false;
+  }
+
+  #supersededSpanOf(index: IndexName): SequenceSpan | null {
+    const known = this.#superseded.get(index.path);
+    if (known !== undefined) return known;
+    const span = this.#indexAt(index).listed.supersededSpan();
+    this.#superseded.set(index.path, span);
+    return span;
+  }
+
+  /** False: certainly no event with this text in its key has finished in the segment that opens with `first`, as its index says. */
+  mayHaveText(first: Sequence, tagLow: number): boolean {
+    const index = this.#indexOf.get(first);
+    return index !== undefined && this.#filterAt(index).mayHaveText(tagLow);
   }
 
   /** Every segment, oldest first, with the filter of its index. */

@@ -184,21 +184,13 @@ export type ReaderRequest =
       readonly known: Uint8Array;
       readonly filter: EventFilter;
     }
-  /** The next finished events in indexed segments behind `after` by their ids, as far as columns say whether they match. Answered by
-   *  `indexed-finals`. */
+  /** The next finished events in indexed segments behind `after`, as far as columns say whether they match. Answered by `indexed-finals`; a
+   *  question for their retries may follow. */
   | {
       readonly op: 'indexed-finals';
       readonly tag: number;
       readonly partition: PartitionId;
-      readonly after: ListPlace | null;
-      readonly filter: EventFilter;
-    }
-  /** Of these (`indexed-finals.ts`), those to be put back if their texts match. Answered by `indexed-retries`. */
-  | {
-      readonly op: 'indexed-retries';
-      readonly tag: number;
-      readonly partition: PartitionId;
-      readonly finals: Uint8Array;
+      readonly after: RetriablePlace | null;
       readonly filter: EventFilter;
     }
   /** Finished events in indexed segments: the newest final record of an id. */
@@ -298,13 +290,13 @@ export type ReaderReply =
   | { readonly op: 'matches'; readonly tag: number; readonly matches: Uint8Array }
   /** `sheaf` as in `retry-sheaf.ts`; `looked`: so many of those asked for have been looked at. */
   | { readonly op: 'retries'; readonly tag: number; readonly sheaf: Uint8Array<ArrayBuffer>; readonly looked: number }
+  /** `known` as in `known-finals.ts`, the newest final of each event as far as indexes know; `until`: so far has been looked. */
   | {
       readonly op: 'indexed-finals';
       readonly tag: number;
-      readonly finals: Uint8Array<ArrayBuffer>;
-      readonly coverage: ListPlace | 'end';
+      readonly known: Uint8Array<ArrayBuffer>;
+      readonly until: RetriablePlace | 'end';
     }
-  | { readonly op: 'indexed-retries'; readonly tag: number; readonly sheaf: Uint8Array<ArrayBuffer> }
   /** In the order asked; null: damaged, or no longer there. */
   | { readonly op: 'views'; readonly tag: number; readonly views: readonly (EventView | null)[] }
   /** `changes`: messages as bytes, since whoever asked for them only hands them on. The rest as in `ChangeSlice`. */
@@ -332,6 +324,13 @@ export type ReaderReply =
   /** `damaged`: one record fails its checksum, only this read fails. `broken`: the log contradicts itself or its mark, the partition must
    *  stop. `gone`: what was asked for has outlived the retention. */
   | { readonly op: 'failed'; readonly tag: number; readonly failure: DamageScope | 'io'; readonly detail: string };
+
+/** How far the indexes of a partition have been gone through, in the order of segments and then of specs. */
+export interface RetriablePlace {
+  /** Where the segment opens. */
+  readonly segment: Sequence;
+  readonly bodySeq: Sequence;
+}
 
 /** What a decision needs to know of a finished event. */
 export interface StoredFacts {

@@ -79,7 +79,7 @@ export function logReader({ port, link, pool, options }: ReaderThreadData): Prom
 
 /** A piece of a bulk change: about a millisecond. */
 function isOfVeryMany({ op }: ReaderRequest): boolean {
-  return op === 'match' || op === 'retries' || op === 'indexed-finals' || op === 'indexed-retries';
+  return op === 'match' || op === 'retries' || op === 'indexed-finals';
 }
 
 function movedWith(reply: ReaderReply): ArrayBuffer[] {
@@ -91,9 +91,8 @@ function movedWith(reply: ReaderReply): ArrayBuffer[] {
     case 'bodies':
       return reply.bodies.length > 0 ? [reply.bodies[0]!.buffer as ArrayBuffer] : [];
     case 'indexed-finals':
-      return [reply.finals.buffer];
+      return [reply.known.buffer];
     case 'retries':
-    case 'indexed-retries':
       return [reply.sheaf.buffer];
     case 'replay-section':
       return [reply.section.buffer];

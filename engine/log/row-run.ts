@@ -1,8 +1,10 @@
 /**
- * Rows of a segment that follow each other, many with one call: their numbers as one text, their bytes as one blob.
+ * Rows of a segment, those that follow each other or those that are asked for, many with one call: their numbers as one text, their bytes as
+ * one blob.
  *
- * Row by row SQLite's door costs 2 to 5 us a record, most of it for what is thrown away at once: an array, a buffer, a number in
- * a box for each column. Put together by SQLite itself, 64 rows cost 0.6 us each (`bench/micro/log-replay.bench.ts`).
+ * Row by row SQLite's door costs 2 to 8 us a record, most of it for what is thrown away at once: an array, a buffer, a number in
+ * a box for each column. Put together by SQLite itself, 64 rows cost 0.6 us each (`bench/micro/log-replay.bench.ts`), and hardly more when
+ * they do not follow each other.
  *
  * What comes out is good only with its checksum. A number that its text does not hold to the last digit, or a column of another type
  * than was written, shows as a checksum that does not fit; whoever finds that reads this row by itself and judges that one.
@@ -31,20 +33,29 @@ const numbersPerRow = 7;
 
 export class RowRun {
   readonly #run: Statement;
+  readonly #some: Statement;
   #rowsMax = runRowsMax;
 
   constructor(database: Database) {
-    this.#run = database
-      .prepare(
-        `SELECT group_concat(${numbers}), CAST(group_concat(event || body, '') AS BLOB)
-         FROM (SELECT * FROM record WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?)`,
-      )
+    const rows = `SELECT group_concat(${numbers}), CAST(group_concat(event || body, '') AS BLOB) FROM`;
+    this.#run = database.prepare(`${rows} (SELECT * FROM record WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?)`).raw();
+    this.#some = database
+      .prepare(`${rows} (SELECT record.* FROM json_each(?) AS asked CROSS JOIN record ON record.seq = asked.value)`)
       .raw();
   }
 
   /** The next ones from `from` on and before `before`; `eventAndBody` are views into one buffer. Null: they have to be read singly. */
   read(from: number, before: number): Row[] | null {
-    const [text, bytes] = this.#run.get(from, before, this.#rowsMax) as [text: unknown, bytes: unknown];
+    return this.#rowsOf(this.#run.get(from, before, this.#rowsMax));
+  }
+
+  /** Those of the first of `seqs`, which rise, that there are. Null: the same. */
+  readSome(seqs: readonly number[]): Row[] | null {
+    return this.#rowsOf(this.#some.get(`[${seqs.slice(0, this.#rowsMax).join(',')}]`));
+  }
+
+  #rowsOf(found: unknown): Row[] | null {
+    const [text, bytes] = found as [text: unknown, bytes: unknown];
     if (text === null) return [];
     if (typeof text !== 'string' || !(bytes instanceof Uint8Array)) return null;
     const values = numbersIn(text);

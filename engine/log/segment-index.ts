@@ -3,8 +3,8 @@
  *
  * What is pending is in memory; what has finished is asked for rarely (a GET, a repeated request), so it gets an index when
  * its segment changes no more: built once, in sorted order, away from the writer. One row for each final record of the
- * segment, and what lists are made of (`listed-finals.ts`); the tag of an event's key stands in its `accepted` record, perhaps
- * segments earlier (`record-heads.ts`).
+ * segment, and what lists (`listed-finals.ts`) and bulk retries (`retriable-finals.ts`) are made of; the tag of an event's key stands in
+ * its `accepted` record, perhaps segments earlier (`record-heads.ts`).
  *
  * Beside it stand the filter of what finished in the segment (`segment-filter.ts`), and the events with a record in it that were
  * not over at its end: they had not finished, or an operator could put them back. Those may have to be carried forward before the
@@ -28,11 +28,12 @@ import type { LogPosition } from './mark.js';
 import { RecordBatchBuilder, RecordCursor } from './record-batch.js';
 import { type FilterWords, SegmentFilter } from './segment-filter.js';
 import { RecordHeads } from './record-heads.js';
+import { RetriableFinals, RetriableIndex, retriableSchema } from './retriable-finals.js';
 import { type IndexName, indexPath, syncDir, syncFile } from './segment-files.js';
 import type { SegmentReader } from './segment-reader.js';
 import { type Database, openDatabase, type Statement } from './sqlite.js';
 
-const formatVersion = 5;
+const formatVersion = 6;
 
 const schema = `
   CREATE TABLE header(format INTEGER NOT NULL, partition INTEGER NOT NULL, first INTEGER NOT NULL, next INTEGER NOT NULL);
@@ -41,7 +42,8 @@ const schema = `
                    PRIMARY KEY (tag_low, tag_high, seq)) WITHOUT ROWID;
   CREATE TABLE not_over(id BLOB PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE filter(ids BLOB NOT NULL, keys BLOB NOT NULL);
-  ${listedSchema}`;
+  ${listedSchema}
+  ${retriableSchema}`;
 
 const finalKinds: ReadonlySet<number> = new Set(
   Object.values(recordKinds).filter((kind) => {
@@ -71,6 +73,8 @@ export class SegmentIndex {
   readonly #byText: Statement;
   /** Its finished events in order. */
   readonly listed: ListedIndex;
+  /** Those that can be put back. */
+  readonly retriable: RetriableIndex;
 
   /** Throws DamageError when it is not an index of this format for `name.first`. */
   constructor(name: IndexName) {
@@ -86,6 +90,7 @@ export class SegmentIndex {
       this.#notOver = this.#database.prepare('SELECT id FROM not_over WHERE id > ? ORDER BY id LIMIT ?').pluck();
       this.#byText = this.#database.prepare('SELECT seq FROM key WHERE tag_low = ? ORDER BY seq DESC LIMIT ?').pluck();
       this.listed = new ListedIndex(this.#database);
+      this.retriable = new RetriableIndex(this.#database);
     } catch (error) {
       this.#database.close();
       throw error;
@@ -166,8 +171,10 @@ export function buildIndex({ partition, segment, next, earlier }: IndexContent):
     database.exec(`${schema} CREATE TEMP TABLE final(id BLOB, seq INTEGER, tag_high INTEGER, tag_low INTEGER); BEGIN`);
     database.prepare('INSERT INTO header VALUES (?, ?, ?, ?)').run(formatVersion, partition, first, next);
     const listed = new ListedFinals(database);
-    collectFinals({ database, segment, next, earlier, listed });
+    const retriable = new RetriableFinals(database);
+    collectFinals({ database, segment, next, earlier, listed, retriable });
     listed.store();
+    retriable.store();
     database.exec(`
       INSERT INTO finished SELECT id, max(seq) FROM final GROUP BY id ORDER BY id;
       INSERT INTO key SELECT tag_high, tag_low, seq FROM final WHERE tag_high <> 0 OR tag_low <> 0 ORDER BY tag_low, tag_high, seq;`);
@@ -191,7 +198,12 @@ function collectFinals({
   next,
   earlier,
   listed,
-}: Omit<IndexContent, 'partition'> & { readonly database: Database; readonly listed: ListedFinals }): void {
+  retriable,
+}: Omit<IndexContent, 'partition'> & {
+  readonly database: Database;
+  readonly listed: ListedFinals;
+  readonly retriable: RetriableFinals;
+}): void {
   const { first, chainBefore } = segment.header;
   const insert = database.prepare('INSERT INTO final VALUES (?, ?, ?, ?)');
   const notOver = new NotOver(first, next - first);
@@ -212,7 +224,9 @@ function collectFinals({
       if (!isFinal(cursor) || !heads.has(cursor.seq)) continue;
       const head = heads.at(cursor.seq);
       insert.run(cursor.event, cursor.seq, head.tagHigh, head.tagLow);
-      listed.add({ event: cursor.event, seq: cursor.seq, kind: lastKindOf(cursor)! }, head);
+      const final = { event: cursor.event, seq: cursor.seq, kind: lastKindOf(cursor)! };
+      listed.add(final, head);
+      retriable.add(final, head);
       if (head.finalBefore > 0 && head.finalBefore < first) listed.supersede(head);
     }
   }

@@ -96,10 +96,10 @@ export class SegmentReader {
     return { seq: record.seq, chain: row[5] as number };
   }
 
-  /** Records from `from` on and before `before`, the next 64 at most; without those that fail their checksum. */
-  records(from: Sequence, before: number): LogRecord[] {
+  /** Of the first of `seqs`, which rise, those that are there and sound; none where they have to be read singly. */
+  recordsAt(seqs: readonly Sequence[]): LogRecord[] {
     const records: LogRecord[] = [];
-    for (const row of this.#rows(from, before)) {
+    for (const row of this.#runs.readSome(seqs) ?? []) {
       const record = isSound(row) ? recordOf(row) : null;
       if (record !== null) records.push(record);
     }

@@ -1,8 +1,8 @@
 /**
  * Specs of many events in the order of the log: for bulk changes, and for payloads that are read ahead.
  *
- * Records that lie close together are read in runs (`row-run.ts`), also when a few that nobody asked for lie between them; one that
- * stands alone is read alone. Whatever is not found in a run is looked for singly, which says what is wrong with it.
+ * Records are read many with one call (`row-run.ts`), those alone that are asked for: what lies between them, other records of the same
+ * events mostly, is passed over. Whatever is not found so is looked for singly, which says what is wrong with it.
  */
 import { newestSpecIn } from '../event/carried-codec.js';
 import type { EventFilter } from '../event/event-filter.js';
@@ -14,8 +14,6 @@ import { readFailureOf } from './damage.js';
 import type { PartitionSegments } from './partition-segments.js';
 import { runRowsMax } from './row-run.js';
 
-/** Records between two that are asked for, read along with them: as much work as reading the second one alone. */
-const gapMax = 3;
 /** One record of those asked for; null: it is damaged, or not there. */
 type VisitRecord = (place: number, record: StoredRecord | null) => 'more' | 'enough';
 
@@ -42,12 +40,12 @@ export function walkRecords(segments: PartitionSegments, seqs: readonly Sequence
   let place = 0;
   const tell = (record: StoredRecord | null): boolean => visit(place++, record) === 'more';
   while (place < seqs.length) {
-    const end = runEnd(seqs, place);
-    for (const record of end - place === 1 ? [] : runOf(segments, { first: seqs[place]!, last: seqs[end - 1]! })) {
+    const found = foundOf(segments, seqs.slice(place, place + runRowsMax));
+    for (const record of found) {
       while (seqs[place]! < record.seq) if (!tell(recordAlone(segments, seqs[place]!))) return place;
       if (seqs[place] === record.seq && !tell(record)) return place;
     }
-    while (place < end) if (!tell(recordAlone(segments, seqs[place]!))) return place;
+    if (found.length === 0 && !tell(recordAlone(segments, seqs[place]!))) return place;
   }
   return place;
 }
@@ -79,20 +77,10 @@ export function inOneBuffer(specs: readonly Uint8Array[]): Uint8Array<ArrayBuffe
   });
 }
 
-/** The place behind the run that begins at `from`. */
-function runEnd(seqs: readonly Sequence[], from: number): number {
-  let end = from + 1;
-  while (end < seqs.length && seqs[end]! - seqs[from]! < runRowsMax && seqs[end]! - seqs[end - 1]! <= gapMax + 1) end++;
-  return end;
-}
-
-/** What can be read of it. */
-function runOf(
-  segments: PartitionSegments,
-  { first, last }: { readonly first: Sequence; readonly last: Sequence },
-): StoredRecord[] {
+/** Of the first of them those that can be read together. */
+function foundOf(segments: PartitionSegments, seqs: readonly Sequence[]): StoredRecord[] {
   try {
-    return segments.records(first, last + 1);
+    return segments.recordsAt(seqs);
   } catch (error) {
     if (readFailureOf(error, 'damaged').failure === 'io') throw error;
     return [];
@@ -110,7 +98,7 @@ function recordAlone(segments: PartitionSegments, seq: Sequence): StoredRecord |
 }
 
 /** Null: it holds none that can be read. */
-function specOf(record: StoredRecord): Uint8Array | null {
+export function specOf(record: StoredRecord): Uint8Array | null {
   try {
     return newestSpecIn(record);
   } catch (error) {

@@ -75,6 +75,11 @@ export class FinishedEvents {
     return this.#pages.filter(({ rows }) => rows === null).map(({ first }) => first);
   }
 
+  /** Where the oldest segment opens that has no index: one that is there always. */
+  get unindexedFrom(): Sequence {
+    return this.#pages.find(({ rows }) => rows !== null)!.first;
+  }
+
   /** Rows that no index knows yet, and empty places between them. */
   get size(): number {
     let size = 0;

@@ -2,9 +2,10 @@ import t from 'tap';
 import { everyEvent } from '../../engine/event/event-filter.js';
 import { recordKinds } from '../../engine/event/record.js';
 import type { PartitionId, Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
-import { type EventId, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
+import { type EventId, eventIdBytes, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
 import { bulkWorkMs } from '../../engine/kernel/limits.js';
-import { finalsIn, layOutFinals } from '../../engine/log/indexed-finals.js';
+import { KnownFinals, knownIn } from '../../engine/log/known-finals.js';
+import { RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
 import { start, TestHost } from './host-fixture.js';
 
 t.test('a bulk retry that has only the indexes left asks for no turn before they are read', (t) => {
@@ -35,12 +36,19 @@ t.test('what indexes know and is pending again is not read once more', (t) => {
   const test = TestHost.ready();
   const pending = test.accepted({ scheduledAtMs: (start + 3_600_000) as WallMs });
   const ended = mintEventId(0 as Slot, start as WallMs);
-  const named = [pending, ended].map((id, place) => ({ id, seq: (900 + place) as Sequence }));
+  const named = new KnownFinals(2);
+  for (const [place, ids] of [pending, ended].entries()) {
+    const seq = (900 + place) as Sequence;
+    named.add({ ids, idAt: 0, newest: seq, bodySeq: seq, status: 'DEAD', version: 1, attempts: 0 });
+  }
   const asked: EventId[] = [];
   test.readInstead = (question) => {
-    if (question.op === 'indexed-retries') asked.push(...finalsIn(question.finals).map(({ id }) => id));
-    if (question.op !== 'indexed-finals') return null;
-    return { op: 'indexed-finals', tag: question.tag, finals: layOutFinals(named), coverage: 'end' };
+    if (question.op === 'indexed-finals') return { op: 'indexed-finals', tag: question.tag, known: named.take(), until: 'end' };
+    if (question.op !== 'retries') return null;
+    const { tag } = question;
+    const finals = knownIn(question.known);
+    asked.push(...finals.map(({ ids, idAt }) => ids.slice(idAt, idAt + eventIdBytes)));
+    return { op: 'retries', tag, sheaf: new RetrySheafBuilder().take(), looked: finals.length };
   };
   const change = { op: 'retry', scheduledAtMs: start as WallMs } as const;
   test.host.fromRouter([

@@ -27,7 +27,8 @@ import type { HostReply } from '../../engine/actor/replies.js';
 import { ChangeSlices } from '../../engine/log/change-slices.js';
 import type { ReaderReply, ReaderRequest, StoredFacts, WriterRequest } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
-import { knownIn, RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
+import { knownIn } from '../../engine/log/known-finals.js';
+import { RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
 import { outcomeOf } from '../event/outcomes.js';
 import { now as start, specOf } from '../event/specs.js';
 import { type NewEventBytes, sheafOf } from './sheaves.js';
@@ -416,9 +417,7 @@ export class TestHost {
         return [{ op: 'retries', tag, sheaf: retries.take(), looked: known.length }];
       }
       case 'indexed-finals':
-        return [{ op: 'indexed-finals', tag, finals: new Uint8Array(0), coverage: 'end' }];
-      case 'indexed-retries':
-        return [{ op: 'indexed-retries', tag, sheaf: new RetrySheafBuilder().take() }];
+        return [{ op: 'indexed-finals', tag, known: new Uint8Array(0), until: 'end' }];
       case 'views': {
         const views = request.events.map(({ newest }) => (newest === null ? null : viewOf(walk(newest), request.partition)));
         return [{ op: 'views', tag, views }];

@@ -1,7 +1,6 @@
 /** Pages of retries against the same events folded one by one. */
 import t from 'tap';
 import { type EventFilter, everyEvent, matchesView } from '../../engine/event/event-filter.js';
-import type { ListPlace } from '../../engine/event/event-list.js';
 import { type LogRecord, recordKinds } from '../../engine/event/record.js';
 import { decodeRenewal } from '../../engine/event/renewal-codec.js';
 import { decodeSpec, encodeSpec } from '../../engine/event/spec-codec.js';
@@ -10,8 +9,10 @@ import { type EventView, viewOf } from '../../engine/event/view.js';
 import type { Sequence } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import { bulkBatchEvents } from '../../engine/kernel/limits.js';
+import { countOfKnown, type KnownFinal, KnownFinals, knownFrom, knownIn } from '../../engine/log/known-finals.js';
+import type { RetriablePlace } from '../../engine/log/protocol.js';
 import { readBatch } from '../../engine/log/record-batch.js';
-import { type KnownFinal, KnownFinals, RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
+import { RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
 import { listSegments } from '../../engine/log/segment-files.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
 import { Random } from '../wheel/random.js';
@@ -88,14 +89,17 @@ class Past {
   /** All that the indexes know and that matches, page by page. */
   indexed(filter: EventFilter): string[] {
     const found: string[] = [];
-    for (let after: ListPlace | null = null; ; ) {
+    for (let after: RetriablePlace | null = null; ; ) {
       const named = this.log.ask({ op: 'indexed-finals', tag: 1, partition, filter, after });
       if (named.op !== 'indexed-finals') throw new Error(`expected finals, found ${JSON.stringify(named)}`);
-      const reply = this.log.ask({ op: 'indexed-retries', tag: 2, partition, filter, finals: named.finals });
-      if (reply.op !== 'indexed-retries') throw new Error(`expected retries, found ${JSON.stringify(reply)}`);
-      found.push(...[...readBatch(reply.sheaf)].map(told));
-      if (named.coverage === 'end') return found.sort();
-      after = named.coverage;
+      for (let { known } = named as { readonly known: Uint8Array }; countOfKnown(known) > 0; ) {
+        const reply = this.log.ask({ op: 'retries', tag: 2, partition, filter, known });
+        if (reply.op !== 'retries') throw new Error(`expected retries, found ${JSON.stringify(reply)}`);
+        found.push(...[...readBatch(reply.sheaf)].map(told));
+        known = knownFrom(known, reply.looked);
+      }
+      if (named.until === 'end') return found.sort();
+      after = named.until;
     }
   }
 }
@@ -159,19 +163,40 @@ t.test('of what the indexes know exactly what has ended and matches is told, eac
   t.ok(past.indexed(retriable).length > bulkBatchEvents, 'more than a page');
 });
 
-t.test('an event with a damaged record is left out, and hides no other', async (t) => {
-  const { past, meant } = await setup(t);
-  const before = past.indexed(retriable);
-  const long = meant(retriable).filter(({ records }) => records.length > 2);
-  const [one, other] = [long[3]!, long[40]!];
-  past.damage(one.records.findLast(({ kind }) => kind === recordKinds.accepted || kind === recordKinds.retried)!.seq);
-  past.damage(other.newest);
-  // Of one, where it was put back before says nothing.
-  const isWhole = (told: string) => ![one, other].some(({ id }) => told.includes(formatEventId(id)));
-  const after = past.indexed(retriable);
-  t.same(after.filter(isWhole), before.filter(isWhole));
-  t.notOk(after.some((told) => told.includes(formatEventId(other.id))));
+t.test('what indexes know is named in the order of the log, whatever the ids', async (t) => {
+  const { past } = await setup(t);
+  let before = [0, 0];
+  for (let after: RetriablePlace | null = null; ; ) {
+    const named = past.log.ask({ op: 'indexed-finals', tag: 1, partition, filter: retriable, after });
+    if (named.op !== 'indexed-finals') throw new Error(`expected finals, found ${JSON.stringify(named)}`);
+    const seqs = knownIn(named.known).map(({ bodySeq }) => bodySeq as number);
+    t.same(
+      seqs,
+      seqs.toSorted((one, other) => one - other),
+    );
+    if (named.until === 'end') break;
+    const { segment, bodySeq } = named.until;
+    t.ok(segment > before[0]! || (segment === before[0] && bodySeq > before[1]!), 'it goes on');
+    before = [segment, bodySeq];
+    after = named.until;
+  }
 });
+
+t.test(
+  'an event whose spec is damaged is left out, and hides no other; damage elsewhere does not keep it from being put back',
+  async (t) => {
+    const { past, meant } = await setup(t);
+    const before = past.indexed(retriable);
+    const long = meant(retriable).filter(({ records }) => records.length > 2);
+    const [one, other] = [long[3]!, long[40]!];
+    past.damage(one.records.findLast(({ kind }) => kind === recordKinds.accepted || kind === recordKinds.retried)!.seq);
+    past.damage(other.newest);
+    const isWhole = (told: string) => !told.includes(formatEventId(one.id));
+    const after = past.indexed(retriable);
+    t.same(after, before.filter(isWhole));
+    t.ok(after.some((told) => told.includes(formatEventId(other.id))));
+  },
+);
 
 t.test('of what memory knows those that match are told, in the order of the log', async (t) => {
   const { past, meant } = await setup(t);
@@ -181,7 +206,7 @@ t.test('of what memory knows those that match are told, in the order of the log'
     const bodySeq = records.findLast(({ kind }) => renewals.includes(kind))!.seq;
     return { ids: id, idAt: 0, newest, status, version, attempts, bodySeq, view };
   });
-  const known = new KnownFinals();
+  const known = new KnownFinals(bulkBatchEvents);
   const asked = finals.slice(0, 100);
   for (const final of asked) known.add(final);
   const filter = { ...everyEvent, source: ['a'] };
@@ -201,7 +226,7 @@ t.test('large specs come with several messages', (t) => {
   const journal = new Journal();
   const events = Array.from({ length: 20 }, () => journal.accepted({ payload: Buffer.alloc(200_000, 1) }));
   log.append(...journal.records);
-  const known = new KnownFinals();
+  const known = new KnownFinals(bulkBatchEvents);
   for (const { event, seq } of events)
     known.add({ ids: event, idAt: 0, newest: seq, bodySeq: seq, status: 'DEAD', version: 2, attempts: 1 });
   const bytes = known.take();

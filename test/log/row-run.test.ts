@@ -63,6 +63,40 @@ t.test('a run is what was written, byte for byte: zeros, bytes that are no text,
   t.equal(compared, 289);
 });
 
+t.test('of rows that are asked for, those that there are come, in order and byte for byte', async (t) => {
+  const { database, write, random } = setup(t);
+  const written = new Map(
+    Array.from({ length: 400 }, (_, place) => {
+      const record = write(3 * place + 1, 1_700_000_000_000 + random.below(2 ** 40), random.pick([0, 15, 300]));
+      return [record.seq, record];
+    }),
+  );
+  const run = new RowRun(database);
+  for (const share of [1, 2, 30]) {
+    const asked = Array.from({ length: 1_200 }, (_, place) => place + 1).filter(() => random.below(share) === 0);
+    const there = asked.filter((each) => written.has(seq(each)));
+    for (let from = 0; from < asked.length; from += runRowsMax) {
+      const some = asked.slice(from, from + runRowsMax);
+      const rows = run.readSome(some);
+      if (rows === null) throw new Error('it is not in one piece');
+      t.same(
+        rows.map(([own]) => own),
+        there.filter((each) => some.includes(each)),
+      );
+      for (const [own, , , , crc, , eventAndBody] of rows)
+        t.equal(crcOfParts(written.get(seq(own as number))!, eventAndBody as Uint8Array), crc);
+    }
+  }
+});
+
+t.test('large rows that are asked for come fewer with one call', async (t) => {
+  const { database, write } = setup(t);
+  const asked = Array.from({ length: 40 }, (_, place) => write(place + 1, 1_000, 200_000).seq);
+  const run = new RowRun(database);
+  t.equal(run.readSome(asked.slice(0, 2))?.length, 2);
+  t.equal(run.readSome(asked)?.length, 1);
+});
+
 t.test('a column of another type never comes out as something that was written', async (t) => {
   const { database, write } = setup(t);
   const written = [write(1, 1_000, 20), write(2, 2_000, 20), write(3, 3_000, 20)];

@@ -12,10 +12,10 @@ import { historyOf, viewOf } from '../../engine/event/view.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { encodeMessages } from '../../engine/kernel/message-codec.js';
 import { ChangeSlices, type RecordSource } from '../../engine/log/change-slices.js';
-import { finalsIn, layOutFinals } from '../../engine/log/indexed-finals.js';
-import type { ReaderReply, ReaderRequest, SegmentNotice } from '../../engine/log/protocol.js';
+import { KnownFinals, knownIn } from '../../engine/log/known-finals.js';
+import type { ReaderReply, ReaderRequest, RetriablePlace, SegmentNotice } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
-import { knownIn, RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
+import { RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
 import { bundlesOf, notOver, outdatedSegment } from './simulated-retirement.js';
 import { isFinal } from '../../engine/log/segment-index.js';
 import { SnapshotIntake, sectionsOf } from '../../engine/partition/snapshot.js';
@@ -187,9 +187,6 @@ export class SimulatedReader {
       case 'indexed-finals':
         reply({ op: 'indexed-finals', tag, ...this.#finalsOfIndexed(request) });
         return;
-      case 'indexed-retries':
-        reply({ op: 'indexed-retries', tag, sheaf: this.#retriesOfFinals(request) });
-        return;
       case 'views': {
         const log = this.#logOf(request.partition);
         const views = request.events.map(({ event, newest }) => {
@@ -295,28 +292,22 @@ export class SimulatedReader {
   /** A few of them, so that the next ones are asked for. */
   #finalsOfIndexed({ partition, filter, after }: Extract<ReaderRequest, { op: 'indexed-finals' }>) {
     const log = this.#logOf(partition);
-    const views = this.#finals(partition, () => true).map(({ seq }) => ({ seq, view: viewOf(log.history(seq), partition) }));
-    const newest = views.filter(
-      ({ view }, at) => views.findIndex((other) => Buffer.compare(other.view.id, view.id) === 0) === at,
+    const finals = this.#finals(partition, () => true).map(({ seq }) => {
+      const records = log.history(seq);
+      const segment = log.segments.findLast(({ first }) => first <= seq)!.first;
+      const bodySeq = records.findLast((record) => specIn(record) !== null)!.seq;
+      return { seq, place: { segment, bodySeq }, view: viewOf(records, partition) };
+    });
+    const newest = finals.filter(
+      ({ view }, at) => finals.findIndex((other) => Buffer.compare(other.view.id, view.id) === 0) === at,
     );
     const rows = newest
-      .map((row) => ({ ...row, place: placeOf('created_at', row.view) }))
-      .filter(({ view, place }) => matchesView(filter, view) && (after === null || comparePlaces(place, after) > 0))
-      .sort((one, other) => comparePlaces(one.place, other.place));
+      .filter(({ view, place }) => matchesView(filter, view) && (after === null || isBehind(place, after)))
+      .sort((one, other) => (isBehind(one.place, other.place) ? 1 : -1));
     const shown = rows.slice(0, specsPerMessage);
-    const finals = layOutFinals(shown.map(({ seq, view }) => ({ id: view.id, seq })));
-    return { finals, coverage: shown.length < rows.length ? shown.at(-1)!.place : ('end' as const) };
-  }
-
-  #retriesOfFinals({ partition, finals }: Extract<ReaderRequest, { op: 'indexed-retries' }>): Uint8Array<ArrayBuffer> {
-    const log = this.#logOf(partition);
-    const retries = new RetrySheafBuilder();
-    for (const { seq } of finalsIn(finals)) {
-      const spec = specIn(log.history(seq).findLast((record) => specIn(record) !== null)!)!;
-      const { id, status, version, attempts } = viewOf(log.history(seq), partition);
-      retries.append({ ids: id, idAt: 0, newest: seq, status, version, attempts }, spec);
-    }
-    return retries.take();
+    const known = new KnownFinals(specsPerMessage);
+    for (const { seq, place, view } of shown) known.add({ ids: view.id, idAt: 0, newest: seq, bodySeq: place.bodySeq, ...view });
+    return { known: known.take(), until: shown.length < rows.length ? shown.at(-1)!.place : ('end' as const) };
   }
 
   /** Null when the segment is damaged: then it has no index, as in production. */
@@ -405,4 +396,8 @@ interface Final {
   readonly event: Uint8Array;
   /** Body of its first record. */
   readonly accepted: Uint8Array;
+}
+
+function isBehind(one: RetriablePlace, other: RetriablePlace): boolean {
+  return one.segment > other.segment || (one.segment === other.segment && one.bodySeq > other.bodySeq);
 }
