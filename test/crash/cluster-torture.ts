@@ -44,6 +44,8 @@ export interface ClusterTortureOptions {
   readonly takeoverMsMax: number;
   /** Where everything that processes log is to be kept. */
   readonly logDir?: string;
+  /** Of the nodes, if not as they ship. */
+  readonly nodeFlags?: readonly string[];
 }
 
 export interface ClusterFigures extends Figures {
@@ -90,7 +92,9 @@ export function tortureCluster(options: ClusterTortureOptions): Promise<ClusterT
     const env = { ESCAPEMENT_LOG_LEVEL: options.logDir === undefined ? 'warn' : 'info' };
     const ways = await Ways.open(setting.nodes, options.nats);
     const envOf = Object.fromEntries(setting.nodes.map((name) => [name, { ESCAPEMENT_NATS_URL: ways.urlsOf(name) }]));
-    const cluster = new ClusterOfProcesses(options.nats, { ...setting, partitions: options.partitions, env, envOf });
+    const { partitions, nodeFlags } = options;
+    const flags = nodeFlags === undefined ? {} : { nodeFlags };
+    const cluster = new ClusterOfProcesses(options.nats, { ...setting, ...flags, partitions, env, envOf });
     try {
       await cluster.start();
       const { seed, eventsPerSecond } = options;

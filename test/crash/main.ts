@@ -1,6 +1,8 @@
 /**
- * `npm run torture -- --rounds N [--seed S] [--minutes M] [--rate R]`: one server, killed as often as you have patience for.
- * `npm run torture -- --cluster --minutes M [--seed S] [--rate R] [--nats 1|3] [--logs DIR]`: a cluster, with every fault that it must outlive.
+ * `npm run torture -- --rounds N [--seed S] [--minutes M] [--rate R] [--stalls]`: one server, killed as often as you have patience for.
+ * `npm run torture -- --cluster --minutes M [--seed S] [--rate R] [--nats 1|3] [--logs DIR] [--stalls]`: a cluster, with every fault that it must outlive.
+ *
+ * With `--stalls` threads of servers stand still now and then (`stalls.ts`), as they do on a machine that others keep busy.
  *
  * Prints a line for each round and a verdict with figures. Exit code 1 if any promise was broken. A seed fixes what is asked for and what is done when, not
  * how the machine interleaves it.
@@ -11,6 +13,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
 import { startNats, startNatsCluster } from '../support/nats-server.js';
+import { shippedFlags } from '../support/server.js';
 import { tortureCluster } from './cluster-torture.js';
 import { torture } from './torture.js';
 
@@ -28,6 +31,7 @@ const { values } = parseArgs({
     rate: { type: 'string' },
     nats: { type: 'string', default: '1' },
     logs: { type: 'string' },
+    stalls: { type: 'boolean', default: false },
   },
 });
 const seed = Number(values.seed);
@@ -49,11 +53,17 @@ if (violations.length === 0) {
   process.exitCode = 1;
 }
 
+function nodeFlags(): { readonly nodeFlags?: readonly string[] } {
+  if (!values.stalls) return {};
+  return { nodeFlags: [...shippedFlags, '--import', new URL('./stalls.js', import.meta.url).href] };
+}
+
 /** The data directory of a server that has broken a promise stays where it is. */
 async function ofServer() {
   const dataDir = mkdtempSync(join(tmpdir(), 'escapement-torture-'));
   console.log(`seed ${seed}, data in ${dataDir}`);
-  const result = await torture({ ...common, dataDir, eventsPerSecond: Number(values.rate ?? 800), loadMs: [200, 3_000] });
+  const load = { eventsPerSecond: Number(values.rate ?? 800), loadMs: [200, 3_000] } as const;
+  const result = await torture({ ...common, ...load, dataDir, server: nodeFlags() });
   if (result.violations.length === 0) rmSync(dataDir, { recursive: true });
   return result;
 }
@@ -68,7 +78,7 @@ async function ofCluster() {
     if (values.logs !== undefined) mkdirSync(values.logs, { recursive: true });
     const eventsPerSecond = Number(values.rate ?? 150);
     const size = { eventsPerSecond, partitions: 12, followers: 4 };
-    return await tortureCluster({ ...common, ...logDir, ...size, nats, takeoverMsMax });
+    return await tortureCluster({ ...common, ...logDir, ...size, ...nodeFlags(), nats, takeoverMsMax });
   } finally {
     for (const done of teardowns.reverse()) await done();
   }

@@ -27,7 +27,7 @@ export interface TortureOptions {
   /** Where it is days, nothing goes while this runs. */
   readonly retentionMs?: number;
   /** How the server is started, if not as it ships. */
-  readonly server?: Pick<ServerOptions, 'script' | 'flags'>;
+  readonly server?: Pick<ServerOptions, 'script' | 'flags' | 'nodeFlags'>;
   /** Done to the data directory between two processes. */
   readonly betweenLives?: () => void;
 }

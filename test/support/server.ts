@@ -9,7 +9,7 @@ import { type Exit, Program } from './process.js';
 
 const shipped = new URL('../../gateway/main.js', import.meta.url);
 /** As in `npm start` and in the image. */
-const shippedFlags = ['--v8-pool-size=0'];
+export const shippedFlags = ['--v8-pool-size=0'];
 
 export interface ServerOptions {
   /** Null: a gateway, which has none. */
