@@ -63,7 +63,7 @@ async function run(cut: Cut): Promise<number> {
   world.start();
   world.watch(true);
   script(world);
-  while (world.scheduler.steps < cut.step && (await world.scheduler.step(scriptMs)));
+  await world.scheduler.advanceTo(cut.step, scriptMs);
   const { steps } = world.scheduler;
   if (cut.by === 'host') world.crashHost(0);
   else if (cut.by === 'courier') world.crashCourier(1);

@@ -61,7 +61,7 @@ async function run({ step, by, survives, snapshotsFail }: Cut) {
   const { world, checkers } = build(survives, snapshotsFail);
   world.start();
   script(world);
-  while (world.scheduler.steps < step && (await world.scheduler.step(scriptMs)));
+  await world.scheduler.advanceTo(step, scriptMs);
   const { steps } = world.scheduler;
   if (by !== null) {
     world.crash(by);

@@ -26,6 +26,7 @@ import type { Scheduler } from './simulated-time.js';
 import type { Weather } from './simulated-weather.js';
 
 const specsPerMessage = 3;
+const usualBatchBytes = 2_048;
 
 export interface SimulatedReaderParts {
   readonly scheduler: Scheduler;
@@ -50,7 +51,8 @@ export class SimulatedReader {
   readonly #replays = new Map<number, RunningReplay>();
   readonly #underWay = new Set<string>();
   readonly #head = new SpecHead();
-  readonly #builder = new RecordBatchBuilder();
+  /** There are thousands of readers in a run, and few records in what each sends. */
+  readonly #builder = new RecordBatchBuilder(usualBatchBytes);
   readonly #changeSlices = new ChangeSlices();
   #isGone = false;
 

@@ -92,7 +92,25 @@ export class Scheduler {
 
   /** One step. False when there is none, or none up to `until`. */
   async step(until = Number.POSITIVE_INFINITY): Promise<boolean> {
-    if (this.#failure !== null) throw this.#failure;
+    const isTaken = this.#take(until);
+    if (this.#hasPromises) await this.#settle();
+    return isTaken;
+  }
+
+  /** Everything up to `byMs` from now. A step without promises waits for none: most have none, and there are thousands. */
+  async advance(byMs: number): Promise<void> {
+    const until = this.#now + byMs;
+    while (this.#take(until)) if (this.#hasPromises) await this.#settle();
+    this.#now = Math.max(this.#now, until);
+  }
+
+  /** Up to step `steps`, or to `until` if that comes first. */
+  async advanceTo(steps: number, until: number): Promise<void> {
+    while (this.#steps < steps && this.#take(until)) if (this.#hasPromises) await this.#settle();
+  }
+
+  #take(until: number): boolean {
+    this.#throwFailure();
     this.#dropCancelled();
     const entry = this.#heap[0];
     if (entry === undefined || entry.at > until) return false;
@@ -101,19 +119,19 @@ export class Scheduler {
     this.#steps++;
     this.note(entry.label);
     entry.task();
-    if (this.#hasPromises) {
-      this.#hasPromises = false;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    if (this.#failure !== null) throw this.#failure;
+    this.#throwFailure();
     return true;
   }
 
-  /** Everything up to `byMs` from now. */
-  async advance(byMs: number): Promise<void> {
-    const until = this.#now + byMs;
-    while (await this.step(until));
-    this.#now = Math.max(this.#now, until);
+  /** Everything that promises still have to do. */
+  async #settle(): Promise<void> {
+    this.#hasPromises = false;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== null) throw this.#failure;
   }
 
   /** A line for whoever reads the trace of a failed run. */
