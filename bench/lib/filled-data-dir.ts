@@ -2,7 +2,7 @@
  * A data directory as a long life leaves it, without the life: records are written through the log's own writer, sealed segments are
  * indexed and snapshots taken by the tasks of the engine. A million events take seconds, not a quarter of an hour.
  *
- * One thread for each core fills its share of the partitions, a single one what takes less time than its start. Pending events are spread over all of the log. `os` durability: what is measured is what finds the directory, not who made it.
+ * One thread for each core fills its share of the partitions; what takes less time than a thread's start is filled by the one that asks. Pending events are spread over all of the log. `os` durability: what is measured is what finds the directory, not who made it.
  */
 import { availableParallelism } from 'node:os';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
@@ -54,12 +54,14 @@ interface Share extends Filling {
 export async function fillDataDir(dataDir: string, filling: Filling): Promise<void> {
   const { partitions } = filling;
   openDataDir({ dataDir, partitions, cluster: null }).close();
-  const threads = filling.pending + filling.finished < eventsOfOneThread ? 1 : Math.min(partitions, availableParallelism());
+  const isSmall = filling.pending + filling.finished < eventsOfOneThread;
+  const threads = isSmall ? 1 : Math.min(partitions, availableParallelism());
   const shares = Array.from({ length: threads }, (_, thread): Share => {
     const all = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);
     return { ...filling, dataDir, own: all.filter((partition) => partition % threads === thread) };
   });
-  await Promise.all(shares.map(fillOnThread));
+  if (isSmall) for (const share of shares) await fillShare(share);
+  else await Promise.all(shares.map(fillOnThread));
 }
 
 function fillOnThread(share: Share): Promise<void> {

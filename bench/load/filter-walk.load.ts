@@ -20,7 +20,7 @@ import { LocalSink } from '../lib/local-sink.js';
 import { localSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
-const sizes = { small: 1_000, full: 1_000_000 } as const;
+const sizes = { small: 200, full: 1_000_000 } as const;
 const partitions = 4;
 const callers = 4;
 const onTimePerSecond = 500;
@@ -50,10 +50,10 @@ interface Walk {
 }
 
 async function walk({ engine, sink, pending }: Walk): Promise<Row[]> {
-  const [aheadMs, quietMs] = pending === sizes.small ? [100, 100] : [1_000, 3_000];
+  const [aheadMs, quietMs, perSecond] = pending === sizes.small ? [100, 100, 100] : [1_000, 3_000, onTimePerSecond];
   const many = { ...everyEvent, source: ['many'] };
   const during = async (what: string, work: () => Promise<number>): Promise<Row> => {
-    const { tookSeconds, ...figures } = await lagDuring({ engine, sink, perSecond: onTimePerSecond, aheadMs }, work);
+    const { tookSeconds, ...figures } = await lagDuring({ engine, sink, perSecond, aheadMs }, work);
     return { during: what, pending, ...figures, perSecond: Math.round(figures.done / tookSeconds) };
   };
   return [

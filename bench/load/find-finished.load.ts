@@ -21,10 +21,10 @@ import { sampleSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
 const partitions = 4;
-const sizes = { small: 2_000, full: 400_000 } as const;
+const sizes = { small: 500, full: 400_000 } as const;
 const segmentsEach = { small: 2, full: 80 } as const;
 const bytesPerEvent = 720;
-const questionsMax = 500;
+const questionsMax = { small: 50, full: 500 } as const;
 
 /** Finished events. */
 export const bench: Bench = {
@@ -33,13 +33,14 @@ export const bench: Bench = {
   sizes,
   measure: (finished) =>
     inTempDir(async (dataDir) => {
-      const each = finished === sizes.small ? segmentsEach.small : segmentsEach.full;
+      const size = finished === sizes.small ? 'small' : 'full';
+      const each = segmentsEach[size];
       const segmentBytes = Math.ceil((finished * bytesPerEvent) / partitions / each);
       const spec = sampleSpec({ scheduledAtMs: Date.now() as WallMs });
       await fillDataDir(dataDir, { partitions, pending: 0, finished, recordsBehind: 0, spec, externalIds: true, segmentBytes });
       const indexes = countOfIndexes(dataDir);
       return withEngine({ dataDir, config: { partitions } }, async (engine) => {
-        const events = await someOf(engine);
+        const events = await someOf(engine, questionsMax[size]);
         const rows: Row[] = [];
         for (const [what, ask] of Object.entries(questions))
           rows.push({ what, finished, indexes, ...(await timed(engine, events, ask)) });
@@ -70,14 +71,14 @@ async function timed(engine: Engine, events: readonly EventView[], ask: Ask): Pr
 }
 
 /** From all over the log, as ids that were minted in one millisecond are in no order. */
-async function someOf(engine: Engine): Promise<readonly EventView[]> {
+async function someOf(engine: Engine, limit: number): Promise<readonly EventView[]> {
   const { events } = await engine.list({
     filter: everyEvent,
     sort: 'created_at',
     order: 'desc',
     after: null,
     skip: 0,
-    limit: questionsMax,
+    limit,
   });
   return events;
 }

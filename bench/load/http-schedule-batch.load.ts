@@ -13,16 +13,16 @@ import { closedLoop } from '../lib/closed-loop.js';
 import { sampleEvent } from '../lib/sample-body.js';
 import { startBare, startEscapement } from '../lib/targets.js';
 
-const eventsPerBatch = 1_000;
-const connections = 4;
-const events = Array.from({ length: eventsPerBatch }, () => sampleEvent({ delay_ms: 3_600_000 }));
-const forms = {
+const connections = { small: 1, full: 4 } as const;
+const event = sampleEvent({ delay_ms: 3_600_000 });
+const formsOf = (events: readonly object[]) => ({
   json: { contentType: 'application/json', body: JSON.stringify({ events }) },
   ndjson: { contentType: 'application/x-ndjson', body: events.map((event) => `${JSON.stringify(event)}\n`).join('') },
   msgpack: { contentType: 'application/msgpack', body: pack({ events }) },
-} as const;
+});
 
 const sizes = { small: 0.03, full: 3 } as const;
+const batches = { small: 100, full: 1_000 } as const;
 
 /** Seconds for each server and form. */
 export const bench: Bench = {
@@ -30,14 +30,22 @@ export const bench: Bench = {
   question: 'How many events per second are accepted and durable in batches of 1,000?',
   sizes,
   measure: async (seconds) => {
+    const size = seconds === sizes.small ? 'small' : 'full';
+    const eventsPerBatch = batches[size];
+    const forms = formsOf(new Array(eventsPerBatch).fill(event));
     const rows: Row[] = [];
     const bare = new Map<string, number>();
     for (const start of [startBare, () => startEscapement()]) {
       const target = await start();
       try {
         for (const [form, { contentType, body }] of Object.entries(forms)) {
-          const loop = { url: `${target.url}/api/v1/events/batch?results=errors`, contentType, body, connections };
-          await closedLoop({ ...loop, seconds: Math.min(1, seconds) });
+          const loop = {
+            url: `${target.url}/api/v1/events/batch?results=errors`,
+            contentType,
+            body,
+            connections: connections[size],
+          };
+          if (size === 'full') await closedLoop({ ...loop, seconds: 1 });
           const { requestsPerSecond, p50Ms, p99Ms, refused } = await closedLoop({ ...loop, seconds });
           const eventsPerSecond = requestsPerSecond * eventsPerBatch;
           if (!bare.has(form)) bare.set(form, eventsPerSecond);

@@ -16,7 +16,7 @@ import { startEscapement } from '../lib/targets.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
 const partitions = 4;
-const sizes = { small: 2_000, full: 1_000_000 } as const;
+const sizes = { small: 500, full: 1_000_000 } as const;
 const monthMs = 30 * 86_400_000;
 
 /** Pending events. */

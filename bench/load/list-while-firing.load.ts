@@ -33,7 +33,7 @@ export const bench: Bench = {
       const far = sampleSpec({ scheduledAtMs: (Date.now() + dayMs) as WallMs });
       await fillDataDir(dataDir, { partitions, pending, finished: 0, recordsBehind: 0, spec: far, externalIds: false });
       const sink = new LocalSink();
-      const [perSecond, aheadMs, forMs] = pending === sizes.small ? [200, 100, 150] : [10_000, 1_000, 6_000];
+      const [perSecond, aheadMs, forMs] = pending === sizes.small ? [100, 100, 150] : [10_000, 1_000, 6_000];
       return withEngine({ dataDir, config: { partitions }, deliver: { sink: sink.handler } }, async (engine) => {
         const rows: Row[] = [];
         const onTime = { engine, sink, perSecond, aheadMs };

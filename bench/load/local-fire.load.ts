@@ -23,7 +23,7 @@ export const bench: Bench = {
   plots: [{ kind: 'percentiles', title: 'Fire lag with 10,000 pending, LOCAL delivery' }],
   measure: async (seconds) => {
     const results = [];
-    const [rates, pending] = seconds === sizes.small ? [[500], 1_000] : [ratesPerSecond, 10_000];
+    const [rates, pending] = seconds === sizes.small ? [[100], 200] : [ratesPerSecond, 10_000];
     for (const perSecond of rates)
       results.push(await fireAtRate({ perSecond, seconds, pending }, `${perSecond.toLocaleString('en-US')}/s`));
     return measured(

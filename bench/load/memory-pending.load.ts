@@ -19,7 +19,7 @@ import { startEscapement, type Target } from '../lib/targets.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
 const partitions = 4;
-const sizes = { small: 2_000, full: 5_000_000 } as const;
+const sizes = { small: 500, full: 5_000_000 } as const;
 const monthMs = 30 * 86_400_000;
 const batchEvents = 1_000;
 const batchesAtOnce = 4;
@@ -33,7 +33,7 @@ export const bench: Bench = {
     { kind: 'sizes', title: 'Memory: resident bytes for each pending event', x: 'pending', y: 'bytesEach', series: 'what' },
   ],
   measure: async (most) => {
-    const settleMs = most === sizes.small ? 200 : 2_000;
+    const settleMs = most === sizes.small ? 50 : 2_000;
     const emptyMiB = await residentWith({ settleMs });
     const rows: Row[] = [];
     const add = (what: string, pending: number, residentMiB: number): void => {

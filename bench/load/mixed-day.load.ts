@@ -21,7 +21,7 @@ const dueInMs = 2_000;
 const cancelInMs = 500;
 const cancelEvery = 5;
 const hourMs = 3_600_000;
-const sizes = { small: 200, full: 20_000 } as const;
+const sizes = { small: 50, full: 20_000 } as const;
 
 /** Events. */
 export const bench: Bench = {
@@ -33,7 +33,7 @@ export const bench: Bench = {
     const receiver = await startReceiver();
     const server = await startEscapement();
     try {
-      const perSecond = events === sizes.small ? 200 : 2_000;
+      const perSecond = events === sizes.small ? 100 : 2_000;
       const { inserts, cancels, cancelled } = await insertAndCancel({ server, receiver, events, perSecond });
       const came = await arrivals(receiver, events - cancelled.size);
       const wrong = (await receiver.client.get<string[]>('/ids')).body.filter((id) => cancelled.has(id)).length;
@@ -66,7 +66,10 @@ async function insertAndCancel({ server, receiver, events, perSecond }: Day) {
   const requests = new HttpRequests(server.url, connections);
   // The first second of a process is its compiler's.
   const far = JSON.stringify(sampleEvent({ delay_ms: hourMs }));
-  await requests.atRate({ method: 'POST', path: '/api/v1/events', body: far }, { perSecond, seconds: 1 });
+  await requests.atRate(
+    { method: 'POST', path: '/api/v1/events', body: far },
+    { perSecond, seconds: events === sizes.small ? 0.1 : 1 },
+  );
   const inserts = new LagHistogram();
   const cancels = new LagHistogram();
   const cancelled = new Set<string>();

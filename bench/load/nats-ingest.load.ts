@@ -29,7 +29,7 @@ const kinds = [
 export const bench: Bench = {
   name: 'nats-ingest',
   question: 'How many events per second are taken in through NATS and durable, one and a hundred in a message?',
-  sizes: { small: 4_000, full: 1_000_000 },
+  sizes: { small: 1_000, full: 1_000_000 },
   measure: (size) =>
     inTempDir(async (dir) => {
       const nats = new NatsServer({ name: 'n1', dir, port: await freePort(), config: '', login: '' });

@@ -18,7 +18,7 @@ import { localSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
 const partitions = 4;
-const sizes = { small: 2_000, full: 200_000 } as const;
+const sizes = { small: 500, full: 200_000 } as const;
 const recoveryRate = 5_000;
 const outageMs = 60_000;
 const drainMsMax = 80_000;
@@ -43,7 +43,7 @@ export const bench: Bench = {
       const began = performance.now();
       return withEngine({ dataDir, config: { partitions, recoveryRate }, deliver }, async (engine) => {
         const readyAt = performance.now();
-        const [perSecond, aheadMs] = overdue === sizes.small ? [200, 100] : [1_000, 1_000];
+        const [perSecond, aheadMs] = overdue === sizes.small ? [100, 100] : [1_000, 1_000];
         const { onTime, p50Ms, p99Ms, maxMs } = await lagDuring({ engine, sink, perSecond, aheadMs }, async () => {
           await until('all that was overdue has left', () => left >= overdue, drainMsMax);
           return left;

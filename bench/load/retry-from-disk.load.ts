@@ -18,9 +18,9 @@ import { LocalSink } from '../lib/local-sink.js';
 import { localSpec } from '../lib/sample-spec.js';
 import { inTempDir } from '../lib/temp-dir.js';
 
-const sizes = { small: 2_000, full: 1_000_000 } as const;
+const sizes = { small: 500, full: 1_000_000 } as const;
 const partitions = 4;
-const segmentBytes = { small: 128 * 1024, full: 32 * 1024 * 1024 } as const;
+const segmentBytes = { small: 32 * 1024, full: 32 * 1024 * 1024 } as const;
 const onTimePerSecond = 500;
 
 /** Dead events. */
@@ -45,10 +45,10 @@ export const bench: Bench = {
       const sink = new LocalSink();
       const deliver = { sink: sink.handler, ignored: () => undefined };
       return withEngine({ dataDir, config: { partitions }, deliver }, async (engine) => {
-        const [aheadMs, quietMs] = isSmall ? [100, 100] : [1_000, 3_000];
+        const [aheadMs, quietMs, perSecond] = isSmall ? [100, 100, 100] : [1_000, 3_000, onTimePerSecond];
         const during = async (what: string, work: () => Promise<Retried>): Promise<Row> => {
           let calls = 0;
-          const { tookSeconds, ...figures } = await lagDuring({ engine, sink, perSecond: onTimePerSecond, aheadMs }, async () => {
+          const { tookSeconds, ...figures } = await lagDuring({ engine, sink, perSecond, aheadMs }, async () => {
             const retried = await work();
             calls = retried.calls;
             return retried.changed;

@@ -26,7 +26,7 @@ export const bench: Bench = {
   sizes,
   plots: [{ kind: 'percentiles', title: 'Status stream: from a change to its arrival at every socket' }],
   measure: async (sockets) => {
-    const { perSecond, seconds } = sockets === sizes.small ? { perSecond: 200, seconds: 1 } : { perSecond: 2_000, seconds: 15 };
+    const { perSecond, seconds } = sockets === sizes.small ? { perSecond: 100, seconds: 0.5 } : { perSecond: 2_000, seconds: 15 };
     const server = await startEscapement();
     const events = perSecond * seconds;
     const audience = new Audience(events);
