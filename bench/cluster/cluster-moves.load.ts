@@ -15,8 +15,15 @@ import { inCluster } from '../lib/cluster.js';
 import { sampleEvent } from '../lib/sample-body.js';
 
 const partitions = { small: 6, full: 32 } as const;
+/** Under load, before each move. */
+const calmMs = { small: 500, full: 2_000 } as const;
 const batchEvents = 100;
 const body = { events: new Array(batchEvents).fill(sampleEvent({ delay_ms: 3_600_000 })) };
+
+const moves = [
+  { move: 'failover (kill -9)', from: 'b', to: ['a', 'c'], end: 'kill' },
+  { move: 'hand-off (SIGTERM)', from: 'c', to: ['a'], end: 'stop' },
+] as const;
 
 const sizes = { small: 100, full: 5_000 } as const;
 
@@ -29,10 +36,11 @@ export const bench: Bench = {
     const size = perSecond === sizes.small ? 'small' : 'full';
     return inCluster({ nodes: [], engines: ['a', 'b', 'c'], gateways: ['g'], partitions: partitions[size] }, async (cluster) => {
       const load = new Load(cluster, perSecond);
-      const rows: Row[] = [
-        { move: 'failover (kill -9)', ...(await moved(cluster, { from: 'b', to: ['a', 'c'], end: () => cluster.kill('b') })) },
-        { move: 'hand-off (SIGTERM)', ...(await moved(cluster, { from: 'c', to: ['a'], end: () => cluster.stop('c') })) },
-      ];
+      const rows: Row[] = [];
+      for (const { move, from, to, end } of moves) {
+        await pause(calmMs[size]);
+        rows.push({ move, ...(await moved(cluster, { from, to, end: () => cluster[end](from) })) });
+      }
       const missing = await load.end();
       return measured(rows.map((row) => ({ ...row, eventsPerSecond: perSecond, missing })));
     });
@@ -43,7 +51,6 @@ async function moved(
   cluster: Cluster,
   { from, to, end }: { readonly from: string; readonly to: readonly string[]; readonly end: () => Promise<unknown> },
 ): Promise<Row> {
-  await pause(2_000);
   const before = await cluster.view();
   await end();
   const after = await cluster.shared(to, 60_000);
