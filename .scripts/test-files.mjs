@@ -17,9 +17,13 @@ const sharesProcess =
 const sharesProcessByName =
   /^build\/test\/(command-line|config|settings|tooling\/test-turns|crash\/(tenures|verdict)|simulation\/checkers|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
 /** There some files do the same, and others start servers. */
-const mayShareProcess = /^build\/test\/(cluster|nats)\//;
-/** More would save little, and end together when one of them ends the process. */
-const filesPerProcess = 16;
+const mayShareProcess = /^build\/test\/(cluster|deploy|nats)\//;
+/** Their tests start whole engines in their own process, and stop them: its threads and modules are warm for the next file. */
+const startsEngines = /^build\/test\/(engine|upkeep)\//;
+/** Likewise with nats-servers. */
+const startsNats = /^build\/test\/(cluster|contract|nats)\//;
+/** By what they share. More would save little, end together when one of them ends the process, and take longer than a process may: those that wait for others take ten seconds and more each. */
+const filesPerProcess = { functions: 16, engines: 4, nats: 6, server: 5, cluster: 8 };
 
 /** Compiled test files, as paths from the root, long ones first. `patterns`: words of which the path of the source contains one; none: all. */
 export function testFiles(patterns) {
@@ -57,7 +61,7 @@ export function byProcess(files) {
   for (const file of files) {
     const what = sharedBy(file);
     const group = open.get(what);
-    if (what !== null && group !== undefined && group.length < filesPerProcess) group.push(file);
+    if (what !== null && group !== undefined && group.length < filesPerProcess[what]) group.push(file);
     else {
       groups.push([file]);
       open.set(what, groups.at(-1));
@@ -66,13 +70,16 @@ export function byProcess(files) {
   return groups;
 }
 
-/** What it shares with other files; null: nothing. */
+/** What it shares with other files, as in `filesPerProcess`; null: nothing. */
 function sharedBy(file) {
   if (isAlone(file)) return null;
   if (imports(file, 'support/shared-server.js')) return 'server';
   if (imports(file, 'support/shared-cluster.js')) return 'cluster';
-  if (mayShareProcess.test(file) && !needsNatsServer(file) && !startsCluster(file)) return 'process';
-  return sharesProcess.test(file) || sharesProcessByName.test(file) ? 'process' : null;
+  if (sharesProcess.test(file) || sharesProcessByName.test(file)) return 'functions';
+  if (startsEngines.test(file)) return 'engines';
+  if (startsCluster(file)) return null;
+  if (needsNatsServer(file)) return startsNats.test(file) ? 'nats' : null;
+  return mayShareProcess.test(file) ? 'functions' : null;
 }
 
 export function needsNatsServer(file) {

@@ -30,22 +30,28 @@ async function refusal(program: Program): Promise<string> {
     : `not refused properly: ${JSON.stringify([exit, program.stderr])}`;
 }
 
-t.test('it says in one line where it listens, logs in JSON, and ends with 0 on SIGTERM and on SIGINT', async (t) => {
-  const dataDir = temporaryDir(t);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const program = run(t, { args: ['serve', '--port', '0', '--data-dir', dataDir] });
+t.test(
+  'it says in one line where it listens, logs in JSON, and ends with 0 on SIGTERM; a directory that is in use, or was made otherwise, is refused and left as it is',
+  async (t) => {
+    const dataDir = temporaryDir(t);
+    const args = ['--port', '0', '--data-dir', dataDir];
+    const program = run(t, { args: ['serve', ...args, '--partitions', '2'] });
     const url = await listening(program);
     const answer = await fetch(`${url}/health/live`);
     t.equal(answer.status, 200);
     await answer.body?.cancel();
-    program.signal(signal);
-    t.same(await within('it ends', program.exited), { code: 0, signal: null }, signal);
+    t.match(await refusal(run(t, { args: [...args, '--partitions', '2'] })), `in use by process ${program.pid}`);
+    program.signal('SIGTERM');
+    t.same(await within('it ends', program.exited), { code: 0, signal: null });
     const others = program.stdout.filter((line) => !line.startsWith('Escapement listening on '));
     t.equal(program.stdout.length - others.length, 1);
     for (const line of others) t.match(JSON.parse(line), { level: String, time: String, component: String });
     t.same(program.stderr, []);
-  }
-});
+    const before = readdirSync(dataDir);
+    t.match(await refusal(run(t, { args: [...args, '--partitions', '3'] })), /was made with 2 partitions, not 3/);
+    t.same(readdirSync(dataDir), before);
+  },
+);
 
 t.test('what cannot start is refused with one line and touches nothing', async (t) => {
   const other = createServer();
@@ -71,19 +77,6 @@ t.test('what cannot start is refused with one line and touches nothing', async (
   );
 });
 
-t.test('a data directory that is in use, or was made otherwise, is refused and left as it is', async (t) => {
-  const dataDir = temporaryDir(t);
-  const args = ['--port', '0', '--data-dir', dataDir];
-  const owner = run(t, { args: [...args, '--partitions', '2'] });
-  await listening(owner);
-  t.match(await refusal(run(t, { args: [...args, '--partitions', '2'] })), `in use by process ${owner.pid}`);
-  owner.signal('SIGTERM');
-  await owner.exited;
-  const before = readdirSync(dataDir);
-  t.match(await refusal(run(t, { args: [...args, '--partitions', '3'] })), /was made with 2 partitions, not 3/);
-  t.same(readdirSync(dataDir), before);
-});
-
 t.test('one Ctrl-C that arrives twice lets an attempt finish, a second one does not', async (t) => {
   const receiver = await startReceiver(t);
   receiver.answer('/slow', { delayMs: 700 });
@@ -104,6 +97,7 @@ t.test('one Ctrl-C that arrives twice lets an attempt finish, a second one does 
   await patient.line(/"msg":"stopping/);
   patient.signal('SIGINT');
   t.same(await within('it ends', patient.exited), { code: 0, signal: null });
+  t.same(patient.stderr, []);
   t.equal(receiver.at('/slow')[0]!.status, 204, 'the attempt was answered before the end');
 
   const impatient = await dispatched('/never');

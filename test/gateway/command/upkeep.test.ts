@@ -25,44 +25,67 @@ async function run(
   return { code, out: program.stdout.join('\n'), err: program.stderr.join('\n') };
 }
 
-/** A stopped data directory of one partition with one event. */
-async function setup(t: Test): Promise<{ readonly dataDir: string; readonly id: string }> {
-  const dataDir = temporaryDir(t);
-  const server = await startServer(t, { dataDir, flags: ['--partitions', '1'] });
-  const { body } = await server.client.schedule({
-    destination: 'http://127.0.0.1:1/',
-    delay: '1h',
-    headers: { authorization: 'Bearer hidden' },
-    payload: { big: 1 },
-  });
-  await server.stop();
-  return { dataDir, id: body.id };
-}
+t.test(
+  'verify, inspect and repair: output and exit codes, and a partition that damage has stopped works again',
+  { timeout },
+  async (t) => {
+    const dataDir = temporaryDir(t);
+    const server = await startServer(t, { dataDir, flags: ['--partitions', '1'] });
+    const schedule = async (delay: string): Promise<string> => {
+      const { body } = await server.client.schedule({
+        destination: 'http://127.0.0.1:1/',
+        delay,
+        headers: { authorization: 'Bearer hidden' },
+        payload: { big: 1 },
+      });
+      return body.id;
+    };
+    const [finished, pending, lost] = [await schedule('1h'), await schedule('2h'), await schedule('3h')];
+    await server.client.cancel(finished);
+    await server.stop();
 
-t.test('verify and inspect: output and exit codes', { timeout }, async (t) => {
-  const { dataDir, id } = await setup(t);
-  t.match(await run(t, ['verify', '--data-dir', dataDir]), {
-    code: 0,
-    out: /^partition 0: whole \(1 record in 1 segment, mark at 1\)\nEverything is whole\.$/,
-  });
-  const shown = await run(t, ['inspect', id, '--data-dir', dataDir]);
-  t.equal(shown.code, 0);
-  const inspected = JSON.parse(shown.out);
-  t.match(inspected, { partition: 0, event: { id, status: 'SCHEDULED', payload: { big: 1 } }, records: [{ kind: 'accepted' }] });
-  t.notMatch(shown.out, 'hidden');
-  t.match(await run(t, ['inspect', id.replace(/.{4}$/, '0000'), '--data-dir', dataDir]), { code: 3, out: '' });
+    t.match(await run(t, ['verify', '--data-dir', dataDir]), {
+      code: 0,
+      out: /^partition 0: whole \(4 records in 1 segment, mark at 4\)\nEverything is whole\.$/,
+    });
+    const shown = await run(t, ['inspect', lost, '--data-dir', dataDir]);
+    t.equal(shown.code, 0);
+    const event = { id: lost, status: 'SCHEDULED', payload: { big: 1 } };
+    t.match(JSON.parse(shown.out), { partition: 0, event, records: [{ kind: 'accepted' }] });
+    t.notMatch(shown.out, 'hidden');
+    t.match(await run(t, ['inspect', lost.replace(/.{4}$/, '0000'), '--data-dir', dataDir]), { code: 3, out: '' });
 
-  const database = openDatabase(listSegments(join(dataDir, 'partitions', '0000'))[0]!.path, { mode: 'write' });
-  database.exec('UPDATE record SET at = at + 1');
-  database.close();
-  const damaged = await run(t, ['verify', '--data-dir', dataDir]);
-  t.match(damaged, {
-    code: 2,
-    out: /DAMAGED.*partitions\/0000\/0000000000000001\.log, sequence 1: the record fails its checksum/s,
-  });
-  t.match(damaged.out, `of event ${id}`);
-  t.match(await run(t, ['inspect', id, '--data-dir', dataDir]), { code: 2 });
-});
+    const { path } = listSegments(join(dataDir, 'partitions', '0000'))[0]!;
+    const database = openDatabase(path, { mode: 'write' });
+    database.exec('UPDATE record SET at = at + 1 WHERE seq IN (1, 3)');
+    database.close();
+    const damaged = await run(t, ['verify', '--data-dir', dataDir]);
+    t.match(damaged, {
+      code: 2,
+      out: /DAMAGED.*partitions\/0000\/0000000000000001\.log, sequence 1: the record fails its checksum/s,
+    });
+    t.match(damaged.out, `of event ${finished}`);
+    t.match(await run(t, ['inspect', lost, '--data-dir', dataDir]), { code: 2 });
+
+    await server.restart();
+    await until('the partition has stopped', async () => (await server.client.get('/health')).text.includes('"failed"'));
+    await server.stop();
+    t.match(await run(t, ['repair', '--data-dir', dataDir]), { code: 2, out: new RegExp(`needs --give-up ${lost} or 0:3`) });
+    t.match(await run(t, ['repair', '--apply', '--data-dir', dataDir]), { code: 1, err: /nothing was changed/ });
+    t.match(await run(t, ['repair', '--apply', '--give-up', lost, '--data-dir', dataDir]), {
+      code: 0,
+      out: /Mended\. .*set-aside/,
+    });
+    t.match(await run(t, ['verify', '--data-dir', dataDir]), { code: 0 });
+
+    await server.restart();
+    await server.ready();
+    t.match(await server.client.event(finished), { status: 404 });
+    t.match(await server.client.event(lost), { status: 404 });
+    t.match(await server.client.cancel(pending), { status: 200 });
+    t.match(await server.client.schedule({ destination: 'http://127.0.0.1:1/', delay: '1h' }), { status: 201 });
+  },
+);
 
 t.test('a command that cannot look says why in one line', { timeout }, async (t) => {
   const nowhere = join(temporaryDir(t), 'none');
@@ -74,38 +97,4 @@ t.test('a command that cannot look says why in one line', { timeout }, async (t)
   const other = temporaryDir(t);
   writeFileSync(join(other, 'format.json'), '{"format":9,"partitions":1,"hash":"x"}');
   t.match(await run(t, ['verify', '--data-dir', other]), { code: 1, err: /has format 9\/x/ });
-});
-
-t.test('a partition that damage has stopped works again after a repair', { timeout }, async (t) => {
-  const dataDir = temporaryDir(t);
-  const server = await startServer(t, { dataDir, flags: ['--partitions', '1'] });
-  const schedule = async (delay: string): Promise<string> => {
-    const { body } = await server.client.schedule({ destination: 'http://127.0.0.1:1/', delay });
-    return body.id;
-  };
-  const [finished, pending, lost] = [await schedule('1h'), await schedule('2h'), await schedule('3h')];
-  await server.client.cancel(finished);
-  await server.stop();
-  const { path } = listSegments(join(dataDir, 'partitions', '0000'))[0]!;
-  const database = openDatabase(path, { mode: 'write' });
-  database.exec('UPDATE record SET at = at + 1 WHERE seq IN (1, 3)');
-  database.close();
-
-  await server.restart();
-  await until('the partition has stopped', async () => (await server.client.get('/health')).text.includes('"failed"'));
-  await server.stop();
-  t.match(await run(t, ['repair', '--data-dir', dataDir]), { code: 2, out: new RegExp(`needs --give-up ${lost} or 0:3`) });
-  t.match(await run(t, ['repair', '--apply', '--data-dir', dataDir]), { code: 1, err: /nothing was changed/ });
-  t.match(await run(t, ['repair', '--apply', '--give-up', lost, '--data-dir', dataDir]), {
-    code: 0,
-    out: /Mended\. .*set-aside/,
-  });
-  t.match(await run(t, ['verify', '--data-dir', dataDir]), { code: 0 });
-
-  await server.restart();
-  await server.ready();
-  t.match(await server.client.event(finished), { status: 404 });
-  t.match(await server.client.event(lost), { status: 404 });
-  t.match(await server.client.cancel(pending), { status: 200 });
-  t.match(await server.client.schedule({ destination: 'http://127.0.0.1:1/', delay: '1h' }), { status: 201 });
 });
