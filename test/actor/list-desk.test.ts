@@ -8,11 +8,11 @@ import { acceptedRecords, start, TestHost } from './host-fixture.js';
 const query: ListQuery = { filter: everyEvent, sort: 'scheduled_at', order: 'asc', after: null, limit: 10 };
 const pending = 20_000;
 
+const records = acceptedRecords(pending, (index) => ({ scheduledAtMs: (start + 1_000 + index * 60_000) as WallMs }));
+
 /** Pending events, the first of them due in a second, and a clock that moves on a little whenever somebody looks at it. */
 function setup() {
-  const logs = new Map([
-    [0, acceptedRecords(pending, (index) => ({ scheduledAtMs: (start + 1_000 + index * 60_000) as WallMs }))],
-  ]);
+  const logs = new Map([[0, records]]);
   const test = TestHost.ready({ logs });
   const slowClock = (ms: number) => {
     test.clock.monoMs = () => {

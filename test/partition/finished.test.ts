@@ -21,15 +21,33 @@ interface FinishedRow {
   readonly deliveryType: DeliveryType;
 }
 
+/** One row, filled anew for each that is added. */
+const room = {
+  source: Uint32Array.of(1),
+  type: Uint32Array.of(0),
+  destination: Uint32Array.of(2),
+  signatureHigh: Uint32Array.of(0),
+  signatureLow: Uint32Array.of(0),
+  changes: Uint32Array.of(2),
+  attempts: Uint32Array.of(1),
+  tagHigh: new Uint32Array(1),
+  tagLow: new Uint32Array(1),
+  priority: Uint8Array.of(5),
+  status: new Uint8Array(1),
+  deliveryType: new Uint8Array(1),
+  newestSeq: new Float64Array(1),
+  scheduledAt: Float64Array.of(now),
+  bodyBehind: new Float64Array(1),
+};
+
 function add(finished: FinishedEvents, { id, tagHigh, tagLow, seq: at, status, deliveryType }: FinishedRow): void {
-  const one = { source: 1, type: 0, destination: 2, signatureHigh: 0, signatureLow: 0, changes: 2, attempts: 1 };
-  const words = Object.fromEntries(
-    Object.entries({ ...one, tagHigh, tagLow }).map(([name, value]) => [name, Uint32Array.of(value)]),
-  );
-  const bytes = { priority: 5, status: eventStatuses.indexOf(status), deliveryType: deliveryTypes.indexOf(deliveryType) };
-  const small = Object.fromEntries(Object.entries(bytes).map(([name, value]) => [name, Uint8Array.of(value)]));
-  const doubles = { newestSeq: Float64Array.of(at), scheduledAt: Float64Array.of(now), bodyBehind: Float64Array.of(at - 1) };
-  finished.add({ ...words, ...small, ...doubles, id } as unknown as ListedRows, 0);
+  room.tagHigh[0] = tagHigh;
+  room.tagLow[0] = tagLow;
+  room.status[0] = eventStatuses.indexOf(status);
+  room.deliveryType[0] = deliveryTypes.indexOf(deliveryType);
+  room.newestSeq[0] = at;
+  room.bodyBehind[0] = at - 1;
+  finished.add({ ...room, id } as unknown as ListedRows, 0);
 }
 
 function rowOf(at: number, fields: Partial<FinishedRow> = {}): FinishedRow {
