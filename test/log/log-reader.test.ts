@@ -35,13 +35,9 @@ const damage = (log: TestLog, at: number, sql: string) => {
 
 t.test('an empty log replays to nothing', (t) => {
   const log = new TestLog(t);
-  t.same(log.replay(), {
-    records: [],
-    indexed: [],
-    begun: null,
-    damaged: [],
-    end: { op: 'replay-done', tag: 0, last: noSequence },
-  });
+  const { end, ...rest } = log.replay();
+  t.same(rest, { records: [], indexed: [], begun: null, damaged: [] });
+  t.match(end, { op: 'replay-done', last: noSequence });
   t.end();
 });
 
