@@ -51,7 +51,8 @@ export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsS
   const inARow = async (row) => {
     for (const group of byProcess(row)) await run(group);
   };
-  await Promise.all([inARow(alone.filter(startsCluster)), inARow(alone.filter((file) => !startsCluster(file)))]);
+  const rows = jobs === 1 ? [alone] : [alone.filter(startsCluster), alone.filter((file) => !startsCluster(file))];
+  await Promise.all(rows.map(inARow));
   process.off('SIGINT', stop).off('SIGTERM', stop);
   return sum;
 }
