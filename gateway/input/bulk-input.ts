@@ -1,30 +1,27 @@
 /** The body of a bulk change: `{"filter": {…}, "limit": 1000}`, with the names of lists in the filter. */
 import { type BulkRequest, bulkLimitMax, type FieldError } from '../../engine/index.js';
-import { encodingOf } from './body-text.js';
+import { type EventBytes, parseFields } from './event-fields.js';
 import { isCommaSeparated, isFilterName, readFilter } from './event-filter-input.js';
+import { readJson } from './json-body.js';
 import { pointerTo } from './pointer.js';
-import { type Refusal, refuse, refuseFields } from './refusal.js';
+import { isRefusal, type Refusal, refuseFields } from './refusal.js';
 
 const limitDefault = 1_000;
 
 export function readBulkRequest(body: Buffer): BulkRequest | Refusal {
-  const encoding = encodingOf(body);
-  if (typeof encoding !== 'string') return encoding;
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString(encoding));
-  } catch (error) {
-    if (error instanceof SyntaxError) return refuse('malformed-json', 'the body is not JSON');
-    throw error;
-  }
-  if (!isObject(value)) return refuseFields([{ pointer: '', detail: 'must be an object with filter and limit' }]);
-  const errors: FieldError[] = Object.keys(value)
+  return readJson(body, readFields);
+}
+
+function readFields(bytes: EventBytes): BulkRequest | Refusal {
+  const parsed = parseFields(bytes, 'a change of many');
+  if (isRefusal(parsed)) return parsed;
+  const fields = parsed.fields as Readonly<Record<string, unknown>>;
+  const errors: FieldError[] = Object.keys(fields)
     .filter((name) => name !== 'filter' && name !== 'limit')
     .map((name) => ({ pointer: pointerTo(name), detail: 'is not a known field' }));
-  const limit = value['limit'] ?? limitDefault;
+  const { limit = limitDefault, filter: given } = fields;
   if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1 || limit > bulkLimitMax)
     errors.push({ pointer: '/limit', detail: `must be an integer from 1 to ${bulkLimitMax}` });
-  const given = value['filter'];
   // All events at once are nearly never meant: whoever does mean it can name every status.
   if (!isObject(given) || Object.keys(given).length === 0) {
     errors.push({ pointer: '/filter', detail: 'must be an object with at least one field of the filter of lists' });

@@ -74,5 +74,9 @@ t.test('a filter with nothing in it, or something else, is refused', async (t) =
       );
     }
     t.match(await change(what, '{"filter":'), { status: 400, body: { code: 'malformed-json' } });
+    t.match(await change(what, '{"filter":{"source":"x"},"filter":{"status":"DEAD"}}'), {
+      status: 400,
+      body: { code: 'malformed-json', detail: 'the key "filter" is given twice' },
+    });
   }
 });
