@@ -15,9 +15,9 @@ import type { Handle, Sequence, WallMs } from '../kernel/brand.js';
 import type { ErrorCode, FieldError } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 
-/** Of a change: these versions of the event may be changed. Absent: any. Empty: none. */
+/** Of a change: these versions of the event may be changed. Absent: any. Empty: none. `any`: whichever, but the event must be there. */
 export interface Condition {
-  readonly versions?: readonly number[];
+  readonly versions?: readonly number[] | 'any';
 }
 
 /** When an operator's retry is due, and until when it may start. */

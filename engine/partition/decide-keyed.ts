@@ -173,7 +173,7 @@ function askAboutKey(
   return needing({ about: 'key', ...tag, pending, finished, askIndex, own });
 }
 
-/** An event of which a certain version is asked for must be there already. */
+/** An event of which a version is asked for, whichever, must be there already. */
 function created(state: PartitionState, command: Put): Decision {
   if (command.versions === undefined) return accepted(state, command);
   const detail = 'there is no event with this external_job_id, so no version of it';

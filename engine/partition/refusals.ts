@@ -34,7 +34,7 @@ export function mismatchOf(
   { event, version, status }: { event: EventId; version: number; status: EventStatus },
   versions: Condition['versions'],
 ): Decision | null {
-  if (versions === undefined || versions.includes(version)) return null;
+  if (versions === undefined || versions === 'any' || versions.includes(version)) return null;
   const asked = versions.length === 0 ? 'another one' : `version ${versions.join(' or ')}`;
   const detail = `event ${formatEventId(event)} is at version ${version}, asked for was ${asked}`;
   return refused({ code: 'version-mismatch', detail, event, status });

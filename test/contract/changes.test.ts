@@ -440,7 +440,11 @@ t.test('what is put is created, then replaced under the same id', async (t) => {
     status: 409,
     body: { code: 'already-finished', event_id: id, event_status: 'DELIVERED' },
   });
-  t.match(await client.put('/api/v1/events/external/put-2', event, { 'if-match': '"1"' }), { status: 412 });
+  for (const condition of ['"1"', '*'])
+    t.match(await client.put('/api/v1/events/external/put-2', event, { 'if-match': condition }), { status: 412 });
+  t.match(await client.get('/api/v1/events/external/put-2'), { status: 404 });
+  t.match(await client.put('/api/v1/events/external/put-2', event), { status: 201 });
+  t.match(await client.put('/api/v1/events/external/put-2', event, { 'if-match': '*' }), { status: 200 });
 });
 
 t.test('what runs cannot be replaced', async (t) => {
