@@ -1,7 +1,8 @@
 /** What a client may say on the status stream, and why what it said is refused. */
 import { isUtf8 } from 'node:buffer';
 import { type EventStatus, eventStatuses, type StatusFilter } from '../../engine/index.js';
-import { type Refusal, refuse } from '../input/refusal.js';
+import { formErrors } from '../input/event-fields.js';
+import { type Refusal, refuse, refuseFields } from '../input/refusal.js';
 import { streamFilterValuesMax } from '../limits.js';
 import { Form, type Sent, type TypeBuilder } from '../form.js';
 import type { TSchema } from '../typebox.js';
@@ -20,16 +21,25 @@ export type ClientMessage =
   | { readonly op: 'stats'; readonly everyMs: number }
   | { readonly op: 'ping' };
 
-const closed = { additionalProperties: false };
+/** A `description` completes the sentence "must be …", as those of events do. */
+const closed = { additionalProperties: false, description: 'an object' };
 
 function oneOrMore<Schema extends TSchema>(type: TypeBuilder, schema: Schema) {
-  return type.Optional(type.Union([schema, type.Array(schema, { minItems: 1, maxItems: streamFilterValuesMax })]));
+  const description = `${schema.description}, or a list of 1 to ${streamFilterValuesMax} of them`;
+  return type.Optional(
+    type.Union([schema, type.Array(schema, { minItems: 1, maxItems: streamFilterValuesMax })], { description }),
+  );
 }
 
-const id = new Form((Type) => Type.String({ minLength: 1, maxLength: 64 }));
+const id = new Form((Type) => Type.String({ minLength: 1, maxLength: 64, description: 'a string of 1 to 64 characters' }));
 const filter = new Form((Type) => {
-  const text = Type.String({ minLength: 1, maxLength: 255 });
-  const status = Type.Unsafe<EventStatus>(Type.Union(eventStatuses.map((name) => Type.Literal(name))));
+  const text = Type.String({ minLength: 1, maxLength: 255, description: 'a string of 1 to 255 characters' });
+  const status = Type.Unsafe<EventStatus>(
+    Type.Union(
+      eventStatuses.map((name) => Type.Literal(name)),
+      { description: `one of ${eventStatuses.join(', ')}` },
+    ),
+  );
   return Type.Object(
     {
       status: oneOrMore(Type, status),
@@ -49,14 +59,20 @@ const forms = {
         op: Type.Literal('subscribe'),
         id: id.schema,
         filter: Type.Optional(filter.schema),
-        cursor: Type.Optional(Type.String()),
+        cursor: Type.Optional(Type.String({ description: '"now" or a cursor that came earlier' })),
       },
       closed,
     ),
   ),
   unsubscribe: new Form((Type) => Type.Object({ op: Type.Literal('unsubscribe'), id: id.schema }, closed)),
   stats: new Form((Type) =>
-    Type.Object({ op: Type.Literal('stats'), every_ms: Type.Integer({ minimum: 100, maximum: 60_000 }) }, closed),
+    Type.Object(
+      {
+        op: Type.Literal('stats'),
+        every_ms: Type.Integer({ minimum: 100, maximum: 60_000, description: 'an integer from 100 to 60000' }),
+      },
+      closed,
+    ),
   ),
   ping: new Form((Type) => Type.Object({ op: Type.Literal('ping') }, closed)),
 };
@@ -64,19 +80,24 @@ const forms = {
 export function readClientMessage(bytes: Buffer): ClientMessage | Refusal {
   const message = parse(bytes);
   if (message === undefined) return refuse('malformed-json', 'a message must be one JSON value in UTF-8');
-  const op = typeof message === 'object' && message !== null && 'op' in message ? message.op : undefined;
+  if (typeof message !== 'object' || message === null || !('op' in message)) return refuseOp();
+  const { op } = message;
   switch (op) {
     case 'subscribe':
-      return forms.subscribe.fits(message) ? readSubscribe(message) : refuseMessage(forms.subscribe.errors(message));
+      return forms.subscribe.fits(message) ? readSubscribe(message) : refuseMessage(forms.subscribe, message);
     case 'unsubscribe':
-      return forms.unsubscribe.fits(message) ? message : refuseMessage(forms.unsubscribe.errors(message));
+      return forms.unsubscribe.fits(message) ? message : refuseMessage(forms.unsubscribe, message);
     case 'stats':
-      return forms.stats.fits(message) ? { op, everyMs: message.every_ms } : refuseMessage(forms.stats.errors(message));
+      return forms.stats.fits(message) ? { op, everyMs: message.every_ms } : refuseMessage(forms.stats, message);
     case 'ping':
-      return forms.ping.fits(message) ? message : refuseMessage(forms.ping.errors(message));
+      return forms.ping.fits(message) ? message : refuseMessage(forms.ping, message);
     default:
-      return refuse('invalid', 'op must be subscribe, unsubscribe, stats or ping');
+      return refuseOp();
   }
+}
+
+function refuseOp(): Refusal {
+  return refuse('invalid', 'op must be subscribe, unsubscribe, stats or ping');
 }
 
 /** Undefined when it is not JSON. */
@@ -111,6 +132,8 @@ function asList<Value extends string>(given: Value | Value[] | undefined): reado
   return typeof given === 'string' ? [given] : given;
 }
 
-function refuseMessage([error]: Iterable<{ readonly path: string; readonly message: string }>): Refusal {
-  return refuse('invalid', error === undefined ? 'the message is not valid' : `${error.path.slice(1)}: ${error.message}`);
+/** With the id of the subscription that it is about, so that a client knows which of its messages was refused. */
+function refuseMessage(form: Form, message: object): Refusal {
+  const refusal = refuseFields(formErrors(form, message));
+  return 'id' in message && id.fits(message.id) ? { ...refusal, members: { id: message.id } } : refusal;
 }

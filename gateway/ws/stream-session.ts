@@ -66,7 +66,7 @@ export class StreamSession {
 
   onMessage(bytes: Buffer): void {
     const message = readClientMessage(bytes);
-    if (isRefusal(message)) this.#outlet.send(errorFrame({ code: message.code, detail: message.detail }));
+    if (isRefusal(message)) this.#outlet.send(errorFrame({ ...message.members, code: message.code, detail: message.detail }));
     else if (message.op === 'subscribe') this.#subscribe(message);
     else if (message.op === 'unsubscribe') this.#unsubscribe(message.id);
     else if (message.op === 'stats') this.#repeatStatistics(message.everyMs);

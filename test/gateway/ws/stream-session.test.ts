@@ -201,6 +201,14 @@ t.test('what is not understood is answered with an error, and the socket goes on
     say(message);
     t.match(await heard(), [{ op: 'error', code, detail: /\w/ }], encodeURIComponent(JSON.stringify(message).slice(0, 60)));
   }
+  say({ op: 'subscribe', id: 'a', filter: { status: 'dead' } });
+  t.match(await heard(), [
+    { op: 'error', id: 'a', code: 'invalid', detail: /^filter\/status must be one of SCHEDULED, .*, or a list/ },
+  ]);
+  say({ op: 'subscribe', id: 'a', filters: {} });
+  t.match(await heard(), [{ op: 'error', id: 'a', code: 'invalid', detail: 'filters is not a known field' }]);
+  say({ op: 'subscribe', id: 'x'.repeat(65) });
+  t.notOk('id' in ((await heard())[0] as object));
   session.onMessage(Buffer.from([0x22, 0xff, 0x22]));
   t.match(await heard(), [{ op: 'error', code: 'malformed-json' }]);
   say({ op: 'ping' });
