@@ -2,7 +2,7 @@
  * `delay` as a text: ISO 8601 (`PT1H30M`, `P1DT12H`, `P2W`) or short (`1h30m`, `1d`, `250ms`).
  *
  * Years and months are refused: how long they are depends on when they begin, and a delay has no calendar. The smallest
- * unit given may carry a fraction (`1.5h`, `PT0.25S`); what is finer than a millisecond is rounded up. A number without a
+ * unit given may carry a fraction (`1.5h`, `PT0.25S`, in ISO 8601 with a comma too); what is finer than a millisecond is rounded up. A number without a
  * unit is refused, because half of all readers would take it for seconds and half for milliseconds: that is `delay_ms`.
  */
 
@@ -16,7 +16,7 @@ const units = [unitMs.w, unitMs.d, unitMs.h, unitMs.m, unitMs.s, unitMs.ms];
 export function parseDelay(text: string): number | string {
   if (/^P[^T]*\d(?:\.\d+)?[YM]/.test(text)) return 'not use years or months, whose length varies: use days or weeks';
   if (/^\d+(?:\.\d+)?$/.test(text)) return 'carry a unit, such as 90s; for a number of milliseconds use delay_ms';
-  const parts = (text.startsWith('P') ? iso : short).exec(text);
+  const parts = text.startsWith('P') ? iso.exec(text.replaceAll(',', '.')) : short.exec(text);
   const amounts = parts === null ? [] : parts.slice(1);
   const last = amounts.findLastIndex((part) => part !== undefined);
   if (last < 0) return 'be a duration such as PT1H30M or 1h30m';

@@ -23,6 +23,7 @@ t.test('what is finer than a millisecond is rounded up, by its digits', async (t
   t.equal(parseInstant('2026-11-20T12:00:00.0001Z'), second + 1);
   t.equal(parseInstant('2026-11-20T12:00:00.001000000000000001Z'), second + 2);
   t.equal(parseInstant('2026-11-20T12:00:00.9999Z'), second + 1_000);
+  t.equal(parseInstant(`2026-11-20T12:00:00.001${'0'.repeat(100)}Z`), second + 1);
 });
 
 t.test('dates that do not exist, leap seconds and texts without an offset are refused', async (t) => {
