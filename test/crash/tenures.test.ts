@@ -48,3 +48,17 @@ t.test('a takeover is explained by what was done to the owner or to NATS, and by
   t.equal(began([{ ...killed, fromMs: 19_000, toMs: 20_000 }]), null, 'later');
   t.equal(began([{ ...killed, fromMs: 18_000 - 4 * sessionTtlMs, toMs: 18_000 - 3 * sessionTtlMs }]), null, 'long ago');
 });
+
+t.test('an owner that had just been harmed when NATS was has not served since', async (t) => {
+  const began = (...troubles: Trouble[]) =>
+    tenures([marker(1, 'a', 0), marker(2, 'b', 50_000)], [killed, ...troubles]).takeovers[0]!.troubleFromMs;
+  t.equal(began(), null);
+  const frozen = { target: 'n1', isNats: true, fromMs: 25_000, toMs: 40_000 };
+  t.equal(began(frozen), 10_000, 'its session had not run out when NATS stood still');
+  t.equal(began({ ...frozen, fromMs: 12_001 + 2 * sessionTtlMs }), 12_001 + 2 * sessionTtlMs, 'it had long run out');
+  t.equal(
+    began(frozen, { ...frozen, fromMs: 5_000, toMs: 6_000 }),
+    10_000,
+    'what NATS had been through before is another matter',
+  );
+});

@@ -61,12 +61,17 @@ export class Tenures implements Upheavals {
   }
 }
 
+/**
+ * What was done when it began that explains it. An owner that had been harmed just before NATS was has not served since: when it is back it waits
+ * for NATS, and only then for its own session to run out.
+ */
 function beganAt(
   troubles: readonly Trouble[],
   { owner, atMs }: { readonly owner: string; readonly atMs: number },
 ): number | null {
-  const concerned = troubles.filter(
-    ({ target, isNats, fromMs, toMs }) => (isNats || target === owner) && fromMs <= atMs && toMs + aftermathMs >= atMs,
-  );
-  return concerned.length === 0 ? null : Math.min(...concerned.map(({ fromMs }) => fromMs));
+  const before = (ms: number): Trouble[] => troubles.filter(({ fromMs, toMs }) => fromMs <= ms && toMs + aftermathMs >= ms);
+  const concerned = before(atMs).filter(({ target, isNats }) => isNats || target === owner);
+  if (concerned.length === 0) return null;
+  const beganAtMs = Math.min(...concerned.map(({ fromMs }) => fromMs));
+  return Math.min(beganAtMs, ...before(beganAtMs).flatMap(({ target, fromMs }) => (target === owner ? [fromMs] : [])));
 }
