@@ -1,6 +1,7 @@
 /**
- * The query string of a list. Values of a field are repeated or separated by commas; a comma that is part of one is escaped
- * (%2C), so the text is taken apart before it is decoded.
+ * The query string of a list. Values of a field are repeated or separated by commas. Where a comma may be part of a value (a destination, a tag)
+ * that one is escaped (%2C), so the text is taken apart before it is decoded; elsewhere an escaped comma separates like any other, as many
+ * clients escape all of them.
  */
 import {
   listLimitMax,
@@ -11,7 +12,7 @@ import {
   listPagedRowsMax,
   listSorts,
 } from '../../engine/index.js';
-import { isFilterName, readFilter } from './event-filter-input.js';
+import { isCommaSeparated, isFilterName, readFilter } from './event-filter-input.js';
 import { readCursor } from './list-cursor.js';
 import { isRefusal, type Refusal, refuseFields } from './refusal.js';
 
@@ -75,10 +76,11 @@ function textsOf(query: string): Map<string, string[]> | Refusal {
   for (const part of query.split('&')) {
     if (part === '') continue;
     const [name, ...rest] = part.split('=');
-    const values = rest.join('=').split(',');
+    const text = rest.join('=');
     try {
       const decoded = decode(name!);
-      texts.set(decoded, [...(texts.get(decoded) ?? []), ...values.map(decode)]);
+      const values = isCommaSeparated(decoded) ? decode(text).split(',') : text.split(',').map(decode);
+      texts.set(decoded, [...(texts.get(decoded) ?? []), ...values]);
     } catch (error) {
       if (error instanceof URIError) return refuse('the query string is not percent-encoded UTF-8');
       throw error;

@@ -97,9 +97,10 @@ t.test('any combination of filters, sort, order and limit gives what an array gi
     maybe('sort', random.pick(['scheduled_at', 'created_at']));
     maybe('order', random.pick(['asc', 'desc']));
     parameters.append('limit', String(1 + random.below(200)));
-    // The comma of a destination is escaped by URLSearchParams; those between values need not be.
+    // URLSearchParams escapes every comma. That of a destination must be, those between values may be.
     if (random.below(5) === 0) parameters.append('destination', random.pick(destinations));
-    const found = names(await walk(parameters.toString().replaceAll(/(?<=(source|status|priority)=[^&]*)%2C/g, ',')));
+    const escaped = parameters.toString();
+    const found = names(await walk(ask % 2 === 0 ? escaped : escaped.replaceAll(/(?<=(source|status|priority)=[^&]*)%2C/g, ',')));
     t.strictSame(found, names(expected(parameters)), parameters.toString());
   }
 });
