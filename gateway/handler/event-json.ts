@@ -83,10 +83,15 @@ export function renderHistory(entries: readonly HistoryEntry[]): string {
       status_code: entry.statusCode,
       duration_ms: entry.durationMs === null ? null : Math.round(entry.durationMs),
       error: entry.error,
-      response_body: entry.responseBody === null ? null : Buffer.from(entry.responseBody).toString('utf8'),
+      response_body: entry.responseBody === null ? null : excerptOf(entry.responseBody),
       next_attempt_at: entry.nextAttemptAtMs === null ? null : formatInstant(entry.nextAttemptAtMs),
     })),
   });
+}
+
+/** What was kept may end in the middle of a character: told that more may follow, the decoder leaves such a rest out. */
+function excerptOf(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true });
 }
 
 function textOrNull(text: string | null): string {

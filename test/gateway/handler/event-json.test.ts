@@ -108,4 +108,8 @@ t.test('a response body that is no text is shown as far as it is one', async (t)
   t.match(JSON.parse(renderHistory([entry])), {
     data: [{ response_body: 'a\ufffdb', duration_ms: 13, attempt: 2, next_attempt_at: null }],
   });
+  const cut = Buffer.from('é'.repeat(513)).subarray(1, 1_025);
+  t.match(JSON.parse(renderHistory([{ ...entry, responseBody: cut }])), {
+    data: [{ response_body: `\ufffd${'é'.repeat(511)}` }],
+  });
 });
