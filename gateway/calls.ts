@@ -29,6 +29,8 @@ export interface Call {
 /** A request that may become a WebSocket now. */
 export interface Upgrade {
   readonly caller: Caller;
+  /** They belong into the answer. */
+  readonly headers: Reply['headers'];
 }
 
 interface Incoming {
@@ -100,7 +102,7 @@ export class Calls {
     const admission = this.#ask(streamRoute, { path: streamPath, query, head });
     if ('refused' in admission) return closing(admission.refused);
     const refusal = judgeUpgrade({ head, query, stopping: this.#stopping });
-    return refusal === null ? { caller: admission.caller } : closing(problemReply(refusal, streamPath));
+    return refusal === null ? admission : withHeaders(closing(problemReply(refusal, streamPath)), admission.headers);
   }
 
   /** Whether whoever opened a stream may still listen. */

@@ -30,6 +30,7 @@ import type { Connections } from './connections.js';
 import { Exchange } from './exchange.js';
 import { isLarge, joinInSteps } from './http/joined-body.js';
 import { RequestHead } from './http/request-head.js';
+import { upgradeHeadOf } from './http/reply.js';
 import { requestIdFor } from './http/request-id.js';
 import { bodyBytesInFlightMax, streamAnswersBytesMax, streamIdleSecondsMax, streamMessageBytesMax } from './limits.js';
 import { streamPath } from './routes.js';
@@ -239,8 +240,13 @@ export class Server {
   }): void {
     const head = readHead(request);
     const admitted = this.#options.calls.admitUpgrade({ query: request.getQuery() ?? '', head });
-    if ('status' in admitted) this.#begin({ response, head, method: 'GET' }).answer(admitted);
-    else response.upgrade<StreamSocket>({ ...admitted, session: null }, head.webSocketKey!, '', '', context);
+    if ('status' in admitted) {
+      this.#begin({ response, head, method: 'GET' }).answer(admitted);
+      return;
+    }
+    const { caller, headers } = admitted;
+    response.writeStatus(upgradeHeadOf(headers, requestIdFor(head.requestId)));
+    response.upgrade<StreamSocket>({ caller, session: null }, head.webSocketKey!, '', '', context);
   }
 
   #onStreamOpen(socket: WebSocket<StreamSocket>): void {

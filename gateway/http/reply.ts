@@ -68,6 +68,11 @@ export function headOf(reply: Omit<Reply, 'body' | 'close'>, requestId: string):
   return `${line}\r\nContent-Type: ${contentType}\r\nX-Request-Id: ${requestId}${linesOf(headers)}`;
 }
 
+/** Of the answer that makes a WebSocket of the connection, but what the library writes itself. */
+export function upgradeHeadOf(headers: Reply['headers'], requestId: string): string {
+  return `101 Switching Protocols\r\nX-Request-Id: ${requestId}${linesOf(headers)}`;
+}
+
 function linesOf(headers: Reply['headers']): string {
   let lines = '';
   for (const [name, value] of headers) {

@@ -1,4 +1,5 @@
 /** F33: every call of the table, with every state of credentials, and every spelling that might slip past. */
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
@@ -229,6 +230,23 @@ t.test('an event stream does not begin if the key is revoked before it does', as
   t.match(client.text(), /^HTTP\/1\.1 401 /);
   t.equal(engine.subscriptions.size, 0);
   client.socket.destroy();
+});
+
+t.test('the answer that opens a WebSocket has a request id and what is left of a rate limit, as every answer', async (t) => {
+  const { keys, url } = await setup(t, { requests: 3, windowS: 60 });
+  const open = `${url.replace('http', 'ws')}${stream}?token=${keys.limited.token}`;
+  const socket = new WebSocket(open, { headers: { 'x-request-id': 'mine-1' } });
+  t.teardown(() => socket.terminate());
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => socket.once('upgrade', resolve).once('error', reject));
+  t.match(answer, {
+    statusCode: 101,
+    headers: { upgrade: 'websocket', 'x-request-id': 'mine-1', ratelimit: /^"default";r=2;t=60$/ },
+  });
+  const refused = new WebSocket(`${open}&filter=x`);
+  const refusal = await new Promise<IncomingMessage>((resolve) =>
+    refused.once('unexpected-response', (_request, response) => resolve(response.resume())),
+  );
+  t.match(refusal, { statusCode: 422, headers: { ratelimit: /^"default";r=1;t=\d+$/ } });
 });
 
 t.test('a key with a rate limit hears what is left in every answer, and 429 when nothing is', async (t) => {
