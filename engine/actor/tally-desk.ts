@@ -1,12 +1,14 @@
 /**
  * Statistics of one source or type: counts of what is retained, and what waits. Flows are the host's (`label-flows.ts`).
  *
- * Memory is walked over in the spare time of turns, like a list; indexes hold sums. An event that an operator has put back may have a
- * final record in an index as well, which no longer counts: the filters of the segments say which events of memory
- * may, and the reader which of these do.
+ * The counts are sums that the state keeps (`partition/label-sums.ts`). Those that wait are looked for among the places of all pending events,
+ * a bit each.
+ *
+ * Where there are more labels than are summed, the rows of memory are counted, in the spare time of turns like a list; indexes hold sums of
+ * their own. An event that an operator has put back may have a final record in an index as well, which no longer counts: the filters of the
+ * segments say which events of memory may, and the reader which of these do.
  */
 import { addTally, emptyTally, hashesOf, type LabelHashes, type Tally, tallyPlace } from '../event/label-filter.js';
-
 import { waitReasons } from '../event/status.js';
 import type { Handle, Sequence, WallMs } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
@@ -41,13 +43,19 @@ interface OpenTally {
   /** Events of memory that may have a final record in an index. */
   readonly doubtful: EventId[];
   readonly sources: Source[];
+  /** The tally holds all of them from the beginning. */
+  readonly isSummed: boolean;
   /** Segments that are not among the sources: what gets its index meanwhile is counted here. */
   readonly indexed: readonly Sequence[];
   row: number;
+  /** Pending events before it have been asked whether they wait. */
+  nextWaiting: number;
   isWalked: boolean;
 }
 
 const stepRows = 2_048;
+/** Places looked at in one step: 30 us. */
+const stepPlaces = 65_536;
 /** Of them. One that counts takes some microseconds, and every turn has a step: with 2,048 of them none was on time. */
 const stepCountedMax = 128;
 
@@ -78,18 +86,32 @@ export class TallyDesk {
       return;
     }
     const { columns, finished } = this.#memory.state;
+    const hashes = hashesOf(labels);
+    const summed = this.#summed(hashes);
     this.#open.push({
       request,
-      labels: hashesOf(labels),
-      tally: emptyTally(),
+      labels: hashes,
+      tally: summed ?? emptyTally(),
       waiting: waitReasons.map(() => 0),
       oldestDueAtMs: null,
       doubtful: [],
-      sources: [...finished.pages, columns],
+      sources: summed === null ? [...finished.pages, columns] : [],
+      isSummed: summed !== null,
       indexed: finished.indexedSegments,
       row: 0,
+      nextWaiting: 0,
       isWalked: false,
     });
+  }
+
+  /** Null: they have to be counted. */
+  #summed(of: LabelHashes): Tally | null {
+    const { labels, finished } = this.#memory.state;
+    if (!labels.isWhole || !finished.isSummed) return null;
+    const tally = emptyTally();
+    labels.addTo(tally, of);
+    finished.addTo(tally, of);
+    return tally;
   }
 
   /** Goes on until `isOver`; at least one step. */
@@ -111,8 +133,8 @@ export class TallyDesk {
     const [source] = open.sources;
     const span = source?.span(open.row) ?? null;
     if (source === undefined) {
-      open.isWalked = true;
-      this.#askIndexes(open);
+      if (open.nextWaiting < this.#memory.state.columns.rows) this.#askWhoWaits(open);
+      else this.#end(open);
     } else if (span === null) {
       open.sources.shift();
       open.row = 0;
@@ -137,11 +159,27 @@ export class TallyDesk {
     if (isPast) return;
     open.tally[tallyPlace(rows.status[at]!, rows.deliveryType[at]!)]!++;
     if (state.finished.mayBeIndexedId(event)) open.doubtful.push(event.slice());
-    const place = handle === null ? null : this.#memory.places.of(handle);
-    if (handle === null || (place !== 'waiting' && place !== 'overdue')) return;
-    const reason = this.#timekeeper.reasonToWait(event);
+  }
+
+  #askWhoWaits(open: OpenTally): void {
+    const { state, places } = this.#memory;
+    const { columns } = state;
+    const { source, type } = open.labels;
+    const end = Math.min(columns.rows, open.nextWaiting + stepPlaces);
+    for (let asked = 0; asked < stepCountedMax; asked++) {
+      const handle = places.nextWaiting(open.nextWaiting as Handle, end);
+      open.nextWaiting = handle === null ? end : handle + 1;
+      if (handle === null) return;
+      if (!columns.isLive(handle)) continue;
+      if ((source === null || columns.source(handle) === source) && (type === null || columns.type(handle) === type))
+        this.#countWaiting(open, handle);
+    }
+  }
+
+  #countWaiting(open: OpenTally, handle: Handle): void {
+    const reason = this.#timekeeper.reasonWhyWaits(handle);
     if (reason !== null) open.waiting[waitReasons.indexOf(reason)]!++;
-    const dueAtMs = state.columns.dueAtMs(handle);
+    const dueAtMs = this.#memory.state.columns.dueAtMs(handle);
     if (open.oldestDueAtMs === null || dueAtMs < open.oldestDueAtMs) open.oldestDueAtMs = dueAtMs;
   }
 
@@ -151,20 +189,31 @@ export class TallyDesk {
     return this.#id;
   }
 
+  #end(open: OpenTally): void {
+    open.isWalked = true;
+    if (open.isSummed) this.#answer(open);
+    else this.#askIndexes(open);
+  }
+
   #askIndexes(open: OpenTally): void {
     const { partition } = this.#memory.state;
     const { labels, doubtful, indexed } = open;
     this.#shared.reads.ask({ op: 'tally', partition, labels, doubtful, indexed }, (reply) => {
       if (!this.#open.includes(open)) return;
-      this.#open.splice(this.#open.indexOf(open), 1);
-      if (reply.op === 'failed') this.#answers.refuseRead(open.request, reply);
-      else if (reply.op !== 'tally') throw new InvariantError(`expected a tally, found ${reply.op}`);
-      else this.#answer(open, reply.tally);
+      if (reply.op === 'failed') {
+        this.#open.splice(this.#open.indexOf(open), 1);
+        this.#answers.refuseRead(open.request, reply);
+      } else {
+        if (reply.op !== 'tally') throw new InvariantError(`expected a tally, found ${reply.op}`);
+        addTally(open.tally, reply.tally);
+        this.#answer(open);
+      }
     });
   }
 
-  #answer({ request, labels, tally, waiting, oldestDueAtMs }: OpenTally, indexed: readonly number[]): void {
-    addTally(tally, indexed);
+  #answer(open: OpenTally): void {
+    this.#open.splice(this.#open.indexOf(open), 1);
+    const { request, labels, tally, waiting, oldestDueAtMs } = open;
     const { flows, ports } = this.#shared;
     // What was counted may be what a failed commit takes back.
     this.#ledger.hold({

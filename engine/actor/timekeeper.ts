@@ -164,8 +164,13 @@ export class Timekeeper {
   /** Null: it does not wait. */
   reasonToWait(event: EventId): WaitReason | null {
     const handle = this.#memory.state.handleOf(event);
-    const place = handle === null ? 'decided' : this.#memory.places.of(handle);
-    if (handle === null || (place !== 'waiting' && place !== 'overdue')) return null;
+    return handle === null ? null : this.reasonWhyWaits(handle);
+  }
+
+  /** The same of the event in this row. */
+  reasonWhyWaits(handle: Handle): WaitReason | null {
+    const place = this.#memory.places.of(handle);
+    if (place !== 'waiting' && place !== 'overdue') return null;
     return this.#shared.desk.reasonFor(this.#memory.originOf(handle), place === 'overdue' ? 'overdue' : 'regular');
   }
 

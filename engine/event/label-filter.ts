@@ -30,8 +30,8 @@ export function tallyPlace(status: number, deliveryType: number): number {
   return status * deliveryTypes.length + deliveryType;
 }
 
-export function addTally(tally: Tally, more: readonly number[], times = 1): void {
-  for (let place = 0; place < tally.length; place++) tally[place]! += times * more[place]!;
+export function addTally(tally: Tally, more: ArrayLike<number>): void {
+  for (let place = 0; place < tally.length; place++) tally[place]! += more[place]!;
 }
 
 export function byStatusOf(tally: Tally): Record<EventStatus, number> {

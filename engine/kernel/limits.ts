@@ -172,6 +172,10 @@ export const bulkUnsyncedMax = 20_000;
 
 /** Pairs of source and type whose rates and latencies a host follows, 45 KB each. */
 export const labelFlowsMax = 256;
+/** Pairs of source and type of pending events that a partition has sums of, 300 bytes each; beyond it statistics of one of them count rows. */
+export const labelPairsMax = 1_024;
+/** The same of the finished events of one segment: a partition may have a hundred segments. */
+export const segmentLabelPairsMax = 256;
 
 /** The contract: events in one message of ingestion. */
 export const ingestEventsMax = 1_000;

@@ -21,6 +21,7 @@ import { invariant } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 import { eventIdBytes } from '../kernel/event-id.js';
 import { pendingPerPartitionMax } from '../kernel/limits.js';
+import { tallyPlace } from '../event/label-filter.js';
 import type { Labels } from '../event/labels.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses } from '../event/status.js';
@@ -326,6 +327,20 @@ export class EventColumns {
 
   deliveryType(handle: Handle): DeliveryType {
     return deliveryTypes[this.#chunks[handle >>> chunkShift]!.deliveryType[handle & chunkMask]!]!;
+  }
+
+  source(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.source[handle & chunkMask]!;
+  }
+
+  type(handle: Handle): number {
+    return this.#chunks[handle >>> chunkShift]!.type[handle & chunkMask]!;
+  }
+
+  /** Where the event is counted in a tally (`label-filter.ts`). */
+  tallyPlace(handle: Handle): number {
+    const { status, deliveryType } = this.#chunks[handle >>> chunkShift]!;
+    return tallyPlace(status[handle & chunkMask]!, deliveryType[handle & chunkMask]!);
   }
 
   status(handle: Handle): EventStatus {

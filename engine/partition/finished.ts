@@ -17,26 +17,36 @@
  * An event that an operator has retried leaves its final record behind here, as it does in an index: a final record says how an event
  * ended only while the event is not pending, and only the newest one of an event.
  */
+import { type LabelHashes, type Tally, tallyPlace } from '../event/label-filter.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses } from '../event/status.js';
 import type { Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
+import { segmentLabelPairsMax } from '../kernel/limits.js';
 import type { SegmentFilter } from '../log/segment-filter.js';
 import { FinishedPage } from './finished-page.js';
+import { type LabelOutline, type LabelPair, LabelSums } from './label-sums.js';
 import type { ListedRows } from './row-filter.js';
 
 /** What is counted by: the states, then the delivery types. */
 const kinds = eventStatuses.length + deliveryTypes.length;
 export type FinishedCounts = Int32Array;
-interface Counted {
+interface Counted extends LabelPair {
   readonly status: EventStatus;
   readonly deliveryType: DeliveryType;
+}
+/** The same, state and delivery type as places in their lists. */
+interface CountedRow extends LabelPair {
+  readonly status: number;
+  readonly deliveryType: number;
 }
 
 /** One segment of the log. */
 class Page {
   readonly first: Sequence;
   readonly counts: FinishedCounts = new Int32Array(kinds);
+  /** The same by source and type. */
+  readonly labels = new LabelSums(segmentLabelPairsMax);
   /** Null once its segment is indexed. */
   rows: FinishedPage | null;
   filter: SegmentFilter | null = null;
@@ -48,10 +58,13 @@ class Page {
     this.rows = new FinishedPage(first);
   }
 
-  /** `status` and `deliveryType` as places in their lists. */
-  count(status: number, deliveryType: number, by: 1 | -1): void {
+  count(row: CountedRow, by: 1 | -1): void {
+    const { status, deliveryType } = row;
     this.counts[status]! += by;
     this.counts[eventStatuses.length + deliveryType]! += by;
+    const place = tallyPlace(status, deliveryType);
+    if (by === 1) this.labels.add(row, place);
+    else this.labels.remove(row, place);
   }
 }
 
@@ -59,6 +72,7 @@ class Page {
 export interface PageOutline {
   readonly first: Sequence;
   readonly counts: readonly number[];
+  readonly labels: LabelOutline;
 }
 
 export class FinishedEvents {
@@ -101,29 +115,40 @@ export class FinishedEvents {
     return sum;
   }
 
+  /** Every finished event is in the sums by source and type. */
+  get isSummed(): boolean {
+    return this.#pages.every(({ labels }) => labels.isWhole);
+  }
+
+  /** Those of these labels, of all pages. */
+  addTo(tally: Tally, of: LabelHashes): void {
+    for (const { labels } of this.#pages) labels.addTo(tally, of);
+  }
+
   /** Where the oldest segment opens. */
   get first(): Sequence {
     return this.#pages[0]!.first;
   }
 
   get outline(): readonly PageOutline[] {
-    return this.#pages.map(({ first, counts }) => ({ first, counts: [...counts] }));
+    return this.#pages.map(({ first, counts, labels }) => ({ first, counts: [...counts], labels: labels.outline }));
   }
 
   /** The row at `at` of `rows` is that of an event that has just finished. */
   add(rows: ListedRows, at: number): void {
     const page = this.#pageOf(rows.newestSeq[at]! as Sequence);
-    page.count(rows.status[at]!, rows.deliveryType[at]!, 1);
+    page.count(countedIn(rows, at), 1);
     page.rows?.add(rows, at);
   }
 
   /** The event whose final record is at `seq` is no longer finished there: it was put back, or stands in a newer record. */
-  supersede(seq: Sequence, { id, status, deliveryType }: Counted & { readonly id: EventId }): void {
+  supersede(seq: Sequence, { id, status, deliveryType, source, type }: Counted & { readonly id: EventId }): void {
     // Of a segment that was removed nothing is counted any more.
     if (seq < this.first) return;
     const page = this.#pageOf(seq);
     page.superseded++;
-    page.count(eventStatuses.indexOf(status), deliveryTypes.indexOf(deliveryType), -1);
+    const places = { status: eventStatuses.indexOf(status), deliveryType: deliveryTypes.indexOf(deliveryType) };
+    page.count({ ...places, source, type }, -1);
     page.rows?.remove(id, seq);
   }
 
@@ -140,9 +165,10 @@ export class FinishedEvents {
     if (before.first >= first) return;
     const page = new Page(first);
     this.#pages.splice(this.#pages.indexOf(before) + 1, 0, page);
-    before.rows?.moveBehind(first, page.rows!, ({ status, deliveryType }, at) => {
-      before.count(status[at]!, deliveryType[at]!, -1);
-      page.count(status[at]!, deliveryType[at]!, 1);
+    before.rows?.moveBehind(first, page.rows!, (rows, at) => {
+      const counted = countedIn(rows, at);
+      before.count(counted, -1);
+      page.count(counted, 1);
     });
   }
 
@@ -211,9 +237,10 @@ export class FinishedEvents {
 
   /** Pages as a snapshot tells of them, instead of what is here; their rows come by `restore`. */
   layOut(pages: readonly PageOutline[]): void {
-    this.#pages = pages.map(({ first, counts }) => {
+    this.#pages = pages.map(({ first, counts, labels }) => {
       const page = new Page(first);
       page.counts.set(counts);
+      page.labels.restore(labels);
       return page;
     });
   }
@@ -231,4 +258,8 @@ export class FinishedEvents {
     while (at > 0 && this.#pages[at]!.first > seq) at--;
     return this.#pages[at]!;
   }
+}
+
+function countedIn({ status, deliveryType, source, type }: ListedRows, at: number): CountedRow {
+  return { status: status[at]!, deliveryType: deliveryType[at]!, source: source[at]!, type: type[at]! };
 }

@@ -25,7 +25,7 @@ import type { KeptSettings } from './settings-table.js';
 import type { Beginning, PartitionState } from './state.js';
 
 /** Of what is in the sections. */
-const formatVersion = 3;
+const formatVersion = 4;
 /** Rows of a section: taking them in costs about a millisecond. */
 const rowsPerSection = 4_096;
 

@@ -27,12 +27,14 @@ import { type EventStatus, eventStatuses, isFinished, move } from '../event/stat
 import { type Handle, noSequence, type PartitionId, type Sequence, type WallMs } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
+import { labelPairsMax } from '../kernel/limits.js';
 import type { SegmentOutline } from '../log/protocol.js';
 import type { RecordCursor } from '../log/record-batch.js';
 import { SegmentFilter } from '../log/segment-filter.js';
 import { EventColumns, hashAt, hashOfId } from './columns.js';
 import { FinishedEvents, type PageOutline } from './finished.js';
 import { HandleTable } from './handle-table.js';
+import { type LabelPair, LabelSums } from './label-sums.js';
 import { KeyTable } from './key-table.js';
 import { OriginTable } from './origins.js';
 import { Aliases, type KeptAlias } from './aliases.js';
@@ -76,6 +78,8 @@ export class PartitionState {
   /** All events that are retained, pending ones included. */
   readonly byStatus: Record<EventStatus, number> = countsOf(eventStatuses);
   readonly byDeliveryType: Record<DeliveryType, number> = countsOf(deliveryTypes);
+  /** Pending events by source and type. */
+  readonly labels = new LabelSums(labelPairsMax);
   readonly #ids = new HandleTable((handle) => this.columns.idHash(handle));
   readonly #keys = new KeyTable({
     tagHigh: (handle) => this.columns.tagHigh(handle),
@@ -142,7 +146,7 @@ export class PartitionState {
   layOut(segments: readonly SegmentOutline[]): void {
     const { finished } = this;
     if (this.#lastSeq === noSequence && segments.length > 0) {
-      finished.layOut(segments.map(({ first }) => ({ first, counts: [] })));
+      finished.layOut(segments.map(({ first }) => ({ first, counts: [], labels: [] })));
       this.#lastSeq = (segments[0]!.first - 1) as Sequence;
     }
     for (const { first } of segments) finished.openPage(first);
@@ -232,7 +236,7 @@ export class PartitionState {
     // It is not finished twice. Its row is free by now, but still says what it was.
     const { status, handle: row } = this.#applied;
     const deliveryType = this.columns.deliveryType(row);
-    this.finished.supersede(record.prev, { id: record.event, status, deliveryType });
+    this.finished.supersede(record.prev, { id: record.event, status, deliveryType, ...this.#labelsOf(row) });
     this.byStatus[status]--;
     this.byDeliveryType[deliveryType]--;
   }
@@ -293,7 +297,9 @@ export class PartitionState {
     if (!isCounted) return;
     this.byStatus[from]--;
     this.byDeliveryType[deliveryType]--;
-    finished.supersede(prev, { id: event, status: from, deliveryType });
+    // A retry changes no label.
+    const { source, type } = this.#labelsOf(this.#applied.handle);
+    finished.supersede(prev, { id: event, status: from, deliveryType, source, type });
   }
 
   #beginBy({ seq, event, body }: LogRecord): void {
@@ -333,6 +339,7 @@ export class PartitionState {
     this.#ids.add(hashAt(id, idAt), handle);
     if (tagHigh !== 0 || tagLow !== 0) this.#keys.add(handle);
     this.byStatus.SCHEDULED++;
+    this.labels.add(this.#labelsOf(handle), this.columns.tallyPlace(handle));
     this.#applied.handle = handle;
     this.#applied.status = 'SCHEDULED';
     this.#applied.version = version;
@@ -350,8 +357,10 @@ export class PartitionState {
       () => `partition ${this.partition}: record ${record.seq} follows ${record.prev}, expected ${columns.newestSeq(handle)}`,
     );
     const from = columns.status(handle);
+    const place = columns.tallyPlace(handle);
     const status = to === null ? from : move(from, to);
     columns.advance(handle, { status, seq: record.seq });
+    if (status !== from) this.labels.move(this.#labelsOf(handle), { from: place, to: columns.tallyPlace(handle) });
     this.#take(handle, record, from);
     this.byStatus[from]--;
     this.byStatus[status]++;
@@ -399,6 +408,7 @@ export class PartitionState {
     );
     const before = columns.origin(handle);
     byDeliveryType[columns.deliveryType(handle)]--;
+    this.labels.remove(this.#labelsOf(handle), columns.tallyPlace(handle));
     columns.setBody(handle, {
       seq: record.seq,
       scheduledAtMs: head.scheduledAtMs,
@@ -412,6 +422,7 @@ export class PartitionState {
     });
     origins.leave(before);
     byDeliveryType[head.deliveryType]++;
+    this.labels.add(this.#labelsOf(handle), columns.tallyPlace(handle));
   }
 
   /** Its row says how it ended. */
@@ -419,10 +430,15 @@ export class PartitionState {
     const { columns } = this;
     const { rows, at } = columns.span(handle)!;
     this.finished.add(rows, at);
+    this.labels.remove(this.#labelsOf(handle), columns.tallyPlace(handle));
     this.#ids.remove(columns.idHash(handle), handle);
     if (rows.tagHigh[at] !== 0 || rows.tagLow[at] !== 0) this.#keys.remove(handle);
     this.origins.leave(columns.origin(handle));
     columns.free(handle);
+  }
+
+  #labelsOf(handle: Handle): LabelPair {
+    return { source: this.columns.source(handle), type: this.columns.type(handle) };
   }
 
   // ---- snapshots (snapshot.ts) ----
@@ -453,6 +469,7 @@ export class PartitionState {
       this.origins.enterAgain(columns.origin(handle));
       this.byStatus[columns.status(handle)]++;
       this.byDeliveryType[columns.deliveryType(handle)]++;
+      this.labels.add(this.#labelsOf(handle), columns.tallyPlace(handle));
     }
   }
 

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { everyEvent, eventStatuses, type EventView } from '../../engine/index.js';
+import { segmentLabelPairsMax } from '../../engine/kernel/limits.js';
 import { Random } from '../wheel/random.js';
 import { inMs, TestEngine, until } from './engine-fixture.js';
 
@@ -65,6 +66,21 @@ t.test('counts are right in memory and in indexes, also of events that were put 
   await test.stop();
   test = await TestEngine.start(t, { dataDir: test.dataDir, log: { segmentBytesMax: 25_000 } });
   await compare(t, test, ids);
+});
+
+t.test('with more labels than are summed, counts are as right', async (t) => {
+  const test = await TestEngine.start(t);
+  const { engine } = test;
+  // Of two partitions: each has more than there is room for.
+  const sources = Array.from({ length: 2 * segmentLabelPairsMax + 100 }, (_, place) => `source-${place}`);
+  const ids = await Promise.all(sources.map((source) => test.schedule({ source, scheduledAtMs: inMs(3_600_000) })));
+  const many = Array.from({ length: 60 }, (_, place) => ({ source: `s${place % 3}`, scheduledAtMs: inMs(3_600_000) }));
+  const manyIds = await Promise.all(many.map((spec) => test.schedule(spec)));
+  await Promise.all([...ids, ...manyIds.slice(0, 10)].map((id) => engine.cancel(id)));
+  const few = await engine.statisticsOf({ source: 's1', type: null });
+  t.match(few.by_status, { SCHEDULED: 17, CANCELLED: 3 });
+  const one = await engine.statisticsOf({ source: 'source-500', type: null });
+  t.match(one.by_status, { SCHEDULED: 0, CANCELLED: 1 });
 });
 
 t.test('rates and latencies are those of the label', async (t) => {

@@ -3,8 +3,10 @@ import type { Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
 import { SegmentFilter } from '../../engine/log/segment-filter.js';
 import { type DeliveryType, deliveryTypes } from '../../engine/event/spec.js';
+import { emptyTally, type LabelHashes, tallyPlace } from '../../engine/event/label-filter.js';
 import { type EventStatus, eventStatuses } from '../../engine/event/status.js';
-import { FinishedEvents } from '../../engine/partition/finished.js';
+import { segmentLabelPairsMax } from '../../engine/kernel/limits.js';
+import { FinishedEvents, type PageOutline } from '../../engine/partition/finished.js';
 import type { ListedRows } from '../../engine/partition/row-filter.js';
 import { Random } from '../wheel/random.js';
 
@@ -19,12 +21,14 @@ interface FinishedRow {
   readonly seq: Sequence;
   readonly status: EventStatus;
   readonly deliveryType: DeliveryType;
+  readonly source: number;
+  readonly type: number;
 }
 
 /** One row, filled anew for each that is added. */
 const room = {
-  source: Uint32Array.of(1),
-  type: Uint32Array.of(0),
+  source: new Uint32Array(1),
+  type: new Uint32Array(1),
   destination: Uint32Array.of(2),
   signatureHigh: Uint32Array.of(0),
   signatureLow: Uint32Array.of(0),
@@ -40,7 +44,9 @@ const room = {
   bodyBehind: new Float64Array(1),
 };
 
-function add(finished: FinishedEvents, { id, tagHigh, tagLow, seq: at, status, deliveryType }: FinishedRow): void {
+function add(finished: FinishedEvents, { id, tagHigh, tagLow, seq: at, status, deliveryType, source, type }: FinishedRow): void {
+  room.source[0] = source;
+  room.type[0] = type;
   room.tagHigh[0] = tagHigh;
   room.tagLow[0] = tagLow;
   room.status[0] = eventStatuses.indexOf(status);
@@ -58,6 +64,8 @@ function rowOf(at: number, fields: Partial<FinishedRow> = {}): FinishedRow {
     seq: seq(at),
     status: 'DELIVERED',
     deliveryType: 'HTTP',
+    source: 1,
+    type: 0,
     ...fields,
   };
 }
@@ -238,6 +246,25 @@ t.test('it agrees with a list of rows over random histories of segments', async 
   t.same(wrong.slice(0, 3), []);
 });
 
+t.test('a snapshot keeps the sums by label of a page, and a page with too many says that it has none', async (t) => {
+  const finished = new FinishedEvents();
+  for (let place = 0; place < 10; place++) add(finished, rowOf(1 + place, { source: place & 1, type: place % 3 }));
+  finished.openPage(seq(20));
+  for (let place = 0; place <= segmentLabelPairsMax; place++) add(finished, rowOf(20 + place, { source: place }));
+  t.notOk(finished.isSummed);
+  const again = new FinishedEvents();
+  again.layOut(JSON.parse(JSON.stringify(finished.outline)) as PageOutline[]);
+  t.same(again.outline[0], finished.outline[0]);
+  t.equal(again.outline[1]!.labels, null);
+  t.notOk(again.isSummed);
+  const gone = again.removeBefore(seq(20));
+  t.equal(gone[eventStatuses.indexOf('DELIVERED')], 10);
+  finished.removeBefore(seq(20));
+  finished.openPage(seq(1_000));
+  finished.removeBefore(seq(1_000));
+  t.ok(finished.isSummed, 'with its page goes what was left out');
+});
+
 t.test('counts fit whatever is put back, finishes again, and is known of late', async (t) => {
   const wrong: string[] = [];
   const countsOf = (rows: Iterable<FinishedRow>) => {
@@ -247,6 +274,14 @@ t.test('counts fit whatever is put back, finishes again, and is known of late', 
       counts[eventStatuses.length + deliveryTypes.indexOf(deliveryType)]!++;
     }
     return counts;
+  };
+  const tallyOf = (rows: Iterable<FinishedRow>, labels: LabelHashes) => {
+    const tally = emptyTally();
+    for (const { status, deliveryType, source, type } of rows) {
+      if ((labels.source ?? source) !== source || (labels.type ?? type) !== type) continue;
+      tally[tallyPlace(eventStatuses.indexOf(status), deliveryTypes.indexOf(deliveryType))]!++;
+    }
+    return tally;
   };
   for (let seed = 1; seed <= 60; seed++) {
     const random = new Random(seed);
@@ -264,7 +299,9 @@ t.test('counts fit whatever is put back, finishes again, and is known of late', 
       next++;
       if (dice < 0.8 && row === undefined) {
         const status = random.pick(['DELIVERED', 'DEAD', 'CANCELLED'] as const);
-        const ends = rowOf(next, { id, status, deliveryType: random.pick(deliveryTypes), tagHigh: 1, tagLow: random.below(3) });
+        const labels = { source: random.below(3), type: random.below(2) };
+        const tag = { tagHigh: 1, tagLow: random.below(3) };
+        const ends = rowOf(next, { id, status, deliveryType: random.pick(deliveryTypes), ...tag, ...labels });
         add(finished, ends);
         ended.set(id, ends);
       } else if (dice < 0.8 && row !== undefined) {
@@ -289,6 +326,15 @@ t.test('counts fit whatever is put back, finishes again, and is known of late', 
       const expected = countsOf(ended.values());
       if (expected.join() !== [...finished.counts].join())
         wrong.push(`seed ${seed}, step ${step}: ${finished.counts}, expected ${expected}`);
+      const labels = random.pick([
+        { source: 1, type: null },
+        { source: null, type: 1 },
+        { source: 2, type: 0 },
+      ]);
+      const tally = emptyTally();
+      finished.addTo(tally, labels);
+      if (!finished.isSummed || tally.join() !== tallyOf(ended.values(), labels).join())
+        wrong.push(`seed ${seed}, step ${step}: ${tally} of ${JSON.stringify(labels)}`);
       for (const [place, { first, counts }] of finished.outline.entries()) {
         const end = finished.outline[place + 1]?.first ?? Number.POSITIVE_INFINITY;
         const own = countsOf([...ended.values()].filter((each) => each.seq >= first && each.seq < end));

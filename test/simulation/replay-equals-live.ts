@@ -61,6 +61,8 @@ export class ReplayEqualsLive implements Checker {
     this.#same(live, { lastSeq: [live.lastSeq, replayed.lastSeq], pending: [live.pending, replayed.pending] });
     const settings = [settingsOf(live), settingsOf(replayed)];
     if (settings[0] !== settings[1]) this.#complain(live, `settings are ${settings[0]}, replayed ${settings[1]}`);
+    const sums = [live, replayed].map(({ labels }) => JSON.stringify(labels.outline));
+    if (sums[0] !== sums[1]) this.#complain(live, `sums by label are ${sums[0]}, replayed ${sums[1]}`);
     for (const status of eventStatuses) this.#same(live, { [status]: [live.byStatus[status], replayed.byStatus[status]] });
     for (let row = 0; row < live.columns.rows; row++) {
       if (!live.columns.isLive(row as Handle)) continue;
