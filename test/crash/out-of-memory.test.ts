@@ -57,7 +57,14 @@ for (const [name, place] of Object.entries(eaters)) {
     goesOn = false;
     await load;
     const arrived = (): Set<string> => new Set(receiver.arrivals.map(({ id }) => id));
-    await until('everything accepted is delivered', () => [...accepted].every((id) => arrived().has(id)), 20_000);
+    await until(
+      'everything accepted is delivered',
+      () => {
+        const came = arrived();
+        return [...accepted].every((id) => came.has(id));
+      },
+      20_000,
+    );
     await until('every outcome is recorded', async () => {
       for (const id of accepted) if ((await server.client.event(id)).body.status !== 'DELIVERED') return false;
       return true;

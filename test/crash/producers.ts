@@ -37,6 +37,10 @@ export class Producers {
   readonly #lanes: Promise<void>[] = [];
   #next = 0;
   #stopping = false;
+  #stop: () => void = () => undefined;
+  readonly #stopped = new Promise<void>((resolve) => {
+    this.#stop = resolve;
+  });
 
   constructor(options: ProducersOptions) {
     this.#options = options;
@@ -49,6 +53,7 @@ export class Producers {
   /** Resolves when every keyed event has its answer, or may not be asked for again. The server must be up. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#stop();
     await Promise.all(this.#lanes);
   }
 
@@ -58,7 +63,9 @@ export class Producers {
     const everyMs = (1_000 * lanes * meanEvents) / eventsPerSecond;
     let nextAtMs = performance.now() + random() * everyMs;
     while (!this.#stopping) {
-      await pause(Math.max(0, nextAtMs - performance.now()));
+      // At a low rate a lane rests for many seconds.
+      await Promise.race([pause(Math.max(0, nextAtMs - performance.now())), this.#stopped]);
+      if (this.#stopping) return;
       // A lane that was held up by a restart does not make up for it: a burst would only test the burst.
       nextAtMs = Math.max(nextAtMs + everyMs, performance.now());
       if (random() < batchShare) await this.#postBatch(1 + Math.floor(random() * batchMax));

@@ -8,7 +8,7 @@
  * of the system either (a write that was never fsynced survives `kill -9`, but no power cut) is the simulator's part: its
  * store drops and tears what was not synced.
  */
-import { pause } from '../support/deadline.js';
+import { pause, until } from '../support/deadline.js';
 import { Server, type ServerOptions } from '../support/server.js';
 import { Load, withReceivers } from './load.js';
 import { seededRandom } from './plan.js';
@@ -28,6 +28,8 @@ export interface TortureOptions {
   readonly retentionMs?: number;
   /** How the server is started, if not as it ships. */
   readonly server?: Pick<ServerOptions, 'script' | 'flags' | 'nodeFlags'>;
+  /** A process that has lived for so long is not killed before this has happened. */
+  readonly ripe?: { readonly what: string; readonly isThere: () => boolean };
   /** Done to the data directory between two processes. */
   readonly betweenLives?: () => void;
 }
@@ -50,6 +52,7 @@ const killedWhileStarting = 4;
 const outcomeDurableWithinReads = 40;
 /** However busy the machine is. */
 const startMsMax = 60_000;
+const ripeMsMax = 40_000;
 
 export function torture(options: TortureOptions): Promise<TortureResult> {
   return withReceivers(async (receivers) => {
@@ -118,6 +121,8 @@ class Torture {
   async #round(round: number): Promise<void> {
     const [from, to] = this.#options.loadMs;
     await pause(from + this.#random() * (to - from));
+    const { ripe } = this.#options;
+    if (ripe !== undefined) await until(ripe.what, ripe.isThere, ripeMsMax);
     const acceptedBefore = this.#load.ledger.count('accepted');
     await this.#kill();
     if (this.#random() < 1 / killedWhileStarting) {
