@@ -76,6 +76,11 @@ export class CourierDesk {
     }
   }
 
+  /** A partition has stopped: what has not begun does not. */
+  callOff(partition: PartitionId): void {
+    for (const requests of this.#outgoing) requests.push({ op: 'call-off', partition });
+  }
+
   setReason(origin: string, reason: WaitReason | null): void {
     if (reason === null) this.#reasons.delete(origin);
     else this.#reasons.set(origin, reason);

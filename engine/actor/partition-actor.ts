@@ -287,6 +287,7 @@ export class PartitionActor {
     this.#reloadAtMs = null;
     this.#setPhase('failed', detail);
     this.tellSettings(null);
+    this.#shared.desk.callOff(this.partition);
     this.#endLife({ code: 'outcome-unknown', detail });
     this.#runPostponed();
     this.#tenure?.failed(detail, isDamaged);

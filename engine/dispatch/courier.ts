@@ -50,6 +50,8 @@ interface RunningAttempt {
   readonly attempt: Attempt;
   /** Where the outcome goes; null: its host is gone and nobody has asked since. */
   host: HostNumber | null;
+  /** Its partition has stopped. */
+  isCalledOff: boolean;
 }
 
 export class Courier {
@@ -222,6 +224,9 @@ export class Courier {
       case 'start':
         this.#start(host, request.attempt);
         break;
+      case 'call-off':
+        for (const running of this.#running) if (running.attempt.partition === request.partition) running.isCalledOff = true;
+        break;
       case 'running?':
         this.#adopt(host, request.partition);
         break;
@@ -230,7 +235,7 @@ export class Courier {
 
   #start(host: HostNumber, attempt: Attempt): void {
     const origin = this.#origins.start(attempt.origin, host);
-    const running: RunningAttempt = { attempt, host };
+    const running: RunningAttempt = { attempt, host, isCalledOff: false };
     this.#running.add(running);
     const perform = () => this.#perform(running);
     void (origin.breaker === null ? perform() : origin.breaker.run(perform)).then((result) => {
@@ -246,7 +251,8 @@ export class Courier {
       await this.#waited(Math.min(earlyMs, clockLookMs));
     }
     // The host has looked before; but its message may be as old as a stall of this thread, and what is set for the origin be forgotten.
-    if (!this.#mayLeave() || this.#origins.look(attempt.origin).settings === null) return this.#withhold(running);
+    if (running.isCalledOff || !this.#mayLeave() || this.#origins.look(attempt.origin).settings === null)
+      return this.#withhold(running);
     const startedAtMs = this.#timing.wallMs();
     const startedMono = this.#timing.monoMs();
     const lagMs = startedAtMs - attempt.dueAtMs;

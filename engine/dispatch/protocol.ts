@@ -44,6 +44,8 @@ export type CourierRequest =
   /** The partition has stopped: if it has not told its settings, it will not. */
   | { readonly op: 'settings-lost'; readonly partition: PartitionId }
   | { readonly op: 'start'; readonly attempt: Attempt }
+  /** The partition has stopped: what still waits for its moment here is not begun. */
+  | { readonly op: 'call-off'; readonly partition: PartitionId }
   /** After a reload: which attempts of this partition are running here? */
   | { readonly op: 'running?'; readonly partition: PartitionId };
 

@@ -245,6 +245,23 @@ t.test('nothing starts before its time, also when the clock is set back after it
   t.equal(deliverer.held[0]!.delivery.lagMs, 0);
 });
 
+t.test('what waits here for its time is not begun when its partition has stopped meanwhile, and its slot is free', async (t) => {
+  const { ask, courier, deliverer, timing } = setup(t);
+  await ask(0, want(2));
+  await ask(0, start({ dueAtMs: noon + 30 }), start({ dueAtMs: noon + 30, partition: 1 }));
+  const said = await ask(0, { op: 'call-off', partition: 1 as PartitionId });
+  t.same(said, []);
+  await timing.advance(30);
+  t.same(
+    deliverer.held.map(({ delivery }) => delivery.attempt.partition),
+    [0],
+  );
+  t.equal(courier.running, 1);
+  deliverer.end(delivered);
+  await timing.turn();
+  t.equal(courier.running, 0);
+});
+
 t.test('while the circuit is open events wait, then one probe goes, then all', async (t) => {
   const { ask, heard, deliverer, timing } = setup(t, { originConcurrency: 4, breaker: true });
   await ask(0, want(31));
