@@ -1,7 +1,7 @@
 import t from 'tap';
 import { everyEvent } from '../../engine/event/event-filter.js';
 import { type ListQuery, readEntries } from '../../engine/event/event-list.js';
-import { listWorkMs, turnBudgetMs } from '../../engine/kernel/limits.js';
+import { labelPairsMax, listWorkMs, turnBudgetMs } from '../../engine/kernel/limits.js';
 import type { Handle, MonoMs, PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { acceptedRecords, start, TestHost } from './host-fixture.js';
 
@@ -11,8 +11,8 @@ const pending = 20_000;
 const records = acceptedRecords(pending, (index) => ({ scheduledAtMs: (start + 1_000 + index * 60_000) as WallMs }));
 
 /** Pending events, the first of them due in a second, and a clock that moves on a little whenever somebody looks at it. */
-function setup() {
-  const logs = new Map([[0, records]]);
+function setup(log = records) {
+  const logs = new Map([[0, log]]);
   const test = TestHost.ready({ logs });
   const slowClock = (ms: number) => {
     test.clock.monoMs = () => {
@@ -100,8 +100,12 @@ t.test('nor are statistics answered before what they count is durable', async (t
   t.match(test.replyTo(1_000), { op: 'tally' });
 });
 
-t.test('what statistics count is counted in pieces of a turn', async (t) => {
-  const { test, slowClock } = setup();
+t.test('what statistics count is counted in pieces of a turn, where there are more labels than are summed', async (t) => {
+  const labelled = acceptedRecords(pending, (index) => ({
+    scheduledAtMs: (start + 1_000 + index * 60_000) as WallMs,
+    source: `s${index % (2 * labelPairsMax)}`,
+  }));
+  const { test, slowClock } = setup(labelled);
   slowClock(turnBudgetMs);
   test.host.fromRouter([{ op: 'tally', request: 1_000, partition: 0 as PartitionId, labels: { source: null, type: null } }]);
   let turns = 0;
