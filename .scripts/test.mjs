@@ -62,7 +62,13 @@ await command(async () => {
 });
 
 function readOptions(args) {
-  const options = { patterns: [], verbose: false, checksOnly: false, jobs: jobsByDefault, jobsMax: Math.ceil(1.5 * jobsByDefault) };
+  const options = {
+    patterns: [],
+    verbose: false,
+    checksOnly: false,
+    jobs: jobsByDefault,
+    jobsMax: Math.ceil(1.5 * jobsByDefault),
+  };
   for (let at = 0; at < args.length; at++) {
     const arg = args[at];
     if (arg === '--verbose') options.verbose = true;
