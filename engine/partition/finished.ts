@@ -147,8 +147,8 @@ export class FinishedEvents {
     if (seq < this.first) return;
     const page = this.#pageOf(seq);
     page.superseded++;
-    const places = { status: eventStatuses.indexOf(status), deliveryType: deliveryTypes.indexOf(deliveryType) };
-    page.count({ ...places, source, type }, -1);
+    // Written out: spreading one object into another takes 2 us here, for each event of a bulk retry.
+    page.count({ status: eventStatuses.indexOf(status), deliveryType: deliveryTypes.indexOf(deliveryType), source, type }, -1);
     page.rows?.remove(id, seq);
   }
 

@@ -236,7 +236,8 @@ export class PartitionState {
     // It is not finished twice. Its row is free by now, but still says what it was.
     const { status, handle: row } = this.#applied;
     const deliveryType = this.columns.deliveryType(row);
-    this.finished.supersede(record.prev, { id: record.event, status, deliveryType, ...this.#labelsOf(row) });
+    const { source, type } = this.#labelsOf(row);
+    this.finished.supersede(record.prev, { id: record.event, status, deliveryType, source, type });
     this.byStatus[status]--;
     this.byDeliveryType[deliveryType]--;
   }
