@@ -77,16 +77,8 @@ t.test('EIO from a write or an fsync loses nothing that was acknowledged', { ski
     [],
     'what was not accepted was told so',
   );
-  const arrived = (): Set<string> => new Set(receiver.arrivals.map(({ id }) => id));
-  await until(
-    'everything accepted is delivered',
-    () => {
-      const came = arrived();
-      return accepted.every((id) => came.has(id));
-    },
-    20_000,
-  );
-  const uninvited = [...arrived()].filter((id) => !accepted.includes(id) && !unknown.includes(id));
+  await receiver.untilAll(accepted);
+  const uninvited = [...receiver.events].filter((id) => !accepted.includes(id) && !unknown.includes(id));
   t.same(uninvited, [], 'nothing else is');
 
   await server.kill();

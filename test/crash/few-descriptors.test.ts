@@ -40,15 +40,7 @@ t.test('clients that take all connections harm nobody but clients', { timeout },
     });
   }
   await until('those too many are closed', () => closed > sockets / 2);
-  const arrived = (): Set<string> => new Set(receiver.arrivals.map(({ id }) => id));
-  await until(
-    'everything accepted is delivered meanwhile',
-    () => {
-      const came = arrived();
-      return ids.every((id) => came.has(id));
-    },
-    20_000,
-  );
+  await receiver.untilAll(ids);
 
   for (const socket of open) socket.destroy();
   await until(

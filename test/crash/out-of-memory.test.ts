@@ -56,15 +56,7 @@ for (const [name, place] of Object.entries(eaters)) {
     await server.ready();
     goesOn = false;
     await load;
-    const arrived = (): Set<string> => new Set(receiver.arrivals.map(({ id }) => id));
-    await until(
-      'everything accepted is delivered',
-      () => {
-        const came = arrived();
-        return [...accepted].every((id) => came.has(id));
-      },
-      20_000,
-    );
+    await receiver.untilAll(accepted);
     await until('every outcome is recorded', async () => {
       for (const id of accepted) if ((await server.client.event(id)).body.status !== 'DELIVERED') return false;
       return true;

@@ -42,15 +42,7 @@ t.test('threads of every kind throw under load; no acknowledged event is lost an
   }
   posting = false;
   await producer;
-  const deliveredIds = () => new Set(receiver.arrivals.map(({ id }) => id));
-  await until(
-    'everything accepted has been delivered',
-    () => {
-      const came = deliveredIds();
-      return [...accepted].every((id) => came.has(id));
-    },
-    15_000,
-  );
+  await receiver.untilAll(accepted);
   await until('everything is recorded', async () => {
     for (const id of accepted) if ((await server.client.event(id)).body.status !== 'DELIVERED') return false;
     return true;

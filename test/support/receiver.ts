@@ -101,7 +101,7 @@ export class Receiver {
   }
 
   /** Resolves to everything that came to `path` once it is `count`. */
-  async until(path: string, count: number, withinMs = 10_000): Promise<Arrival[]> {
+  async until(path: string, count: number, withinMs?: number): Promise<Arrival[]> {
     let watcher: (() => void) | undefined;
     const enough = new Promise<Arrival[]>((resolve) => {
       watcher = () => {
@@ -116,6 +116,19 @@ export class Receiver {
     } finally {
       this.#watchers.delete(watcher!);
     }
+  }
+
+  /** Every event that has come, on whatever path. */
+  get events(): ReadonlySet<string> {
+    return new Set(this.arrivals.map(({ id }) => id));
+  }
+
+  /** Resolves when each of `events`, to which more may be added meanwhile, has come at least once. */
+  async untilAll(events: Iterable<string>): Promise<void> {
+    await until('everything accepted is delivered', () => {
+      const came = this.events;
+      return [...events].every((id) => came.has(id));
+    });
   }
 
   /**
