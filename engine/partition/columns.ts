@@ -101,7 +101,6 @@ export interface NewRow {
 export type ChangedRow = Omit<NewRow, 'id' | 'idAt' | 'tagHigh' | 'tagLow' | 'version' | 'attempts'>;
 
 const scheduled = eventStatuses.indexOf('SCHEDULED');
-const noGenerations = zeroWords;
 
 export class EventColumns {
   readonly #chunks: Chunk[] = [];
@@ -133,7 +132,7 @@ export class EventColumns {
   add(row: NewRow): Handle {
     const handle = this.#allocate();
     const chunk = this.#chunks[handle >>> chunkShift]!;
-    const rows = chunk.maxRetries.length;
+    const rows = rowsOf(chunk);
     const at = handle & chunkMask;
     const { id, idAt } = row;
     for (let byte = 0; byte < eventIdBytes; byte++) chunk.id[at * eventIdBytes + byte] = id[idAt + byte]!;
@@ -156,7 +155,7 @@ export class EventColumns {
   /** The event has another spec from now on, to be read at `seq`. */
   setBody(handle: Handle, row: ChangedRow): void {
     const chunk = this.#chunks[handle >>> chunkShift]!;
-    const rows = chunk.maxRetries.length;
+    const rows = rowsOf(chunk);
     const at = handle & chunkMask;
     const { source, type, destination, signatureHigh, signatureLow } = row.labels;
     const behind = chunk.newestSeq[at]! - row.seq;
@@ -191,7 +190,7 @@ export class EventColumns {
     const chunk = this.#chunks[handle >>> chunkShift]!;
     const at = handle & chunkMask;
     invariant(chunk.newestSeq[at] !== 0, () => `row ${handle} is freed twice`);
-    const rows = chunk.maxRetries.length;
+    const rows = rowsOf(chunk);
     // Whoever tells of the end asks where the body was.
     chunk.bodyBehind = doublesFor(chunk.bodyBehind, 1, rows);
     chunk.bodyBehind[at]! -= chunk.newestSeq[at]!;
@@ -271,7 +270,7 @@ export class EventColumns {
     const chunk = this.#chunks[handle >>> chunkShift]!;
     const at = handle & chunkMask;
     const dueAfter = dueAtMs - chunk.scheduledAt[at]!;
-    chunk.dueAfter = doublesFor(chunk.dueAfter, dueAfter, chunk.maxRetries.length);
+    chunk.dueAfter = doublesFor(chunk.dueAfter, dueAfter, rowsOf(chunk));
     chunk.dueAfter[at] = dueAfter;
   }
 
@@ -304,7 +303,7 @@ export class EventColumns {
   /** One more attempt. */
   countAttempt(handle: Handle): void {
     const chunk = this.#chunks[handle >>> chunkShift]!;
-    const rows = chunk.maxRetries.length;
+    const rows = rowsOf(chunk);
     const at = handle & chunkMask;
     chunk.attempts = wordsFor(chunk.attempts, 1, rows);
     chunk.attempts[at]!++;
@@ -350,7 +349,7 @@ export class EventColumns {
   /** The event is in `status` by the record at `seq`. */
   advance(handle: Handle, { status, seq }: { status: EventStatus; seq: Sequence }): void {
     const chunk = this.#chunks[handle >>> chunkShift]!;
-    const rows = chunk.maxRetries.length;
+    const rows = rowsOf(chunk);
     const at = handle & chunkMask;
     const place = eventStatuses.indexOf(status);
     chunk.status = bytesFor(chunk.status, place, rows);
@@ -426,7 +425,7 @@ export class EventColumns {
     const isFirst = this.#room < chunkRows;
     const rows = isFirst ? Math.min(chunkRows, Math.max(firstRows, this.#room * growth)) : chunkRows;
     const chunk = chunkOf(rows);
-    let generations = noGenerations;
+    let generations = zeroWords;
     if (isFirst && this.#room > 0) {
       const before = this.#chunks[0]!;
       for (const { name } of columnForms) {
@@ -445,12 +444,17 @@ export class EventColumns {
   }
 }
 
+/** So many fit into its columns: the first one begins small. */
+function rowsOf({ maxRetries }: Chunk): number {
+  return maxRetries.length;
+}
+
 /** The column to write anything to. */
 function ownColumn(chunk: Chunk, name: keyof Chunk): ColumnArray {
   const column = chunk[name];
   if (!isShared(column)) return column;
   const Values = column.constructor as new (length: number) => ColumnArray;
-  const own = new Values(chunk.maxRetries.length);
+  const own = new Values(rowsOf(chunk));
   (chunk as Record<keyof Chunk, ColumnArray>)[name] = own;
   return own;
 }
