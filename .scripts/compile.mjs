@@ -28,7 +28,7 @@ export async function compile() {
     // The compiler believes its own record of what it has written, so an output that was removed has to clear it.
     if (!complete) rmSync(join(build, '.tsbuildinfo'), { force: true });
     removeOrphans(sources);
-    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const tsc = join(root, 'node_modules', 'typescript-native', 'bin', 'tsc');
     const args = [tsc, '-p', 'tsconfig.json', ...(process.stdout.isTTY ? ['--pretty'] : [])];
     // Not waited for synchronously: checks run beside it, and `step` says that it is alive.
     const [status] = await once(spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }), 'exit');

@@ -1,5 +1,5 @@
 /**
- * `npm test`: format and lint, import directions and the build (which is the type check) at once, then every test file of the build.
+ * `npm test`: format and lint, import directions and the build (which is the type check) at once, and every test file as soon as it is built.
  *
  *   npm test                         everything
  *   npm test -- wheel status/hub     builds, then only the test files whose path contains one of the words
@@ -47,8 +47,8 @@ await command(async () => {
     options.patterns.length === 0
       ? [check('format and lint', biome), check('import directions', [...depcruise, ...sources])]
       : [];
-  const [built, ...checked] = await Promise.all([buildAsCheck(), ...checks]);
-  for (const counts of [built, ...checked]) add(counts);
+  const built = await buildAsCheck();
+  add(built);
   if (built.failed === 0 && !options.checksOnly) {
     const files = testFiles(options.patterns);
     if (files.length === 0) throw new PreparationError(`there is no test file ${options.patterns.join(' or ')}`);
@@ -56,6 +56,7 @@ await command(async () => {
     add(natsServer.counts);
     add(await runTestFiles(files, { ...options, natsServer: natsServer.path }));
   }
+  for (const counts of await Promise.all(checks)) add(counts);
   if (total.failed > 0) process.exitCode = 1;
   console.log(`\n${total.skipped > 0 ? `${total.skipped} skipped; ` : ''}took ${seconds(startedAt)}`);
   console.log(`${total.passed} passed, ${total.failed} failed`);
