@@ -314,7 +314,8 @@ export class ActorHost {
     for (const actor of this.#actors) {
       if (actor.hasRecoveryWork || actor.hasWalks) return 0;
       if (actor.reloadAtMs !== null) earliest = Math.min(earliest, now + actor.reloadAtMs - this.#ports.clock.monoMs());
-      earliest = Math.min(earliest, now + (actor.houseInMs ?? Number.POSITIVE_INFINITY));
+      const soonest = Math.min(actor.houseInMs ?? Number.POSITIVE_INFINITY, actor.flushInMs ?? Number.POSITIVE_INFINITY);
+      earliest = Math.min(earliest, now + soonest);
     }
     return earliest === Number.POSITIVE_INFINITY ? null : Math.max(0, earliest - now);
   }

@@ -30,8 +30,15 @@ import { Outbox } from './outbox.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { Payloads } from './payloads.js';
 
-/** Records of a bulk change that are handed to the log writer with one message. */
-const gatheredRecordsMax = 512;
+/**
+ * While a bulk change goes on, records that nobody waits for are handed to the log writer when there are so many of a partition, ...
+ */
+const gatheredRecordsMax = 2_048;
+/**
+ * ... or so long after the first of them. Each message is a commit, and a commit of the eighty records of one turn is its own cost for the
+ * most part: all the events on time beside a bulk change stood behind it at the disk.
+ */
+const gatheredMsMax = 20;
 
 /** Why what was decided is void. */
 export interface Loss {
@@ -54,6 +61,8 @@ export class Ledger {
   readonly #feed: ChangeFeed;
   /** Somebody waits for what is in the batch. */
   #isAwaited = false;
+  /** The end of the turn that left the first record in the batch; null: none did. */
+  #gatheredSince: MonoMs | null = null;
   #durable: Sequence;
 
   constructor({ memory, shared, payloads }: { memory: PartitionMemory; shared: HostShared; payloads: Payloads }) {
@@ -85,10 +94,13 @@ export class Ledger {
     return this.unsynced === 0 && this.#outbox.size === 0;
   }
 
-  /** Decides what nobody waits for: a tick, a granted slot, an outcome. Returns what has become true. */
+  /**
+   * Decides what nobody waits for: a tick, a granted slot, an outcome. Returns what has become true. What has to wait until it is durable, the
+   * next attempt after one that failed, is held behind it.
+   */
   happened(command: Exclude<Command, Request>): readonly LogRecord[] {
     const { records } = decide(this.#memory.state, command, { now: this.#shared.ports.clock.wallMs(), facts: null });
-    for (const record of records) this.write(record);
+    for (const record of records) this.writeOfMany(record);
     return records;
   }
 
@@ -98,7 +110,7 @@ export class Ledger {
     return this.writeOfMany(record);
   }
 
-  /** The same for one of very many, none of which is waited for alone: they may be gathered over several turns (`flush`). */
+  /** The same for what nobody waits for alone, as of very many: they may be gathered over several turns (`flush`). */
   writeOfMany(record: LogRecord): Handle {
     const { state, places, running } = this.#memory;
     const { handle, status, version, attempts } = state.apply(record);
@@ -184,6 +196,7 @@ export class Ledger {
   /** The log did not take what is not durable yet. */
   voidRest(loss: Loss): void {
     this.#batch.take();
+    this.#gatheredSince = null;
     this.#feed.clear();
     for (const consequence of this.#outbox.discard()) consequence.voided(loss);
   }
@@ -193,11 +206,25 @@ export class Ledger {
     this.#feed.clear();
   }
 
-  /** End of a turn. `mayGather`: there is another turn at once, with more of what nobody waits for alone. */
+  /** End of a turn. `mayGather`: what nobody waits for alone may be gathered; `flushInMs` says how long. */
   flush({ mayGather }: { readonly mayGather: boolean }): void {
-    const isGathering = mayGather && !this.#isAwaited && this.#batch.count < gatheredRecordsMax;
-    if (this.#batch.count === 0 || isGathering) return;
+    if (this.#batch.count === 0 || (mayGather && this.#gatherForMs() > 0)) return;
     this.#isAwaited = false;
+    this.#gatheredSince = null;
     this.#shared.ports.toWriter({ op: 'append', partition: this.#memory.state.partition, batch: this.#batch.take() });
+  }
+
+  /** Behind `flush`: until what has been gathered must go; null: nothing has. */
+  get flushInMs(): number | null {
+    return this.#gatheredSince === null
+      ? null
+      : Math.max(0, this.#gatheredSince + gatheredMsMax - this.#shared.ports.clock.monoMs());
+  }
+
+  #gatherForMs(): number {
+    if (this.#isAwaited || this.#batch.count >= gatheredRecordsMax) return 0;
+    const now = this.#shared.ports.clock.monoMs();
+    this.#gatheredSince ??= now;
+    return this.#gatheredSince + gatheredMsMax - now;
   }
 }

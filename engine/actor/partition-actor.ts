@@ -445,6 +445,11 @@ export class PartitionActor {
     else this.#life?.memory.state.finished.indexed({ ...segment, filter: new SegmentFilter(segment.filter) });
   }
 
+  /** Until records that have been gathered must go to the log writer; null: there are none. */
+  get flushInMs(): number | null {
+    return this.#life?.ledger.flushInMs ?? null;
+  }
+
   /** End of a turn. */
   flush(): void {
     this.#life?.flush();

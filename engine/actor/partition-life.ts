@@ -123,7 +123,7 @@ export class PartitionLife {
 
   /** End of a turn: records go to the log writer, reads to the reader. */
   flush(): void {
-    this.ledger.flush({ mayGather: this.bulk.hasWork });
+    this.ledger.flush({ mayGather: this.bulk.isOpen });
     this.#payloads.flush();
   }
 

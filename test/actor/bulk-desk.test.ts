@@ -185,3 +185,77 @@ t.test('a commit that fails takes back what was put back, and whoever asked hear
   t.equal(test.durableOf(0).filter(({ kind }) => kind === recordKinds.retried).length, 0);
   t.end();
 });
+
+/** The reader has been asked about a bulk retry and has not answered; `event` has just been started. */
+function startedBesideBulkRetry() {
+  const test = TestHost.ready();
+  const dueAtMs = test.clock.now + 5;
+  test.about('cancel', test.accepted({ source: 'many', scheduledAtMs: (start + 3_600_000) as WallMs }));
+  const event = test.accepted({ destination: `${origin}/hook`, scheduledAtMs: dueAtMs as WallMs });
+  const partition = 0 as PartitionId;
+  const change = { op: 'retry', scheduledAtMs: dueAtMs as WallMs } as const;
+  const filter = { ...everyEvent, source: ['many'] };
+  test.host.fromRouter([{ op: 'change-many', request: 9_000, partition, change, filter, limit: 10, workMs: bulkWorkMs }]);
+  for (let turns = 0; test.questions.length === 0; turns++) {
+    if (turns === 100) throw new Error('the reader is not asked');
+    test.turn();
+  }
+  test.clock.now = dueAtMs;
+  test.turn();
+  const appends = () => test.writerRequests.filter(({ op }) => op === 'append').length;
+  const before = appends();
+  test.grant(origin, 1);
+  const waitMs = test.turn();
+  t.equal(test.starts().length, 1, 'an attempt does not wait for its record');
+  t.equal(appends(), before, 'which is gathered');
+  return { test, event, waitMs, appendsSince: () => appends() - before };
+}
+
+t.test('while a bulk change goes on, what nobody waits for is gathered, and goes a little later though nothing happens', (t) => {
+  const { test, event, waitMs, appendsSince } = startedBesideBulkRetry();
+  t.equal(waitMs, 20, 'the host wakes up by itself');
+  test.clock.now += 10;
+  test.end(event);
+  t.equal(test.turn(), 10);
+  t.equal(appendsSince(), 0, 'how the attempt ended is gathered too');
+  test.clock.now += 10;
+  test.turn();
+  t.equal(appendsSince(), 1);
+  t.equal(test.appended, 2);
+  t.end();
+});
+
+t.test('while a bulk change goes on, what somebody waits for takes along what was gathered', (t) => {
+  const { test, appendsSince } = startedBesideBulkRetry();
+  const { request } = test.schedule({ scheduledAtMs: (start + 3_600_000) as WallMs });
+  test.turn();
+  t.equal(appendsSince(), 1);
+  test.commit();
+  test.turn();
+  t.match(test.replyTo(request), { op: 'accepted' });
+  t.end();
+});
+
+t.test('when a bulk change is over nothing is gathered any more', (t) => {
+  const { test, event, appendsSince } = startedBesideBulkRetry();
+  test.settle();
+  t.match(test.replyTo(9_000), { op: 'changed-many', changed: 1 });
+  const before = appendsSince();
+  test.end(event);
+  test.turn();
+  t.equal(appendsSince(), before + 1);
+  t.end();
+});
+
+t.test('what was gathered is void with the memory of its partition', (t) => {
+  const { test, event } = startedBesideBulkRetry();
+  test.failCommit(0);
+  test.settle();
+  test.advance(10_000);
+  test.grantAll();
+  test.settle();
+  t.equal(test.durableOf(0).filter(({ kind }) => kind === recordKinds.dispatched).length, 1);
+  t.equal(test.starts().length, 2, 'it is started once more');
+  t.same(test.starts()[1]!.event, event);
+  t.end();
+});
