@@ -135,11 +135,13 @@ export class RequestDesk {
 
   #settle({ request, command }: Asked, { records, alias }: Decision, answer: Answer): void {
     const { ledger, answers, timekeeper } = this.#parts;
+    const event = command.op === 'find' ? null : command.event;
+    const waitedFor = event === null ? null : timekeeper.reasonToWait(event);
     let changed: Handle | null = null;
     for (const record of records) changed = this.write(record);
     if (alias !== null) ledger.writeAside(alias);
-    const event = command.op === 'find' ? null : command.event;
-    const waitingFor = event === null ? null : timekeeper.reasonToWait(event);
+    // A change takes it out of its queue. If it is due all the same it stands there again as soon as the change is durable.
+    const waitingFor = changed === null || timekeeper.isDue(changed) ? waitedFor : null;
     ledger.hold({
       happen: (decidedAt) => {
         answers.send(request, answer, waitingFor);

@@ -174,6 +174,11 @@ export class Timekeeper {
     return this.#shared.desk.reasonFor(this.#memory.originOf(handle), place === 'overdue' ? 'overdue' : 'regular');
   }
 
+  /** Its time has come, whether or not something keeps it from starting. */
+  isDue(handle: Handle): boolean {
+    return this.#memory.state.columns.dueAtMs(handle) <= this.#shared.ports.clock.wallMs();
+  }
+
   /** Out of wheel, queue and slot: from now on nothing of it can start. */
   withdraw(handle: Handle): void {
     const { places, wheel } = this.#memory;

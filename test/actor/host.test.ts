@@ -3,6 +3,7 @@ import type { NumberedSheaf } from '../../engine/actor/requests.js';
 import { tagOfKey } from '../../engine/event/content.js';
 import { type RecordKind, recordKinds } from '../../engine/event/record.js';
 import { decodeSpec } from '../../engine/event/spec-codec.js';
+import type { SpecPatch } from '../../engine/event/spec-patch.js';
 import type { PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, formatEventId } from '../../engine/kernel/event-id.js';
 import { dueMax, turnBudgetMs, unsyncedRecordsMax } from '../../engine/kernel/limits.js';
@@ -1264,6 +1265,21 @@ t.test(
     t.same(seen, order);
   },
 );
+
+t.test('the answer to a change says what an event that is due goes on waiting for', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  test.host.fromCourier(0, [{ op: 'waiting', origin, reason: 'paused' }]);
+  const changed = (request: number, patch: SpecPatch) => {
+    test.host.fromRouter([{ op: 'patch', request, partition: 0 as PartitionId, event, patch }]);
+    test.settle();
+    const reply = test.replyTo(request);
+    return reply?.op === 'event' ? reply.view.waitingFor : reply;
+  };
+  t.equal(changed(5_000, { priority: 9 }), 'paused');
+  t.equal(changed(5_001, { time: { scheduledAtMs: (start + 60_000) as WallMs, delayMs: null } }), null, 'it is not due any more');
+  t.equal(changed(5_002, { priority: 1 }), null);
+});
 
 t.test('an overdue event that is cancelled takes its wish back, and shows what it waits for until then', async (t) => {
   const logs = new Map([[0, acceptedRecords(2, () => ({ scheduledAtMs: start }))]]);
