@@ -12,7 +12,7 @@ import type { Curve, LagFigures } from './lag-histogram.js';
 import { scheduleAll, withEngine } from './local-engine.js';
 import { LocalSink } from './local-sink.js';
 import { openLoop } from './open-loop.js';
-import { localSpec, sampleSpec } from './sample-spec.js';
+import { localSpecAt, sampleSpec } from './sample-spec.js';
 import { inTempDir } from './temp-dir.js';
 
 const partitions = 4;
@@ -53,7 +53,7 @@ export function fireAtRate(load: FireLoad, label: string): Promise<{ readonly fi
       const { behindMs } = await openLoop({ perSecond, count: events, aheadMs }, ({ atMs }) =>
         scheduleAll(
           engine,
-          atMs.map((at) => localSpec({ scheduledAtMs: at as WallMs })),
+          atMs.map((at) => localSpecAt(at as WallMs)),
         ),
       );
       await sink.until(events, drainMsMax);

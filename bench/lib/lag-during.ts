@@ -4,7 +4,7 @@ import type { Engine, WallMs } from '../../engine/index.js';
 import { scheduleAll } from './local-engine.js';
 import type { LocalSink } from './local-sink.js';
 import { openLoop } from './open-loop.js';
-import { localSpec } from './sample-spec.js';
+import { localSpecAt } from './sample-spec.js';
 
 export interface OnTime {
   readonly engine: Engine;
@@ -31,7 +31,7 @@ export async function lagDuring({ engine, sink, perSecond, aheadMs }: OnTime, wo
   const hand = (atMs: readonly number[]) =>
     scheduleAll(
       engine,
-      atMs.map((at) => localSpec({ scheduledAtMs: at as WallMs })),
+      atMs.map((at) => localSpecAt(at as WallMs)),
     );
   const before = sink.arrived;
   const handing = openLoop({ perSecond, count: Number.POSITIVE_INFINITY, aheadMs, end: end.signal }, ({ atMs }) => hand(atMs));
