@@ -160,10 +160,10 @@ export class FinishedPage {
   gather(rows: readonly number[]): Uint8Array<ArrayBuffer> {
     return packRows(rows.length, finishedForms, ({ name, bytesPerRow: width }) => {
       const values = new Uint8Array(rows.length * width);
-      for (const [place, row] of rows.entries()) {
+      forEachRun(rows, ({ place, row, count }) => {
         const column = this.#chunkOf(row)[name];
-        values.set(new Uint8Array(column.buffer, (row & chunkMask) * width, width), place * width);
-      }
+        values.set(new Uint8Array(column.buffer, (row & chunkMask) * width, count * width), place * width);
+      });
       return values;
     });
   }
@@ -227,6 +227,19 @@ export class FinishedPage {
 
   #chunkOf(row: number): Chunk {
     return this.#chunks[row >>> chunkShift]!;
+  }
+}
+
+/** Nearly all rows follow each other: a copy for each run of them instead of one for each row. No run goes beyond its chunk. */
+function forEachRun(
+  rows: readonly number[],
+  visit: (run: { readonly place: number; readonly row: number; readonly count: number }) => void,
+): void {
+  for (let place = 0, end = 0; place < rows.length; place = end) {
+    const row = rows[place]!;
+    const chunkEnd = (row | chunkMask) + 1;
+    while (end < rows.length && rows[end] === row + end - place && rows[end]! < chunkEnd) end++;
+    visit({ place, row, count: end - place });
   }
 }
 

@@ -7,6 +7,7 @@ import { emptyTally, type LabelHashes, tallyPlace } from '../../engine/event/lab
 import { type EventStatus, eventStatuses } from '../../engine/event/status.js';
 import { segmentLabelPairsMax } from '../../engine/kernel/limits.js';
 import { FinishedEvents, type PageOutline } from '../../engine/partition/finished.js';
+import { FinishedPage } from '../../engine/partition/finished-page.js';
 import type { ListedRows } from '../../engine/partition/row-filter.js';
 import { Random } from '../wheel/random.js';
 
@@ -44,7 +45,10 @@ const room = {
   bodyBehind: new Float64Array(1),
 };
 
-function add(finished: FinishedEvents, { id, tagHigh, tagLow, seq: at, status, deliveryType, source, type }: FinishedRow): void {
+function add(
+  finished: Pick<FinishedEvents | FinishedPage, 'add'>,
+  { id, tagHigh, tagLow, seq: at, status, deliveryType, source, type }: FinishedRow,
+): void {
   room.source[0] = source;
   room.type[0] = type;
   room.tagHigh[0] = tagHigh;
@@ -353,4 +357,21 @@ t.test('a page holds more than one chunk of rows', async (t) => {
   let wrong = 0;
   for (const row of rows) if (finished.seqOf(row.id) !== row.seq || finished.tagged(row)[0] !== row.seq) wrong++;
   t.equal(wrong, 0);
+});
+
+t.test('gathered rows are those that are left, whatever is missing between them and wherever a chunk ends', async (t) => {
+  const [page, copy] = [new FinishedPage(seq(1)), new FinishedPage(seq(1))];
+  const rows = Array.from({ length: 33_000 }, (_, place) => rowOf(place + 1));
+  for (const row of rows) add(page, row);
+  const isGone = (place: number) =>
+    place < 3 || place % 16_384 === 5_000 || (place >= 16_380 && place < 16_390) || place % 2_999 === 1;
+  for (const [place, { id, seq: at }] of rows.entries()) if (isGone(place)) page.remove(id, at);
+  const live = page.liveRows();
+  for (const some of [live.slice(0, 20_000), live.slice(20_000)]) copy.scatter(page.gather(some));
+  t.equal(copy.size, rows.filter((_, place) => !isGone(place)).length);
+  const found = rows.map(({ id }) => copy.seqOf(id));
+  t.same(
+    found,
+    rows.map(({ seq: at }, place) => (isGone(place) ? null : at)),
+  );
 });
