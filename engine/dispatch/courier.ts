@@ -245,21 +245,31 @@ export class Courier {
   }
 
   /** From the wait for its moment to its outcome; never rejects. */
-  async #perform(running: RunningAttempt): Promise<DeliveryResult> {
+  #perform(running: RunningAttempt): Promise<DeliveryResult> {
+    return this.#earlyMs(running.attempt) > 0 ? this.#performInTime(running) : this.#performNow(running);
+  }
+
+  async #performInTime(running: RunningAttempt): Promise<DeliveryResult> {
     const { attempt } = running;
     for (let earlyMs = this.#earlyMs(attempt); earlyMs > 0; earlyMs = this.#earlyMs(attempt)) {
       await this.#waited(Math.min(earlyMs, clockLookMs));
     }
+    return this.#performNow(running);
+  }
+
+  #performNow(running: RunningAttempt): Promise<DeliveryResult> {
+    const { attempt } = running;
     // The host has looked before; but its message may be as old as a stall of this thread, and what is set for the origin be forgotten.
     if (running.isCalledOff || !this.#mayLeave() || this.#origins.look(attempt.origin).settings === null)
-      return this.#withhold(running);
+      return Promise.resolve(this.#withhold(running));
     const startedAtMs = this.#timing.wallMs();
     const startedMono = this.#timing.monoMs();
     const lagMs = startedAtMs - attempt.dueAtMs;
-    const result = await this.#resultOf(attempt, { startedAtMs, lagMs });
-    if (result === withheld) return this.#withhold(running);
-    this.#report(running, outcomeOf(attempt, { result, startedAtMs, lagMs, durationMs: this.#timing.monoMs() - startedMono }));
-    return result;
+    return this.#resultOf(attempt, { startedAtMs, lagMs }).then((result) => {
+      if (result === withheld) return this.#withhold(running);
+      this.#report(running, outcomeOf(attempt, { result, startedAtMs, lagMs, durationMs: this.#timing.monoMs() - startedMono }));
+      return result;
+    });
   }
 
   #withhold({ host, attempt: { partition, event } }: RunningAttempt): DeliveryResult {
@@ -267,14 +277,14 @@ export class Courier {
     return withheld;
   }
 
-  async #resultOf(attempt: Attempt, { startedAtMs, lagMs }: Pick<Outcome, 'startedAtMs' | 'lagMs'>): Promise<DeliveryResult> {
+  /** Never rejects. A promise for each step from here to the outcome was as much work as the step, so there is one. */
+  #resultOf(attempt: Attempt, { startedAtMs, lagMs }: Pick<Outcome, 'startedAtMs' | 'lagMs'>): Promise<DeliveryResult> {
     try {
       const secret = this.#origins.look(attempt.origin).settings?.secret ?? null;
       const spec = decodeSpec(attempt.spec);
-      return await this.#deliverer.deliver({ attempt, spec, startedAtMs, lagMs, secret, mayLeave: this.#mayLeave });
+      return this.#deliverer.deliver({ attempt, spec, startedAtMs, lagMs, secret, mayLeave: this.#mayLeave }).catch(defect);
     } catch (thrown) {
-      // A deliverer answers with a result; what it throws is a defect, and must not leave the event without an outcome.
-      return failedWithout({ error: `internal: ${thrown instanceof Error ? thrown.message : String(thrown)}`, unhealthy: false });
+      return Promise.resolve(defect(thrown));
     }
   }
 
@@ -341,6 +351,11 @@ export class Courier {
     recalled: (host, origin) => this.#post(host, { op: 'recall', origin }),
     waiting: (host, origin, reason) => this.#post(host, { op: 'waiting', origin, reason }),
   };
+}
+
+/** A deliverer answers with a result; what it throws is a defect, and must not leave the event without an outcome. */
+function defect(thrown: unknown): DeliveryResult {
+  return failedWithout({ error: `internal: ${thrown instanceof Error ? thrown.message : String(thrown)}`, unhealthy: false });
 }
 
 interface Ended {

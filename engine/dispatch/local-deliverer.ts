@@ -55,22 +55,13 @@ export class LocalDeliverer implements Deliverer {
   }
 
   deliver(delivery: Delivery): Promise<DeliveryResult> {
-    const { destination, timeoutMs } = delivery.spec;
+    const { destination } = delivery.spec;
     if (!this.#handlers.has(destination)) {
       return Promise.resolve(
         failedWithout({ error: `no handler named ${JSON.stringify(destination)} is registered`, unhealthy: false }),
       );
     }
-    return new Promise((resolve) => {
-      const deadline = setTimeout(() => settle(failedWithout({ error: timedOutAfter(timeoutMs), unhealthy: true })), timeoutMs);
-      this.#deadlines.add(deadline);
-      const settle = (result: DeliveryResult) => {
-        clearTimeout(deadline);
-        this.#deadlines.delete(deadline);
-        resolve(result);
-      };
-      this.#join(destination, { delivery, settle });
-    });
+    return new Promise((resolve) => this.#join(destination, { delivery, settle: resolve }));
   }
 
   async close(): Promise<void> {
@@ -92,15 +83,40 @@ export class LocalDeliverer implements Deliverer {
   }
 
   async #call(handler: LocalHandler, batch: readonly Waiting[]): Promise<void> {
-    let answer: LocalAnswer;
+    const deadlines = this.#startDeadlines(batch);
     try {
-      answer = await handler(batch.map(({ delivery }) => shown(delivery)));
+      const answer = await handler(batch.map(({ delivery }) => shown(delivery)));
+      for (const [index, { settle }] of batch.entries()) settle(resultAt(answer, { index, length: batch.length }));
     } catch (thrown) {
       const error = cut(thrown instanceof Error ? thrown.message : String(thrown));
       for (const { settle } of batch) settle(failedWithout({ error, unhealthy: true }));
-      return;
+    } finally {
+      for (const deadline of deadlines) this.#end(deadline);
     }
-    for (const [index, { settle }] of batch.entries()) settle(resultAt(answer, { index, length: batch.length }));
+  }
+
+  /** One for all that have as much time, which most often is the whole batch: a timer for each was a tenth of what a delivery took here. */
+  #startDeadlines(batch: readonly Waiting[]): readonly NodeJS.Timeout[] {
+    const byTimeout = new Map<number, Waiting[]>();
+    for (const waiting of batch) {
+      const { timeoutMs } = waiting.delivery.spec;
+      const those = byTimeout.get(timeoutMs);
+      if (those === undefined) byTimeout.set(timeoutMs, [waiting]);
+      else those.push(waiting);
+    }
+    return Array.from(byTimeout, ([timeoutMs, those]) => {
+      const deadline = setTimeout(() => {
+        this.#deadlines.delete(deadline);
+        for (const { settle } of those) settle(failedWithout({ error: timedOutAfter(timeoutMs), unhealthy: true }));
+      }, timeoutMs);
+      this.#deadlines.add(deadline);
+      return deadline;
+    });
+  }
+
+  #end(deadline: NodeJS.Timeout): void {
+    clearTimeout(deadline);
+    this.#deadlines.delete(deadline);
   }
 }
 

@@ -233,20 +233,19 @@ export class Origins {
   }
 
   #grantSlots(news: OriginsNews, now: MonoMs): void {
-    const granted = new Map<Origin, Map<HostNumber, Record<Lane, number>>>();
+    const granted: Grants = new Map();
     for (const origin of this.#line) {
       if (this.#taken >= this.#options.attemptsInFlightMax) break;
-      const lane = origin.next(now);
       // Taken out and put in again, an origin comes up once more in this very loop, after all others.
       this.#line.delete(origin);
       this.#touched.add(origin);
-      if (lane === null) continue;
-      const host = origin.grant(lane, now);
-      this.#taken += 1;
-      const hosts = granted.get(origin) ?? new Map<HostNumber, Record<Lane, number>>();
-      const counts = hosts.get(host) ?? { regular: 0, overdue: 0 };
-      counts[lane]++;
-      granted.set(origin, hosts.set(host, counts));
+      // Where it is the only one in line it is its turn until it has enough.
+      do {
+        const lane = origin.next(now);
+        if (lane === null) break;
+        countsOf(granted, origin, origin.grant(lane, now))[lane]++;
+        this.#taken += 1;
+      } while (this.#line.size === 0 && this.#taken < this.#options.attemptsInFlightMax);
       if (origin.next(now) !== null) this.#line.add(origin);
     }
     for (const [{ name }, hosts] of granted) {
@@ -338,4 +337,21 @@ export class Origins {
     this.#touched.add(origin);
     this.#changed();
   }
+}
+
+/** Slots given in one turn. */
+type Grants = Map<Origin, Map<HostNumber, Record<Lane, number>>>;
+
+function countsOf(granted: Grants, origin: Origin, host: HostNumber): Record<Lane, number> {
+  let hosts = granted.get(origin);
+  if (hosts === undefined) {
+    hosts = new Map();
+    granted.set(origin, hosts);
+  }
+  let counts = hosts.get(host);
+  if (counts === undefined) {
+    counts = { regular: 0, overdue: 0 };
+    hosts.set(host, counts);
+  }
+  return counts;
 }
