@@ -8,7 +8,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
-RUN node node_modules/typescript-native/bin/tsc -p tsconfig.json && rm build/.tsbuildinfo && npm prune --omit=dev
+RUN node .scripts/build.mjs && rm build/.tsbuildinfo build/.sources && npm prune --omit=dev
 
 FROM node:22-bookworm-slim
 WORKDIR /app

@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
+import { bundle } from './bundle.mjs';
 import { PreparationError, root, step } from './step.mjs';
 
 /** Where sources are, from the root. */
@@ -33,6 +34,7 @@ export async function compile() {
     // Not waited for synchronously: checks run beside it, and `step` says that it is alive.
     const [status] = await once(spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }), 'exit');
     if (status !== 0) throw new PreparationError('the sources do not compile: see the errors above');
+    await bundle(sources);
     writeFileSync(stamp, fingerprint);
   });
 }

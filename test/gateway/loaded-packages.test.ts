@@ -1,5 +1,6 @@
 /** What a start loads: each package that is not needed costs every start its share, so what came in once by accident is noticed here. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 
 /** Packages of which a thread that begins with this module has loaded files. */
@@ -41,4 +42,24 @@ t.test('a host loads what packs its messages and measures them, and nothing that
     ),
     [],
   );
+});
+
+/** Files of ours that are loaded with this one before anything runs. */
+function filesOf(file: URL, found = new Set<string>()): ReadonlySet<string> {
+  if (found.has(file.href)) return found;
+  found.add(file.href);
+  for (const [, place] of readFileSync(file, 'utf8').matchAll(/^(?:import|export|\}) ?(?:.* from )?["'](\..*)["'];$/gm)) {
+    filesOf(new URL(place!, file), found);
+  }
+  return found;
+}
+
+t.test('the program and its threads begin with few files, others have one for each module', async (t) => {
+  const few = 40;
+  const filesBelow = (place: string): number => filesOf(new URL(`../../${place}`, import.meta.url)).size;
+  for (const thread of ['actor/host', 'dispatch/courier', 'log/reader', 'log/writer', 'cluster/replica']) {
+    t.ok(filesBelow(`engine/${thread}-thread.js`) < few, thread);
+  }
+  t.ok(filesBelow('gateway/main.js') < few);
+  t.ok(filesBelow('engine/actor/host.js') > few, 'they are counted');
 });
