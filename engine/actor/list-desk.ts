@@ -106,8 +106,10 @@ export class ListDesk {
   }
 
   #newWalk(query: ListQuery): Walk {
-    const top = new TopRows(query);
-    return { top, scan: new MemoryScan({ state: this.#parts.memory.state, filter: query.filter, taker: top }) };
+    const { filter, order, limit } = query;
+    // One more than are asked for: rows may be passed over unseen, and it is to be told all the same whether anything follows.
+    const top = new TopRows({ ...query, limit: limit + 1 });
+    return { top, scan: new MemoryScan({ state: this.#parts.memory.state, filter, taker: top, order }) };
   }
 
   /** False when nothing is left to walk over in this phase. */

@@ -25,6 +25,7 @@ import { tallyPlace } from '../event/label-filter.js';
 import type { Labels } from '../event/labels.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses } from '../event/status.js';
+import { NewestInBlocks } from './newest-in-blocks.js';
 import { packRows, unpackRows } from './packed-rows.js';
 import { bodySeqAt, firstVersion, type RowSpan, versionAt } from './row-filter.js';
 import { bytesFor, doublesFor, isShared, sparseRowsMax, wordsFor, zeroBytes, zeroDoubles, zeroWords } from './sparse.js';
@@ -108,6 +109,7 @@ export class EventColumns {
   readonly #generations: Uint32Array<ArrayBuffer>[] = [];
   /** Freed handles; the last one is used next. */
   readonly #free: number[] = [];
+  readonly #newest = new NewestInBlocks();
   #rows = 0;
   /** So many rows fit into the chunks. */
   #room = 0;
@@ -129,6 +131,11 @@ export class EventColumns {
     return { rows: this.#chunks[handle >>> chunkShift]!, at, end: Math.min(chunkRows, at + this.#rows - handle) };
   }
 
+  /** No event in the block of this row (`newest-in-blocks.ts`) was created later; ms. */
+  newestAt(row: number): number {
+    return this.#newest.boundAt(row);
+  }
+
   add(row: NewRow): Handle {
     const handle = this.#allocate();
     const chunk = this.#chunks[handle >>> chunkShift]!;
@@ -136,6 +143,7 @@ export class EventColumns {
     const at = handle & chunkMask;
     const { id, idAt } = row;
     for (let byte = 0; byte < eventIdBytes; byte++) chunk.id[at * eventIdBytes + byte] = id[idAt + byte]!;
+    this.#newest.note(handle, id, idAt);
     chunk.tagHigh = wordsFor(chunk.tagHigh, row.tagHigh, rows);
     chunk.tagHigh[at] = row.tagHigh;
     chunk.tagLow = wordsFor(chunk.tagLow, row.tagLow, rows);
@@ -395,6 +403,7 @@ export class EventColumns {
         const some = values.subarray(row * bytesPerRow, (row + count) * bytesPerRow);
         new Uint8Array(ownColumn(chunk, name).buffer).set(some, (handle & chunkMask) * bytesPerRow);
       }
+      this.#newest.noteAll(handle, count, chunk.id.subarray((handle & chunkMask) * eventIdBytes));
       this.#rows += count;
       row += count;
     }

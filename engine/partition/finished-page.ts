@@ -12,6 +12,7 @@ import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import { hashOfId, hashAt } from './columns.js';
 import { HandleTable } from './handle-table.js';
 import { KeyTable } from './key-table.js';
+import { NewestInBlocks } from './newest-in-blocks.js';
 import { packRows, unpackRows } from './packed-rows.js';
 import { type ListedRows, type RowSpan, versionAt } from './row-filter.js';
 
@@ -57,6 +58,7 @@ export class FinishedPage {
     tagHigh: (row) => this.#chunkOf(row).tagHigh[row & chunkMask]!,
     tagLow: (row) => this.#chunkOf(row).tagLow[row & chunkMask]!,
   });
+  readonly #newest = new NewestInBlocks();
   #rows = 0;
   /** So many rows fit into the chunks. */
   #room = 0;
@@ -110,6 +112,11 @@ export class FinishedPage {
     if (row >= this.#rows) return null;
     const at = row & chunkMask;
     return { rows: this.#chunkOf(row), at, end: Math.min(chunkRows, at + this.#rows - row) };
+  }
+
+  /** As `EventColumns.newestAt`. */
+  newestAt(row: number): number {
+    return this.#newest.boundAt(row);
   }
 
   /** Rows from `from` on move to the end of `next`, in their order; `moved` is told of each. They are the last ones here. */
@@ -190,6 +197,7 @@ export class FinishedPage {
   #enter(handle: Handle): void {
     const chunk = this.#chunkOf(handle);
     const at = handle & chunkMask;
+    this.#newest.note(handle, chunk.id, at * eventIdBytes);
     this.#byId.add(this.#idHash(handle), handle);
     if (chunk.tagHigh[at] !== 0 || chunk.tagLow[at] !== 0) this.#byKey.add(handle);
   }

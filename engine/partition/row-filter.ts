@@ -1,7 +1,7 @@
 /**
  * A filter over rows of numbers: of pending events and of finished ones that no index knows yet.
  *
- * Made once for a scan, asked for every row: 1,000,000 rows take about 10 ms (`bench/micro/column-scan.bench.ts`). A row that
+ * Made once for a scan, asked for every row: 1,000,000 rows take 3 to 10 ms (`docs/internals/performance-notes.md`). A row that
  * passes matches for certain when the filter asks for no text, else probably (`labels.ts`).
  */
 import { tagOfText } from '../event/content.js';
@@ -61,6 +61,8 @@ interface Signature {
 
 export class RowFilter {
   readonly #statuses: number;
+  /** Than for a state. */
+  readonly #asksForMore: boolean;
   readonly #priorities: number;
   readonly #deliveryTypes: number;
   readonly #sources: readonly number[] | null;
@@ -71,6 +73,8 @@ export class RowFilter {
   readonly #scheduled: Span | null;
   readonly #created: Span | null;
   readonly #text: number | null;
+  /** The text that fewest events are likely to share: of most rows nothing else is looked at. */
+  readonly #lead: { readonly column: 'tagLow' | 'destination' | 'type' | 'source'; readonly hashes: readonly number[] } | null;
 
   constructor(filter: EventFilter) {
     this.#statuses = bitsOf(filter.status?.map((status) => eventStatuses.indexOf(status)));
@@ -83,11 +87,42 @@ export class RowFilter {
     this.#scheduled = filter.scheduled;
     this.#created = filter.created;
     this.#text = filter.externalJobId === null ? null : tagOfText({ kind: 'external', text: filter.externalJobId });
+    const { status: _, tags, ...more } = filter;
+    this.#asksForMore = tags.length > 0 || Object.values(more).some((asked) => asked !== null);
+    const leads = [
+      { column: 'tagLow', hashes: this.#text === null ? null : [this.#text] },
+      { column: 'destination', hashes: this.#destinations },
+      { column: 'type', hashes: this.#types },
+      { column: 'source', hashes: this.#sources },
+    ] as const;
+    const lead = leads.find(({ hashes }) => hashes !== null);
+    this.#lead = lead === undefined ? null : { column: lead.column, hashes: lead.hashes! };
+  }
+
+  /** The first row from `at` on that passes; `end` when none does before it. */
+  next(rows: ListedRows, from: number, end: number): number {
+    let at = from;
+    if (this.#lead === null) {
+      while (at < end && !this.matches(rows, at)) at++;
+      return at;
+    }
+    const column = rows[this.#lead.column];
+    const { hashes } = this.#lead;
+    const [first] = hashes;
+    for (; at < end; at++) {
+      const value = column[at]!;
+      if ((value === first || (hashes.length > 1 && hashes.includes(value))) && this.matches(rows, at)) return at;
+    }
+    return end;
   }
 
   matches(rows: ListedRows, at: number): boolean {
     if (rows.newestSeq[at] === 0) return false;
     if ((this.#statuses & (1 << rows.status[at]!)) === 0) return false;
+    return !this.#asksForMore || this.#matchesMore(rows, at);
+  }
+
+  #matchesMore(rows: ListedRows, at: number): boolean {
     if (this.#sources !== null && !this.#sources.includes(rows.source[at]!)) return false;
     if (this.#types !== null && !this.#types.includes(rows.type[at]!)) return false;
     if ((this.#priorities & (1 << rows.priority[at]!)) === 0) return false;

@@ -20,20 +20,30 @@ export class TopRows {
   readonly #sort: ListSort;
   /** 1 ascending, -1 descending. */
   readonly #direction: 1 | -1;
+  readonly #isNewestFirst: boolean;
   readonly #after: ListPlace | null;
   readonly #capacity: number;
   readonly #instants: Float64Array;
   readonly #ids: Uint8Array;
   #count = 0;
+  /** Something was refused, or not even looked at. */
   #isOverfull = false;
 
   constructor({ sort, order, after, limit }: Omit<ListQuery, 'filter'>) {
     this.#sort = sort;
     this.#direction = order === 'asc' ? 1 : -1;
+    this.#isNewestFirst = sort === 'created_at' && order === 'desc';
     this.#after = after;
     this.#capacity = limit;
     this.#instants = new Float64Array(limit);
     this.#ids = new Uint8Array(limit * eventIdBytes);
+  }
+
+  /** It has younger ones already. */
+  passesOver(newestMs: number): boolean {
+    if (!this.#isNewestFirst || this.#count < this.#capacity || newestMs >= this.#instants[0]!) return false;
+    this.#isOverfull = true;
+    return true;
   }
 
   take(rows: ListedRows, at: number): void {
