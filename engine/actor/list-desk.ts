@@ -131,8 +131,10 @@ export class ListDesk {
 
   #readIndexes(list: OpenList, after: ListPlace | null): void {
     const { memory, shared, answers } = this.#parts;
-    const { query } = list;
-    shared.reads.ask({ op: 'list', partition: memory.state.partition, query: { ...query, after } }, (reply) => {
+    const { query, top } = list;
+    // What follows the last of a whole page is not wanted.
+    const until = top.coverage === 'end' ? null : top.coverage;
+    shared.reads.ask({ op: 'list', partition: memory.state.partition, query: { ...query, after, until } }, (reply) => {
       if (memory.isDiscarded) return;
       if (reply.op === 'failed') {
         this.#remove(list);

@@ -30,6 +30,11 @@ export interface ListQuery {
   readonly limit: number;
 }
 
+/** The same up to a place, which belongs to it; null: to the end. */
+export interface ListSpan extends ListQuery {
+  readonly until: ListPlace | null;
+}
+
 /** How far one partition has looked. `nothing`: its time was over before anything is certain; `end`: everything is in the answer. */
 export type ListCoverage = ListPlace | 'nothing' | 'end';
 

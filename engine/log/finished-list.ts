@@ -3,7 +3,7 @@
  *
  * Each index is in order, and segments overlap little by `created_at` and anyhow by `scheduled_at`. So the slice ends at the
  * place that none of them reaches only after many rows, and what they have up to there is put together. Segments that begin
- * behind that place are not asked.
+ * behind that place are not asked: none at all, mostly, when memory has so many of the first that only what comes before these is wanted.
  */
 import { tagOfKey } from '../event/content.js';
 import {
@@ -11,7 +11,7 @@ import {
   type ListCoverage,
   ListEntries,
   type ListPlace,
-  type ListQuery,
+  type ListSpan,
   createdAtMsOf,
 } from '../event/event-list.js';
 import type { Sequence } from '../kernel/brand.js';
@@ -40,25 +40,25 @@ interface SliceOfFinals {
   readonly coverage: FinishedSlice['coverage'];
 }
 
-export function listFinished(segments: PartitionSegments, query: ListQuery): FinishedSlice {
+export function listFinished(segments: PartitionSegments, query: ListSpan): FinishedSlice {
   const { rows, coverage } = sliceOfFinals(segments, query);
   return { entries: entriesOf(rows), coverage };
 }
 
-function sliceOfFinals(segments: PartitionSegments, query: ListQuery): SliceOfFinals {
+function sliceOfFinals(segments: PartitionSegments, query: ListSpan): SliceOfFinals {
   const text = textOf(query.filter);
   if (text !== null) return listByText(segments, { text, query });
   const direction = query.order === 'asc' ? 1 : -1;
   const compare = (one: ListPlace, other: ListPlace) => direction * comparePlaces(one, other);
   const relevant = overlapping(segments, query);
-  let until: ListPlace | null = null;
+  let { until } = query;
   const rowsMax = Math.max(segmentRowsMin, Math.floor(sliceRows / Math.max(1, relevant.length)));
   const asked: Overlapping[] = [];
   for (const segment of relevant) {
     const begins = query.order === 'asc' ? segment.ends.first : segment.ends.last;
     if (until !== null && compare(begins, until) > 0) break;
     asked.push(segment);
-    const place = segments.withIndex(segment.first, (index) => index.listed.placeBehind(query, rowsMax));
+    const place = segments.withIndex(segment.first, (index) => index.listed.placeBehind({ ...query, until }, rowsMax));
     if (place !== null && (until === null || compare(place, until) < 0)) until = place;
   }
   const rows: ListPlace[] = [];
@@ -70,7 +70,8 @@ function sliceOfFinals(segments: PartitionSegments, query: ListQuery): SliceOfFi
   const isCut = rows.length > query.limit;
   const taken = isCut ? rows.slice(0, endOfCut(rows, query.limit)) : rows;
   const coverage = isCut ? taken.at(-1)! : until;
-  return { rows: taken, coverage: coverage === null ? 'end' : { ms: coverage.ms, id: coverage.id } };
+  const isEnd = coverage === null || (!isCut && until === query.until);
+  return { rows: taken, coverage: isEnd ? 'end' : { ms: coverage.ms, id: coverage.id } };
 }
 
 /** An event may stand in several segments, at one place: whoever goes on behind it has seen all of them. */
@@ -81,7 +82,7 @@ function endOfCut(rows: readonly ListPlace[], limit: number): number {
 }
 
 /** Segments with something behind `after`, in the order in which they begin. */
-function overlapping(segments: PartitionSegments, { sort, order, after }: ListQuery): Overlapping[] {
+function overlapping(segments: PartitionSegments, { sort, order, after }: ListSpan): Overlapping[] {
   const found: Overlapping[] = [];
   for (const { name } of segments.sealed()) {
     const ends = segments.listedEnds(name.first, sort);
@@ -96,7 +97,7 @@ function overlapping(segments: PartitionSegments, { sort, order, after }: ListQu
 }
 
 /** Events with one external job id: few, so all of them at once, by the table of keys. Sorted by `created_at`. */
-function listByText(segments: PartitionSegments, { text, query }: { text: number; query: ListQuery }): SliceOfFinals {
+function listByText(segments: PartitionSegments, { text, query }: { text: number; query: ListSpan }): SliceOfFinals {
   const rows: ListPlace[] = [];
   const { source, externalJobId } = query.filter;
   const keys = source?.map((each) => tagOfKey({ kind: 'external', source: each, text: externalJobId! })) ?? null;

@@ -10,7 +10,7 @@
  */
 import { tagOfText } from '../event/content.js';
 import type { EventFilter } from '../event/event-filter.js';
-import { createdAtMsOf, type ListPlace, type ListQuery, type ListSort } from '../event/event-list.js';
+import { createdAtMsOf, type ListPlace, type ListSort, type ListSpan } from '../event/event-list.js';
 import { emptyTally, type LabelHashes, type Tally, tallyPlace } from '../event/label-filter.js';
 import { type RecordKind, type StoredRecord, statusOfKind } from '../event/record.js';
 import { eventStatuses } from '../event/status.js';
@@ -120,9 +120,10 @@ export class ListedIndex {
     return first === undefined ? null : { first: placeOfKey(sort, first), last: placeOfKey(sort, end('DESC')!) };
   }
 
-  /** The place so many rows behind `after`, within the filter's span of the sort; null: there are fewer. */
-  placeBehind({ filter, sort, order, after }: Omit<ListQuery, 'limit'>, rows: number): ListPlace | null {
-    const { where, values } = rangeOf({ filter, sort, order, after, until: null });
+  /** The place so many rows behind `after`, up to `until` and within the filter's span of the sort; null: there are fewer. */
+  placeBehind(range: Range, rows: number): ListPlace | null {
+    const { sort, order } = range;
+    const { where, values } = rangeOf(range);
     const direction = order === 'asc' ? 'ASC' : 'DESC';
     const text = `SELECT scheduled_at, id FROM ${tableOf(sort)} WHERE ${where} ORDER BY ${orderOf(sort, direction)} LIMIT 1 OFFSET ?`;
     const key = this.#prepared(text).get(...values, rows - 1) as Key | undefined;
@@ -130,7 +131,7 @@ export class ListedIndex {
   }
 
   /** What passes the filter behind `after` and up to `until`, in order, `limit` at most. */
-  rows({ limit, ...range }: ListQuery & { readonly until: ListPlace | null }): ListPlace[] {
+  rows({ limit, ...range }: ListSpan): ListPlace[] {
     const { filter, sort, order } = range;
     const bounds = rangeOf(range);
     const conditions = conditionsOf(filter);
@@ -192,7 +193,7 @@ function placeOfKey(sort: ListSort, [scheduledAt, id]: Key): ListPlace {
   return { ms: sort === 'created_at' ? createdAtMsOf(id, 0) : scheduledAt, id };
 }
 
-type Range = Omit<ListQuery, 'limit'> & { readonly until: ListPlace | null };
+type Range = Omit<ListSpan, 'limit'>;
 
 /** The part of the list that is looked at: behind a place, up to another, within the filter's span of the same instant. */
 function rangeOf({ filter, sort, order, after, until }: Range): Conditions {

@@ -17,7 +17,7 @@ import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { EventFilter } from '../event/event-filter.js';
 import type { LabelHashes, Tally } from '../event/label-filter.js';
-import type { ListPlace, ListQuery } from '../event/event-list.js';
+import type { ListPlace, ListSpan } from '../event/event-list.js';
 import type { EventStatus } from '../event/status.js';
 import type { HistoryEntry, EventView } from '../event/view.js';
 import type { DamageScope } from './damage.js';
@@ -152,7 +152,7 @@ export type ReaderRequest =
       readonly upTo: Sequence;
     }
   /** Finished events in indexed segments, in the order of a list: a slice of it. */
-  | { readonly op: 'list'; readonly tag: number; readonly partition: PartitionId; readonly query: ListQuery }
+  | { readonly op: 'list'; readonly tag: number; readonly partition: PartitionId; readonly query: ListSpan }
   /** Events folded from their newest records, without headers and payload. */
   | { readonly op: 'views'; readonly tag: number; readonly partition: PartitionId; readonly events: readonly NewestRecord[] }
   /** How many finished events of these labels the indexes of these segments know; without those of `doubtful`, which are in memory. */

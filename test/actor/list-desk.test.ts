@@ -1,8 +1,9 @@
 import t from 'tap';
 import { everyEvent } from '../../engine/event/event-filter.js';
-import { type ListQuery, readEntries } from '../../engine/event/event-list.js';
+import { comparePlaces, createdAtMsOf, type ListQuery, type ListSpan, readEntries } from '../../engine/event/event-list.js';
 import { labelPairsMax, listWorkMs, turnBudgetMs } from '../../engine/kernel/limits.js';
 import type { Handle, MonoMs, PartitionId, WallMs } from '../../engine/kernel/brand.js';
+import { formatEventId } from '../../engine/kernel/event-id.js';
 import { acceptedRecords, start, TestHost } from './host-fixture.js';
 
 const query: ListQuery = { filter: everyEvent, sort: 'scheduled_at', order: 'asc', after: null, limit: 10 };
@@ -71,6 +72,36 @@ t.test('a list whose time is over says that nothing is certain, and the next cal
     break;
   }
   t.ok(calls > 0, `${calls} calls before it`);
+});
+
+t.test('what memory has a whole page of is not looked for in the indexes behind its end', async (t) => {
+  const { test, list } = setup();
+  const asked: ListSpan[] = [];
+  test.readInstead = (request) => {
+    if (request.op === 'list') asked.push(request.query);
+    return null;
+  };
+  const newest = { ...query, sort: 'created_at', order: 'desc' } as const;
+  list(1_000, newest);
+  list(1_001, { ...newest, limit: pending });
+  list(1_002, { ...newest, limit: pending - 1 });
+  test.settle();
+  const { columns } = test.host.actors[0]!.state;
+  const places = records
+    .map((_, row) => ({ ms: createdAtMsOf(columns.id(row as Handle), 0), id: columns.id(row as Handle) }))
+    .sort((one, other) => comparePlaces(other, one));
+  const [page, all, allButOne] = asked;
+  t.same(page!.until, places[10], 'one behind the page is known');
+  t.equal(all!.until, null, 'nothing is known to follow these');
+  t.equal(allButOne!.until, null, 'all of them are told of');
+  const reply = test.replyTo(1_000);
+  if (reply?.op !== 'listed') throw new Error(`expected a list, found ${reply?.op}`);
+  const found = readEntries(reply.entries).sort((one, other) => comparePlaces(other, one));
+  t.same(
+    found.map(({ id }) => formatEventId(id)),
+    places.slice(0, 11).map(({ id }) => formatEventId(id)),
+  );
+  t.same(reply.coverage, places[10]);
 });
 
 t.test('a list is not answered before what it leaves out is durable', async (t) => {

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { tagOfKey } from '../../engine/event/content.js';
 import { everyEvent } from '../../engine/event/event-filter.js';
+import { readEntries } from '../../engine/event/event-list.js';
 import { findByKey, findById } from '../../engine/log/event-lookup.js';
 import { listFinished } from '../../engine/log/finished-list.js';
 import { HandleCache } from '../../engine/log/handle-cache.js';
@@ -58,7 +59,7 @@ t.test('of many indexes those only are opened that may know the event', async (t
   for (const [number, { event }] of events.entries()) {
     const { high: tagHigh, low: tagLow } = tagOfKey({ kind: 'external', source: 'default', text: `job-${number}` });
     const filter = { ...everyEvent, externalJobId: `job-${number}`, source: ['default'] };
-    const query = { filter, sort: 'created_at', order: 'desc', after: null, limit: 10 } as const;
+    const query = { filter, sort: 'created_at', order: 'desc', after: null, until: null, limit: 10 } as const;
     // A filter is wrong once in 1,700 times, with so few entries more often.
     t.ok(askedFor(() => t.equal(findById(segments, event).length, 1)) <= 2);
     t.ok(askedFor(() => t.equal(findByKey(segments, { tagHigh, tagLow }).length, 1)) <= 2);
@@ -70,7 +71,33 @@ t.test('an external id without its source is asked of few indexes, too', async (
   const { segments, askedFor } = await setup(t);
   for (let number = 0; number < segmentCount; number++) {
     const filter = { ...everyEvent, externalJobId: `job-${number}` };
-    const query = { filter, sort: 'created_at', order: 'desc', after: null, limit: 10 } as const;
+    const query = { filter, sort: 'created_at', order: 'desc', after: null, until: null, limit: 10 } as const;
     t.ok(askedFor(() => t.ok(listFinished(segments, query).entries.length > 0)) <= 4);
+  }
+});
+
+t.test('a list up to a place is made of the segments that reach there', async (t) => {
+  const { segments, askedFor } = await setup(t);
+  for (const order of ['desc', 'asc'] as const) {
+    const query = { filter: everyEvent, sort: 'created_at', order, after: null, limit: 100 } as const;
+    const all = readEntries(listFinished(segments, { ...query, until: null }).entries);
+    t.equal(all.length, segmentCount);
+    for (let places = 1; places < segmentCount; places++) {
+      const until = all[places - 1]!;
+      const opened = askedFor(() => {
+        const { entries, coverage } = listFinished(segments, { ...query, until });
+        t.same(readEntries(entries), all.slice(0, places));
+        t.equal(coverage, 'end', 'all that was asked for');
+        const some = listFinished(segments, { ...query, until, limit: 1 });
+        t.same(some.coverage, places === 1 ? 'end' : all[0], 'there is more of it');
+      });
+      t.equal(opened, places);
+    }
+    const before = { ms: all[0]!.ms + (order === 'desc' ? 1 : -1), id: all[0]!.id };
+    const nothing = { entries: new Uint8Array(0), coverage: 'end' };
+    t.equal(
+      askedFor(() => t.same(listFinished(segments, { ...query, until: before }), nothing)),
+      0,
+    );
   }
 });
