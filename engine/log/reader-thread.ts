@@ -2,8 +2,9 @@
  * The reader's thread: ports around `LogReader`. One long task of a pool, like the log writer.
  *
  * A message is worked off at a time, so that a replay, which sends itself no messages but waits for `replay-next`, and the
- * reads of running partitions take turns. Behind each piece of a bulk change, of which there are thousands, it steps aside: else a host
- * with a tick, or the main thread with a delivery, would stand behind some of them at a time.
+ * reads of running partitions take turns. Slices and views of lists, a millisecond or more each, wait until nothing else is there to be
+ * read: what is due would stand behind one of each partition. Behind each piece of a bulk change, of which there are thousands, it steps
+ * aside: else a host with a tick, or the main thread with a delivery, would stand behind some of them at a time.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { stepAside } from '../kernel/nap.js';
@@ -31,6 +32,7 @@ export function logReader({ port, link, pool, options }: ReaderThreadData): Prom
       pool: (request) => pool.postMessage(request),
     });
     let isOpen = true;
+    const patient: PatientRequest[] = [];
 
     const end = () => {
       if (!isOpen) return;
@@ -55,12 +57,20 @@ export function logReader({ port, link, pool, options }: ReaderThreadData): Prom
         }
       };
 
+    /** Between two of them the event loop brings what else there is. */
+    const handlePatient = carefully(() => {
+      reader.handle(patient.shift()!);
+      if (patient.length > 0) setImmediate(handlePatient);
+    });
+
     port.on('close', end);
     port.on(
       'message',
       carefully((request: ReaderRequest) => {
         if (request.op === 'close') end();
-        else {
+        else if (isPatient(request)) {
+          if (patient.push(request) === 1) setImmediate(handlePatient);
+        } else {
           reader.handle(request);
           if (isOfVeryMany(request)) stepAside();
         }
@@ -75,6 +85,12 @@ export function logReader({ port, link, pool, options }: ReaderThreadData): Prom
       carefully((reply: PoolReply) => reader.poolDone(reply)),
     );
   });
+}
+
+type PatientRequest = Extract<ReaderRequest, { readonly op: 'list' | 'views' }>;
+
+function isPatient(request: ReaderRequest): request is PatientRequest {
+  return request.op === 'list' || request.op === 'views';
 }
 
 /** A piece of a bulk change: about a millisecond. */

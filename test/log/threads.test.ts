@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import t, { type Test as Tap } from 'tap';
+import { everyEvent } from '../../engine/event/event-filter.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import type {
   LogOptions,
@@ -115,6 +116,24 @@ t.test('records go in, are durable, sealed, indexed and found, and both threads 
   t.same(plain([...readBatch(batch)]), plain(journal.records));
   t.match(await log.fromReader.next('replay-done'), { tag: 3, last: 3 });
 
+  log.toWriter({ op: 'close' });
+  log.toReader({ op: 'close' });
+  await Promise.all([log.writing, log.reading]);
+});
+
+t.test('what is due is read before lists that were asked for earlier', async (t) => {
+  const log = setup(t);
+  const [, reader] = log.ports;
+  const answered: string[] = [];
+  reader!.on('message', ({ op }: ReaderReply) => answered.push(op));
+  // All of it is there when the thread begins.
+  log.toReader({ op: 'replay', tag: 1, partition, snapshotForm: 0 });
+  const query = { filter: everyEvent, sort: 'created_at', order: 'desc', after: null, until: null, limit: 10 } as const;
+  for (let tag = 2; tag < 5; tag++) log.toReader({ op: 'list', tag, partition, query });
+  log.toReader({ op: 'views', tag: 5, partition, events: [] });
+  log.toReader({ op: 'bodies', tag: 6, partition, seqs: [] });
+  await log.fromReader.next('views');
+  t.same(answered.slice(answered.indexOf('replay-done') + 1), ['bodies', 'listed', 'listed', 'listed', 'views']);
   log.toWriter({ op: 'close' });
   log.toReader({ op: 'close' });
   await Promise.all([log.writing, log.reading]);
