@@ -115,8 +115,8 @@ export class WaitingRoom {
   /** What does not stand any more is dropped on the way. */
   #first(queue: Fifo, origin: string): Waiting | null {
     for (let entry = queue.first(); entry !== null; entry = queue.first()) {
-      const { stamp, ...waiting } = unpackEntry(entry);
-      if (this.#stands({ ...waiting, stamp }, origin)) return waiting;
+      const waiting = unpackEntry(entry);
+      if (this.#stands(waiting, origin)) return { actor: waiting.actor, handle: waiting.handle };
       queue.shift();
     }
     return null;

@@ -84,6 +84,14 @@ export function putWhole(value: number, view: DataView, at: number): number {
   return at + 9;
 }
 
+/** Any number. */
+export function putNumber(value: number, view: DataView, at: number): number {
+  if (value >>> 0 === value) return putWhole(value, view, at);
+  view.setUint8(at, 0xcb);
+  view.setFloat64(at + 1, value);
+  return at + 9;
+}
+
 /** Short stretches are not worth a call out of the engine's code. */
 export function copyBytes(from: Uint8Array, start: number, end: number, out: Uint8Array, at: number): void {
   for (let byte = start; byte < end; byte++) out[at + byte - start] = from[byte]!;

@@ -5,10 +5,14 @@
 import type { WallMs } from '../kernel/brand.js';
 import { require } from '../kernel/commonjs.js';
 import { UnknownFormatError } from '../kernel/errors.js';
+import { putNil, putNumber, putWhole } from './msgpack-put.js';
 
 const formatVersion = 1;
 const { Packr } = require('msgpackr') as typeof import('msgpackr');
 const packr = new Packr({ useRecords: false });
+/** Where short bodies are put together. */
+const shortBytes = new Uint8Array(64);
+const room = { bytes: shortBytes, view: new DataView(shortBytes.buffer) };
 export const emptyBody = new Uint8Array(0);
 
 export interface DispatchedBody {
@@ -44,8 +48,12 @@ function pack(fields: readonly unknown[]): Uint8Array {
   return new Uint8Array(packr.pack([formatVersion, ...fields]));
 }
 
-export function encodeDispatched(body: DispatchedBody): Uint8Array {
-  return pack([body.attempt]);
+/** By hand, as every event has one, and one of those that follow: msgpackr takes five times as long. */
+export function encodeDispatched({ attempt }: DispatchedBody): Uint8Array {
+  const { bytes, view } = room;
+  bytes[0] = 0x92;
+  bytes[1] = formatVersion;
+  return bytes.slice(0, putWhole(attempt, view, 2));
 }
 
 export function decodeDispatched(bytes: Uint8Array): DispatchedBody {
@@ -63,7 +71,21 @@ export function decodeRefused(bytes: Uint8Array): RefusedBody {
 }
 
 export function encodeOutcome(body: OutcomeBody): Uint8Array {
+  if (body.error === null && body.responseBody === null && body.nextAttemptAtMs === null) return encodeSuccess(body);
   return pack([body.attempt, body.statusCode, body.durationMs, body.lagMs, body.error, body.responseBody, body.nextAttemptAtMs]);
+}
+
+/** Of an outcome of which there is nothing more to say. */
+function encodeSuccess({ attempt, statusCode, durationMs, lagMs }: OutcomeBody): Uint8Array {
+  const { bytes, view } = room;
+  bytes[0] = 0x98;
+  bytes[1] = formatVersion;
+  let at = putWhole(attempt, view, 2);
+  at = statusCode === null ? putNil(bytes, at) : putWhole(statusCode, view, at);
+  at = putNumber(durationMs, view, at);
+  at = putNumber(lagMs, view, at);
+  for (let missing = 0; missing < 3; missing++) at = putNil(bytes, at);
+  return bytes.slice(0, at);
 }
 
 export function decodeOutcome(bytes: Uint8Array): OutcomeBody {

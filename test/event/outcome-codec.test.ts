@@ -1,3 +1,4 @@
+import { Packr } from 'msgpackr';
 import t from 'tap';
 import {
   decodeDispatched,
@@ -35,7 +36,22 @@ t.test('an outcome comes back whole, with and without each of its parts', async 
 });
 
 t.test('a dispatch comes back', async (t) => {
-  t.same(decodeDispatched(encodeDispatched({ attempt: 101 })), { attempt: 101 });
+  for (const attempt of [1, 101, 127, 128, 255, 256, 65_536, 2 ** 32])
+    t.same(decodeDispatched(encodeDispatched({ attempt })), { attempt });
+});
+
+t.test('what is laid out by hand is what the encoder of everything else makes of it', async (t) => {
+  const packr = new Packr({ useRecords: false });
+  const success = { ...outcome, error: null, responseBody: null, nextAttemptAtMs: null };
+  for (const attempt of [1, 101, 200, 300]) {
+    t.same([...encodeDispatched({ attempt })], [...packr.pack([1, attempt])]);
+    for (const statusCode of [null, 0, 99, 200, 299])
+      for (const durationMs of [0, 12.25, 200, 70_000, 2 ** 31, 1_800_000.5])
+        for (const lagMs of [-0.001, 0.7, 3, 5_000_000_000.5]) {
+          const body = { ...success, attempt, statusCode, durationMs, lagMs };
+          t.same([...encodeOutcome(body)], [...packr.pack([1, attempt, statusCode, durationMs, lagMs, null, null, null])]);
+        }
+  }
 });
 
 t.test('a body owns its memory: the next one does not write into it', async (t) => {
