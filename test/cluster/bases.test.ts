@@ -1,13 +1,13 @@
 /** Copies made from bases and what the journal has behind them, against a real server: also of damaged ones, and while things are removed. */
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { jetstream } from '@nats-io/jetstream';
 import t, { type Test } from 'tap';
 import type { Base } from '../../engine/cluster/base-shelf.js';
-import { baseStream, baseSubject } from '../../engine/cluster/log-streams.js';
+import { baseSubject } from '../../engine/cluster/log-streams.js';
 import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
 import { until } from '../support/deadline.js';
 import { connectNats, needsNats, type NatsServer, startNats } from '../support/nats-server.js';
+import { damageBase } from './damaged-base.js';
 import { batchOf, History, makeStreams, partition, plain, readBack, stream, subject, TestReplica } from './journal-fixture.js';
 
 t.setTimeout(120_000);
@@ -56,15 +56,8 @@ const sameSegments = (one: TestReplica, other: TestReplica) =>
   until('both have the same segments', () => `${segmentsOf(one)}` === `${segmentsOf(other)}`);
 const lastOf = ({ records }: History) => records.length;
 
-/** The newest part of a base becomes another message: what a damaged disk of the server's would give. */
-async function damage(t: Test, { nats, manager }: Setup, base: Base): Promise<void> {
-  const filter = baseSubject(partition, base);
-  const message = await manager.streams.getMessage(baseStream, { last_by_subj: filter });
-  const body = Uint8Array.from(message!.data);
-  body[body.length - 1]! ^= 1;
-  await manager.streams.deleteMessage(baseStream, message!.seq);
-  const connection = await connectNats(t, nats.url);
-  await jetstream(connection).publish(filter, body, { headers: message!.header! });
+async function damage(t: Test, { nats }: Setup, base: Base): Promise<void> {
+  await damageBase(await connectNats(t, nats.url), baseSubject(partition, base));
 }
 
 t.test(

@@ -1,5 +1,6 @@
 /**
- * Three owners fall silent at once, and a fourth one takes over: one process is stopped for three times to live (F11, P2), one no longer hears NATS, though what it
+ * Four owners fall silent at once, and a fifth one takes over: one process is stopped for three times to live (F11, P2), of one the threads that have the partitions stand
+ * still for two, while all else of it goes on (F12), one no longer hears NATS, though what it
  * says goes on arriving there, and for one everything comes and goes so late that no answer counts any more (F13). None of them starts anything behind its lease, nor when it wakes up; what was acknowledged is delivered, and nothing that is finished changes.
  */
 import t from 'tap';
@@ -9,14 +10,16 @@ import { pause, until } from '../support/deadline.js';
 import type { EventAnswer } from '../support/http.js';
 import { connectNats, needsNats, startNats } from '../support/nats-server.js';
 import { startReceiver } from '../support/receiver.js';
+import { shippedFlags } from '../support/server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { auditMarkers } from './marker-audit.js';
 import { doubled, repeats, SteadyLoad } from './steady-load.js';
 
 t.setTimeout(170_000);
 
-/** Each of four has one. */
-const partitions = 4;
+/** Each of five has one. */
+const partitions = 5;
+const silent = ['frozen', 'hung', 'deaf', 'late'];
 /** Longer than anybody waits for an answer. */
 const lateMs = 5_000;
 /** The contract of the project, on top of the time to live. */
@@ -27,7 +30,7 @@ function owned({ partitions }: ClusterAnswer, by: string) {
 }
 
 t.test(
-  'an owner that is stopped, one that is deaf and one for which all comes late start nothing behind their leases',
+  'an owner that is stopped, one whose threads hang, one that is deaf and one for which all comes late start nothing behind their leases',
   { ...needsNats, timeout: 160_000 },
   async (t) => {
     const nats = await startNats(t);
@@ -35,15 +38,20 @@ t.test(
     const cluster = await startCluster(t, {
       nats: [nats],
       nodes: [],
-      engines: ['frozen', 'heir', 'deaf', 'late'],
+      engines: [...silent, 'heir'],
       gateways: ['g'],
       partitions,
-      envOf: { deaf: { ESCAPEMENT_NATS_URL: deafened.url }, late: { ESCAPEMENT_NATS_URL: delayed.url } },
+      envOf: {
+        deaf: { ESCAPEMENT_NATS_URL: deafened.url },
+        late: { ESCAPEMENT_NATS_URL: delayed.url },
+        hung: { PAUSE_MS: String(2 * sessionTtlMs) },
+      },
+      nodeFlags: [...shippedFlags, '--import', new URL('../crash/thread-pauser.js', import.meta.url).href],
     });
     const receiver = await startReceiver(t);
     const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut' });
     const before = await cluster.view();
-    for (const name of ['frozen', 'deaf', 'late']) t.ok(owned(before, name).length > 0, `${name} owns something`);
+    for (const name of silent) t.ok(owned(before, name).length > 0, `${name} owns something`);
 
     // What falls due while they are away is in their wheels: whoever wakes up finds it overdue.
     const from = Date.now() + 3_000;
@@ -55,6 +63,7 @@ t.test(
 
     const awayAt = Date.now();
     cluster.node('frozen').signal('SIGSTOP');
+    cluster.node('hung').signal('SIGUSR2');
     deafened.hold('down');
     delayed.delay(lateMs);
     const taken = await load
@@ -68,7 +77,7 @@ t.test(
       t.ok(epoch > before.partitions[partition]!.epoch, `partition ${partition} has another owner`);
       t.ok(last_takeover_ms! <= sessionTtlMs + takeoverMsMax, `and was served again after ${last_takeover_ms} ms`);
     }
-    for (const name of ['deaf', 'late']) {
+    for (const name of ['hung', 'deaf', 'late']) {
       const out = await cluster.node(name).client.get<{ status: string }>('/health');
       t.match(out.body, { status: 'recovering', components: [] }, `the one that is ${name} knows it`);
     }
@@ -81,7 +90,7 @@ t.test(
     const finished = await deliveredSoFar(cluster.client);
     const wokenAt = Date.now();
     cluster.node('frozen').signal('SIGCONT');
-    await cluster.shared(['frozen', 'heir', 'deaf', 'late'], 60_000);
+    await cluster.shared([...silent, 'heir'], 60_000);
     await until('it says that it was out', () =>
       cluster
         .node('frozen')

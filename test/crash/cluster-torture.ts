@@ -6,7 +6,7 @@
  *             holds reads every event again -> verdict
  *
  * What has to hold is what holds for one server (`verdict.ts`), with one more reason for an attempt to be made again: its partition was taken from an owner
- * that had not released it (`tenures.ts`). Clients of the status stream, which lose their node and go on at another one, hear each change of each event once. Besides: epochs in all markers that were ever written, what a fresh node makes of the journals, and how long
+ * that had not released it (`tenures.ts`). Clients of the status stream, which lose their node and go on at another one, hear each change of each event once. Besides: epochs in all markers and entries of journals that were ever written, what a fresh node makes of the journals, and how long
  * takeovers took, as the product tells it; and each death of an event comes on `escapement.dead.*` (`dead-letters.ts`).
  */
 import { appendFileSync, writeFileSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { usualLogStreams } from '../../engine/cluster/log-streams.js';
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
+import { auditJournals } from '../cluster/journal-audit.js';
 import { auditMarkers } from '../cluster/marker-audit.js';
 import { type Cluster, Cluster as ClusterOfProcesses } from '../support/cluster.js';
 import { pause, until } from '../support/deadline.js';
@@ -51,6 +52,8 @@ export interface ClusterTortureOptions {
 export interface ClusterFigures extends Figures {
   readonly salvos: number;
   readonly faults: number;
+  /** Of all journals. */
+  readonly entries: number;
   readonly reads: number;
   /** Changes that clients of the stream were told, and how often one was cut off. */
   readonly told: number;
@@ -369,7 +372,9 @@ class ClusterTorture {
   async #verdict(lastWords: ReadonlyMap<string, LastWord>, salvos: number): Promise<ClusterTortureResult> {
     const { ledger, arrivals, readers } = this.#load;
     const { partitions } = this.#cluster;
-    const audit = await this.#onNats((connection) => auditMarkers(connection, { streams: usualLogStreams(partitions) }));
+    const shape = { partitions, streams: usualLogStreams(partitions) };
+    const audit = await this.#onNats((connection) => auditMarkers(connection, shape));
+    const journals = await this.#onNats((connection) => auditJournals(connection, shape));
     const tenures = new Tenures(audit.markers, this.#troubles, partitions);
     this.#keepEvidence(tenures);
     const retentionMs = Number.POSITIVE_INFINITY;
@@ -391,6 +396,7 @@ class ClusterTorture {
       violations: [
         ...violations,
         ...audit.faults,
+        ...journals.faults,
         ...tooSlow.map((takeover) => `partition ${takeover.partition} was served again after ${this.#toldOf(takeover)} ms`),
         ...this.#complaints,
       ],
@@ -398,6 +404,7 @@ class ClusterTorture {
         ...figures,
         salvos,
         faults: this.#faults,
+        entries: journals.entries,
         reads: readers.reads,
         told: sum(this.#followers.map(({ items }) => items)),
         cuts: sum(this.#followers.map(({ cuts }) => cuts)),

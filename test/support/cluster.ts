@@ -28,6 +28,8 @@ export interface ClusterOptions {
   /** Of single nodes, by name: they go before those of all. */
   readonly envOf?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly nodeFlags?: readonly string[];
+  /** Another program than the one that ships, which takes the same commands. */
+  readonly script?: URL;
   /** Where NATS is for those of a role; without: the servers, with the login that they were started with. */
   readonly natsUrlOf?: (role: NodeRole) => string;
 }
@@ -128,7 +130,13 @@ export class Cluster {
 
   /** With the data that a node of this name has left, if there was one. Resolves when it listens. */
   async join(name: string, role: NodeRole = 'serve', { emptied = false }: Renewal = {}): Promise<Server> {
-    const { env = {}, envOf = {}, nodeFlags, natsUrlOf = () => this.nats.map(({ url }) => url).join(',') } = this.#options;
+    const {
+      env = {},
+      envOf = {},
+      nodeFlags,
+      script,
+      natsUrlOf = () => this.nats.map(({ url }) => url).join(','),
+    } = this.#options;
     if (emptied) this.#empty(name);
     const server = await Server.start(
       {
@@ -143,6 +151,7 @@ export class Cluster {
           ...envOf[name],
         },
         ...(nodeFlags === undefined ? {} : { nodeFlags }),
+        ...(script === undefined ? {} : { script }),
       },
       startMsMax,
     );

@@ -7,7 +7,8 @@
  *     proxy.cut();             // ... and is lost: whoever waited for an answer does not know what became of it
  *     proxy.flow();            // a reconnect finds everything as it was
  *
- * Bytes are never dropped out of the middle of a connection that goes on, and none overtakes another: TCP does not do that either.
+ * Bytes are never dropped out of the middle of a connection that goes on, and none overtakes another: TCP does not do that either. For what no network does, an
+ * `interpreter` hears all that comes, and may pass on something else of the same length.
  */
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { freePort } from './nats-server.js';
@@ -15,6 +16,9 @@ import type { Teardowns } from './server.js';
 
 /** `up`: from the client to the server. */
 export type Direction = 'up' | 'down';
+
+/** What came, one character for each byte; its answer is as long. */
+export type Interpreter = (text: string, direction: Direction) => string;
 
 interface Held {
   readonly bytes: Buffer;
@@ -37,7 +41,7 @@ class Flow {
   }
 
   take(bytes: Buffer): void {
-    this.#held.push({ bytes, cameAt: performance.now() });
+    this.#held.push({ bytes: this.#proxy.interpreted(bytes, this.#direction), cameAt: performance.now() });
     this.pump();
   }
 
@@ -87,6 +91,7 @@ export class TcpProxy {
   #delayMs = 0;
   #bytesPerSecond: number | null = null;
   #isRefusing = false;
+  #interpreter: Interpreter | null = null;
   /** Bytes that have passed. */
   readonly passed: Record<Direction, number> = { up: 0, down: 0 };
 
@@ -137,6 +142,11 @@ export class TcpProxy {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
+  /** From now on, also behind `flow`. It may `hold` what it hears. */
+  interpret(interpreter: Interpreter): void {
+    this.#interpreter = interpreter;
+  }
+
   /** As if there were no proxy; what was held goes on. */
   flow(): void {
     this.#holding.clear();
@@ -165,6 +175,14 @@ export class TcpProxy {
   async close(): Promise<void> {
     this.cut();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** For its connections. */
+  interpreted(bytes: Buffer, direction: Direction): Buffer {
+    if (this.#interpreter === null) return bytes;
+    const passed = Buffer.from(this.#interpreter(bytes.toString('latin1'), direction), 'latin1');
+    if (passed.length !== bytes.length) throw new Error(`${bytes.length} bytes were interpreted as ${passed.length}`);
+    return passed;
   }
 
   /** For its connections. 0: what came then may go, behind what has passed; null: it is held. */

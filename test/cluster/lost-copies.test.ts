@@ -1,0 +1,304 @@
+/**
+ * What nodes make their copies of, lost and damaged piece by piece, with real processes whose segments are small.
+ *
+ *     a alone     fills segments; bases have them, and the journal no longer does
+ *     b joins     over a slow line, while a goes on sealing and purging (P7)
+ *     a is deaf   for a moment, again and again: entries are published a second time (F17)
+ *     a is empty  and in partition 0 the newest base is damaged, in 1 the newest two are: it has them all the same (P5);
+ *                 in 2 an older one is, which the journal does not have: it refuses, and says why (P15);
+ *                 in 3 a bit of the journal is flipped in the files of NATS: it says so, and takes nothing behind it (F16)
+ *     b is back   with its whole copy: it writes again what was damaged, and in the end both have everything
+ */
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import t, { type Test } from 'tap';
+import { baseStream, baseSubject, journalSubject, logStreamOf } from '../../engine/cluster/log-streams.js';
+import type { PartitionId } from '../../engine/kernel/brand.js';
+import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
+import { type Cluster, startCluster } from '../support/cluster.js';
+import { pause, until } from '../support/deadline.js';
+import type { Client } from '../support/http.js';
+import { connectNats, needsNats, type NatsServer, startNats } from '../support/nats-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import type { StoredEntry } from '../../engine/cluster/journal-entry.js';
+import { damageBase } from './damaged-base.js';
+import { auditJournals, entriesOf } from './journal-audit.js';
+import { auditMarkers, type WrittenMarker } from './marker-audit.js';
+
+t.setTimeout(175_000);
+
+const partitions = 4;
+const streams = 4;
+const shape = { partitions, streams };
+const all = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);
+const [newestDamaged, bothDamaged, holed, flipped] = all as [PartitionId, PartitionId, PartitionId, PartitionId];
+const segmentKiB = 16;
+/** A round of them fills a segment of each partition; ... */
+const round = { events: 32, textBytes: 3_000 };
+/** ... of these it takes hundreds. */
+const few = { events: 6, textBytes: 40 };
+/** So often an owner looks whether a segment is full. */
+const roundMs = 1_000;
+const slowMs = 200;
+
+interface Stored {
+  readonly id: string;
+  readonly partition: number;
+  readonly text: string;
+}
+
+/** Events far ahead, each with a text of its own that shows wherever it is stored. */
+class Archive {
+  readonly stored: Stored[] = [];
+  #next = 0;
+
+  /** Until each of a round of them has been accepted, however often that has to be asked for. */
+  async add(client: Client, { events: count, textBytes } = round): Promise<readonly Stored[]> {
+    const events = Array.from({ length: count }, () => ({
+      source: 'archive',
+      external_job_id: `archive-${this.#next++}`,
+      destination: 'https://example.org/',
+      delay: '1d',
+      payload: { text: randomBytes(textBytes / 2).toString('hex') },
+    }));
+    const added = await Promise.all(
+      events.map((event) =>
+        until(`${event.external_job_id} is accepted`, async () => {
+          const { status, body } = await client.schedule(event);
+          return status < 202 && { id: body.id, partition: Number(body['partition']), text: event.payload.text };
+        }),
+      ),
+    );
+    this.stored.push(...added);
+    return added;
+  }
+
+  /** Round by round, until it is so. */
+  async fill(client: Client, what: string, isSo: () => Promise<boolean>): Promise<void> {
+    await until(what, async () => {
+      await this.add(client);
+      await pause(roundMs);
+      return isSo();
+    });
+  }
+
+  /** Of these partitions: what is not there as it was written. */
+  async missing(client: Client, from: readonly number[] = all): Promise<readonly string[]> {
+    const missing: string[] = [];
+    for (const { id, text } of this.stored.filter(({ partition }) => from.includes(partition))) {
+      const { status, body } = await client.event(id);
+      if (status !== 200 || (body.payload as { readonly text: string }).text !== text) missing.push(`${id}: ${status}`);
+    }
+    return missing;
+  }
+}
+
+/** What NATS has of the partitions. */
+class Store {
+  readonly #connection: NatsConnection;
+
+  constructor(connection: NatsConnection) {
+    this.#connection = connection;
+  }
+
+  /** Subjects of bases, in the order of what is in them. */
+  async bases(partition: PartitionId): Promise<readonly string[]> {
+    const manager = await jetstreamManager(this.#connection);
+    const { state } = await manager.streams.info(baseStream, { subjects_filter: baseSubject(partition, null) });
+    const firstOf = (subject: string): number => Number(subject.split('.')[4]);
+    return Object.keys(state.subjects ?? {}).sort((one, other) => firstOf(one) - firstOf(other));
+  }
+
+  /** Places of the oldest and the newest entry. */
+  async journal(partition: PartitionId): Promise<{ readonly oldest: number; readonly newest: number }> {
+    const manager = await jetstreamManager(this.#connection);
+    const at = logStreamOf(partition, streams);
+    const oldest = await manager.streams.getMessage(at, { seq: 1, next_by_subj: journalSubject(partition) } as never);
+    const newest = await manager.streams.getMessage(at, { last_by_subj: journalSubject(partition) });
+    return { oldest: oldest!.seq, newest: newest!.seq };
+  }
+
+  /** Entries with records that no base has. */
+  async unsealed(partition: PartitionId): Promise<readonly StoredEntry[]> {
+    const manager = await jetstreamManager(this.#connection);
+    const base = await manager.streams.getMessage(baseStream, { last_by_subj: (await this.bases(partition)).at(-1)! });
+    const last = Number(base!.header!.get('Escapement-Last'));
+    const unsealed: StoredEntry[] = [];
+    for await (const entry of entriesOf(this.#connection, partition, streams))
+      if (entry.kind === 'records' && entry.first > last) unsealed.push(entry);
+    return unsealed;
+  }
+}
+
+/** One that is in the middle of the journal and will be nowhere else for a while: the newest segment is nearly empty. */
+async function untilOnlyInJournal({
+  archive,
+  store,
+  client,
+  partition,
+}: {
+  readonly archive: Archive;
+  readonly store: Store;
+  readonly client: Client;
+  readonly partition: PartitionId;
+}): Promise<Stored> {
+  return until('the journal has an event that no base has', async () => {
+    await archive.add(client, few);
+    const unsealed = await store.unsealed(partition);
+    const bytes = unsealed.reduce((sum, { body }) => sum + body.length, 0);
+    // The newest entry a server would drop, and its owner write again.
+    const bodies = unsealed.slice(0, -1).map(({ body }) => Buffer.from(body));
+    return bytes < (segmentKiB * 1024) / 4 && archive.stored.find(({ text }) => bodies.some((body) => body.includes(text)));
+  });
+}
+
+/** A bit of this text, wherever NATS has it: also where it was kept until its owner had it. */
+function flip(nats: NatsServer, { stream, text }: { stream: string; text: string }): number {
+  let flips = 0;
+  for (const name of readdirSync(nats.storeDir, { recursive: true, encoding: 'utf8' })) {
+    if (!name.includes(`/${stream}/`) || !name.endsWith('.blk')) continue;
+    const path = join(nats.storeDir, name);
+    const bytes = readFileSync(path);
+    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at)) {
+      bytes[at + 10]! ^= 1;
+      flips++;
+    }
+    writeFileSync(path, bytes);
+  }
+  return flips;
+}
+
+/** What a node has said of a partition that failed on it. */
+function failures(cluster: Cluster, name: string, partition: number): readonly string[] {
+  return cluster
+    .node(name)
+    .logs()
+    .filter((line) => line['partition'] === partition && /failed here/.test(String(line['msg'])))
+    .map(({ detail }) => String(detail));
+}
+
+/** Claims of what the same process had, and had not released. */
+function takenFromItself(written: readonly WrittenMarker[]): readonly WrittenMarker[] {
+  return written.filter(({ session, released }, at) => at > 0 && !released && written[at - 1]!.session === session);
+}
+
+async function losses({ cluster, through }: { cluster: Cluster; through: string }): Promise<readonly (number | null)[]> {
+  const view = await cluster.view(through);
+  return view.partitions.map(({ data_loss_count }) => data_loss_count);
+}
+
+async function setup(t: Test) {
+  const nats = await startNats(t);
+  const proxies = { a: await TcpProxy.start(t, nats.port), b: await TcpProxy.start(t, nats.port) };
+  const cluster = await startCluster(t, {
+    nats: [nats],
+    nodes: ['a'],
+    partitions,
+    script: new URL('./small-segments-node.js', import.meta.url),
+    env: { SEGMENT_KIB: String(segmentKiB) },
+    envOf: { a: { ESCAPEMENT_NATS_URL: proxies.a.url }, b: { ESCAPEMENT_NATS_URL: proxies.b.url } },
+  });
+  const connection = await connectNats(t, nats.url);
+  return { nats, proxies, cluster, connection, store: new Store(connection), archive: new Archive() };
+}
+
+t.test(
+  'a copy is made of what is left of journal and bases, or is refused; nothing that was accepted is lost or served with a hole',
+  { ...needsNats, timeout: 170_000 },
+  async (t) => {
+    const { nats, proxies, cluster, connection, store, archive } = await setup(t);
+    const a = cluster.node('a').client;
+    const every = async (isSo: (partition: PartitionId) => Promise<boolean>) => (await Promise.all(all.map(isSo))).every(Boolean);
+    const purged = async (before: readonly number[]): Promise<boolean> =>
+      every(async (partition) => (await store.journal(partition)).oldest > before[partition]!);
+    const oldest = async () => Promise.all(all.map(async (partition) => (await store.journal(partition)).oldest));
+
+    const began = await oldest();
+    await archive.fill(
+      a,
+      'each has bases, and a journal that was purged',
+      async () => (await every(async (partition) => (await store.bases(partition)).length >= 4)) && purged(began),
+    );
+
+    proxies.b.delay(slowMs);
+    const b = (await cluster.join('b')).client;
+    const isBegun = (partition: PartitionId): boolean => listSegments(partitionDir(cluster.dataDirOf('b'), partition)).length > 1;
+    await until('b is about to make its copies', () => all.every(isBegun));
+    const found = await oldest();
+    await archive.fill(a, 'journals are purged meanwhile', () => purged(found));
+    proxies.b.flow();
+    const shared = await cluster.shared(['a', 'b']);
+    t.same(await losses({ cluster, through: 'b' }), [0, 0, 0, 0], 'b has joined, and nothing was lost on its way');
+    t.same(
+      all.flatMap((partition) => failures(cluster, 'b', partition)),
+      [],
+      'nor did it have to give anything up',
+    );
+
+    for (const { partition } of shared.partitions.filter(({ owner }) => owner === 'a').slice(0, 2)) {
+      const { newest } = await store.journal(partition as PartitionId);
+      proxies.a.hold('down');
+      const adding = archive.add(a);
+      await until('an entry is stored', async () => (await store.journal(partition as PartitionId)).newest > newest);
+      proxies.a.cut();
+      proxies.a.flow();
+      await adding;
+    }
+    const audit = await auditJournals(connection, shape);
+    t.same(audit.faults, [], `each of ${audit.entries} entries is in its journal once`);
+    const { markers } = await auditMarkers(connection, { streams });
+    t.same([...markers.values()].flatMap(takenFromItself), [], 'and none was taken for somebody else’s');
+
+    await cluster.stop('a');
+    await cluster.shared(['b']);
+    t.same(await archive.missing(b), [], 'b, which has made its copy while it was purged, has everything');
+    const bases = await Promise.all(all.map((partition) => store.bases(partition)));
+    const { text } = await untilOnlyInJournal({ archive, store, client: b, partition: flipped });
+    await damageBase(connection, bases[newestDamaged]!.at(-1)!);
+    for (const base of bases[bothDamaged]!.slice(-2)) await damageBase(connection, base);
+    await damageBase(connection, bases[holed]![1]!);
+    await nats.stop();
+    t.ok(flip(nats, { stream: logStreamOf(flipped, streams), text }) > 0, 'a bit is flipped');
+    await nats.restart();
+
+    await cluster.restart('a', { emptied: true });
+    await until('it says of what it can make no copy', () =>
+      [holed, flipped].every((partition) => failures(cluster, 'a', partition).length > 0),
+    );
+    t.match(failures(cluster, 'a', holed)[0], /no row of sound bases/, 'bases that do not reach the journal are refused');
+    t.match(failures(cluster, 'a', flipped)[0], /expected sequence \d+ next|fails its checksum/, 'what was flipped is told');
+    const whole = [newestDamaged, bothDamaged];
+    await until('it has all of the others', async () => {
+      const { partitions } = await cluster.view('a');
+      return whole.every((partition) => partitions[partition]!.owner === 'a' || partitions[partition]!.standby_lag === 0);
+    });
+    await cluster.stop('b');
+    await until('it serves them', async () => {
+      const { partitions } = await cluster.view('a');
+      return whole.every((partition) => partitions[partition]!.owner === 'a' && partitions[partition]!.last_takeover_ms !== null);
+    });
+    const alone = cluster.node('a').client;
+    t.same(await archive.missing(alone, whole), [], 'from older bases and the journal it has made whole copies');
+    const others = [holed, flipped].map((partition) => archive.stored.find((each) => each.partition === partition)!.id);
+    const answers = await Promise.all(others.map((id) => alone.event(id)));
+    t.match(answers, [{ status: 503 }, { status: 503 }], 'and nothing of the others is served by it');
+
+    await cluster.restart('b');
+    const again = await oldest();
+    const complete = cluster.node('b').client;
+    const isSound = async (): Promise<boolean> => {
+      const { oldest } = await store.journal(flipped);
+      const first = bases[holed]![1]!.split('.').at(-1);
+      const rewritten = (await store.bases(holed)).filter((base) => base.split('.').at(-1) === first);
+      return oldest > again[flipped]! && rewritten.length === 2;
+    };
+    await archive.fill(complete, 'the damaged base was written again, and what was flipped is out of the journal', isSound);
+    t.same(await archive.missing(complete), [], 'everything is there in the end');
+    t.same(await losses({ cluster, through: 'b' }), [0, 0, 0, 0], 'and nothing was lost');
+    t.same((await auditMarkers(connection, { streams })).faults, []);
+    t.comment(`${archive.stored.length} accepted; bases ${bases.map(({ length }) => length).join(', ')}`);
+  },
+);
