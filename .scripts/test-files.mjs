@@ -47,6 +47,11 @@ export function isAlone(file) {
   return file.endsWith('.alone.test.js');
 }
 
+/** Where a process is killed, a commit takes as long as on a disk, and the kill may come in the middle of it; and what is measured is measured with one. */
+export function needsDisk(file) {
+  return isAlone(file) || file.startsWith('build/test/crash/');
+}
+
 /** They start nodes, gateways and servers of NATS: five processes and more, which wait most of the time for a session to end. */
 export function startsCluster(file) {
   return clusterStarters.some((module) => imports(file, module));

@@ -9,13 +9,19 @@
  * or leaves a process behind. Of files that share a process, the one at which it ended; those behind it were not reached.
  */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { inSources } from './source-places.mjs';
 import { root } from './step.mjs';
-import { byProcess, isAlone, sourceOf, startsCluster } from './test-files.mjs';
+import { byProcess, isAlone, needsDisk, sourceOf, startsCluster } from './test-files.mjs';
 import { lookMs, TestTurns } from './test-turns.mjs';
 
 const limitMs = 180_000;
+/** As Linux has it, often small in a container. Each server keeps 32 MiB of ballast and wants 256 MiB to be free. */
+const memoryPlace = '/dev/shm';
+const roomMin = 4 * 1024 ** 3;
+const memoryMin = 1.5 * roomMin;
 const groupScript = join('.scripts', 'test-group.mjs');
 /** As `test-group.mjs` says it: the file, and milliseconds since its process began. */
 const beginsWith = /^# file (\S+) (\d+)$/gm;
@@ -27,6 +33,8 @@ export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsS
   // tap's own limit lets a file say which test hangs, so it has to come before ours.
   const env = { ...process.env, TAP_TIMEOUT: String(limitMs / 1000 - 5) };
   if (natsServer !== null) env.TEST_NATS_SERVER = natsServer;
+  const dir = inMemory();
+  if (dir !== null) process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
   const stop = (signal) => {
     for (const child of running) killGroup(child.pid, 'SIGKILL');
     process.exit(signal === 'SIGINT' ? 130 : 143);
@@ -35,7 +43,8 @@ export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsS
   process.once('SIGINT', stop).once('SIGTERM', stop);
 
   const run = async (group) => {
-    for (const result of await runGroup(group, { running, env })) {
+    const onDisk = dir === null || group.some(needsDisk);
+    for (const result of await runGroup(group, { running, env: onDisk ? env : { ...env, TMPDIR: dir } })) {
       print(result, verbose);
       sum.passed += result.passed;
       sum.failed += result.failed;
@@ -55,6 +64,20 @@ export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsS
   await Promise.all(rows.map(inARow));
   process.off('SIGINT', stop).off('SIGTERM', stop);
   return sum;
+}
+
+/**
+ * A folder in memory for what most tests write, or null where there is no room for it or TMPDIR names another place. A disk that six files sync at once makes all of them wait
+ * and costs a tenth of their CPU, and they are not about it: what a machine loses without a sync is the simulator's part, and tests of crashes have a disk.
+ */
+function inMemory() {
+  if (process.env.TMPDIR !== undefined || process.platform !== 'linux' || freemem() < memoryMin) return null;
+  try {
+    const { bavail, bsize } = statfsSync(memoryPlace);
+    return bavail * bsize < roomMin ? null : mkdtempSync(join(memoryPlace, 'escapement-tests-'));
+  } catch {
+    return null; // Not there, or not ours to write to.
+  }
 }
 
 /** Resolves when all have ended. */
