@@ -239,8 +239,9 @@ t.test(
     );
 
     for (const { partition } of shared.partitions.filter(({ owner }) => owner === 'a').slice(0, 2)) {
-      const { newest } = await store.journal(partition as PartitionId);
       proxies.a.hold('down');
+      // From here on no acknowledgement comes through.
+      const { newest } = await store.journal(partition as PartitionId);
       const adding = archive.add(a);
       await until('an entry is stored', async () => (await store.journal(partition as PartitionId)).newest > newest);
       proxies.a.cut();
