@@ -2,11 +2,11 @@
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { SpaceLevel } from '../log/protocol.js';
 import type { Backlog } from './backlog.js';
+import type { BodyStore } from './body-store.js';
 import type { CourierDesk } from './courier-desk.js';
 import type { HostCounters } from './host-counters.js';
 import type { LabelFlows } from './label-flows.js';
 import type { HostPorts } from './host-ports.js';
-import type { PayloadBudget } from './payloads.js';
 import type { Reads } from './reads.js';
 import type { SnapshotTurn } from './snapshot-turn.js';
 import type { WaitingRoom } from './waiting-room.js';
@@ -19,7 +19,7 @@ export interface HostShared {
   readonly backlog: Backlog;
   readonly counters: HostCounters;
   readonly flows: LabelFlows;
-  readonly payloadBudget: PayloadBudget;
+  readonly bodies: BodyStore;
   /** A snapshot is taken about every so many records. */
   readonly snapshotRecords: number;
   readonly snapshotTurn: SnapshotTurn;

@@ -28,7 +28,7 @@ import type { PartitionOrder } from './mail.js';
 import type { HostNotice } from './notices.js';
 import { PartitionActor } from './partition-actor.js';
 import { tellPastChanges } from './past-changes.js';
-import { PayloadBudget } from './payloads.js';
+import { BodyStore } from './body-store.js';
 import { Reads } from './reads.js';
 import { type HostRequest, isEnquiry, type NumberedHostRequest } from './requests.js';
 import { Slots } from './slots.js';
@@ -57,7 +57,7 @@ export class ActorHost {
   readonly #watch: Watch;
   readonly #budget: TurnBudget;
   readonly #counters = new HostCounters();
-  readonly #payloadBudget: PayloadBudget;
+  readonly #bodies: BodyStore;
   readonly #actors: readonly PartitionActor[];
   readonly #byPartition = new Map<PartitionId, PartitionActor>();
   /** What couriers have said. Bounded by the slots that they can grant. */
@@ -79,7 +79,7 @@ export class ActorHost {
     this.#budget = new TurnBudget(ports.clock);
     this.#reads = new Reads((request) => ports.toReader(request));
     this.#desk = new CourierDesk(ports.couriers);
-    this.#payloadBudget = new PayloadBudget(options.readAheadBytesMax);
+    this.#bodies = new BodyStore(options.readAheadBytesMax);
     const { lease } = ports;
     const mayStart = (): boolean => !this.#draining && this.#space !== 'stop' && (lease === null || lease.isAhead);
     const actors: PartitionActor[] = [];
@@ -94,7 +94,7 @@ export class ActorHost {
       backlog: this.#slots.backlog,
       counters: this.#counters,
       flows: new LabelFlows(),
-      payloadBudget: this.#payloadBudget,
+      bodies: this.#bodies,
       snapshotRecords: options.snapshotRecords,
       snapshotTurn: new SnapshotTurn(),
       retentionMs: options.retentionMs,
@@ -257,6 +257,7 @@ export class ActorHost {
     for (const actor of this.#actors) guarded(actor, () => actor.keepHouse());
     for (const actor of this.#actors) actor.flush();
     this.#desk.flush();
+    this.#bodies.endTurn();
     this.#noticeDrained();
     return this.#nextTurnInMs();
   }
@@ -359,7 +360,7 @@ export class ActorHost {
       desk: this.#desk,
       waitingRoom: this.#slots.waitingRoom,
       backlog: this.#slots.backlog,
-      readAheadBytes: this.#payloadBudget.bytes,
+      readAheadBytes: this.#bodies.bytes,
       now: this.#ports.clock.wallMs(),
       eventLoopDelay,
     });

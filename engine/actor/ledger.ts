@@ -129,7 +129,7 @@ export class Ledger {
     if (isOutcome(record.kind)) running.delete(handle);
     if (status !== 'DISPATCHED') places.decide(handle);
     // What is kept is the body of before, if any.
-    if (isFinished(status) || bodySeq === record.seq) this.#payloads.take(handle);
+    if (isFinished(status) || bodySeq === record.seq) this.#payloads.drop(handle);
     return handle;
   }
 

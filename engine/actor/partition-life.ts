@@ -70,7 +70,7 @@ export class PartitionLife {
         came: (handle, body) => this.#payloadCame(handle, body),
         failed: (detail) => failed(`the payload of a pending event cannot be read: ${detail}`),
       },
-      shared.payloadBudget,
+      shared.bodies,
     );
     const ledger = new Ledger({ memory, shared, payloads });
     const timekeeper = new Timekeeper({

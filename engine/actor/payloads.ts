@@ -15,37 +15,9 @@
  * time.
  */
 import type { Handle, PartitionId, Sequence, WallMs } from '../kernel/brand.js';
-import { readAheadBodiesMax, readAheadPerMomentMax, readAheadPerOriginMax } from '../kernel/limits.js';
+import { readAheadPerMomentMax, readAheadPerOriginMax } from '../kernel/limits.js';
+import type { BodyStore } from './body-store.js';
 import type { Reads } from './reads.js';
-
-/** Bytes held by all partitions of a host. */
-export class PayloadBudget {
-  readonly #bytesMax: number;
-  #bytes = 0;
-  #bodies = 0;
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  get isSpent(): boolean {
-    return this.#bytes >= this.#bytesMax || this.#bodies >= readAheadBodiesMax;
-  }
-
-  take(bytes: number): void {
-    this.#bytes += bytes;
-    this.#bodies++;
-  }
-
-  giveBack(bytes: number): void {
-    this.#bytes -= bytes;
-    this.#bodies--;
-  }
-}
 
 /** Where a body is, and whether anybody still wants it when it comes. */
 export interface PayloadOwner {
@@ -77,15 +49,12 @@ interface Ahead {
   readonly origin: number;
 }
 
-interface Kept {
-  readonly body: Uint8Array;
-  readonly origin: number;
-}
-
 export class Payloads {
   readonly #owner: PayloadOwner;
-  readonly #budget: PayloadBudget;
-  readonly #bodies = new Map<Handle, Kept>();
+  /** Of all partitions of the host; its marks are origins. */
+  readonly #store: BodyStore;
+  /** Their slots there. */
+  readonly #bodies = new Map<Handle, number>();
   /** Somebody waits: to be asked for at the end of the turn. */
   #wanted: Handle[] = [];
   /** To be read ahead when the last read ahead has come. */
@@ -95,32 +64,33 @@ export class Payloads {
   /** Grows with `clear`: what was asked for before is not wanted any more. */
   #incarnation = 0;
 
-  constructor(owner: PayloadOwner, budget: PayloadBudget) {
+  constructor(owner: PayloadOwner, store: BodyStore) {
     this.#owner = owner;
-    this.#budget = budget;
+    this.#store = store;
   }
 
   has(handle: Handle): boolean {
     return this.#bodies.has(handle);
   }
 
-  /** Keeps it if there is room; as a copy if it is a small part of a batch from another thread, which may go. */
+  /** Keeps a copy of it if there is room. */
   keep(handle: Handle, body: Uint8Array): void {
-    if (this.#budget.isSpent || this.#bodies.has(handle)) return;
+    if (this.#store.isSpent || this.#bodies.has(handle)) return;
     const origin = this.#owner.originOf(handle);
-    this.#bodies.set(handle, { body: 2 * body.length < body.buffer.byteLength ? body.slice() : body, origin });
-    this.#budget.take(body.length);
+    this.#bodies.set(handle, this.#store.put(body, origin));
     this.#count(origin, 1);
   }
 
-  /** The body, no longer kept here. */
+  /** The body, no longer kept here, and good until the end of the turn. */
   take(handle: Handle): Uint8Array | null {
-    const kept = this.#bodies.get(handle);
-    if (kept === undefined) return null;
-    this.#bodies.delete(handle);
-    this.#budget.giveBack(kept.body.length);
-    this.#count(kept.origin, -1);
-    return kept.body;
+    const slot = this.#leave(handle);
+    return slot === null ? null : this.#store.take(slot);
+  }
+
+  /** It is not wanted any more, if it is here. */
+  drop(handle: Handle): void {
+    const slot = this.#leave(handle);
+    if (slot !== null) this.#store.drop(slot);
   }
 
   /** Read it when there is room, if it is not here and its origin has not enough of them. Called in the order in which they are due. */
@@ -162,7 +132,7 @@ export class Payloads {
   }
 
   clear(): void {
-    for (const { body } of this.#bodies.values()) this.#budget.giveBack(body.length);
+    for (const slot of this.#bodies.values()) this.#store.drop(slot);
     this.#bodies.clear();
     this.#perOrigin.clear();
     this.#wanted = [];
@@ -176,7 +146,7 @@ export class Payloads {
    * most likely not part of it, and still has its second.
    */
   #askAhead(): void {
-    while (this.#ahead.length > 0 && !this.#isReadingAhead && !this.#budget.isSpent) {
+    while (this.#ahead.length > 0 && !this.#isReadingAhead && !this.#store.isSpent) {
       const called = this.#ahead.splice(-bodiesPerRead);
       const handles = called.map(({ handle }) => handle).filter((handle) => !this.#bodies.has(handle));
       this.#isReadingAhead = this.#ask(handles, () => {
@@ -190,6 +160,14 @@ export class Payloads {
   /** They have come, or are not wanted any more: what is kept of them is counted as such. */
   #called(called: readonly Ahead[]): void {
     for (const { origin } of called) this.#count(origin, -1);
+  }
+
+  #leave(handle: Handle): number | null {
+    const slot = this.#bodies.get(handle);
+    if (slot === undefined) return null;
+    this.#bodies.delete(handle);
+    this.#count(this.#store.markOf(slot), -1);
+    return slot;
   }
 
   #count(origin: number, by: 1 | -1): void {

@@ -62,9 +62,9 @@ export const distributeMax = 4_000;
 export const distributeSliceMax = 500;
 /** Payloads are read about this long before they are due, so that a cold page adds nothing to the lag. */
 export const readAheadMs = 1_000;
-/** Payloads read ahead, per host. */
+/** Payloads read ahead, per host; they take twice as much memory at most. */
 export const readAheadBytesMax = 64 * MiB;
-/** The same in bodies: each also costs a hundred bytes of heap, which the collector of garbage walks. */
+/** The same in bodies: each also costs some fifty bytes beside its own. */
 export const readAheadBodiesMax = 131_072;
 /** Those of one origin in one partition: what one origin takes in a second, with room to spare; ... */
 export const readAheadPerOriginMax = 8_192;

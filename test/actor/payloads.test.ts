@@ -1,5 +1,6 @@
 import t from 'tap';
-import { PayloadBudget, Payloads } from '../../engine/actor/payloads.js';
+import { BodyStore } from '../../engine/actor/body-store.js';
+import { Payloads } from '../../engine/actor/payloads.js';
 import { Reads } from '../../engine/actor/reads.js';
 import type { Handle, PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { readAheadPerMomentMax, readAheadPerOriginMax } from '../../engine/kernel/limits.js';
@@ -15,7 +16,7 @@ function setup({ bytesMax = 1_000 } = {}) {
   const seqs = new Map<number, number>();
   const origins = new Map<number, number>();
   const reads = new Reads((request) => asked.push(request as Bodies));
-  const budget = new PayloadBudget(bytesMax);
+  const store = new BodyStore(bytesMax);
   const payloads: Payloads = new Payloads(
     {
       partition: 0 as PartitionId,
@@ -29,9 +30,9 @@ function setup({ bytesMax = 1_000 } = {}) {
         payloads.clear();
       },
     },
-    budget,
+    store,
   );
-  return { payloads, budget, asked, came, failures, seqs, origins, reads };
+  return { payloads, store, asked, came, failures, seqs, origins, reads };
 }
 
 const row = (value: number) => value as Handle;
@@ -40,30 +41,30 @@ const dueAt = (value: number) => (1_000 + value) as WallMs;
 const bytes = (length: number) => new Uint8Array(length).fill(1);
 
 t.test('what is kept does not hold on to the batch that it came in, and is given out once', async (t) => {
-  const { payloads, budget } = setup();
+  const { payloads, store } = setup();
   const batch = bytes(100);
   payloads.keep(row(1), batch.subarray(20, 30));
   batch.fill(9);
   t.ok(payloads.has(row(1)));
-  t.equal(budget.bytes, 10);
+  t.equal(store.bytes, 10);
   t.same(payloads.take(row(1)), bytes(10));
   t.equal(payloads.take(row(1)), null);
-  t.equal(budget.bytes, 0);
+  t.equal(store.bytes, 0);
 });
 
 t.test('keeping twice counts once', async (t) => {
-  const { payloads, budget } = setup();
+  const { payloads, store } = setup();
   payloads.keep(row(1), bytes(10));
   payloads.keep(row(1), bytes(10));
-  t.equal(budget.bytes, 10);
+  t.equal(store.bytes, 10);
 });
 
 t.test(
-  'when the budget of the host is spent nothing more is kept or read ahead, but what somebody waits for is read',
+  'when the store of the host is spent nothing more is kept or read ahead, but what somebody waits for is read',
   async (t) => {
-    const { payloads, budget, asked } = setup({ bytesMax: 15 });
+    const { payloads, store, asked } = setup({ bytesMax: 15 });
     payloads.keep(row(1), bytes(20));
-    t.ok(budget.isSpent);
+    t.ok(store.isSpent);
     payloads.keep(row(2), bytes(1));
     t.notOk(payloads.has(row(2)));
     payloads.readAhead(row(3), dueAt(3));
@@ -171,7 +172,7 @@ t.test('what has finished before the end of the turn is not asked for', async (t
 });
 
 t.test('after clearing, nothing is held and no answer comes in any more', async (t) => {
-  const { payloads, budget, asked, came, failures, reads } = setup();
+  const { payloads, store, asked, came, failures, reads } = setup();
   payloads.keep(row(1), bytes(10));
   payloads.read(row(2));
   payloads.flush();
@@ -179,7 +180,7 @@ t.test('after clearing, nothing is held and no answer comes in any more', async 
   payloads.clear();
   payloads.flush();
   t.equal(asked.length, 1);
-  t.equal(budget.bytes, 0);
+  t.equal(store.bytes, 0);
   t.notOk(payloads.has(row(1)));
   reads.answered({ op: 'bodies', tag: asked[0]!.tag, bodies: [bytes(1)], damaged: [] });
   t.same(came, []);
