@@ -1,7 +1,7 @@
 /**
  * The time of a turn: so much for each piece of it, less for what can wait.
  *
- * Lists and bulk changes get a quarter of a millisecond, so that an event on its way from its time to its attempt, which meets two
+ * Lists and bulk changes get less than half a millisecond, so that an event on its way from its time to its attempt, which meets two
  * or three turns, is not held up by walks. A turn that is long anyway leaves them a third of it, or a flood would bring them to a stop.
  */
 import type { Clock } from '../kernel/clock.js';

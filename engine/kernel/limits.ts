@@ -50,8 +50,8 @@ export const unsyncedBytesMax = 128 * MiB;
 export const turnBudgetMs = 1;
 /** The same for what is due, and for distributing coarse slots: an event on time waits for two or three turns until it leaves. */
 export const firingBudgetMs = 0.5;
-/** The same for lists and bulk changes: with a millisecond of them in each turn an event that was due started 4 ms late. */
-export const walkBudgetMs = 0.25;
+/** The same for lists and bulk changes: with a millisecond of them in each turn an event that was due started 4 ms late, and with a quarter most of it were turns. */
+export const walkBudgetMs = 0.4;
 /** Due events taken from the wheels in one turn, ... */
 export const dueMax = 2_000;
 /** ... so many between two looks at the clock: 0.1 ms of work, 1 ms when memory is cold. */
@@ -165,8 +165,8 @@ export const bulkBatchEvents = 256;
 export const bulkReplyBytes = 1 * MiB;
 /** Finished events that the reader names with one message out of its indexes, before any of them is read: a millisecond of its time. */
 export const indexedFinalsMax = 1_024;
-/** Such messages under way for one bulk change. */
-export const bulkBatchesMax = 3;
+/** Such messages under way for one bulk change: its host has something to settle while the reader stands behind others. */
+export const bulkBatchesMax = 6;
 /** Records of a partition that are decided and not durable, beyond which a bulk change waits for the disk. */
 export const bulkUnsyncedMax = 20_000;
 
