@@ -42,7 +42,12 @@ for (const [kind, step] of [
       (cut, place) => place % step === 0 && (place === 0 || !isUnused(whole, cut) || cut % 16 === 0),
     )) {
       truncateSync(`${path}-wal`, cut);
-      if (step > 1) appendFileSync(`${path}-wal`, Buffer.alloc(whole.length - cut, 0xa5));
+      // None of them is by chance what was there: a torn frame would be whole.
+      if (step > 1)
+        appendFileSync(
+          `${path}-wal`,
+          whole.subarray(cut).map((byte) => byte ^ 0xa5),
+        );
       // As it was for the process that died: the newest commit that was whole is the newest that has a mark.
       const answered = commits.findLast(({ walBytes }) => walBytes <= cut)!;
       if (!seen.has(answered.count)) writeFileSync(markPath(dir), answered.mark);
