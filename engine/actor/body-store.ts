@@ -43,7 +43,7 @@ export class BodyStore {
   readonly #freeNumbers: number[] = [];
   /** What the next body goes to. */
   #newest: { readonly number: number; readonly chunk: Chunk } | null = null;
-  /** Empty, and perhaps still looked at: since the end of the last turn, and before that. */
+  /** Emptied in this turn: what was taken from them may still be looked at. */
   #emptied: Chunk[] = [];
   readonly #spare: Chunk[] = [];
   /** Of each slot: the number of its chunk, where it lies there, and what whoever put it there wants to know of it. */
