@@ -23,7 +23,7 @@ const startsEngines = /^build\/test\/(engine|upkeep)\//;
 /** Likewise with nats-servers. */
 const startsNats = /^build\/test\/(cluster|contract|nats)\//;
 /** By what they share. More would save little, end together when one of them ends the process, and take longer than a process may: those that wait for others take ten seconds and more each. */
-const filesPerProcess = { functions: 16, engines: 4, nats: 3, server: 5, cluster: 8 };
+const filesPerProcess = { functions: 16, engines: 4, nats: 3, server: 5, cluster: 8, sixOwners: 2 };
 
 /** Compiled test files, as paths from the root, long ones first. `patterns`: words of which the path of the source contains one; none: all. */
 export function testFiles(patterns) {
@@ -57,7 +57,13 @@ export function startsCluster(file) {
   return clusterStarters.some((module) => imports(file, module));
 }
 
-const clusterStarters = ['support/cluster.js', 'support/shared-cluster.js', 'bench/lib/find.js', '.scripts/cluster.mjs'];
+const clusterStarters = [
+  'support/cluster.js',
+  'support/shared-cluster.js',
+  '/six-owners.js',
+  'bench/lib/find.js',
+  '.scripts/cluster.mjs',
+];
 
 /** `files` in the same order, those that share a process together. */
 export function byProcess(files) {
@@ -80,6 +86,7 @@ function sharedBy(file) {
   if (isAlone(file)) return null;
   if (imports(file, 'support/shared-server.js')) return 'server';
   if (imports(file, 'support/shared-cluster.js')) return 'cluster';
+  if (imports(file, '/six-owners.js')) return 'sixOwners';
   if (sharesProcess.test(file) || sharesProcessByName.test(file)) return 'functions';
   if (startsEngines.test(file)) return 'engines';
   if (startsCluster(file)) return null;

@@ -1,25 +1,24 @@
 /**
- * Four owners fall silent at once, and a fifth one takes over: one process is stopped for three times to live (F11, P2), of one the threads that have the partitions stand
+ * Four of six owners fall silent at once, and the others take over: one process is stopped for three times to live (F11, P2), of one the threads that have the partitions stand
  * still for two, while all else of it goes on (F12), one no longer hears NATS, though what it
  * says goes on arriving there, and for one everything comes and goes so late that no answer counts any more (F13). None of them starts anything behind its lease, nor when it wakes up; what was acknowledged is delivered, and nothing that is finished changes.
  */
-import t from 'tap';
+import root from 'tap';
 import { leaseMarginMs, sessionTtlMs } from '../../engine/kernel/limits.js';
-import { type ClusterAnswer, startCluster } from '../support/cluster.js';
+import type { ClusterAnswer } from '../support/cluster.js';
 import { pause, until } from '../support/deadline.js';
 import type { EventAnswer } from '../support/http.js';
-import { connectNats, needsNats, startNats } from '../support/nats-server.js';
+import { connectNats, needsNats } from '../support/nats-server.js';
 import { startReceiver } from '../support/receiver.js';
-import { shippedFlags } from '../support/server.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
 import { auditMarkers } from './marker-audit.js';
+import { engines, partitions, pausable as hung, sixOwners } from './six-owners.js';
 import { doubled, repeats, SteadyLoad } from './steady-load.js';
 
-t.setTimeout(170_000);
+root.setTimeout(170_000);
 
-/** Each of five has one. */
-const partitions = 5;
-const silent = ['frozen', 'hung', 'deaf', 'late'];
+const [frozen, deaf, late] = ['a', 'c', 'd'] as const;
+const silent: readonly string[] = [frozen, hung, deaf, late];
+const heirs = engines.filter((name) => !silent.includes(name));
 /** Longer than anybody waits for an answer. */
 const lateMs = 5_000;
 /** The contract of the project, on top of the time to live. */
@@ -29,25 +28,11 @@ function owned({ partitions }: ClusterAnswer, by: string) {
   return partitions.filter(({ owner }) => owner === by);
 }
 
-t.test(
+root.test(
   'an owner that is stopped, one whose threads hang, one that is deaf and one for which all comes late start nothing behind their leases',
   { ...needsNats, timeout: 160_000 },
   async (t) => {
-    const nats = await startNats(t);
-    const [deafened, delayed] = [await TcpProxy.start(t, nats.port), await TcpProxy.start(t, nats.port)];
-    const cluster = await startCluster(t, {
-      nats: [nats],
-      nodes: [],
-      engines: [...silent, 'heir'],
-      gateways: ['g'],
-      partitions,
-      envOf: {
-        deaf: { ESCAPEMENT_NATS_URL: deafened.url },
-        late: { ESCAPEMENT_NATS_URL: delayed.url },
-        hung: { PAUSE_MS: String(2 * sessionTtlMs) },
-      },
-      nodeFlags: [...shippedFlags, '--import', new URL('../crash/thread-pauser.js', import.meta.url).href],
-    });
+    const { cluster, nats, ways } = await sixOwners(root);
     const receiver = await startReceiver(t);
     const load = new SteadyLoad({ client: cluster.client, receiver, source: 'cut' });
     const before = await cluster.view();
@@ -62,38 +47,38 @@ t.test(
     await pause(from - Date.now());
 
     const awayAt = Date.now();
-    cluster.node('frozen').signal('SIGSTOP');
-    cluster.node('hung').signal('SIGUSR2');
-    deafened.hold('down');
-    delayed.delay(lateMs);
+    cluster.node(frozen).signal('SIGSTOP');
+    cluster.node(hung).signal('SIGUSR2');
+    ways[deaf].hold('down');
+    ways[late].delay(lateMs);
     const taken = await load
-      .beside(() => cluster.shared(['heir'], 60_000))
+      .beside(() => cluster.shared(heirs, 60_000))
       .catch((error: unknown) => {
-        throw new Error('the heir has not taken over', { cause: error });
+        throw new Error('the heirs have not taken over', { cause: error });
       });
-    for (const { partition, epoch, last_takeover_ms } of owned(before, 'frozen').map(
+    for (const { partition, epoch, last_takeover_ms } of owned(before, frozen).map(
       ({ partition }) => taken.partitions[partition]!,
     )) {
       t.ok(epoch > before.partitions[partition]!.epoch, `partition ${partition} has another owner`);
       t.ok(last_takeover_ms! <= sessionTtlMs + takeoverMsMax, `and was served again after ${last_takeover_ms} ms`);
     }
-    for (const name of ['hung', 'deaf', 'late']) {
+    for (const name of [hung, deaf, late]) {
       const out = await cluster.node(name).client.get<{ status: string }>('/health');
-      t.match(out.body, { status: 'recovering', components: [] }, `the one that is ${name} knows it`);
+      t.match(out.body, { status: 'recovering', components: [] }, `${name}, which is cut off, knows it`);
     }
 
     await pause(awayAt + 2 * sessionTtlMs - Date.now());
-    deafened.flow();
-    delayed.flow();
+    ways[deaf].flow();
+    ways[late].flow();
     await pause(awayAt + 3 * sessionTtlMs - Date.now());
     await load.stop();
     const finished = await deliveredSoFar(cluster.client);
     const wokenAt = Date.now();
-    cluster.node('frozen').signal('SIGCONT');
-    await cluster.shared([...silent, 'heir'], 60_000);
+    cluster.node(frozen).signal('SIGCONT');
+    await cluster.shared(engines, 60_000);
     await until('it says that it was out', () =>
       cluster
-        .node('frozen')
+        .node(frozen)
         .logs()
         .some(({ msg }) => /no longer in the cluster/.test(String(msg))),
     );
@@ -105,8 +90,8 @@ t.test(
     const leasesOver = awayAt + sessionTtlMs - leaseMarginMs;
     const behind = new Map([...came].filter(([, { dueAtMs }]) => dueAtMs > leasesOver));
     t.equal(repeats(behind), 0, `each of ${behind.size} that fell due behind the leases came once`);
-    const late = [...came.values()].filter(({ arrivedAtMs }) => arrivedAtMs.length > 1 && arrivedAtMs.at(-1)! >= wokenAt);
-    t.same(late, [], 'nothing came again behind the waking up');
+    const again = [...came.values()].filter(({ arrivedAtMs }) => arrivedAtMs.length > 1 && arrivedAtMs.at(-1)! >= wokenAt);
+    t.same(again, [], 'nothing came again behind the waking up');
     t.same(
       changed(finished, await deliveredSoFar(cluster.client)),
       [],

@@ -6,26 +6,24 @@
  *              ^ killed here                 ^ here               ^ and here         ^ the heir, here   ^ and here
  */
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import t, { type Test } from 'tap';
+import root, { type Test } from 'tap';
 import { sessionPattern } from '../../engine/cluster/buckets.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { Follower } from '../crash/follower.js';
-import { type Cluster, startCluster } from '../support/cluster.js';
+import type { Cluster } from '../support/cluster.js';
 import { until, within } from '../support/deadline.js';
-import { connectNats, needsNats, startNats } from '../support/nats-server.js';
+import { connectNats, needsNats } from '../support/nats-server.js';
 import { startReceiver } from '../support/receiver.js';
 import { auditMarkers } from './marker-audit.js';
+import { engines, partitions, sixOwners } from './six-owners.js';
 import { doubled, repeats, SteadyLoad } from './steady-load.js';
 
-t.setTimeout(175_000);
+root.setTimeout(175_000);
 
-const engines = ['a', 'b', 'c', 'd', 'e', 'f'];
 /** In order, and killed meanwhile. */
 const stopped = ['d', 'a', 'b'];
 /** Their attempts take so long that no partition that has one can be released before. */
 const occupying = { count: 24, answeredAfterMs: 4_000 };
-/** Each of six has one. */
-const partitions = 6;
 
 /** Resolves with the first message that fits, as soon as NATS has it. */
 async function seen(connection: NatsConnection, subject: string, fits: (message: Msg) => boolean): Promise<Msg> {
@@ -68,12 +66,11 @@ async function follow(t: Test, { cluster, kind }: { cluster: Cluster; kind: 'web
   return follower;
 }
 
-t.test(
+root.test(
   'a hand-off that is cut short loses nothing, and its changes are told once',
   { ...needsNats, timeout: 170_000 },
   async (t) => {
-    const nats = await startNats(t);
-    const cluster = await startCluster(t, { nats: [nats], nodes: [], engines, gateways: ['g'], partitions });
+    const { cluster, nats } = await sixOwners(root);
     const connection = await connectNats(t, nats.url);
     const followers = [await follow(t, { cluster, kind: 'websocket' }), await follow(t, { cluster, kind: 'events' })];
     const receiver = await startReceiver(t);

@@ -19,15 +19,15 @@ const fault = (harm: Harm, target: string, forMs: number, fields: Partial<Fault>
   ...fields,
 });
 
-/** One of each kind; `npm run torture -- --cluster` chooses by itself, for as long as you like. */
+/** One of each kind, all at once; `npm run torture -- --cluster` chooses by itself, for as long as you like. */
 const salvos: readonly (readonly Fault[])[] = [
-  // It is not back before others have taken over, and told how long that took.
-  [fault('kill', 'b', sessionTtlMs + 3_000)],
   [
-    fault('kill', 'nats-1', 1_000),
-    fault('freeze', 'a', 3_000, { afterMs: 500 }),
-    fault('stop', 'c', 500, { afterMs: 1_500, emptied: true }),
-    fault('slow', 'b', 5_000, { afterMs: 2_000 }),
+    // It is not back before others have taken over.
+    fault('kill', 'b', sessionTtlMs + 3_000),
+    fault('kill', 'nats-1', 500, { afterMs: 500 }),
+    fault('freeze', 'a', 3_000, { afterMs: 3_000 }),
+    fault('slow', 'c', 4_000, { afterMs: 4_000 }),
+    fault('stop', 'c', 500, { afterMs: sessionTtlMs + 4_000, emptied: true }),
   ],
 ];
 
@@ -46,16 +46,15 @@ t.test(
       partitions: 6,
       // One of each kind.
       followers: 2,
-      // Other tests run at the same time; `bench/cluster-moves.alone.test.ts` measures.
+      // Nothing is killed while all else is well; `bench/cluster-moves.alone.test.ts` does that, and measures.
       takeoverMsMax: 3 * sessionTtlMs,
       report: (line) => t.comment(line),
     });
     t.comment(JSON.stringify({ seed, ...figures }));
     t.same(violations.slice(0, 10), [], promiseOf(violations, seed));
-    const { accepted, changed, fired, revived, swept, holds, takeovers, handOvers, quietTakeoverMsMax } = figures;
+    const { accepted, changed, fired, revived, swept, holds, takeovers, handOvers } = figures;
     t.ok(accepted > 100, `the load was real: ${accepted} events accepted`);
     t.ok(Math.min(changed, fired, revived, swept, holds) > 0, 'everything was asked for');
     t.ok(takeovers > 0 && handOvers > 0, `${takeovers} partitions were taken over, ${handOvers} handed over`);
-    t.ok(quietTakeoverMsMax > 0, `those of a killed node were served again after ${quietTakeoverMsMax} ms`);
   },
 );

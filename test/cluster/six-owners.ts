@@ -1,0 +1,52 @@
+/**
+ * One cluster for all test files of a process that take owners away (`.scripts/test-files.mjs`): six engines with a partition each, and a gateway; for a file that runs by
+ * itself it is that file's own. Each file is given it as it began, with every engine up and all partitions shared; so the file that leaves some of them dead comes last.
+ */
+import type t from 'tap';
+import { sessionTtlMs } from '../../engine/kernel/limits.js';
+import { type Cluster, startCluster } from '../support/cluster.js';
+import { type NatsServer, startNats } from '../support/nats-server.js';
+import { shippedFlags } from '../support/server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+export const engines: readonly string[] = ['a', 'b', 'c', 'd', 'e', 'f'];
+/** Each of six has one. */
+export const partitions = 6;
+/** The threads of this one stand still for two times to live, when it gets SIGUSR2 (`thread-pauser.ts`). */
+export const pausable = 'b';
+/** These have ways to NATS that can be obstructed. */
+const apart = ['c', 'd'] as const;
+
+export interface SixOwners {
+  readonly cluster: Cluster;
+  readonly nats: NatsServer;
+  readonly ways: Readonly<Record<(typeof apart)[number], TcpProxy>>;
+}
+
+let shared: Promise<SixOwners> | null = null;
+
+/** Killed with the process's tests. */
+export async function sixOwners(root: typeof t): Promise<SixOwners> {
+  shared ??= start(root);
+  const { cluster } = await shared;
+  await cluster.shared(engines, 60_000);
+  return shared;
+}
+
+async function start(root: typeof t): Promise<SixOwners> {
+  const nats = await startNats(root);
+  const ways = { c: await TcpProxy.start(root, nats.port), d: await TcpProxy.start(root, nats.port) };
+  const cluster = await startCluster(root, {
+    nats: [nats],
+    nodes: [],
+    engines,
+    gateways: ['g'],
+    partitions,
+    envOf: {
+      [pausable]: { PAUSE_MS: String(2 * sessionTtlMs) },
+      ...Object.fromEntries(apart.map((name) => [name, { ESCAPEMENT_NATS_URL: ways[name].url }])),
+    },
+    nodeFlags: [...shippedFlags, '--import', new URL('../crash/thread-pauser.js', import.meta.url).href],
+  });
+  return { cluster, nats, ways };
+}
