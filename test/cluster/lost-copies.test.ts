@@ -3,30 +3,29 @@
  *
  *     a alone     fills segments; bases have them, and the journal no longer does
  *     b joins     over a slow line, while a goes on sealing and purging (P7)
- *     a is deaf   for a moment, again and again: entries are published a second time (F17)
+ *     a is deaf   while an entry is stored, and is cut off then: it publishes that entry again, once while the stream knows it
+ *                 by its message id, and once when only the fence is left (F17)
  *     a is empty  and in partition 0 the newest base is damaged, in 1 the newest two are: it has them all the same (P5);
  *                 in 2 an older one is, which the journal does not have: it refuses, and says why (P15);
  *                 in 3 a bit of the journal is flipped in the files of NATS: it says so, and takes nothing behind it (F16)
- *     b is back   with its whole copy: it writes again what was damaged, and in the end both have everything
+ *     b is back   with its whole copy: it writes again what was damaged, and both have everything
+ *     all is gone but bases, of partition 3: markers, journal and every copy. What is in bases is served, and the loss is told (P5)
  */
-import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
 import t, { type Test } from 'tap';
-import { baseStream, baseSubject, journalSubject, logStreamOf } from '../../engine/cluster/log-streams.js';
+import { logStreamOf } from '../../engine/cluster/log-streams.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
 import { type Cluster, startCluster } from '../support/cluster.js';
 import { pause, until } from '../support/deadline.js';
 import type { Client } from '../support/http.js';
-import { connectNats, needsNats, type NatsServer, startNats } from '../support/nats-server.js';
+import { connectNats, needsNats, startNats } from '../support/nats-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import type { StoredEntry } from '../../engine/cluster/journal-entry.js';
+import { Archive, few, type Stored } from './archive.js';
 import { damageBase } from './damaged-base.js';
-import { auditJournals, entriesOf } from './journal-audit.js';
+import { HeardEntries } from './heard-entries.js';
+import { auditJournals } from './journal-audit.js';
 import { auditMarkers, type WrittenMarker } from './marker-audit.js';
+import { flip, NatsStore } from './nats-store.js';
 
 t.setTimeout(175_000);
 
@@ -36,102 +35,9 @@ const shape = { partitions, streams };
 const all = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);
 const [newestDamaged, bothDamaged, holed, flipped] = all as [PartitionId, PartitionId, PartitionId, PartitionId];
 const segmentKiB = 16;
-/** A round of them fills a segment of each partition; ... */
-const round = { events: 32, textBytes: 3_000 };
-/** ... of these it takes hundreds. */
-const few = { events: 6, textBytes: 40 };
-/** So often an owner looks whether a segment is full. */
-const roundMs = 1_000;
 const slowMs = 200;
-
-interface Stored {
-  readonly id: string;
-  readonly partition: number;
-  readonly text: string;
-}
-
-/** Events far ahead, each with a text of its own that shows wherever it is stored. */
-class Archive {
-  readonly stored: Stored[] = [];
-  #next = 0;
-
-  /** Until each of a round of them has been accepted, however often that has to be asked for. */
-  async add(client: Client, { events: count, textBytes } = round): Promise<readonly Stored[]> {
-    const events = Array.from({ length: count }, () => ({
-      source: 'archive',
-      external_job_id: `archive-${this.#next++}`,
-      destination: 'https://example.org/',
-      delay: '1d',
-      payload: { text: randomBytes(textBytes / 2).toString('hex') },
-    }));
-    const added = await Promise.all(
-      events.map((event) =>
-        until(`${event.external_job_id} is accepted`, async () => {
-          const { status, body } = await client.schedule(event);
-          return status < 202 && { id: body.id, partition: Number(body['partition']), text: event.payload.text };
-        }),
-      ),
-    );
-    this.stored.push(...added);
-    return added;
-  }
-
-  /** Round by round, until it is so. */
-  async fill(client: Client, what: string, isSo: () => Promise<boolean>): Promise<void> {
-    await until(what, async () => {
-      await this.add(client);
-      await pause(roundMs);
-      return isSo();
-    });
-  }
-
-  /** Of these partitions: what is not there as it was written. */
-  async missing(client: Client, from: readonly number[] = all): Promise<readonly string[]> {
-    const missing: string[] = [];
-    for (const { id, text } of this.stored.filter(({ partition }) => from.includes(partition))) {
-      const { status, body } = await client.event(id);
-      if (status !== 200 || (body.payload as { readonly text: string }).text !== text) missing.push(`${id}: ${status}`);
-    }
-    return missing;
-  }
-}
-
-/** What NATS has of the partitions. */
-class Store {
-  readonly #connection: NatsConnection;
-
-  constructor(connection: NatsConnection) {
-    this.#connection = connection;
-  }
-
-  /** Subjects of bases, in the order of what is in them. */
-  async bases(partition: PartitionId): Promise<readonly string[]> {
-    const manager = await jetstreamManager(this.#connection);
-    const { state } = await manager.streams.info(baseStream, { subjects_filter: baseSubject(partition, null) });
-    const firstOf = (subject: string): number => Number(subject.split('.')[4]);
-    return Object.keys(state.subjects ?? {}).sort((one, other) => firstOf(one) - firstOf(other));
-  }
-
-  /** Places of the oldest and the newest entry. */
-  async journal(partition: PartitionId): Promise<{ readonly oldest: number; readonly newest: number }> {
-    const manager = await jetstreamManager(this.#connection);
-    const at = logStreamOf(partition, streams);
-    const oldest = await manager.streams.getMessage(at, { seq: 1, next_by_subj: journalSubject(partition) } as never);
-    const newest = await manager.streams.getMessage(at, { last_by_subj: journalSubject(partition) });
-    return { oldest: oldest!.seq, newest: newest!.seq };
-  }
-
-  /** Entries with records that no base has. */
-  async unsealed(partition: PartitionId): Promise<readonly StoredEntry[]> {
-    const manager = await jetstreamManager(this.#connection);
-    const base = await manager.streams.getMessage(baseStream, { last_by_subj: (await this.bases(partition)).at(-1)! });
-    const last = Number(base!.header!.get('Escapement-Last'));
-    const unsealed: StoredEntry[] = [];
-    for await (const entry of entriesOf(this.#connection, partition, streams))
-      if (entry.kind === 'records' && entry.first > last) unsealed.push(entry);
-    return unsealed;
-  }
-}
+/** The least for which a stream knows the messages that it was sent. */
+const forgetfulMs = 100;
 
 /** One that is in the middle of the journal and will be nowhere else for a while: the newest segment is nearly empty. */
 async function untilOnlyInJournal({
@@ -141,7 +47,7 @@ async function untilOnlyInJournal({
   partition,
 }: {
   readonly archive: Archive;
-  readonly store: Store;
+  readonly store: NatsStore;
   readonly client: Client;
   readonly partition: PartitionId;
 }): Promise<Stored> {
@@ -155,22 +61,6 @@ async function untilOnlyInJournal({
   });
 }
 
-/** A bit of this text, wherever NATS has it: also where it was kept until its owner had it. */
-function flip(nats: NatsServer, { stream, text }: { stream: string; text: string }): number {
-  let flips = 0;
-  for (const name of readdirSync(nats.storeDir, { recursive: true, encoding: 'utf8' })) {
-    if (!name.includes(`/${stream}/`) || !name.endsWith('.blk')) continue;
-    const path = join(nats.storeDir, name);
-    const bytes = readFileSync(path);
-    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at)) {
-      bytes[at + 10]! ^= 1;
-      flips++;
-    }
-    writeFileSync(path, bytes);
-  }
-  return flips;
-}
-
 /** What a node has said of a partition that failed on it. */
 function failures(cluster: Cluster, name: string, partition: number): readonly string[] {
   return cluster
@@ -178,6 +68,12 @@ function failures(cluster: Cluster, name: string, partition: number): readonly s
     .logs()
     .filter((line) => line['partition'] === partition && /failed here/.test(String(line['msg'])))
     .map(({ detail }) => String(detail));
+}
+
+/** What a node has said of a journal that was not what it knew. */
+function regressions(cluster: Cluster, name: string, partition: number): readonly string[] {
+  const lines = cluster.node(name).logs();
+  return lines.filter((line) => line['partition'] === partition).map(({ detail }) => String(detail));
 }
 
 /** Claims of what the same process had, and had not released. */
@@ -202,14 +98,15 @@ async function setup(t: Test) {
     envOf: { a: { ESCAPEMENT_NATS_URL: proxies.a.url }, b: { ESCAPEMENT_NATS_URL: proxies.b.url } },
   });
   const connection = await connectNats(t, nats.url);
-  return { nats, proxies, cluster, connection, store: new Store(connection), archive: new Archive() };
+  const heard = new HeardEntries(proxies.a);
+  return { nats, proxies, heard, cluster, connection, store: new NatsStore(connection, shape), archive: new Archive() };
 }
 
 t.test(
   'a copy is made of what is left of journal and bases, or is refused; nothing that was accepted is lost or served with a hole',
   { ...needsNats, timeout: 170_000 },
   async (t) => {
-    const { nats, proxies, cluster, connection, store, archive } = await setup(t);
+    const { nats, proxies, heard, cluster, connection, store, archive } = await setup(t);
     const a = cluster.node('a').client;
     const every = async (isSo: (partition: PartitionId) => Promise<boolean>) => (await Promise.all(all.map(isSo))).every(Boolean);
     const purged = async (before: readonly number[]): Promise<boolean> =>
@@ -238,16 +135,25 @@ t.test(
       'nor did it have to give anything up',
     );
 
-    for (const { partition } of shared.partitions.filter(({ owner }) => owner === 'a').slice(0, 2)) {
+    const own = shared.partitions.find(({ owner }) => owner === 'a')!.partition as PartitionId;
+    for (const isKnown of [true, false]) {
+      const before = heard.again(own);
+      await store.rememberIds(own, isKnown ? null : forgetfulMs);
       proxies.a.hold('down');
       // From here on no acknowledgement comes through.
-      const { newest } = await store.journal(partition as PartitionId);
+      const { newest } = await store.journal(own);
       const adding = archive.add(a);
-      await until('an entry is stored', async () => (await store.journal(partition as PartitionId)).newest > newest);
+      await until('an entry is stored', async () => (await store.journal(own)).newest > newest);
+      if (!isKnown) await pause(5 * forgetfulMs);
       proxies.a.cut();
       proxies.a.flow();
       await adding;
+      t.ok(
+        heard.again(own) > before,
+        `what was stored was published again, ${isKnown ? 'and is known' : 'when its id was forgotten'}`,
+      );
     }
+    await store.rememberIds(own, null);
     const audit = await auditJournals(connection, shape);
     t.same(audit.faults, [], `each of ${audit.entries} entries is in its journal once`);
     const { markers } = await auditMarkers(connection, { streams });
@@ -282,7 +188,7 @@ t.test(
       return whole.every((partition) => partitions[partition]!.owner === 'a' && partitions[partition]!.last_takeover_ms !== null);
     });
     const alone = cluster.node('a').client;
-    t.same(await archive.missing(alone, whole), [], 'from older bases and the journal it has made whole copies');
+    t.same(await archive.missing(alone, archive.in(whole)), [], 'from older bases and the journal it has made whole copies');
     const others = [holed, flipped].map((partition) => archive.stored.find((each) => each.partition === partition)!.id);
     const answers = await Promise.all(others.map((id) => alone.event(id)));
     t.match(answers, [{ status: 503 }, { status: 503 }], 'and nothing of the others is served by it');
@@ -300,6 +206,21 @@ t.test(
     t.same(await archive.missing(complete), [], 'everything is there in the end');
     t.same(await losses({ cluster, through: 'b' }), [0, 0, 0, 0], 'and nothing was lost');
     t.same((await auditMarkers(connection, { streams })).faults, []);
+
+    await cluster.stop('a');
+    await cluster.stop('b');
+    const isInBases = await store.hasInBases(flipped);
+    await store.loseLog(flipped);
+    await cluster.restart('a', { emptied: true });
+    await cluster.shared(['a']);
+    t.same(await losses({ cluster, through: 'a' }), [0, 0, 0, 1], 'where the journal is lost with every copy, it is told');
+    t.match(regressions(cluster, 'a', flipped)[0], /the journal is gone; the bases of the partition go as far as/);
+    const last = cluster.node('a').client;
+    t.same(await archive.missing(last, archive.in([newestDamaged, bothDamaged, holed])), [], 'the others have everything');
+    const left = archive.in([flipped]).filter(({ text }) => isInBases(text));
+    t.ok(left.length > 0);
+    t.same(await archive.missing(last, left), [], `and what bases have is there: ${left.length} events`);
+    await archive.add(last, few);
     t.comment(`${archive.stored.length} accepted; bases ${bases.map(({ length }) => length).join(', ')}`);
   },
 );
