@@ -19,7 +19,7 @@ const sees = {
   observe: ['kernel', 'event'],
   log: ['kernel', 'event'],
   partition: ['kernel', 'event', 'log', 'wheel'],
-  actor: ['kernel', 'event', 'log', 'wheel', 'partition', 'observe', 'dispatch/protocol.ts'],
+  actor: ['kernel', 'event', 'log', 'wheel', 'partition', 'observe', 'dispatch/protocol.ts', 'dispatch/courier-mail.ts'],
   upkeep: ['kernel', 'event', 'log'],
   router: ['kernel', 'event', 'log', 'partition', 'actor', 'observe', 'dispatch/protocol.ts'],
   cluster: [

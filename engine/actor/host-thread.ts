@@ -12,7 +12,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { courierOf } from '../event/courier-of.js';
-import type { CourierReply } from '../dispatch/protocol.js';
+import { decodeReplies, encodeRequests } from '../dispatch/courier-mail.js';
 import type { StatusChange } from '../event/status-change.js';
 import { SystemClock } from '../kernel/clock.js';
 import { InvariantError } from '../kernel/errors.js';
@@ -91,7 +91,7 @@ class HostThread {
         couriers: couriers.length,
         courierOf: (origin) => courierOf(origin, couriers.length),
         send: (courier, requests) => {
-          const bytes = encodeMessages(requests);
+          const bytes = encodeRequests(requests);
           this.#couriers[courier]!.postMessage(bytes, [bytes.buffer]);
         },
       },
@@ -141,7 +141,7 @@ class HostThread {
   #listenToCourier(number: number, port: MessagePort): void {
     port.on('message', (bytes: Uint8Array) => {
       if (!this.#isOpen || this.#couriers[number] !== port) return;
-      this.#host.fromCourier(number, decodeMessages<CourierReply>(bytes));
+      this.#host.fromCourier(number, decodeReplies(bytes));
       this.#turnSoon();
     });
   }

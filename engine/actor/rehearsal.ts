@@ -8,6 +8,7 @@
  *
  * It exercises the very classes that the host then uses; nothing of it remains.
  */
+import { decodeReplies, decodeRequests, encodeReplies, encodeRequests } from '../dispatch/courier-mail.js';
 import type { CourierReply, CourierRequest } from '../dispatch/protocol.js';
 import type { Outcome } from '../event/attempt.js';
 import { madeUpSpec } from '../event/made-up-spec.js';
@@ -61,7 +62,11 @@ class Rehearsal {
         random: () => 0,
         toWriter: (request) => this.#toWriter.push(request),
         toReader: (request) => this.#toReader.push(request),
-        couriers: { couriers: 1, courierOf: () => 0, send: (_, requests) => this.#toCourier.push(...throughPort(requests)) },
+        couriers: {
+          couriers: 1,
+          courierOf: () => 0,
+          send: (_, requests) => this.#toCourier.push(...decodeRequests(encodeRequests(requests))),
+        },
         reply: (reply) => this.#replies.push(reply),
         notify: () => undefined,
         change: () => undefined,
@@ -101,7 +106,7 @@ class Rehearsal {
       for (const request of this.#toWriter.splice(0)) this.#write(request);
       for (const request of this.#toReader.splice(0)) this.#read(request);
       const replies = this.#toCourier.splice(0).flatMap((request) => this.#deliver(request));
-      if (replies.length > 0) this.#host.fromCourier(0, throughPort(replies));
+      if (replies.length > 0) this.#host.fromCourier(0, decodeReplies(encodeReplies(replies)));
     } while (this.#host.turn() === 0 || this.#toWriter.length + this.#toReader.length + this.#toCourier.length > 0);
   }
 

@@ -4,11 +4,10 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { LeaseBoard } from '../kernel/lease-board.js';
-import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import { Courier, type CourierOptions } from './courier.js';
+import { decodeRequests, encodeReplies } from './courier-mail.js';
 import type { Deliverer } from './deliverer.js';
 import type { HostNumber } from './origin.js';
-import type { CourierRequest } from './protocol.js';
 import type { Timing } from './timing.js';
 
 export interface CourierPorts {
@@ -36,7 +35,7 @@ export function runCourierOn(parts: CourierPortsParts): CourierPorts {
   const courier = new Courier({
     ...parts,
     send: (host, replies) => {
-      const bytes = encodeMessages(replies);
+      const bytes = encodeReplies(replies);
       ports.get(host)?.postMessage(bytes, [bytes.buffer]);
     },
   });
@@ -57,7 +56,7 @@ export function runCourierOn(parts: CourierPortsParts): CourierPorts {
         // What a replaced host had still sent is not its successor's.
         if (ports.get(host) !== port) return;
         try {
-          courier.receive(host, decodeMessages<CourierRequest>(bytes));
+          courier.receive(host, decodeRequests(bytes));
         } catch (error) {
           parts.failed(host, error);
         }

@@ -6,7 +6,7 @@
  * Where an origin is far from its limit, a host that has started something there holds one slot in advance: its next event
  * starts without asking. It keeps it until it is used or called back (`recall`).
  *
- * Messages travel in batches as bytes (`kernel/message-codec.ts`).
+ * Messages travel in batches as bytes (`courier-mail.ts`).
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Attempt, Outcome } from '../event/attempt.js';

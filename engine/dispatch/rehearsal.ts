@@ -7,8 +7,8 @@ import { madeUpOrigin, madeUpSpec } from '../event/made-up-spec.js';
 import { encodeSpec } from '../event/spec-codec.js';
 import type { PartitionId, Sequence, Slot, WallMs } from '../kernel/brand.js';
 import { mintEventId } from '../kernel/event-id.js';
-import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
 import { Courier, type CourierOptions } from './courier.js';
+import { decodeReplies, decodeRequests, encodeReplies, encodeRequests } from './courier-mail.js';
 import { delivered } from './deliverer.js';
 import type { CourierReply, CourierRequest } from './protocol.js';
 import type { Timing } from './timing.js';
@@ -24,18 +24,18 @@ export async function rehearseCourier(options: CourierOptions, timing: Timing): 
     options: { ...options, partitions: 1 },
     timing,
     deliverer: { deliver: () => Promise.resolve(delivered), close: () => Promise.resolve() },
-    send: (_, replies) => hear(throughPort(replies)),
+    send: (_, replies) => hear(decodeReplies(encodeReplies(replies))),
   });
   const hear = (replies: readonly CourierReply[]): void => {
     for (const { op } of replies) {
-      if (op === 'grant') courier.receive(host, throughPort<CourierRequest>([{ op: 'start', attempt }]));
+      if (op === 'grant') courier.receive(host, throughPort([{ op: 'start', attempt }]));
       else if (op === 'outcome') outcomes++;
     }
   };
   const nothingSet: CourierRequest = { op: 'settings', partition: 0 as PartitionId, position: 0 as Sequence, rows: [] };
   courier.receive(host, throughPort([nothingSet]));
   for (let played = 0; played < attemptsPlayed; played++) {
-    courier.receive(host, throughPort<CourierRequest>([{ op: 'want', origin: madeUpOrigin, lane: 'regular', count: 1 }]));
+    courier.receive(host, throughPort([{ op: 'want', origin: madeUpOrigin, lane: 'regular', count: 1 }]));
     // One turn for the grant and the start, one for the outcome.
     for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => timing.soon(resolve));
   }
@@ -50,6 +50,6 @@ function madeUpAttempt(now: WallMs): Attempt {
 }
 
 /** As it comes out at the other end of a port. */
-function throughPort<Message>(messages: readonly Message[]): Message[] {
-  return decodeMessages<Message>(encodeMessages(messages));
+function throughPort(requests: readonly CourierRequest[]): CourierRequest[] {
+  return decodeRequests(encodeRequests(requests));
 }

@@ -25,7 +25,8 @@ export interface Attempt {
  * How it ended. `delivered`: 2xx, PubAck, handler returned. `failed`: anything else, to be retried while the budget lasts.
  * `gone`: 410, no further attempt.
  */
-export type OutcomeKind = 'delivered' | 'failed' | 'gone';
+export const outcomeKinds = ['delivered', 'failed', 'gone'] as const;
+export type OutcomeKind = (typeof outcomeKinds)[number];
 
 export interface Outcome {
   readonly partition: PartitionId;

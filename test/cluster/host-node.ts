@@ -6,7 +6,8 @@ import type { PartitionNews } from '../../engine/actor/notices.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest } from '../../engine/actor/requests.js';
 import { BackgroundTasks } from '../../engine/background-tasks.js';
-import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
+import { decodeRequests, encodeReplies } from '../../engine/dispatch/courier-mail.js';
+import type { CourierReply } from '../../engine/dispatch/protocol.js';
 import { HostGroup } from '../../engine/host-group.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { LeaseBoard, machineNow } from '../../engine/kernel/lease-board.js';
@@ -23,11 +24,11 @@ const hourMs = 3_600_000;
 function idleCourier(): MessagePort {
   const { port1, port2 } = new MessageChannel();
   port1.on('message', (bytes: Uint8Array) => {
-    const replies = decodeMessages<CourierRequest>(bytes).flatMap((request): CourierReply[] =>
+    const replies = decodeRequests(bytes).flatMap((request): CourierReply[] =>
       request.op === 'running?' ? [{ op: 'running', partition: request.partition, attempts: [] }] : [],
     );
     if (replies.length === 0) return;
-    const answer = encodeMessages(replies);
+    const answer = encodeReplies(replies);
     port1.postMessage(answer, [answer.buffer]);
   });
   port1.unref();

@@ -1,10 +1,10 @@
 import { MessageChannel } from 'node:worker_threads';
 import t, { type Test } from 'tap';
+import { decodeReplies, encodeRequests } from '../../engine/dispatch/courier-mail.js';
 import { type CourierPorts, runCourierOn } from '../../engine/dispatch/courier-ports.js';
 import { LocalDeliverer } from '../../engine/dispatch/local-deliverer.js';
 import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
 import { SystemTiming } from '../../engine/dispatch/timing.js';
-import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
 import { attemptOf, nothingSet } from './fixtures.js';
 
 function setup(t: Test, { breaker }: { readonly breaker: boolean }) {
@@ -31,11 +31,11 @@ function setup(t: Test, { breaker }: { readonly breaker: boolean }) {
     port1.close();
   });
   const ask = (...requests: CourierRequest[]) => {
-    const bytes = encodeMessages(requests);
+    const bytes = encodeRequests(requests);
     port1.postMessage(bytes, [bytes.buffer]);
   };
   const heard = (): Promise<CourierReply[]> =>
-    new Promise((resolve) => port1.once('message', (bytes: Uint8Array) => resolve(decodeMessages<CourierReply>(bytes))));
+    new Promise((resolve) => port1.once('message', (bytes: Uint8Array) => resolve(decodeReplies(bytes))));
   return { ports, ask, heard, batches, failures };
 }
 

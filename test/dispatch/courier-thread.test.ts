@@ -2,8 +2,8 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import t, { type Test } from 'tap';
 import type { CourierThreadOptions } from '../../engine/dispatch/courier-thread.js';
+import { decodeReplies, encodeRequests } from '../../engine/dispatch/courier-mail.js';
 import type { CourierControl, CourierNotice, CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
-import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
 import { attemptOf, nothingSet } from './fixtures.js';
 import { startNastyServer } from './nasty-server.js';
 
@@ -57,13 +57,13 @@ async function setup(t: Test, changes: Partial<CourierThreadOptions> = {}) {
     const replies: CourierReply[] = [];
     const waiting: (() => void)[] = [];
     port1.on('message', (bytes: Uint8Array) => {
-      replies.push(...decodeMessages<CourierReply>(bytes));
+      replies.push(...decodeReplies(bytes));
       for (const wake of waiting.splice(0)) wake();
     });
     return {
       port: port1,
       ask: (...requests: CourierRequest[]) => {
-        const bytes = encodeMessages([nothingSet, ...requests]);
+        const bytes = encodeRequests([nothingSet, ...requests]);
         port1.postMessage(bytes, [bytes.buffer]);
       },
       /** Takes the next reply of this kind out. */

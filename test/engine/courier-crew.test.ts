@@ -1,9 +1,9 @@
 /** The crew of a node in a cluster, with a real courier thread that dies: what the fresh one knows, and what it must be told again. */
 import t from 'tap';
 import { CourierCrew } from '../../engine/courier-crew.js';
-import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
+import { decodeReplies, encodeRequests } from '../../engine/dispatch/courier-mail.js';
+import type { CourierRequest } from '../../engine/dispatch/protocol.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
-import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
 import { LongTasks } from '../../engine/kernel/thread-pool.js';
 import { pause, until } from '../support/deadline.js';
 import { watchWorkers } from './engine-fixture.js';
@@ -46,10 +46,10 @@ t.test('a fresh courier knows its share, and starts nothing before it is told wh
     const port = crew.connect(thread, 0);
     let granted = 0;
     port.on('message', (bytes: Uint8Array) => {
-      for (const reply of decodeMessages<CourierReply>(bytes)) if (reply.op === 'grant') granted += reply.count;
+      for (const reply of decodeReplies(bytes)) if (reply.op === 'grant') granted += reply.count;
     });
     const wants: CourierRequest[] = [{ op: 'want', origin, lane: 'regular', count: 20 }];
-    const bytes = encodeMessages(wants);
+    const bytes = encodeRequests(wants);
     port.postMessage(bytes, [bytes.buffer]);
     return () => granted;
   };

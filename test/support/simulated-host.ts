@@ -8,6 +8,7 @@ import type { HostNotice } from '../../engine/actor/notices.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest } from '../../engine/actor/requests.js';
 import { courierOf } from '../../engine/event/courier-of.js';
+import { decodeReplies, decodeRequests, encodeReplies, encodeRequests } from '../../engine/dispatch/courier-mail.js';
 import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
 import type { Attempt } from '../../engine/event/attempt.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
@@ -24,7 +25,7 @@ import { SimulatedReader } from './simulated-reader.js';
 import { type Sabotage, sabotagedReply, sabotagedRequest } from './simulated-sabotage.js';
 import { type Cancel, type Scheduler, ThreadClock } from './simulated-time.js';
 import type { Weather } from './simulated-weather.js';
-import { Wire } from './simulated-wire.js';
+import { Wire, type WireParts } from './simulated-wire.js';
 import { SimulatedWriter } from './simulated-writer.js';
 
 export interface SimulatedHostParts {
@@ -76,11 +77,9 @@ export class SimulatedHost {
       if (reply.op === 'failed') parts.commitFailed(reply.partition);
       this.#take(() => this.host.fromWriter(reply));
     });
-    const fromReader = this.#wire<ReaderReply>(
-      readerLine,
-      (reply) => this.#take(() => this.host.fromReader(reply)),
-      weather.readMs,
-    );
+    const fromReader = this.#wire<ReaderReply>(readerLine, (reply) => this.#take(() => this.host.fromReader(reply)), {
+      delayMs: weather.readMs,
+    });
     this.#reader = new SimulatedReader({
       ...parts,
       forgetsKeys: sabotage.keysForgotten ?? false,
@@ -163,17 +162,21 @@ export class SimulatedHost {
 
   #connect(at: number, courier: SimulatedCourier): Wire<CourierRequest> {
     const { number } = this.#parts;
-    const back = this.#wire<CourierReply>(courierReplyLine, (reply) => this.#take(() => this.host.fromCourier(at, [reply])));
+    const back = this.#wire<CourierReply>(courierReplyLine, (reply) => this.#take(() => this.host.fromCourier(at, [reply])), {
+      codec: { encode: encodeReplies, decode: decodeReplies },
+    });
     courier.attach(number, back);
-    return this.#wire<CourierRequest>(courierRequestLine, (request) => courier.receive(number, request));
+    return this.#wire<CourierRequest>(courierRequestLine, (request) => courier.receive(number, request), {
+      codec: { encode: encodeRequests, decode: decodeRequests },
+    });
   }
 
   #wire<Message>(
     label: (message: Message) => string,
     take: (message: Message) => void,
-    delayMs: () => number = this.#parts.weather.messageMs,
+    { delayMs = this.#parts.weather.messageMs, ...codec }: Partial<Pick<WireParts<Message>, 'delayMs' | 'codec'>> = {},
   ): Wire<Message> {
-    const wire = new Wire<Message>({ scheduler: this.#parts.scheduler, delayMs, label, take });
+    const wire = new Wire<Message>({ scheduler: this.#parts.scheduler, delayMs, ...codec, label, take });
     this.#wires.push(wire);
     return wire;
   }

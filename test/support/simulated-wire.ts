@@ -1,13 +1,21 @@
 /**
  * One direction of a port between two threads: what is sent arrives after a while, in order, as a copy.
  *
- * Bytes are encoded as in production, so that nothing shares memory that would not share it there: batches by the message
+ * Bytes are encoded as in production, so that nothing shares memory that would not share it there: batches by a message
  * codec, single objects to and from the disk threads by a structured clone that takes the batch's buffer away.
  */
 import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
 import type { Scheduler } from './simulated-time.js';
 
+/** How a batch of messages becomes bytes and comes out of them. */
+export interface WireCodec<Message> {
+  readonly encode: (messages: readonly Message[]) => Uint8Array;
+  readonly decode: (bytes: Uint8Array) => Message[];
+}
+
 export interface WireParts<Message> {
+  /** Of batches; the codec for any messages when left out. */
+  readonly codec?: WireCodec<Message>;
   readonly scheduler: Scheduler;
   readonly delayMs: () => number;
   /** For the trace; empty lines are left out. */
@@ -31,9 +39,10 @@ export class Wire<Message> {
 
   /** As `postMessage` of a batch of messages in bytes. */
   sendBatch(messages: readonly Message[]): void {
-    const bytes = encodeMessages(messages);
+    const { encode, decode } = this.#parts.codec ?? { encode: encodeMessages, decode: decodeMessages<Message> };
+    const bytes = encode(messages);
     this.#later(messages.map(this.#parts.label).filter(Boolean).join('; '), () => {
-      for (const message of decodeMessages<Message>(bytes)) {
+      for (const message of decode(bytes)) {
         if (!this.#isCut) this.#parts.take(message);
       }
     });
