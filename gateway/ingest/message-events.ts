@@ -20,8 +20,8 @@ export function* readMessage(
   const context = contextOf(message, parts);
   if (isRefusal(context)) return unreadable(context);
   try {
-    const { events, isArray } = contentOf(message.data);
-    const read = yield* readOntoSheets(events, { context, isIndexed: isArray });
+    const { eventsFor, isArray } = contentOf(message.data);
+    const read = yield* readOntoSheets(eventsFor, { context, isIndexed: isArray });
     return { ...read, isUnreadable: false };
   } catch (error) {
     if (error instanceof UnreadableError) return unreadable(error.refusal);

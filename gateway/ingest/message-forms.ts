@@ -4,27 +4,29 @@
  * The first byte tells the forms apart: what opens a JSON object or array, or white space, is in MessagePack a small number, and that is no event.
  */
 import { eventBodyBytesMax, ingestEventsMax } from '../../engine/index.js';
-import { takeMsgpackEvent, UnreadableError } from '../input/batch-forms.js';
+import { type EventSequence, takeMsgpackEvent, takenOrLocated, UnreadableError } from '../input/batch-forms.js';
 import { encodingOf } from '../input/body-text.js';
 import type { EventBytes } from '../input/event-fields.js';
-import { locateEvent, locateEventWithin } from '../input/event-span.js';
+import { locateEventWithin } from '../input/event-span.js';
 import { JsonScan, JsonSyntaxError } from '../input/json-scan.js';
 import { MsgpackScan, MsgpackSyntaxError } from '../input/msgpack-scan.js';
-import { isRefusal, type Refusal, refuse, refuseFields } from '../input/refusal.js';
+import { absent } from '../input/plain-cursor.js';
+import type { PlainTaker } from '../input/plain-taker.js';
+import { isRefusal, refuse, refuseFields } from '../input/refusal.js';
 
 export interface MessageContent {
   readonly isArray: boolean;
-  /** In the order of the array; one otherwise. */
-  readonly events: Generator<EventBytes | Refusal, void>;
+  /** Those that are not taken, in the order of the array; one at most if there is none. Null for a pause. */
+  readonly eventsFor: (taker: PlainTaker) => EventSequence;
 }
 
 /** What makes all of it unreadable is thrown as UnreadableError, here or behind the last event that could be read. */
 export function contentOf(data: Buffer): MessageContent {
   const first = firstByte(data);
-  if (first === openBracket) return { isArray: true, events: jsonArray(data) };
-  if (first < 0x80) return { isArray: false, events: jsonEvent(data) };
+  if (first === openBracket) return { isArray: true, eventsFor: (taker) => jsonArray(data, taker) };
+  if (first < 0x80) return { isArray: false, eventsFor: (taker) => jsonEvent(data, taker) };
   const isArray = (first & 0xf0) === 0x90 || first === 0xdc || first === 0xdd;
-  return { isArray, events: isArray ? msgpackArray(data) : msgpackEvent(data) };
+  return { isArray, eventsFor: (taker) => (isArray ? msgpackArray(data, taker) : msgpackEvent(data, taker)) };
 }
 
 const openBracket = 0x5b;
@@ -35,13 +37,14 @@ function firstByte(data: Buffer): number {
   return 0;
 }
 
-function* jsonEvent(body: Buffer): Generator<EventBytes | Refusal, void> {
+function* jsonEvent(body: Buffer, taker: PlainTaker): EventSequence {
   const encoding = textEncodingOf(body);
   if (body.length > eventBodyBytesMax) throw new UnreadableError(overlong);
-  yield { body, encoding, span: read(() => locateEvent(body)) };
+  const other = read(() => takenOrLocated({ body, encoding }, taker));
+  if (other !== null) yield other;
 }
 
-function* jsonArray(body: Buffer): Generator<EventBytes | Refusal, void> {
+function* jsonArray(body: Buffer, taker: PlainTaker): EventSequence {
   const encoding = textEncodingOf(body);
   const scan = new JsonScan(body);
   scan.peek();
@@ -49,6 +52,13 @@ function* jsonArray(body: Buffer): Generator<EventBytes | Refusal, void> {
   for (let more = read(() => scan.enterArray()); more; more = read(() => scan.nextElement())) {
     if (++events > ingestEventsMax) throw new UnreadableError(tooMany);
     scan.peek();
+    const end = taker.read(body, scan.at, Math.min(body.length, scan.at + eventBodyBytesMax));
+    if (end !== absent) {
+      taker.keep();
+      scan.moveTo(end);
+      if (taker.isPauseDue) yield null;
+      continue;
+    }
     const span = read(() => locateEventWithin(eventBodyBytesMax, scan, body));
     if (span === null) read(() => scan.skipValue());
     yield span === null ? overlong : { body, encoding, span };
@@ -66,18 +76,19 @@ function read<Value>(look: () => Value): Value {
   }
 }
 
-function* msgpackEvent(data: Buffer): Generator<EventBytes | Refusal, void> {
+function* msgpackEvent(data: Buffer, taker: PlainTaker): EventSequence {
   try {
     const scan = new MsgpackScan(data);
     const event = takeMsgpackEvent(scan);
     if (!isRefusal(event)) scan.expectEnd();
-    yield event;
+    const other = isRefusal(event) ? event : takenOrLocated(event, taker);
+    if (other !== null) yield other;
   } catch (error) {
     throw asUnreadable(error);
   }
 }
 
-function* msgpackArray(data: Buffer): Generator<EventBytes | Refusal, void> {
+function* msgpackArray(data: Buffer, taker: PlainTaker): EventSequence {
   try {
     const scan = new MsgpackScan(data);
     const events = scan.enterArray() ?? 0;
@@ -90,7 +101,8 @@ function* msgpackArray(data: Buffer): Generator<EventBytes | Refusal, void> {
         scan.moveTo(from);
         scan.skipValue();
       }
-      yield event;
+      const other = isRefusal(event) ? event : takenOrLocated(event, taker);
+      if (other !== null || taker.isPauseDue) yield other;
     }
     scan.expectEnd();
   } catch (error) {

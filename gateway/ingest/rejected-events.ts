@@ -2,6 +2,7 @@
  * The bytes of events that were rejected, for whoever keeps them: read from their message once more, as nearly none is ever rejected and where each
  * of them lies is not remembered.
  */
+import { takesNone } from '../input/plain-taker.js';
 import { isRefusal, type Refusal } from '../input/refusal.js';
 import { stepping } from '../steps.js';
 import { contentOf } from './message-forms.js';
@@ -29,7 +30,9 @@ function* withBytes(rejected: ReadonlyMap<number, Refusal>, data: Buffer): Gener
   const found: RejectedEvent[] = [];
   let index = 0;
   let bytes = 0;
-  for (const event of contentOf(data).events) {
+  for (const event of contentOf(data).eventsFor(takesNone)) {
+    // A pause, behind what was taken: nothing is.
+    if (event === null) continue;
     const refusal = rejected.get(index);
     if (refusal !== undefined) found.push({ index, refusal, event: isRefusal(event) ? null : sliceOf(event) });
     index++;

@@ -2,9 +2,9 @@
  * The three ways to write down a batch, each as a sequence of events that can be read one by one: JSON and MessagePack as
  * `{"events":[…]}`, newline-delimited JSON as an event a line.
  *
- * A sequence yields the bytes of an event, as JSON, or why that one is refused; null where there is a long way to the next one, for a
- * pause. What makes the rest unreadable is thrown, as
- * UnreadableError: nothing of the batch is accepted then.
+ * Plain events go to a `PlainTaker` as they are come by. Of the others a sequence yields the bytes, as JSON, or why one is refused; null for a
+ * pause: the taker has taken much, or there is a long way to the next one. What makes the rest unreadable is thrown, as UnreadableError:
+ * nothing of the batch is accepted then.
  */
 import { batchEventsMax, eventBodyBytesMax } from '../../engine/index.js';
 import { msgpackJsonBytesMax } from '../limits.js';
@@ -15,6 +15,7 @@ import { type BatchShape, type BatchWalk, TooManyEventsError, walkBatch } from '
 import { JsonSyntaxError } from './json-scan.js';
 import { JsonTooLongError } from './json-bytes.js';
 import { MsgpackScan, MsgpackSyntaxError, NotJsonError } from './msgpack-scan.js';
+import { type PlainTaker, takesAll } from './plain-taker.js';
 import { pointerTo } from './pointer.js';
 import { isRefusal, type Refusal, refuse, refuseFields } from './refusal.js';
 
@@ -31,15 +32,20 @@ export class UnreadableError extends Error {
   }
 }
 
-export const eventsOf: Readonly<Record<BatchForm, (body: Buffer) => EventSequence>> = { json, ndjson, msgpack };
+export const eventsOf: Readonly<Record<BatchForm, (body: Buffer, taker: PlainTaker) => EventSequence>> = {
+  json,
+  ndjson,
+  msgpack,
+};
 
-function* json(body: Buffer): EventSequence {
+function* json(body: Buffer, taker: PlainTaker): EventSequence {
   const encoding = textEncodingOf(body);
-  const walk = walkBatch(body);
+  const walk = walkBatch(body, taker);
   for (let step = next(walk); ; step = next(walk)) {
     if (step.done === true) return judge(step.value);
-    if (step.value.length === 0) yield null;
-    for (const span of step.value) yield span === null ? overlong : { body, encoding, span };
+    const span = step.value;
+    if (span === 'pause') yield null;
+    else yield span === 'overlong' ? overlong : { body, encoding, span };
   }
 }
 
@@ -60,7 +66,7 @@ function judge({ isObject, events, eventsTwice, unknownMembers }: BatchShape): v
 }
 
 /** Empty lines are no events, so that a last line may end with a line break. A line that is no JSON is refused for itself. */
-function* ndjson(body: Buffer): EventSequence {
+function* ndjson(body: Buffer, taker: PlainTaker): EventSequence {
   const encoding = textEncodingOf(body);
   let events = 0;
   let refusedBytes = 0;
@@ -68,13 +74,17 @@ function* ndjson(body: Buffer): EventSequence {
     const lineEnd = body.indexOf(0x0a, at);
     const end = lineEnd === -1 ? body.length : lineEnd;
     if (++events > batchEventsMax) throw unreadable(tooMany);
-    const event = lineBytes(body.subarray(at, end), encoding);
-    if (isRefusal(event)) refusedBytes += end - at;
-    if (refusedBytes > pauseEveryBytes) {
-      refusedBytes = 0;
-      yield null;
+    if (end - at <= eventBodyBytesMax && takesAll(taker, body, { at, end })) {
+      if (taker.isPauseDue) yield null;
+    } else {
+      const event = lineBytes(body.subarray(at, end), encoding);
+      if (isRefusal(event)) refusedBytes += end - at;
+      if (refusedBytes > pauseEveryBytes) {
+        refusedBytes = 0;
+        yield null;
+      }
+      yield event;
     }
-    yield event;
     at = yield* firstOfLine(body, end);
   }
   if (events === 0) throw unreadable(refuseFields([{ pointer: '', detail: `must be 1 to ${eventsMax} lines, each an event` }]));
@@ -99,9 +109,9 @@ function* firstOfLine(body: Buffer, from: number): Generator<null, number> {
   }
 }
 
-function* msgpack(body: Buffer): EventSequence {
+function* msgpack(body: Buffer, taker: PlainTaker): EventSequence {
   try {
-    yield* msgpackEvents(new MsgpackScan(body));
+    yield* msgpackEvents(new MsgpackScan(body), taker);
   } catch (error) {
     if (!(error instanceof MsgpackSyntaxError)) throw error;
     throw unreadable(refuse('malformed-request', `the body is not MessagePack: ${error.message}`));
@@ -109,7 +119,7 @@ function* msgpack(body: Buffer): EventSequence {
 }
 
 /** Read in one pass, so that a pause is possible behind each event; what follows the events is judged when it comes. */
-function* msgpackEvents(scan: MsgpackScan): EventSequence {
+function* msgpackEvents(scan: MsgpackScan, taker: PlainTaker): EventSequence {
   const members = scan.enterMap();
   if (members === null) throw unreadable(notAnObject);
   let seen = 0;
@@ -118,13 +128,13 @@ function* msgpackEvents(scan: MsgpackScan): EventSequence {
     if (name === null) throw unreadable(refuse('malformed-request', 'a key of the batch must be a text'));
     if (name === 'events') seen++;
     refuseMembers(name === 'events' ? [] : [name], seen > 1);
-    yield* msgpackArray(scan);
+    yield* msgpackArray(scan, taker);
   }
   scan.expectEnd();
   if (seen === 0) throw unreadable(noEvents);
 }
 
-function* msgpackArray(scan: MsgpackScan): EventSequence {
+function* msgpackArray(scan: MsgpackScan, taker: PlainTaker): EventSequence {
   const events = scan.enterArray();
   if (events === null || events === 0) throw unreadable(noEvents);
   if (events > batchEventsMax) throw unreadable(tooMany);
@@ -138,7 +148,8 @@ function* msgpackArray(scan: MsgpackScan): EventSequence {
     } else jsonBytes += event.body.length;
     if (jsonBytes > msgpackJsonBytesMax)
       throw unreadable(refuse('too-large', `as JSON the batch has more than ${msgpackJsonBytesMax} bytes`));
-    yield event;
+    const other = isRefusal(event) ? event : takenOrLocated(event, taker);
+    if (other !== null || taker.isPauseDue) yield other;
   }
 }
 
@@ -149,11 +160,19 @@ function* skipEvent(scan: MsgpackScan): EventSequence {
   }
 }
 
+/** An event in bytes of its own. */
+export type EventText = Pick<EventBytes, 'body' | 'encoding'>;
+
+/** Null: it has been taken. */
+export function takenOrLocated({ body, encoding }: EventText, taker: PlainTaker): EventBytes | null {
+  return takesAll(taker, body, { at: 0, end: body.length }) ? null : { body, encoding, span: locateEvent(body) };
+}
+
 /** Where it is refused the place is anywhere in the event. Throws MsgpackSyntaxError. */
-export function takeMsgpackEvent(scan: MsgpackScan): EventBytes | Refusal {
+export function takeMsgpackEvent(scan: MsgpackScan): EventText | Refusal {
   try {
     const body = scan.takeAsJson(eventBodyBytesMax);
-    return { body, encoding: textEncodingOf(body), span: locateEvent(body) };
+    return { body, encoding: textEncodingOf(body) };
   } catch (error) {
     if (error instanceof NotJsonError)
       return refuseFields([{ pointer: '', detail: `cannot be written as JSON: ${error.message}` }]);

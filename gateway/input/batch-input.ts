@@ -14,7 +14,7 @@ export function* readBatch(
   context: EventContext,
 ): Generator<void, SheetedEvents | Refusal> {
   try {
-    return yield* readOntoSheets(eventsOf[form](body), { context, isIndexed: true });
+    return yield* readOntoSheets((taker) => eventsOf[form](body, taker), { context, isIndexed: true });
   } catch (error) {
     if (error instanceof UnreadableError) return error.refusal;
     throw error;

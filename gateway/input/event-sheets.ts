@@ -8,6 +8,7 @@ import type { SpecSheet } from '../../engine/index.js';
 import type { EventBytes } from './event-fields.js';
 import { type EventContext, readEvent } from './event-input.js';
 import { PlainEventReader } from './plain-event.js';
+import type { PlainTaker } from './plain-taker.js';
 import { isRefusal, type Refusal } from './refusal.js';
 import { SheetStock } from './sheet-stock.js';
 
@@ -30,54 +31,101 @@ const plainEvents = new PlainEventReader();
 /** Whoever has handed the sheets on gives them back. */
 export const sheetStock = new SheetStock();
 
-/** `events` in their order; null where there is a long way to the next one. `isIndexed`: the key of an event is `<key>:<index>`. */
+/**
+ * `eventsFor`: the events that are not taken, in their order among those that are; null for a pause. `isIndexed`: the key of an event is
+ * `<key>:<index>`.
+ */
 export function* readOntoSheets(
-  events: Iterable<EventBytes | Refusal | null>,
+  eventsFor: (taker: PlainTaker) => Iterable<EventBytes | Refusal | null>,
   { context, isIndexed }: { readonly context: EventContext; readonly isIndexed: boolean },
 ): Generator<void, SheetedEvents> {
-  const own: EventContext & { index?: number } = { ...context };
-  const refusals = new Map<number, Refusal>();
-  const sheets: SpecSheet[] = [];
-  let sheet: SpecSheet | null = null;
-  let count = 0;
-  let bytes = 0;
+  const filling = new Filling(context, isIndexed);
   try {
-    for (const event of events) {
-      if (event === null) {
-        yield;
-        continue;
-      }
-      const index = count++;
-      if (isRefusal(event)) {
-        refusals.set(index, event);
-      } else {
-        if (sheet === null || isFull(sheet)) {
-          sheet = sheetStock.take();
-          sheets.push(sheet);
-        }
-        if (isIndexed) own.index = index;
-        const refusal = addEvent(event, own, sheet);
-        if (refusal !== null) refusals.set(index, refusal);
-        bytes += event.span.end - event.span.at;
-      }
-      if (count % stepEvents !== 0 && bytes < stepBytes) continue;
-      bytes = 0;
+    for (const event of eventsFor(filling)) {
+      if (event !== null) filling.add(event);
+      if (event !== null && !filling.isPauseDue) continue;
+      filling.pause();
       yield;
     }
   } catch (error) {
-    for (const filled of sheets) sheetStock.giveBack(filled);
+    for (const filled of filling.sheets) sheetStock.giveBack(filled);
     throw error;
   }
-  return { count, refusals, sheets };
+  return filling;
 }
 
-/** Null: it is on the sheet. */
-function addEvent(bytes: EventBytes, context: EventContext, sheet: SpecSheet): Refusal | null {
-  if (plainEvents.add(bytes, context, sheet)) return null;
-  const event = readEvent(bytes, context);
-  if (isRefusal(event)) return event;
-  sheet.add(event.spec, event.timeGiven, context.fingerprint);
-  return null;
+class Filling implements SheetedEvents, PlainTaker {
+  count = 0;
+  readonly refusals = new Map<number, Refusal>();
+  readonly sheets: SpecSheet[] = [];
+  readonly #context: EventContext & { index?: number };
+  readonly #isIndexed: boolean;
+  #sheet: SpecSheet | null = null;
+  /** Read since the last pause. */
+  #events = 0;
+  #bytes = 0;
+  /** Of what `keep` may follow. */
+  #bytesRead = 0;
+
+  constructor(context: EventContext, isIndexed: boolean) {
+    this.#context = { ...context };
+    this.#isIndexed = isIndexed;
+  }
+
+  get isPauseDue(): boolean {
+    return this.#events >= stepEvents || this.#bytes >= stepBytes;
+  }
+
+  pause(): void {
+    this.#events = 0;
+    this.#bytes = 0;
+  }
+
+  read(body: Buffer, at: number, end: number): number {
+    const eventEnd = plainEvents.readAt(body, { at, end }, this.#contextOfNext());
+    this.#bytesRead = eventEnd - at;
+    return eventEnd;
+  }
+
+  keep(): void {
+    plainEvents.spec.addTo(this.#sheetWithRoom());
+    this.#took(this.#bytesRead);
+  }
+
+  /** One that was not taken. */
+  add(event: EventBytes | Refusal): void {
+    const added = isRefusal(event) ? event : this.#addTheLongWay(event);
+    if (added !== null) this.refusals.set(this.count, added);
+    this.#took(isRefusal(event) ? 0 : event.span.end - event.span.at);
+  }
+
+  /** Null: it is on the sheet. */
+  #addTheLongWay(bytes: EventBytes): Refusal | null {
+    const context = this.#contextOfNext();
+    const event = readEvent(bytes, context);
+    if (isRefusal(event)) return event;
+    this.#sheetWithRoom().add(event.spec, event.timeGiven, context.fingerprint);
+    return null;
+  }
+
+  #contextOfNext(): EventContext {
+    if (this.#isIndexed) this.#context.index = this.count;
+    return this.#context;
+  }
+
+  #took(bytes: number): void {
+    this.count++;
+    this.#events++;
+    this.#bytes += bytes;
+  }
+
+  #sheetWithRoom(): SpecSheet {
+    if (this.#sheet === null || isFull(this.#sheet)) {
+      this.#sheet = sheetStock.take();
+      this.sheets.push(this.#sheet);
+    }
+    return this.#sheet;
+  }
 }
 
 function isFull(sheet: SpecSheet): boolean {

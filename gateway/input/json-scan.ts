@@ -56,7 +56,7 @@ const behindValue = 6;
 
 /** Walks one text. Holds the place; `depthReached` is that of the last value that was skipped. */
 export class JsonScan {
-  readonly #bytes: Buffer;
+  #bytes: Buffer;
   #end: number;
   /** Not to be gone beyond: the end, or less while something is skipped in pieces. */
   #stop: number;
@@ -79,6 +79,14 @@ export class JsonScan {
 
   moveTo(at: number): void {
     this.#at = at;
+  }
+
+  /** Another text from now on. */
+  begin(bytes: Buffer, at: number, end: number): void {
+    this.#bytes = bytes;
+    this.#at = at;
+    this.#end = end;
+    this.#stop = end;
   }
 
   /** From now on the text ends so many bytes behind the place, though a number or an escape is read to its end. True if that cuts it. */

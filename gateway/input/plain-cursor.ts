@@ -2,7 +2,7 @@
  * A walk over the tokens of an event, for values that are plain: texts of printable ASCII without escapes, whole numbers written as such. Whatever
  * else stands there, or is no JSON, is said by `absent` or false, and is somebody else's to read.
  *
- * One instance serves many.
+ * No step of it goes far, whatever stands there, but over white space up to the end. One instance serves many.
  */
 import { parseInstant } from './instant.js';
 
@@ -11,6 +11,9 @@ const backslash = 0x5c;
 const comma = 0x2c;
 const closeBrace = 0x7d;
 export const absent = -1;
+const labelCharsMax = 128;
+/** So that the number is exact. */
+const digitsMax = 15;
 
 /** What may stand in a label. */
 const isLabelByte = new Uint8Array(256);
@@ -19,15 +22,24 @@ for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 export class PlainCursor {
   bytes: Buffer = Buffer.alloc(0);
   at = 0;
+  /** No token is looked for behind it, though one may go on there: whoever sets an end looks where the place is at last. */
+  end = 0;
 
   /** The byte at the next token; undefined at the end. */
   peek(): number | undefined {
     const bytes = this.bytes;
+    const end = this.end;
     let at = this.at;
-    let byte = bytes[at];
-    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = bytes[++at];
+    while (at < end) {
+      const byte = bytes[at]!;
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) {
+        this.at = at;
+        return byte;
+      }
+      at++;
+    }
     this.at = at;
-    return byte;
+    return undefined;
   }
 
   /** Over the next token, if it is this byte. */
@@ -42,13 +54,14 @@ export class PlainCursor {
     if (this.peek() !== quote) return absent;
     const bytes = this.bytes;
     const from = this.at + 1;
+    const stop = from + charsMax;
     let at = from;
     for (let byte = bytes[at]; byte !== quote; byte = bytes[++at]) {
       // Also behind the end.
-      if (byte === undefined || byte === backslash || byte < 0x20 || byte > 0x7e) return absent;
+      if (byte === undefined || byte === backslash || byte < 0x20 || byte > 0x7e || at === stop) return absent;
     }
     this.at = at + 1;
-    return at - from <= charsMax ? from : absent;
+    return from;
   }
 
   label(): number {
@@ -56,25 +69,26 @@ export class PlainCursor {
     const bytes = this.bytes;
     const from = this.at + 1;
     let at = from;
-    while (isLabelByte[bytes[at]!] === 1) at++;
+    const stop = from + labelCharsMax;
+    while (at < stop && isLabelByte[bytes[at]!] === 1) at++;
     this.at = at + 1;
-    return bytes[at] === quote && at > from && at - from <= 128 ? from : absent;
+    return bytes[at] === quote && at > from ? from : absent;
   }
 
-  /** Up to 15 digits, so that the number is exact. */
   whole(max: number): number {
     this.peek();
     const bytes = this.bytes;
     const from = this.at;
+    const stop = from + digitsMax;
     let at = from;
     let value = 0;
-    for (let byte = bytes[at]; byte !== undefined && byte >= 0x30 && byte <= 0x39; byte = bytes[++at])
+    for (let byte = bytes[at]; at < stop && byte !== undefined && byte >= 0x30 && byte <= 0x39; byte = bytes[++at])
       value = value * 10 + byte - 0x30;
     this.at = at;
     const next = bytes[at];
     // A fraction, an exponent: numbers of another kind, which may come to the same.
     const isOver = next !== undefined && (next === comma || next === closeBrace || next <= 0x20);
-    const isWhole = at > from && at - from <= 15 && (bytes[from] !== 0x30 || at - from === 1);
+    const isWhole = at > from && (bytes[from] !== 0x30 || at - from === 1);
     return isOver && isWhole && value <= max ? value : absent;
   }
 

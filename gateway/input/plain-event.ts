@@ -5,14 +5,12 @@
  * It refuses nothing and finds no faults: whatever is not plain, or plainly right, is left to `readEvent`, which accepts it or says
  * why not. A property test holds the two against each other: what this accepts, that one accepts, as the very same bytes.
  *
- * An event of a batch has been walked over before, to find where it ends; one that is a body of its own is walked over here only, so its grammar is
- * judged on the way.
+ * Its grammar is judged on the way, so that nobody has to walk over it before.
  */
 import { aheadMsMax, payloadBytesMax, payloadDepthMax, PlainSpec, type SpecSheet, tagsMax } from '../../engine/index.js';
 import { destinationCharsMax, tagNameCharsMax, tagValueCharsMax } from '../limits.js';
 import type { DestinationCheck } from './destination.js';
 import type { EventContext } from './event-input.js';
-import type { EventBytes } from './event-fields.js';
 import { absent, PlainCursor } from './plain-cursor.js';
 import { parseDelay } from './delay.js';
 import { JsonScan, JsonSyntaxError } from './json-scan.js';
@@ -56,47 +54,34 @@ export class PlainEventReader {
   /** What a delay counts from. */
   #askedAtMs = 0;
   #seen = 0;
-  /** Of what has been walked over. */
-  #span: EventBytes['span'] | null = null;
-
-  /** True: the event is right, and on the sheet. */
-  add(bytes: EventBytes, context: EventContext, sheet: SpecSheet): boolean {
-    if (!this.read(bytes, context)) return false;
-    this.#spec.addTo(sheet);
-    return true;
-  }
+  readonly #scan = new JsonScan(Buffer.alloc(0));
 
   /** The event that was read last; it is another one after the next. */
   get spec(): PlainSpec {
     return this.#spec;
   }
 
-  /** The same for a body that is valid UTF-8, and perhaps an event. */
+  /** True: the body, which is valid UTF-8, is an event, right, and on the sheet. */
   addWhole(body: Buffer, context: EventContext, sheet: SpecSheet): boolean {
-    if (!this.readWhole(body, context)) return false;
+    if (this.readAt(body, { at: 0, end: body.length }, context) === absent) return false;
+    if (this.#cursor.peek() !== undefined) return false;
     this.#spec.addTo(sheet);
     return true;
   }
 
-  /** True: the event is right. */
-  read({ body, span }: EventBytes, context: EventContext): boolean {
-    if (span.members <= 0 || span.payloadTwice) return false;
-    this.#span = span;
-    return this.#read(body, span.at, context);
-  }
-
-  /** True: the body is an event, and right. */
-  readWhole(body: Buffer, context: EventContext): boolean {
-    this.#span = null;
+  /** Where the event ends that begins at `at` and is right; `absent`: it is not plain, or not over at `end`, or wrong. */
+  readAt(body: Buffer, { at, end }: { readonly at: number; readonly end: number }, context: EventContext): number {
     const cursor = this.#cursor;
-    return this.#read(body, 0, context) && (cursor.at === body.length || cursor.peek() === undefined);
+    cursor.bytes = body;
+    cursor.at = at;
+    cursor.end = end;
+    return this.#read(context) && cursor.at <= end ? cursor.at : absent;
   }
 
-  #read(body: Buffer, at: number, context: EventContext): boolean {
+  #read(context: EventContext): boolean {
     const { nowMs, askedAtMs = nowMs, source } = context;
     const spec = this.#spec;
-    this.#cursor.bytes = body;
-    this.#cursor.at = at;
+    const body = this.#cursor.bytes;
     this.#destinations = context.destinations;
     this.#askedAtMs = askedAtMs;
     this.#seen = 0;
@@ -225,11 +210,15 @@ export class PlainEventReader {
   #payload(): boolean {
     const spec = this.#spec;
     const cursor = this.#cursor;
-    const span = this.#span ?? spanOfValue(cursor);
-    if (span === null || span.payloadDepth > payloadDepthMax || span.payloadEnd - span.payloadAt > payloadBytesMax) return false;
-    spec.payloadAt = span.payloadAt;
-    spec.payloadEnd = span.payloadEnd;
-    cursor.at = span.payloadEnd;
+    const scan = this.#scan;
+    cursor.peek();
+    const from = cursor.at;
+    // One byte more, so that a payload that is too long is not cut to one that is not.
+    scan.begin(cursor.bytes, from, Math.min(cursor.end, from + payloadBytesMax + 1));
+    if (!skipsValue(scan) || scan.depthReached > payloadDepthMax || scan.at - from > payloadBytesMax) return false;
+    spec.payloadAt = from;
+    spec.payloadEnd = scan.at;
+    cursor.at = scan.at;
     return true;
   }
 
@@ -265,16 +254,13 @@ export class PlainEventReader {
   }
 }
 
-/** Of the value at the cursor; null: it is no JSON. */
-function spanOfValue({ bytes, at }: PlainCursor): Pick<EventBytes['span'], 'payloadAt' | 'payloadEnd' | 'payloadDepth'> | null {
-  const scan = new JsonScan(bytes, at);
+/** False: what stands there is no JSON, or goes on behind the end. */
+function skipsValue(scan: JsonScan): boolean {
   try {
-    scan.peek();
-    const payloadAt = scan.at;
     scan.skipValue();
-    return { payloadAt, payloadEnd: scan.at, payloadDepth: scan.depthReached };
+    return true;
   } catch (error) {
-    if (error instanceof JsonSyntaxError) return null;
+    if (error instanceof JsonSyntaxError) return false;
     throw error;
   }
 }

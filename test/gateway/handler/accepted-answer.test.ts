@@ -22,7 +22,7 @@ const requestId = 'order_7:a.b-c';
 function bothWays(text: string, { context = eventContext, partition = 3 } = {}) {
   const body = Buffer.from(text);
   const bytes = { body, encoding: 'utf8', span: locateEvent(body) } as const;
-  if (!reader.read(bytes, context)) return null;
+  if (reader.readAt(body, { at: 0, end: body.length }, context) === -1) return null;
   const event = readEvent(bytes, context);
   if (isRefusal(event)) throw new Error(`not for all others: ${text}`);
   const plain = replyAcceptedPlain(reader.spec, { requestId, ids, idAt: 16, partition });

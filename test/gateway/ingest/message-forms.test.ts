@@ -2,15 +2,20 @@ import { pack } from 'msgpackr';
 import t from 'tap';
 import { contentOf } from '../../../gateway/ingest/message-forms.js';
 import { UnreadableError } from '../../../gateway/input/batch-forms.js';
+import { readOntoSheets } from '../../../gateway/input/event-sheets.js';
+import { takesNone } from '../../../gateway/input/plain-taker.js';
 import { isRefusal } from '../../../gateway/input/refusal.js';
+import { stepping } from '../../../gateway/steps.js';
+import { eventContext } from '../input/random-event.js';
+import { eventsRead } from '../input/read-events.js';
 
 /** Each event as it was written, or the code of its refusal. */
 function read(data: Uint8Array | string): { readonly isArray: boolean; readonly events: unknown[] } {
-  const { isArray, events } = contentOf(Buffer.from(data as Uint8Array));
+  const { isArray, eventsFor } = contentOf(Buffer.from(data as Uint8Array));
   return {
     isArray,
-    events: [...events].map((event) =>
-      isRefusal(event) ? event.code : JSON.parse(event.body.toString('utf8', event.span.at, event.span.end)),
+    events: [...eventsFor(takesNone)].map((event) =>
+      isRefusal(event!) ? event.code : JSON.parse(event!.body.toString('utf8', event!.span.at, event!.span.end)),
     ),
   };
 }
@@ -62,4 +67,25 @@ t.test('what is wrong with all of it is one refusal, wherever it stands', async 
     [Buffer.concat([Buffer.from('["'), Buffer.from([0xff]), Buffer.from('"]')]), 'malformed-request'],
   ];
   for (const [data, code] of cases) t.equal(refusalOf(data), code, String(data).slice(0, 20));
+});
+
+t.test('plain events are taken where they lie, in every form, and the others read between them', async (t) => {
+  const plain = { destination: 'https://a.test/', source: 'a' };
+  const other = { destination: 'https://a.test/', description: 'ü' };
+  const sheeted = async (data: Uint8Array | string) => {
+    const { isArray, eventsFor } = contentOf(Buffer.from(data as Uint8Array));
+    const context = { ...eventContext, idempotencyKey: 'k' };
+    const read = await stepping(readOntoSheets(eventsFor, { context, isIndexed: isArray }));
+    return eventsRead(read).map((event) =>
+      isRefusal(event) ? event.code : [event.spec.description ?? event.spec.source, event.spec.idempotencyKey],
+    );
+  };
+  for (const write of [JSON.stringify, (value: unknown) => ` ${JSON.stringify(value, null, 1)}\n`, pack]) {
+    t.same(await sheeted(write(plain)), [['a', 'k']]);
+    t.same(await sheeted(write(other)), [['ü', 'k']]);
+    t.same(await sheeted(write([plain, other, 7, plain])), [['a', 'k:0'], ['ü', 'k:1'], 'invalid', ['a', 'k:3']]);
+  }
+  for (const wrong of ['[{"destination":"https://a.test/"},]', '{"destination":"https://a.test/"} x']) {
+    await t.rejects(sheeted(wrong), UnreadableError);
+  }
 });

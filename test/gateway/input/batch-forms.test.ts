@@ -8,7 +8,11 @@ import { readBatch } from '../../../gateway/input/batch-input.js';
 import { stepping } from '../../../gateway/steps.js';
 import { eventsRead } from './read-events.js';
 import { DestinationCheck } from '../../../gateway/input/destination.js';
+import { readOntoSheets } from '../../../gateway/input/event-sheets.js';
+import { takesNone } from '../../../gateway/input/plain-taker.js';
 import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
+import { Random } from '../../wheel/random.js';
+import { eventContext, randomEvent } from './random-event.js';
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const destination = 'https://example.org/hook';
@@ -55,6 +59,65 @@ t.test('good and bad events mean the same in every form', async (t) => {
     ...Array.from({ length: 8 }, () => ({ refused: true })),
     { spec: { idempotencyKey: 'k:9' } },
   ]);
+});
+
+t.test('what is taken on the walk over a batch is what is read without, events and refusals, in the same places', async (t) => {
+  const random = new Random(23);
+  let [taken, others] = [0, 0];
+  for (let round = 0; round < 100; round++) {
+    const texts = Array.from({ length: 1 + random.below(20) }, () => randomEvent(1 + random.below(1_000_000)).text);
+    const spaces = [' ', '', '\n', '\t '];
+    const space = (): string => random.pick(spaces);
+    const ndjson = texts.map((text) => text.replaceAll('\n', ' '));
+    const bodies: Readonly<Record<Exclude<BatchForm, 'msgpack'>, string>> = {
+      json: `{"events":[${texts.map((text) => `${space()}${text}${space()}`).join(',')}]}`,
+      ndjson: ndjson.map((text) => `${text}${random.pick([' ', '', '\r'])}`).join('\n'),
+    };
+    const context = { ...eventContext, idempotencyKey: random.pick([null, 'k']) };
+    for (const form of ['json', 'ndjson'] as const) {
+      const body = Buffer.from(bodies[form]);
+      const options = { context, isIndexed: true };
+      const offered = await stepping(
+        readOntoSheets(
+          (taker) =>
+            eventsOf[form](body, {
+              read: (...asked) => taker.read(...asked),
+              keep: () => {
+                taken++;
+                taker.keep();
+              },
+              isPauseDue: true,
+            }),
+          options,
+        ),
+      );
+      const without = await stepping(readOntoSheets(() => eventsOf[form](body, takesNone), options));
+      others += without.count;
+      if (!isDeepStrictEqual(eventsRead(offered), eventsRead(without))) t.fail(`${form}, round ${round}: ${bodies[form]}`);
+    }
+  }
+  t.ok(taken > 300 && others - taken > 300, `${taken} of ${others} taken`);
+});
+
+t.test('an event that is not over where it may be is not taken, whatever follows', async (t) => {
+  const long = (bytes: number): string => `{"destination":"${destination}"${' '.repeat(bytes - destination.length - 18)}}`;
+  const longPayload = (bytes: number): string => `{"destination":"${destination}","payload":${'1'.repeat(bytes)}}`;
+  const cases: readonly (readonly [BatchForm, string, readonly string[]])[] = [
+    ['json', `{"events":[${long(eventBodyBytesMax + 1)},${JSON.stringify(good)}]}`, ['too-large', 'ok']],
+    ['json', `{"events":[${longPayload(256 * 1024 + 1)},${longPayload(256 * 1024)}]}`, ['too-large', 'ok']],
+    ['ndjson', `{"destination":"${destination}","payload":[1,\n2]}`, ['malformed-json', 'malformed-json']],
+    ['ndjson', `${JSON.stringify(good)} 7\n${JSON.stringify(good)}\t\r`, ['malformed-json', 'ok']],
+    ['ndjson', `{"destination":"${destination}"\n}`, ['malformed-json', 'malformed-json']],
+  ];
+  for (const [form, body, expected] of cases) {
+    const events = await read(form, body);
+    if (isRefusal(events)) throw new Error(events.detail);
+    t.same(
+      events.map((event) => (isRefusal(event) ? event.code : 'ok')),
+      expected,
+      `${form}: ${body.slice(0, 80)}`,
+    );
+  }
 });
 
 t.test('bounds of the batch are the same in every form', async (t) => {
@@ -187,6 +250,8 @@ t.test('whatever a body is made of, it is read in steps with room for others bet
   const MiB = 1024 * 1024;
   const stepBytesMax = 512 * 1024;
   const fill = (text: string, count = 2 * MiB): string => text.repeat(count / text.length);
+  const withPayload = JSON.stringify({ ...good, payload: 'x'.repeat(200_000) });
+  const spacious = `{${' '.repeat(400_000)}"destination":"${destination}"}`;
   const bodies: Readonly<Record<string, readonly [BatchForm, string]>> = {
     'one event of commas and numbers': ['json', `{"events":[[${fill('1,')}1],${JSON.stringify(good)}]}`],
     'one event that is a string': ['json', `{"events":[{"payload":"${fill('x')}"}]}`],
@@ -202,13 +267,16 @@ t.test('whatever a body is made of, it is read in steps with room for others bet
     'empty lines': ['ndjson', fill('\n')],
     'lines that are no JSON': ['ndjson', fill(`[${'1,'.repeat(200_000)}\n`)],
     'a long line': ['ndjson', `{"payload":"${fill('x')}"}`],
+    'events with payloads': ['json', `{"events":[${fill(`${withPayload},`)}${withPayload}]}`],
+    'lines with payloads': ['ndjson', fill(`${withPayload}\n`)],
+    'white space in events': ['json', `{"events":[${fill(`${spacious},`)}${spacious}]}`],
   };
   const wrong: string[] = [];
   for (const [name, [form, text]] of Object.entries(bodies)) {
     const body = Buffer.from(text);
     let steps = 1;
     try {
-      for (const _ of eventsOf[form](body)) steps++;
+      for (const _ of readOntoSheets((taker) => eventsOf[form](body, taker), { context: eventContext, isIndexed: true })) steps++;
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
     }

@@ -32,7 +32,7 @@ function longWay(text: string, own: EventContext): SpecSheet | null {
 /** What the short way makes of it, and what the long one does: bytes in hex, or null. The long one is asked when the short one took it. */
 function bothWays(text: string, own: EventContext = context) {
   const short = new SpecSheet();
-  if (!reader.add(bytesOf(text), own, short)) return { isPlain: false, short: null, long: null, slots: [] };
+  if (!reader.addWhole(bytesOf(text).body, own, short)) return { isPlain: false, short: null, long: null, slots: [] };
   const long = longWay(text, own);
   const slots = long === null ? [] : [short.slotOf(0), long.slotOf(0)];
   return { isPlain: true, short: hexOf(short), long: long === null ? null : hexOf(long), slots };
@@ -51,7 +51,7 @@ t.test('what the short way accepts the long one accepts too, as the very same by
 });
 
 t.test(
-  'of a body that nobody has walked over the short way accepts what the long one does, as the same bytes, whatever is wrong with it',
+  'whatever is wrong with a body and whatever lies around it, the short way accepts what the long one does, as the same bytes',
   async (t) => {
     const random = new Random(11);
     const pieces = [
@@ -79,8 +79,13 @@ t.test(
     let [whole, accepted, refused] = [0, 0, 0];
     for (let seed = 1; seed <= 20_000; seed++) {
       const { text, context: own } = randomEvent(seed);
-      const asItIs = reader.read(bytesOf(text), own);
-      if (reader.readWhole(Buffer.from(` ${text}\n`), own) !== asItIs) t.fail(`seed ${seed}: ${text}`);
+      const asItIs = reader.addWhole(Buffer.from(` ${text}\n`), own, new SpecSheet());
+      // Among others.
+      const length = Buffer.byteLength(text);
+      const end = reader.readAt(Buffer.from(`[${text},{"a":1}]`), { at: 1, end: length + 1 }, own);
+      if (end !== (asItIs ? length + 1 : -1)) t.fail(`seed ${seed}: ${text}`);
+      // Not over where it has to be.
+      if (reader.readAt(Buffer.from(`[${text},{"a":1}]`), { at: 1, end: length }, own) !== -1) t.fail(`seed ${seed}: ${text}`);
       if (asItIs) whole++;
       const at = random.below(text.length + 1);
       const broken = text.slice(0, at) + random.pick(pieces) + text.slice(at + random.below(3));
