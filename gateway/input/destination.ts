@@ -25,6 +25,7 @@ export class DestinationCheck {
   readonly #allowedUrls = new Set<string>();
   /** Some of these by the hash of their bytes, for whoever has made no text of them. */
   readonly #plain = new Map<number, PlainDestination>();
+  #latest: PlainDestination | null = null;
 
   /** `reasonAgainst`: what the engine has against a destination of the right form; null when nothing. */
   constructor(reasonAgainst: (type: DeliveryType, destination: string) => string | null) {
@@ -35,12 +36,22 @@ export class DestinationCheck {
   plain(bytes: Buffer, from: number, to: number): PlainDestination | null {
     const hash = hashOf(bytes, from, to);
     const known = this.#plain.get(hash);
-    if (known !== undefined && known.bytes.length === to - from && hasBytes(bytes, from, known.bytes)) return known;
+    if (known !== undefined && known.bytes.length === to - from && hasBytes(bytes, from, known.bytes)) return this.#hold(known);
     const text = bytes.toString('latin1', from, to);
     if (this.faultOf('HTTP', text) !== null) return null;
     if (this.#plain.size === verdictsMax) this.#plain.clear();
     const plain = plainDestination(text);
     this.#plain.set(hash, plain);
+    return this.#hold(plain);
+  }
+
+  /** The one that `plain` found last. */
+  get latest(): PlainDestination | null {
+    return this.#latest;
+  }
+
+  #hold(plain: PlainDestination): PlainDestination {
+    this.#latest = plain;
     return plain;
   }
 

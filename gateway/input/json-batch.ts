@@ -65,11 +65,12 @@ export function* walkBatch(body: Buffer, taker: PlainTaker): BatchWalk {
   return { isObject, events, eventsTwice: seen > 1, unknownMembers };
 }
 
+/** A generator for each stretch of white space would be noticed here: there are two for each event. */
 function* eventsIn(scan: JsonScan, body: Buffer, taker: PlainTaker): Generator<BatchStep, number> {
   let events = 0;
   for (let more = scan.enterArray(); more; more = scan.nextElement()) {
     if (events++ === batchEventsMax) throw new TooManyEventsError(`a batch holds at most ${batchEventsMax} events`);
-    yield* space(scan);
+    while (!scan.skipSpace(sliceBytes)) yield 'pause';
     const end = taker.read(body, scan.at, Math.min(body.length, scan.at + eventBodyBytesMax));
     if (end !== absent) {
       taker.keep();
@@ -80,7 +81,7 @@ function* eventsIn(scan: JsonScan, body: Buffer, taker: PlainTaker): Generator<B
       if (span === null) yield* value(scan);
       yield span ?? 'overlong';
     }
-    yield* space(scan);
+    while (!scan.skipSpace(sliceBytes)) yield 'pause';
   }
   return events;
 }

@@ -101,11 +101,7 @@ export class JsonScan {
     const bytes = this.#bytes;
     const stop = this.#stop;
     let at = this.#at;
-    while (at < stop) {
-      const byte = bytes[at]!;
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
-      at++;
-    }
+    while (at < stop && isSpace(bytes[at]!)) at++;
     this.#at = at;
     return at < stop ? bytes[at]! : -1;
   }
@@ -218,55 +214,67 @@ export class JsonScan {
 
   /** From token to token. False where it has come to `#stop` before the end of the value. */
   #skip(): boolean {
+    const bytes = this.#bytes;
+    const stop = this.#stop;
+    let at = this.#at;
     let next = this.#next;
     let depth = this.#depth;
     for (;;) {
       if (next === inString || next === inKey) {
-        if (!this.#skipString()) break;
+        at = endOfString(bytes, at, stop);
+        if (at < 0) {
+          at = -at;
+          if (stop === this.#end) throw new JsonSyntaxError(at, 'unfinished string');
+          break;
+        }
         next = next === inKey ? atColon : behindValue;
-        if (depth === 0) return true;
+        if (depth === 0) break;
       }
-      const byte = this.peek();
-      if (byte === -1 && this.#at < this.#end) break;
+      while (at < stop && isSpace(bytes[at]!)) at++;
+      const byte = at < stop ? bytes[at]! : -1;
+      if (byte === -1 && at < this.#end) break;
       if (next === atValue) {
         if (byte === openBrace || byte === openBracket) {
-          this.#at++;
+          at++;
           this.#enter(depth++, byte === openBrace ? 1 : 0);
           next = atFirst;
         } else if (byte === quote) {
-          this.#at++;
+          at++;
           next = inString;
         } else {
+          this.#at = at;
           this.#skipLiteral(byte);
-          if (depth === 0) return true;
+          at = this.#at;
           next = behindValue;
+          if (depth === 0) break;
         }
         continue;
       }
       const inObject = this.#open[depth - 1] === 1;
       if (next === atKey) {
-        if (byte !== quote) throw new JsonSyntaxError(this.#at, 'expected a key');
-        this.#at++;
+        if (byte !== quote) throw new JsonSyntaxError(at, 'expected a key');
+        at++;
         next = inKey;
       } else if (next === atColon) {
-        if (byte !== colon) throw new JsonSyntaxError(this.#at, 'expected ":"');
-        this.#at++;
+        if (byte !== colon) throw new JsonSyntaxError(at, 'expected ":"');
+        at++;
         next = atValue;
       } else if (byte === (inObject ? closeBrace : closeBracket)) {
-        this.#at++;
-        if (--depth === 0) return true;
+        at++;
         next = behindValue;
+        if (--depth === 0) break;
       } else if (next === atFirst) {
         next = inObject ? atKey : atValue;
       } else {
-        if (byte !== comma) throw new JsonSyntaxError(this.#at, inObject ? 'expected "," or "}"' : 'expected "," or "]"');
-        this.#at++;
+        if (byte !== comma) throw new JsonSyntaxError(at, inObject ? 'expected "," or "}"' : 'expected "," or "]"');
+        at++;
         next = inObject ? atKey : atValue;
       }
     }
+    this.#at = at;
     this.#next = next;
     this.#depth = depth;
-    return false;
+    return depth === 0 && next === behindValue;
   }
 
   #enter(depth: number, isObject: 0 | 1): void {
@@ -291,24 +299,11 @@ export class JsonScan {
     this.#at++;
   }
 
-  /** From behind its first quote. False where it has come to `#stop` before its last one. */
-  #skipString(): boolean {
-    const bytes = this.#bytes;
-    const stop = this.#stop;
-    let at = this.#at;
-    while (at < stop) {
-      const byte = bytes[at]!;
-      if (byte === quote) {
-        this.#at = at + 1;
-        return true;
-      }
-      if (byte < 0x20) throw new JsonSyntaxError(at, 'control character in a string');
-      if (byte === backslash) at = endOfEscape(bytes, at);
-      else at++;
-    }
-    if (stop === this.#end) throw new JsonSyntaxError(at, 'unfinished string');
+  /** From behind its first quote. */
+  #skipString(): void {
+    const at = endOfString(this.#bytes, this.#at, this.#stop);
+    if (at < 0) throw new JsonSyntaxError(-at, 'unfinished string');
     this.#at = at;
-    return false;
   }
 
   #skipLiteral(first: number): void {
@@ -344,6 +339,23 @@ export class JsonScan {
     }
     this.#at = at;
   }
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** Behind the last quote of a string, from behind its first one on. Negative: the place at or behind `stop` to which it has come without. */
+function endOfString(bytes: Buffer, from: number, stop: number): number {
+  let at = from;
+  while (at < stop) {
+    const byte = bytes[at]!;
+    if (byte === quote) return at + 1;
+    if (byte < 0x20) throw new JsonSyntaxError(at, 'control character in a string');
+    if (byte === backslash) at = endOfEscape(bytes, at);
+    else at++;
+  }
+  return -at;
 }
 
 /** `at` is on the backslash. */

@@ -64,6 +64,18 @@ export class PlainCursor {
     return from;
   }
 
+  /** Over this very text, if it is the next token; its bytes are plain. */
+  takeText(text: Uint8Array): boolean {
+    if (this.peek() !== quote) return false;
+    const bytes = this.bytes;
+    const from = this.at + 1;
+    const { length } = text;
+    if (bytes[from + length] !== quote) return false;
+    for (let byte = 0; byte < length; byte++) if (bytes[from + byte] !== text[byte]) return false;
+    this.at = from + length + 1;
+    return true;
+  }
+
   label(): number {
     if (this.peek() !== quote) return absent;
     const bytes = this.bytes;

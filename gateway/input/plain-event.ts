@@ -41,8 +41,10 @@ const fields = {
 } as const;
 type FieldName = keyof typeof fields;
 
-/** Names by length: no two of one length share their fourth letter. */
-const namesByLength = byLength(Object.keys(fields) as FieldName[]);
+const names = Object.keys(fields).map((name) => ({ text: Buffer.from(name), bit: fields[name as FieldName] }));
+/** A name's place in `names` by its length and its fourth letter, which no two names share; those that nobody has are the first one's. */
+const nameAt = new Uint8Array(128 * 256);
+for (const [place, { text }] of names.entries()) nameAt[(text.length << 8) | text[3]!] = place;
 const methods = ['POST', 'PUT', 'PATCH', 'DELETE', 'GET'].map((text) => Buffer.from(text));
 const http = Buffer.from('HTTP');
 
@@ -201,10 +203,17 @@ export class PlainEventReader {
 
   #destination(): boolean {
     const cursor = this.#cursor;
+    const spec = this.#spec;
+    const destinations = this.#destinations!;
+    // Events of one batch mostly go where the one before went: then it is read once, and not for its end, its hash and to compare it.
+    if (destinations.latest !== null && cursor.takeText(destinations.latest.bytes)) {
+      spec.destination = destinations.latest;
+      return true;
+    }
     const from = cursor.text(destinationCharsMax);
     if (from === absent) return false;
-    this.#spec.destination = this.#destinations!.plain(cursor.bytes, from, cursor.at - 1);
-    return this.#spec.destination !== null;
+    spec.destination = destinations.plain(cursor.bytes, from, cursor.at - 1);
+    return spec.destination !== null;
   }
 
   #payload(): boolean {
@@ -279,16 +288,10 @@ class SourceBytes {
   }
 }
 
-function byLength(names: readonly FieldName[]): { readonly text: Buffer; readonly bit: number }[][] {
-  const found: { text: Buffer; bit: number }[][] = Array.from({ length: 128 }, () => []);
-  for (const name of names) found[name.length]!.push({ text: Buffer.from(name), bit: fields[name] });
-  return found;
-}
-
 /** 0: none of those that are read here. */
 function fieldAt(bytes: Buffer, at: number, end: number): number {
-  for (const { text, bit } of namesByLength[end - at]!) if (isText(bytes, at, end, text)) return bit;
-  return 0;
+  const { text, bit } = names[nameAt[((end - at) << 8) | bytes[at + 3]!]!]!;
+  return isText(bytes, at, end, text) ? bit : 0;
 }
 
 function isText(bytes: Buffer, at: number, end: number, text: Uint8Array): boolean {
