@@ -19,7 +19,7 @@ import { install } from './install.mjs';
 import { fetchNatsServer } from './nats-server.mjs';
 import { command, PreparationError, root, seconds } from './step.mjs';
 import { needsNatsServer, testFiles } from './test-files.mjs';
-import { runTestFiles } from './test-runs.mjs';
+import { nodeFlags, runTestFiles } from './test-runs.mjs';
 
 const bin = (name, file) => join(root, 'node_modules', name, file);
 const biome = [bin('@biomejs/biome', 'bin/biome'), 'check', '--config-path=.config', '--error-on-warnings'];
@@ -87,7 +87,7 @@ function readOptions(args) {
 /** Each check counts as one test. Its output is shown when it fails. */
 async function check(title, args) {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...nodeFlags, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));

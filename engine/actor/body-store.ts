@@ -17,6 +17,9 @@ const chunkBytes = 64 * 1024;
 const sharedBytesMax = chunkBytes / 4;
 /** A chunk in which less than this part is left is emptied. What leaves in the order in which it came leaves little to be copied. */
 const sparseShare = 1 / 8;
+/** There is room for so many bodies at first, and for four times as many whenever that is used up: all there may ever be take 2 MiB. */
+const firstSlots = 512;
+const growth = 4;
 /** Chunks kept for what comes: 2 MiB. */
 const spareChunksMax = 32;
 
@@ -47,10 +50,10 @@ export class BodyStore {
   #emptied: Chunk[] = [];
   readonly #spare: Chunk[] = [];
   /** Of each slot: the number of its chunk, where it lies there, and what whoever put it there wants to know of it. */
-  readonly #chunkOf = new Uint32Array(readAheadBodiesMax);
-  readonly #startOf = new Uint32Array(readAheadBodiesMax);
-  readonly #lengthOf = new Uint32Array(readAheadBodiesMax);
-  readonly #markOf = new Uint32Array(readAheadBodiesMax);
+  #chunkOf = new Uint32Array(firstSlots);
+  #startOf = new Uint32Array(firstSlots);
+  #lengthOf = new Uint32Array(firstSlots);
+  #markOf = new Uint32Array(firstSlots);
   readonly #freeSlots: number[] = [];
   #slots = 0;
 
@@ -77,7 +80,7 @@ export class BodyStore {
 
   /** A copy of it. Returns its slot; `mark`, 32 bits, is told of it again. */
   put(body: Uint8Array, mark: number): number {
-    const slot = this.#freeSlots.pop() ?? this.#slots++;
+    const slot = this.#freeSlots.pop() ?? this.#newSlot();
     this.#markOf[slot] = mark;
     this.#lengthOf[slot] = body.length;
     this.#place(slot, body);
@@ -123,6 +126,16 @@ export class BodyStore {
     this.#emptied = [];
   }
 
+  #newSlot(): number {
+    if (this.#slots === this.#chunkOf.length) {
+      this.#chunkOf = grown(this.#chunkOf);
+      this.#startOf = grown(this.#startOf);
+      this.#lengthOf = grown(this.#lengthOf);
+      this.#markOf = grown(this.#markOf);
+    }
+    return this.#slots++;
+  }
+
   #place(slot: number, body: Uint8Array): void {
     const { number, chunk } = body.length > sharedBytesMax ? this.#add(new Chunk(body.length)) : this.#roomFor(body.length);
     chunk.bytes.set(body, chunk.used);
@@ -166,6 +179,12 @@ export class BodyStore {
     if (chunk === null || chunk === undefined) throw new InvariantError(`there is no body in slot ${slot}`);
     return chunk;
   }
+}
+
+function grown(column: Uint32Array): Uint32Array<ArrayBuffer> {
+  const wider = new Uint32Array(column.length * growth);
+  wider.set(column);
+  return wider;
 }
 
 /** Of a slot that is free. */

@@ -15,30 +15,59 @@ import { nowhere } from './geometry.js';
 const chunkBits = 16;
 export const chunkRows = 1 << chunkBits;
 const rowMask = chunkRows - 1;
+/** Of the first chunk, and by how much it grows until it is one like the others: most partitions never hold more, and the last of its copies is of 0.3 MB. */
+const firstRows = 1_024;
+const growth = 4;
 
 class EntryChunk {
-  readonly deadline = new Float64Array(chunkRows);
-  readonly next = new Int32Array(chunkRows);
-  readonly previous = new Int32Array(chunkRows);
+  readonly deadline: Float64Array;
+  readonly next: Int32Array;
+  readonly previous: Int32Array;
   /** Where it was put last. Stale once its slot has become due as a whole; `nowhere` when it is not in the wheel. */
-  readonly place = new Uint16Array(chunkRows);
+  readonly place: Uint16Array;
+
+  constructor(rows: number) {
+    this.deadline = new Float64Array(rows);
+    this.next = new Int32Array(rows);
+    this.previous = new Int32Array(rows);
+    this.place = new Uint16Array(rows);
+  }
+
+  /** With the same entries, and room for more. */
+  grown(): EntryChunk {
+    const chunk = new EntryChunk(this.place.length * growth);
+    chunk.deadline.set(this.deadline);
+    chunk.next.set(this.next);
+    chunk.previous.set(this.previous);
+    chunk.place.set(this.place);
+    return chunk;
+  }
 }
 
 export class Entries {
   readonly #chunks: EntryChunk[] = [];
+  #rows = 0;
 
   /** One past the greatest handle that has a row. */
   get rows(): number {
-    return this.#chunks.length * chunkRows;
+    return this.#rows;
   }
 
   has(handle: number): boolean {
-    return handle >>> chunkBits < this.#chunks.length && this.placeAt(handle) !== nowhere;
+    return handle < this.#rows && this.placeAt(handle) !== nowhere;
   }
 
   /** Make sure that `handle` has a row. */
   reserve(handle: number): void {
-    while (handle >= this.rows) this.#chunks.push(new EntryChunk());
+    while (handle >= this.#rows) this.#grow();
+  }
+
+  #grow(): void {
+    const first = this.#chunks[0];
+    if (first === undefined) this.#chunks.push(new EntryChunk(firstRows));
+    else if (this.#rows < chunkRows) this.#chunks[0] = first.grown();
+    else this.#chunks.push(new EntryChunk(chunkRows));
+    this.#rows = this.#chunks.length > 1 ? this.#chunks.length * chunkRows : this.#chunks[0]!.place.length;
   }
 
   placeAt(handle: number): number {
@@ -76,6 +105,7 @@ export class Entries {
   /** Forget every entry and give the memory back. */
   clear(): void {
     this.#chunks.length = 0;
+    this.#rows = 0;
   }
 }
 

@@ -62,15 +62,42 @@ t.test('lists behave like arrays under any mix of appending, leaving, joining an
   t.end();
 });
 
-t.test('rows come in whole chunks and earlier ones stay where they are', (t) => {
+t.test('rows come in whole chunks but for the first few, and earlier ones stay what they are', (t) => {
   const { entries } = setup();
   entries.reserve(0);
-  t.equal(entries.rows, chunkRows);
+  t.equal(entries.rows, chunkRows / 64);
   entries.setDeadline(3, 2 ** 50 + 1);
   entries.reserve(3 * chunkRows);
   t.equal(entries.rows, 4 * chunkRows);
   t.equal(entries.deadlineAt(3), 2 ** 50 + 1);
   t.notOk(entries.has(3), 'a row without a place is not in the wheel');
   t.notOk(entries.has(9 * chunkRows), 'nor is one that was never reserved');
+  t.end();
+});
+
+t.test('entries keep what they have while their first chunk grows, and there is none without a row', (t) => {
+  const entries = new Entries();
+  t.equal(entries.has(0), false);
+  const handles = [0, 1_023, 1_024, 4_095, 4_096, 16_384, chunkRows - 1, chunkRows, 3 * chunkRows];
+  for (const [at, handle] of handles.entries()) {
+    entries.reserve(handle);
+    entries.setDeadline(handle, 1e12 + at);
+    entries.setNext(handle, at + 1);
+    entries.setPrevious(handle, -at);
+    entries.setPlace(handle, at + 3);
+    t.equal(entries.has(entries.rows), false, `beyond ${entries.rows} rows`);
+  }
+  for (const [at, handle] of handles.entries()) {
+    t.ok(entries.has(handle));
+    const { deadline, next, previous, place } = {
+      deadline: entries.deadlineAt(handle),
+      next: entries.nextAt(handle),
+      previous: entries.previousAt(handle),
+      place: entries.placeAt(handle),
+    };
+    t.same({ deadline, next, previous, place }, { deadline: 1e12 + at, next: at + 1, previous: -at, place: at + 3 });
+  }
+  entries.clear();
+  t.equal(entries.has(0), false);
   t.end();
 });
