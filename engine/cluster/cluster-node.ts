@@ -71,6 +71,8 @@ export class ClusterNode {
   #outBecause: string | null = 'has not joined yet';
   #markersInFlight = 0;
   #isLookDue = false;
+  /** The first that had no room to be claimed: claims that fail again and again, of a stream that is full, would else keep all the others waiting. */
+  #firstToLookAt = 0;
   #isStopping = false;
   #isClosed = false;
 
@@ -256,13 +258,16 @@ export class ClusterNode {
     this.#outlook.refresh(now);
     const movingMax = this.#parts.moving ?? partitionsMovingMax;
     let moving = this.#courses.filter((course) => course.isMoving).length;
-    this.#courses.forEach((course, number) => {
-      const partition = number as PartitionId;
+    const first = this.#firstToLookAt;
+    this.#firstToLookAt = 0;
+    for (let at = 0; at < this.#courses.length; at++) {
+      const partition = ((first + at) % this.#courses.length) as PartitionId;
+      const course = this.#courses[partition]!;
       const facts = this.#outlook.factsOf(partition, { course, now, mayMove: moving < movingMax, isStopping: this.#isStopping });
       const step = nextStep(course, facts);
       if (step.do === 'release') moving++;
       this.#carryOut(partition, step);
-    });
+    }
   }
 
   #carryOut(partition: PartitionId, step: Step): void {
@@ -281,6 +286,7 @@ export class ClusterNode {
         break;
       case 'claim':
         if (this.#markersInFlight < claimsInFlightMax) void this.#writeMarker(partition, { epoch: step.epoch, released: false });
+        else if (this.#firstToLookAt === 0) this.#firstToLookAt = partition;
         break;
       case 'take':
         course.taken(step.epoch);

@@ -119,11 +119,21 @@ t.test('one that has left, or that its successor tells of, is gone at once', nee
 t.test('a session that is not seen, while the leader has it, is not gone (P10)', needsNats, async (t) => {
   const { members, renew, names } = await setup(t);
   // Two tokens: the watch does not see it, a read by its name does.
-  const hidden = 'hid.den';
-  const until1 = performance.now() + 3 * times.ttlMs;
-  while (performance.now() < until1) {
-    t.equal(await renew(hidden), 'stored');
-    if (members.isGone(hidden)) t.fail('taken for gone while it was renewed');
+  let hidden = 'hid.den0';
+  let renewedAt = performance.now();
+  let goal = renewedAt + 3 * times.ttlMs;
+  for (let late = 0; performance.now() < goal; ) {
+    const result = await renew(hidden);
+    const now = performance.now();
+    if (result === 'behind' && now - renewedAt > times.ttlMs - times.renewMs) {
+      // This process stood still for longer than a session lives, so it is over, and rightly.
+      hidden = `hid.den${++late}`;
+      goal = now + 3 * times.ttlMs;
+    } else {
+      t.equal(result, 'stored');
+      if (members.isGone(hidden)) t.fail('taken for gone while it was renewed');
+    }
+    renewedAt = now;
     await pause(times.renewMs);
   }
   t.same(names(), []);

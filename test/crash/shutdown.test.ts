@@ -91,6 +91,8 @@ t.test('a second signal does not wait', { buffered: true, timeout }, async (t) =
 
 t.test('Ctrl-C on an idle server ends it at once with exit code 0', { buffered: true, timeout }, async (t) => {
   const server = await startServer(t);
+  // While its threads begin it is not idle, and on a busy machine that takes seconds.
+  await server.ready();
   server.signal('SIGINT');
   const { code } = await within('the server ends', server.program.exited, drainMs - 1_000);
   t.equal(code, 0);
