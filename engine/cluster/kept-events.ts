@@ -97,14 +97,15 @@ export class KeptEvents {
     }
   }
 
-  /** Partitions for which something is kept; null when the server does not say. Never rejects. */
-  async look(): Promise<readonly PartitionId[] | null> {
+  /** Partitions for which something is kept, at least those of `served`; null when the server does not say. Never rejects. */
+  async look(served: Iterable<PartitionId>): Promise<readonly PartitionId[] | null> {
     const found: PartitionId[] = [];
     try {
       const manager = await this.#managerNow();
       if (manager === null) return null;
-      for (let stream = 0; stream < this.#parts.streams; stream++) {
-        const name = logStreamOf(stream as PartitionId, this.#parts.streams);
+      const streams = new Set<string>();
+      for (const partition of served) streams.add(logStreamOf(partition, this.#parts.streams));
+      for (const name of streams) {
         const { state } = await manager.streams.info(name, { subjects_filter: 'escapement.p.*.c' });
         for (const subject of Object.keys(state.subjects ?? {})) found.push(Number(subject.split('.')[2]) as PartitionId);
       }

@@ -149,7 +149,7 @@ export class OpenPartitions {
     this.#isLooking = true;
     const beganAt = this.#parts.monoMs();
     const served = [...this.#served];
-    const found = await this.#parts.kept.look();
+    const found = await this.#parts.kept.look(this.#served.keys());
     this.#isLooking = false;
     if (found === null) return;
     for (const [partition, service] of served) {

@@ -168,7 +168,8 @@ t.test('new events without an owner are kept, and taken in by the next one', nee
     streams: 2,
     logger: { info: () => undefined, error: (...told: unknown[]) => t.fail(String(told)) } as never,
   });
-  t.same([...(await kept.look())!].sort(), [1, 2]);
+  t.same([...(await kept.look([0, 1, 2] as PartitionId[]))!].sort(), [1, 2]);
+  t.same(await kept.look([0] as PartitionId[]), [2], 'only where those are that are served');
   const b = new PeerNode(t, world, {
     url: nats.url,
     session: 'b',
@@ -176,7 +177,7 @@ t.test('new events without an owner are kept, and taken in by the next one', nee
   });
   await b.connected();
   t.equal(await kept.takeIn(own, b.host), 'not now', 'what cannot be decided now stays');
-  t.same([...(await kept.look())!].sort(), [1, 2]);
+  t.same([...(await kept.look([1, 2] as PartitionId[]))!].sort(), [1, 2]);
   const c = new PeerNode(t, world, { url: nats.url, session: 'c', options: { answer: accepting } });
   await c.connected();
   t.equal(await within('it is taken in', kept.takeIn(own, c.host)), 'all');
@@ -187,7 +188,7 @@ t.test('new events without an owner are kept, and taken in by the next one', nee
     [first!.idAt(0), first!.idAt(1)],
     'the same ids',
   );
-  t.same(await kept.look(), [2], 'what is decided is kept no longer');
+  t.same(await kept.look([1, 2] as PartitionId[]), [2], 'what is decided is kept no longer');
 });
 
 t.test(

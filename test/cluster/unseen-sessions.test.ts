@@ -21,7 +21,6 @@ import { auditMarkers, type WrittenMarker } from './marker-audit.js';
 import { doubled, SteadyLoad } from './steady-load.js';
 import { VeiledWay } from './veiled-way.js';
 
-
 const nodes = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].slice(0, Number(process.env['NODES'] ?? 3));
 const partitions = Number(process.env['PARTITIONS'] ?? 12);
 /** Until they have what is their own: who won the race has much to give away, four at a time. */
