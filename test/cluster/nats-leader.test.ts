@@ -68,8 +68,6 @@ t.test(
       await cluster.shared(['b'], 60_000);
     });
     await leader.restart();
-    await cluster.restart('a');
-    await cluster.shared(engines, 60_000);
 
     await load.stop();
     const came = await load.allCame();
