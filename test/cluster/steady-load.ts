@@ -101,7 +101,6 @@ export class SteadyLoad {
 
   /** When everything that was accepted has come and the cluster knows it: what came, by name. */
   async allCame(withinMs = allMsMax): Promise<ReadonlyMap<string, Course>> {
-    const { client, source } = this.#options;
     const missing = (): string[] => {
       const came = new Set(this.#arrivals().map(nameOf));
       return [...this.accepted.keys()].filter((name) => !came.has(name));
@@ -109,20 +108,7 @@ export class SteadyLoad {
     await until('everything comes', () => missing().length === 0, withinMs).catch((error: unknown) => {
       throw new Error(`${missing().length} never came, among them ${missing()[0]}`, { cause: error });
     });
-    let said = '';
-    await until(
-      'the cluster says so',
-      async () => {
-        const { text, body } = await client.get<{ total: number; by_status: { DELIVERED: number } }>(
-          `/api/v1/events/statistics?source=${source}`,
-        );
-        said = text;
-        return body.total === this.accepted.size && body.by_status.DELIVERED === this.accepted.size;
-      },
-      withinMs,
-    ).catch((error: unknown) => {
-      throw new Error(`of ${this.accepted.size} delivered it says ${said}`, { cause: error });
-    });
+    await this.#said('DELIVERED', withinMs);
     const came = new Map(
       [...this.accepted].map(([name, dueAtMs]) => [name, { dueAtMs, arrivedAtMs: [] as number[], ids: new Set<string>() }]),
     );
@@ -132,6 +118,28 @@ export class SteadyLoad {
       course.ids.add(arrival.id);
     }
     return came;
+  }
+
+  /** Resolves when owners have decided about everything that was accepted. */
+  async allDecided(withinMs = allMsMax): Promise<void> {
+    await this.#said('total', withinMs);
+  }
+
+  /** The cluster counts everything that was accepted, and all of it as this. */
+  async #said(what: 'total' | 'DELIVERED', withinMs: number): Promise<void> {
+    const { client, source } = this.#options;
+    let said = '';
+    const isSo = async () => {
+      const { text, body } = await client.get<{ total: number; by_status: { DELIVERED: number } }>(
+        `/api/v1/events/statistics?source=${source}`,
+      );
+      said = text;
+      const counts = { total: body.total, DELIVERED: body.by_status.DELIVERED };
+      return body.total === this.accepted.size && counts[what] === this.accepted.size;
+    };
+    await until('the cluster says so', isSo, withinMs).catch((error: unknown) => {
+      throw new Error(`of ${this.accepted.size} (${what}) it says ${said}`, { cause: error });
+    });
   }
 
   #arrivals(): readonly Arrival[] {
