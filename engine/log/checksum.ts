@@ -4,35 +4,12 @@
  * missing, exchanged or written by somebody else shows in everything behind it.
  */
 import { crc32 } from 'node:zlib';
-import { eventAt, layOutHead, RecordBatchBuilder } from './record-batch.js';
-import type { LogRecord } from '../event/record.js';
-import { eventIdBytes } from '../kernel/event-id.js';
 
 /** Chain before the first record of a partition. */
 export const chainStart = 0;
 
 export function crcOf(bytes: Uint8Array): number {
   return crc32(bytes);
-}
-
-const builder = new RecordBatchBuilder();
-
-/** The same sum for a record that is not in a batch. */
-export function crcOfRecord(record: LogRecord): number {
-  builder.append(record);
-  const crc = crc32(builder.last);
-  builder.clear();
-  return crc;
-}
-
-const head = new Uint8Array(eventAt);
-const headView = new DataView(head.buffer);
-
-/** The same of a record whose id and body stand together, as SQLite hands them out: nothing is copied. */
-export function crcOfParts(record: Pick<LogRecord, 'seq' | 'kind' | 'prev' | 'at'>, eventAndBody: Uint8Array): number {
-  const { kind, seq, prev, at } = record;
-  layOutHead(headView, 0, { bodyLength: eventAndBody.length - eventIdBytes, kind, seq, prev, at });
-  return crc32(eventAndBody, crc32(head));
 }
 
 const table = Uint32Array.from({ length: 256 }, (_, byte) => {

@@ -1,7 +1,7 @@
 /**
  * The data directory: whose it is, what made it, and the secrets and names that live as long as it does.
  *
- *     <data>/format.json      {"format":1,"partitions":4,"hash":"fnv1a32"}: what must never change; in a cluster also its id, "cluster":"..."
+ *     <data>/format.json      {"format":2,"partitions":4,"hash":"fnv1a32"}: what must never change; in a cluster also its id, "cluster":"..."
  *     <data>/lock             locked by the process that uses the directory
  *     <data>/lock.pid         which process that is, for people
  *     <data>/node-id          name of this node
@@ -23,7 +23,7 @@ import { StartError } from '../kernel/errors.js';
 import { makeDir, syncDir } from './segment-files.js';
 import { type Database, openDatabase, storageFaultOf } from './sqlite.js';
 
-const formatVersion = 1;
+const formatVersion = 2;
 const slotHash = 'fnv1a32';
 const secretBytes = 32;
 const streamIdChars = 6;

@@ -6,7 +6,7 @@
  * end through each of its records, in the order of ids, it was 80 us an event where that order says nothing about the log. Most events
  * are delivered and not in here.
  *
- * Rows come many with one call, like records (`row-run.ts`), and a walk is cut after so many rows whether they pass the filter or not.
+ * Rows come many with one call, like records (through one text and one blob), and a walk is cut after so many rows whether they pass the filter or not.
  */
 import type { EventFilter } from '../event/event-filter.js';
 import { type RecordKind, type StoredRecord, statusOfKind } from '../event/record.js';

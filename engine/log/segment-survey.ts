@@ -2,10 +2,10 @@
  * A segment looked through to its end, whatever is damaged in it: what a replay, which stops at the first thing that does not
  * fit, cannot say.
  *
- * Behind a damaged row the chain is taken up again with the value stored in it: so one damaged row is one fault, and not the
- * reason for a fault in every row behind it.
+ * Behind a damaged record the chain is taken up again with the value stored beside it: so one damaged record is one fault, and not the
+ * reason for a fault in every record behind it.
  *
- * A row whose own checksum holds while the chain does not: either its chain value alone is damaged, which the next row
+ * A record whose own checksum holds while the chain does not: either its chain value alone is damaged, which the next record
  * shows (it continues the right one), or it is another record than the one that was written.
  */
 import { isKnownKind, type LogRecord } from '../event/record.js';
@@ -13,16 +13,17 @@ import type { Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import { chainOf } from './checksum.js';
 import type { LogPosition } from './mark.js';
-import type { SegmentReader, SurveyedRow } from './segment-reader.js';
+import type { SegmentReader, Survey } from './segment-reader.js';
+import type { SurveyedRecord } from './strip-survey.js';
 
-/** Something wrong with the rows [first, last]. */
-export interface RowFault {
+/** Something wrong with the records [first, last]. */
+export interface RecordFault {
   readonly first: Sequence;
   readonly last: Sequence;
-  /** `damaged`: a row that is not what was written; `missing`: none; `sum`: the record is sound, a sum beside it is not; `foreign`: all
+  /** `damaged`: a record that is not what was written; `missing`: none; `sum`: the record is sound, a sum beside it is not; `foreign`: all
    *  is sound, and this version does not know what the record says. */
   readonly kind: 'damaged' | 'missing' | 'sum' | 'foreign';
-  /** As the row says, which may be what is damaged. */
+  /** As the record says, which may be what is damaged. */
   readonly event: EventId | null;
   readonly detail: string;
 }
@@ -37,7 +38,7 @@ export interface SurveyParts {
   readonly chainBehind: number | null;
   /** Sound records, in order. */
   readonly record: (record: LogRecord) => void;
-  readonly fault: (fault: RowFault) => void;
+  readonly fault: (fault: RecordFault) => void;
   /** Called after each mebibyte or so. */
   readonly progress?: (bytes: number) => void;
 }
@@ -45,7 +46,28 @@ export interface SurveyParts {
 export type SurveyPosition = Omit<LogPosition, 'chain'> & { readonly chain: number | null };
 
 /** Returns where it ends. */
-export function surveySegment({ reader, after, before, chainBehind, record, fault, progress }: SurveyParts): SurveyPosition {
+export function surveySegment(parts: SurveyParts): SurveyPosition {
+  const faults: RecordFault[] = [];
+  const doubtful: Doubtful[] = [];
+  const fault = (found: RecordFault): void => {
+    faults.push(found);
+    parts.fault(found);
+  };
+  const end = walkThrough({ ...parts, fault }, (span) => doubtful.push(span));
+  // What is wrong in the row has been named otherwise, when it is.
+  for (const { first, last } of doubtful) {
+    if (faults.some((found) => found.first <= last && found.last >= first)) continue;
+    fault({ first, last, kind: 'sum', event: null, detail: 'a number beside them is damaged, the records themselves are sound' });
+  }
+  return end;
+}
+
+type Doubtful = Survey['doubtful'][number];
+
+function walkThrough(
+  { reader, after, before, chainBehind, record, fault, progress }: SurveyParts,
+  doubt: (span: Doubtful) => void,
+): SurveyPosition {
   const walk = new Walk(after, { record, fault });
   const end = before ?? Number.MAX_SAFE_INTEGER;
   let from = (after.seq + 1) as Sequence;
@@ -53,10 +75,11 @@ export function surveySegment({ reader, after, before, chainBehind, record, faul
     const survey = reader.survey({ from, before: end });
     if (survey === null) break;
     let bytes = 0;
-    for (const row of survey.rows) {
-      walk.take(row);
-      bytes += row.record?.body.length ?? 0;
+    for (const stored of survey.records) {
+      walk.take(stored);
+      bytes += stored.record?.body.length ?? 0;
     }
+    survey.doubtful.forEach(doubt);
     progress?.(bytes);
     if (survey.unreadable !== null && survey.next >= end) {
       // Of the last segment nobody knows how far it went on; the mark does.
@@ -71,19 +94,18 @@ export function surveySegment({ reader, after, before, chainBehind, record, faul
   return walk.end(chainBehind);
 }
 
-function unreadableEnd(first: Sequence): RowFault {
+function unreadableEnd(first: Sequence): RecordFault {
   return { first, last: first, kind: 'missing', event: null, detail: 'SQLite cannot read from here to the end' };
 }
 
-/** The rows of one segment as they pass by. */
+/** The records of one segment as they pass by. */
 class Walk {
   readonly #to: Pick<SurveyParts, 'record' | 'fault'>;
   #seq: Sequence;
-  /** Null: unknown, taken from the next row. */
+  /** Null: unknown, taken from the next record. */
   #chain: number | null;
-  /** The last row, when its record was sound and its chain value was not what it should be. */
-  #doubt: { readonly seq: Sequence; readonly event: EventId; readonly expected: number; readonly stored: number | null } | null =
-    null;
+  /** The last one, when it was sound and its chain value was not what it should be. */
+  #doubt: { readonly seq: Sequence; readonly event: EventId; readonly expected: number; readonly stored: number } | null = null;
 
   constructor(after: SurveyPosition, to: Pick<SurveyParts, 'record' | 'fault'>) {
     this.#to = to;
@@ -91,28 +113,27 @@ class Walk {
     this.#chain = after.chain;
   }
 
-  take(row: SurveyedRow): void {
-    // A page that is not in its place shows rows that have passed already.
-    if (row.seq <= this.#seq) return;
-    this.missingUpTo(row.seq - 1, 'they are not there');
-    this.#seq = row.seq;
-    const { record, sum, crc, chain, event } = row;
+  take({ seq, record, sum, crc, chain, event }: SurveyedRecord): void {
+    // A page that is not in its place shows records that have passed already.
+    if (seq <= this.#seq) return;
+    this.missingUpTo(seq - 1, 'they are not there');
+    this.#seq = seq;
     const follows = sum !== null && this.#chain !== null && chainOf(this.#chain, sum) === chain;
     this.#settle(sum, chain);
     if (record === null || sum === null || (sum !== crc && !follows)) {
       this.#chain = chain;
-      this.#to.fault({ ...spanOf(row.seq), kind: 'damaged', event, detail: 'the record fails its checksum' });
+      this.#to.fault({ ...spanOf(seq), kind: 'damaged', event, detail: 'the record fails its checksum' });
       return;
     }
     if (sum !== crc) {
-      this.#to.fault({ ...spanOf(row.seq), kind: 'sum', event, detail: 'its checksum is damaged, the record itself is sound' });
+      this.#to.fault({ ...spanOf(seq), kind: 'sum', event, detail: 'its checksum is damaged, the record itself is sound' });
     }
     const expected = this.#chain === null ? chain : chainOf(this.#chain, sum);
-    if (expected !== chain && expected !== null) this.#doubt = { seq: row.seq, event: record.event, expected, stored: chain };
+    if (expected !== chain) this.#doubt = { seq, event: record.event, expected, stored: chain };
     this.#chain = chain;
     if (!isKnownKind(record.kind)) {
       const detail = `the record is of kind ${record.kind}, which this version does not know`;
-      this.#to.fault({ ...spanOf(row.seq), kind: 'foreign', event, detail });
+      this.#to.fault({ ...spanOf(seq), kind: 'foreign', event, detail });
     }
     this.#to.record(record);
   }
@@ -130,7 +151,7 @@ class Walk {
     return { seq: this.#seq, chain: this.#chain };
   }
 
-  /** The row behind a doubtful one is here: which of the two values does it continue? */
+  /** The record behind a doubtful one is here: which of the two values does it continue? */
   #settle(crc: number | null, chain: number | null): void {
     this.#settleBy((expected) => crc !== null && chainOf(expected, crc) === chain);
   }
@@ -144,7 +165,7 @@ class Walk {
       this.#chain = expected;
       this.#to.fault({ ...spanOf(seq), kind: 'sum', event, detail: 'its chain value is damaged, the record itself is sound' });
     } else {
-      const detail = `the chain breaks: expected ${expected}, found ${String(stored)}; it is not the record that was written here`;
+      const detail = `the chain breaks: expected ${expected}, found ${stored}; it is not the record that was written here`;
       this.#to.fault({ ...spanOf(seq), kind: 'damaged', event, detail });
     }
   }

@@ -2,7 +2,8 @@
  * A segment being written: one SQLite file that takes the records of one partition until it is sealed.
  *
  * Insert only, and in the order of its primary key, so that every insert goes to the right-most page: no page is ever
- * split or read again, and there is no secondary index (one random b-tree insert a record cut 300,000 rows/s to 55,000).
+ * split or read again, and there is no secondary index (one random b-tree insert a record cut 300,000 rows/s to 55,000). A row holds many
+ * records (`strip.ts`).
  *
  * `synchronous=FULL` is set after the switch to WAL and read back, because better-sqlite3's build goes to NORMAL by itself
  * at that switch. SQLite's own checkpoints are off: they would run inside a commit; see `checkpoint` for who does it.
@@ -18,16 +19,18 @@ import { dirname } from 'node:path';
 import type { LogRecord } from '../event/record.js';
 import type { PartitionId, Sequence, WallMs } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
-import { chainOf, crcOf, crcOfRecord } from './checksum.js';
+import { chainOf, crcOf } from './checksum.js';
 import { DamageError, LogFormatError } from './damage.js';
 import type { LogPosition } from './mark.js';
-import { RowInsert } from './row-insert.js';
+import { RecordBatchBuilder } from './record-batch.js';
 import { type SegmentName, syncDir, syncFile } from './segment-files.js';
 import { type Database, openDatabase, type Statement } from './sqlite.js';
+import { Strip } from './strip.js';
+import { StripInsert } from './strip-insert.js';
 import { WalRoom } from './wal-room.js';
 
 /** Format of the tables below and of what is in them. */
-const formatVersion = 1;
+const formatVersion = 2;
 const pageBytes = 4096;
 /** Of each connection; the right-most path of the tree is all that appending touches. */
 const cacheKiB = 2_048;
@@ -37,8 +40,7 @@ const walKeptBytes = 32 * 1024 * 1024;
 const schema = `
   CREATE TABLE header(format INTEGER NOT NULL, partition INTEGER NOT NULL, first INTEGER NOT NULL, chain_before INTEGER NOT NULL,
                       created_at REAL NOT NULL, crc INTEGER NOT NULL);
-  CREATE TABLE record(seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, event BLOB NOT NULL, prev INTEGER NOT NULL, at REAL NOT NULL,
-                      body BLOB NOT NULL, crc INTEGER NOT NULL, chain INTEGER NOT NULL);`;
+  CREATE TABLE strip(first INTEGER PRIMARY KEY, content BLOB NOT NULL);`;
 
 export interface SegmentHeader {
   readonly partition: PartitionId;
@@ -61,7 +63,7 @@ export class Segment {
   readonly header: SegmentHeader;
   readonly #database: Database;
   readonly #begin: Statement;
-  readonly #rows: RowInsert;
+  readonly #strips: StripInsert;
   readonly #commit: Statement;
   readonly #rollback: Statement;
   readonly #room: WalRoom;
@@ -89,7 +91,7 @@ export class Segment {
       const { partition, first, chainBefore, createdAt } = header;
       const insertHeader = database.prepare('INSERT INTO header VALUES (?, ?, ?, ?, ?, ?)');
       insertHeader.run(formatVersion, partition, first, chainBefore, createdAt, crcOfHeader(header, formatVersion));
-      insertRecords(database, { records: carried, chainBefore });
+      insertCarried(database, { carried, before: { seq: (first - 1) as Sequence, chain: chainBefore } });
       database.exec('COMMIT');
       database.pragma('journal_mode = WAL');
     } finally {
@@ -113,7 +115,7 @@ export class Segment {
       this.#last = lastPosition(this.#database, this.header);
       this.#bytes = (this.#database.pragma('page_count', { simple: true }) as number) * pageBytes;
       this.#begin = this.#database.prepare('BEGIN IMMEDIATE');
-      this.#rows = new RowInsert(this.#database);
+      this.#strips = new StripInsert(this.#database);
       this.#commit = this.#database.prepare('COMMIT');
       this.#rollback = this.#database.prepare('ROLLBACK');
     } catch (error) {
@@ -143,12 +145,8 @@ export class Segment {
   append(batches: readonly Uint8Array[]): void {
     this.#begin.run();
     let last = this.#last;
-    let bytes = 0;
     try {
-      for (const batch of batches) {
-        last = this.#rows.insert(batch, last);
-        bytes += batch.length;
-      }
+      last = this.#strips.insert(batches, last);
       this.#commit.run();
     } catch (error) {
       // SQLite has rolled back by itself after the graver errors.
@@ -156,7 +154,7 @@ export class Segment {
       throw error;
     }
     this.#last = last;
-    this.#bytes += bytes;
+    for (const batch of batches) this.#bytes += batch.length;
   }
 
   /**
@@ -234,35 +232,38 @@ function setUp(database: Database, { durability, pagesMax }: SegmentOptions): vo
   if (pagesMax !== null) database.pragma(`max_page_count = ${pagesMax}`);
 }
 
-function insertRecords(
+function insertCarried(
   database: Database,
-  { records, chainBefore }: { readonly records: readonly LogRecord[]; readonly chainBefore: number },
+  { carried, before }: { readonly carried: readonly LogRecord[]; readonly before: LogPosition },
 ): void {
-  const insert = database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
-  let chain = chainBefore;
-  for (const record of records) {
-    const crc = crcOfRecord(record);
-    chain = chainOf(chain, crc);
-    insert.run(record.seq, record.kind, record.event, record.prev, record.at, record.body, crc, chain);
-  }
+  const builder = new RecordBatchBuilder();
+  for (const record of carried) builder.append(record);
+  new StripInsert(database).insert([builder.take()], before);
 }
 
 /** The chain is taken on from what is stored, so what is stored must fit what comes before it. */
 function lastPosition(database: Database, header: SegmentHeader): LogPosition {
-  const newest = database.prepare('SELECT seq, crc, chain FROM record ORDER BY seq DESC LIMIT 2').all() as {
-    seq: number;
-    crc: number;
-    chain: number;
-  }[];
-  const [last, before] = newest;
+  const newest = database.prepare('SELECT first, content FROM strip ORDER BY first DESC LIMIT 2').raw().all() as unknown[][];
+  const [last, before] = newest.map(([first, content]) => ({ first, strip: Strip.of(first, content) }));
   if (last === undefined) return { seq: (header.first - 1) as Sequence, chain: header.chainBefore };
-  if (chainOf(before?.chain ?? header.chainBefore, last.crc) !== last.chain) {
+  const { strip } = last;
+  const chain = before === undefined ? header.chainBefore : (before.strip?.storedChainOf(before.strip.count - 1) ?? null);
+  if (strip === null || chain === null || !isContinuedBy(strip, chain)) {
     throw new DamageError(
       'broken',
-      `partition ${header.partition}: the chain breaks at sequence ${last.seq}, the last of its segment`,
+      `partition ${header.partition}: the chain breaks at sequence ${String(strip?.last ?? last.first)}, the last of its segment`,
     );
   }
-  return { seq: last.seq as Sequence, chain: last.chain };
+  return { seq: strip.last, chain: strip.storedChainOf(strip.count - 1) };
+}
+
+function isContinuedBy(strip: Strip, chainBefore: number): boolean {
+  let chain = chainBefore;
+  for (let place = 0; place < strip.count; place++) {
+    chain = chainOf(chain, strip.storedCrcOf(place));
+    if (chain !== strip.storedChainOf(place)) return false;
+  }
+  return true;
 }
 
 function crcOfHeader({ partition, first, chainBefore, createdAt }: SegmentHeader, format: number): number {

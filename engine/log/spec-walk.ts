@@ -1,8 +1,8 @@
 /**
  * Specs of many events in the order of the log: for bulk changes, and for payloads that are read ahead.
  *
- * Records are read many with one call (`row-run.ts`), those alone that are asked for: what lies between them, other records of the same
- * events mostly, is passed over. Whatever is not found so is looked for singly, which says what is wrong with it.
+ * Records are looked for in the order of the log, so that those of one strip are found together (`segment-reader.ts`). Whatever is not found
+ * so is looked for singly, which says what is wrong with it.
  */
 import { newestSpecIn } from '../event/carried-codec.js';
 import type { EventFilter } from '../event/event-filter.js';
@@ -12,7 +12,9 @@ import type { Sequence } from '../kernel/brand.js';
 import { bulkReplyBytes } from '../kernel/limits.js';
 import { readFailureOf } from './damage.js';
 import type { PartitionSegments } from './partition-segments.js';
-import { runRowsMax } from './row-run.js';
+
+/** Looked for with one call: what is passed over then has not been read for nothing. */
+const recordsTogetherMax = 64;
 
 /** One record of those asked for; null: it is damaged, or not there. */
 type VisitRecord = (place: number, record: StoredRecord | null) => 'more' | 'enough';
@@ -40,7 +42,7 @@ export function walkRecords(segments: PartitionSegments, seqs: readonly Sequence
   let place = 0;
   const tell = (record: StoredRecord | null): boolean => visit(place++, record) === 'more';
   while (place < seqs.length) {
-    const found = foundOf(segments, seqs.slice(place, place + runRowsMax));
+    const found = foundOf(segments, seqs.slice(place, place + recordsTogetherMax));
     for (const record of found) {
       while (seqs[place]! < record.seq) if (!tell(recordAlone(segments, seqs[place]!))) return place;
       if (seqs[place] === record.seq && !tell(record)) return place;

@@ -15,7 +15,7 @@ import { listIndexes, listSegments, listSnapshots, partitionDir, type SegmentNam
 import { isIntact } from '../log/segment-index.js';
 import { SegmentReader } from '../log/segment-reader.js';
 import { SnapshotReader } from '../log/snapshot-file.js';
-import { type RowFault, type SurveyPosition, surveySegment } from '../log/segment-survey.js';
+import { type RecordFault, type SurveyPosition, surveySegment } from '../log/segment-survey.js';
 import { storageFaultOf } from '../log/sqlite.js';
 
 export interface Fault {
@@ -279,6 +279,6 @@ class Survey {
   }
 }
 
-function faultOf({ first, last, kind, event, detail }: RowFault, where: Pick<Fault, 'partition' | 'file'>): Fault {
+function faultOf({ first, last, kind, event, detail }: RecordFault, where: Pick<Fault, 'partition' | 'file'>): Fault {
   return { ...where, rows: { first, last }, event, kind: kind === 'sum' || kind === 'foreign' ? kind : 'rows', detail };
 }

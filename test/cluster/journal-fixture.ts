@@ -11,13 +11,13 @@ import { Replica, type ReplicaParts } from '../../engine/cluster/replica.js';
 import { StreamDoor } from '../../engine/cluster/stream-door.js';
 import type { Sequence } from '../../engine/kernel/brand.js';
 import { SystemClock } from '../../engine/kernel/clock.js';
-import { chainOf, crcOfRecord } from '../../engine/log/checksum.js';
+import { chainOf } from '../../engine/log/checksum.js';
 import { LogWriter } from '../../engine/log/log-writer.js';
 import { type LogPosition, logStart } from '../../engine/log/mark.js';
 import type { LogOptions, SegmentNotice } from '../../engine/log/protocol.js';
 import { readNatsAddress } from '../../engine/nats/nats-address.js';
 import { NatsLink } from '../../engine/nats/nats-link.js';
-import { batchOf, Journal as History, partition, plain, readBack, tempDir } from '../log/log-fixture.js';
+import { batchOf, crcOfRecord, Journal as History, partition, plain, readBack, tempDir } from '../log/log-fixture.js';
 import { until } from '../support/deadline.js';
 import { connectNats, type NatsServer } from '../support/nats-server.js';
 

@@ -44,7 +44,7 @@ t.test('a reader that holds the log makes its -wal file grow, is told of, and st
   const reader = openDatabase(listSegments(partition)[0]!.path, { mode: 'read' });
   t.teardown(() => reader.close());
   reader.exec('BEGIN');
-  reader.prepare('SELECT count(*) FROM record').get();
+  reader.prepare('SELECT count(*) FROM strip').get();
   await load(() => told(/does not stop/) > 0);
   const heldAt = wal();
   t.ok(heldAt > walKiB * KiB, `${heldAt} bytes`);

@@ -21,7 +21,7 @@ function refusalOf(work: () => unknown): string {
 t.test('a new directory is made with what identifies it', (t) => {
   const dataDir = join(tempDir(t), 'deep', 'data');
   const opened = openDataDir({ dataDir, partitions: 4, cluster: null });
-  t.same(JSON.parse(readFileSync(join(dataDir, 'format.json'), 'utf8')), { format: 1, partitions: 4, hash: 'fnv1a32' });
+  t.same(JSON.parse(readFileSync(join(dataDir, 'format.json'), 'utf8')), { format: 2, partitions: 4, hash: 'fnv1a32' });
   t.match(opened.webhookSecret, /^whsec_[A-Za-z0-9+/]{43}=$/);
   t.equal(statSync(join(dataDir, 'webhook-secret')).mode & 0o777, 0o600);
   t.match(opened.nodeId, /^[0-9a-f]{16}$/);
@@ -49,7 +49,7 @@ t.test('a directory belongs to one cluster or to a node alone; any other is refu
   const [ours, alone] = [tempDir(t), tempDir(t)];
   const member = openDataDir({ dataDir: ours, partitions: 64, cluster: 'c1' });
   t.same(JSON.parse(readFileSync(join(ours, 'format.json'), 'utf8')), {
-    format: 1,
+    format: 2,
     partitions: 64,
     hash: 'fnv1a32',
     cluster: 'c1',
@@ -83,11 +83,11 @@ t.test('a directory belongs to one cluster or to a node alone; any other is refu
 
 t.test('another format, or an unreadable one, is refused, and nothing is touched (F36)', (t) => {
   for (const [text, message] of [
-    ['{"format":2,"partitions":4,"hash":"fnv1a32"}', /has format 2\/fnv1a32, this version reads 1\/fnv1a32/],
-    ['{"format":1,"partitions":4,"hash":"other"}', /has format 1\/other/],
+    ['{"format":1,"partitions":4,"hash":"fnv1a32"}', /has format 1\/fnv1a32, this version reads 2\/fnv1a32/],
+    ['{"format":2,"partitions":4,"hash":"other"}', /has format 2\/other/],
     ['{"for', /unreadable format.json/],
     ['null', /unreadable format.json/],
-    ['{"format":1,"partitions":4,"hash":"fnv1a32","cluster":7}', /unreadable format.json/],
+    ['{"format":2,"partitions":4,"hash":"fnv1a32","cluster":7}', /unreadable format.json/],
   ] as const) {
     const dataDir = tempDir(t);
     writeFileSync(join(dataDir, 'format.json'), text);

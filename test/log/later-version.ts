@@ -10,7 +10,7 @@ export function makeSegmentLater({ path }: SegmentName): void {
   const { partition, first, chain, at } = database
     .prepare('SELECT partition, first, chain_before AS chain, created_at AS at FROM header')
     .get() as Record<string, number>;
-  database.prepare('UPDATE header SET format = 2, crc = ?').run(crcOf(Buffer.from(`2 ${partition} ${first} ${chain} ${at}`)));
+  database.prepare('UPDATE header SET format = 3, crc = ?').run(crcOf(Buffer.from(`3 ${partition} ${first} ${chain} ${at}`)));
   database.pragma('wal_checkpoint(truncate)');
   database.close();
 }

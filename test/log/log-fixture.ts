@@ -11,6 +11,7 @@ import type { EventView } from '../../engine/event/view.js';
 import { type MonoMs, noSequence, type PartitionId, type Sequence, type Slot, type WallMs } from '../../engine/kernel/brand.js';
 import type { Clock } from '../../engine/kernel/clock.js';
 import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
+import { crcOf } from '../../engine/log/checksum.js';
 import { indexSegment } from '../../engine/log/index-task.js';
 import { LogReader } from '../../engine/log/log-reader.js';
 import { LogWriter, type LogWriterParts } from '../../engine/log/log-writer.js';
@@ -19,7 +20,7 @@ import { takeSnapshot } from '../../engine/partition/snapshot-task.js';
 import { SnapshotIntake, snapshotForm } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { verifySegment } from '../../engine/log/verify-task.js';
-import { RecordBatchBuilder, readBatch } from '../../engine/log/record-batch.js';
+import { RecordBatchBuilder, RecordCursor, readBatch } from '../../engine/log/record-batch.js';
 
 export const partition = 3 as PartitionId;
 export const seq = (value: number) => value as Sequence;
@@ -215,6 +216,13 @@ export function batchOf(records: readonly StoredRecord[]): Uint8Array<ArrayBuffe
 }
 
 type RenewedFrom = Pick<EventView, 'status' | 'version' | 'attempts' | 'spec'>;
+
+/** The checksum that the record has in every batch. */
+export function crcOfRecord(record: StoredRecord): number {
+  const cursor = new RecordCursor(batchOf([record]));
+  cursor.next();
+  return crcOf(cursor.record);
+}
 
 /** Writes histories: knows the next sequence and the newest record of each event. */
 export class Journal {

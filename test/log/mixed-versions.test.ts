@@ -53,7 +53,7 @@ t.test('a segment of a newer format is refused by its format, to read and to wri
   makeSegmentLater(name);
   const before = readFileSync(name.path);
   const again = new TestLog(t, { dataDir: log.options.dataDir });
-  const expected = /expected format 1, found 2/;
+  const expected = /expected format 2, found 3/;
   t.match(again.writerReplies, [{ op: 'failed', failure: 'io', detail: expected }]);
   t.match(again.replay().end, { op: 'failed', failure: 'broken', detail: expected });
   again.close();

@@ -14,9 +14,9 @@ import type { RetriablePlace } from '../../engine/log/protocol.js';
 import { readBatch } from '../../engine/log/record-batch.js';
 import { RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
 import { listSegments } from '../../engine/log/segment-files.js';
-import { openDatabase } from '../../engine/log/sqlite.js';
 import { Random } from '../wheel/random.js';
 import { Journal, partition, TestLog } from './log-fixture.js';
+import { damageIn } from './stored-records.js';
 
 /** Events with histories of every kind, over several segments. */
 class Past {
@@ -78,12 +78,9 @@ class Past {
     }));
   }
 
-  /** Zeros where the body of this record was. */
+  /** This record is not what was written. */
   damage(seq: Sequence): void {
-    const name = listSegments(this.log.dir).findLast(({ first }) => first <= seq)!;
-    const database = openDatabase(name.path, { mode: 'write' });
-    database.prepare('UPDATE record SET body = zeroblob(length(body) + 1) WHERE seq = ?').run(seq);
-    database.close();
+    damageIn(this.log, seq);
   }
 
   /** All that the indexes know and that matches, page by page. */

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { LogRecord } from '../../engine/event/record.js';
 import { listIndexes, listSegments, listSnapshots } from '../../engine/log/segment-files.js';
-import { openDatabase } from '../../engine/log/sqlite.js';
 import { verifySegment } from '../../engine/log/verify-task.js';
 import { sectionsOf, snapshotForm } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { Journal, partition, readBack, seq, TestLog } from './log-fixture.js';
+import { damageIn, removeRecords } from './stored-records.js';
 
 type Tap = ConstructorParameters<typeof TestLog>[0];
 
@@ -151,9 +151,7 @@ t.test('when that index cannot be built, the replay tells why', async (t) => {
   await take(log, journal.records.length - 5);
   log.close();
   for (const { path } of listIndexes(log.dir)) rmSync(path);
-  const database = openDatabase(listSegments(log.dir)[0]!.path, { mode: 'write' });
-  database.exec('UPDATE record SET at = at + 1 WHERE seq = 7');
-  database.close();
+  damageIn(log, 7);
   const again = new TestLog(t, { dataDir: log.options.dataDir });
   again.readerReplies.length = 0;
   again.reader.handle({ op: 'replay', tag: 1, partition, snapshotForm: snapshotForm });
@@ -165,9 +163,7 @@ t.test('records that a snapshot stands for are not read at the start; whoever as
   await log.runTasks();
   await take(log, journal.records.length - 5);
   log.close();
-  const database = openDatabase(listSegments(log.dir)[0]!.path, { mode: 'write' });
-  database.prepare('UPDATE record SET at = at + 1 WHERE seq = ?').run(events[3]!.seq);
-  database.close();
+  damageIn(log, events[3]!.seq);
   const again = new TestLog(t, { dataDir: log.options.dataDir });
   t.match(again.replay().end, { op: 'replay-done' });
   t.match(again.ask({ op: 'bodies', tag: 1, partition, seqs: [events[3]!.seq] }), { damaged: [events[3]!.seq] });
@@ -189,9 +185,7 @@ t.test('what a start has passed over is gone through behind it, one segment afte
   t.same(asked(), []);
   const task = { dataDir: log.options.dataDir, partition, first: segments[0]!.first, next: segments[1]!.first };
   await t.resolves(verifySegment(task));
-  const database = openDatabase(segments[0]!.path, { mode: 'write' });
-  database.prepare('UPDATE record SET at = at + 1 WHERE seq = ?').run(events[3]!.seq);
-  database.close();
+  damageIn(log, events[3]!.seq);
   await t.rejects(verifySegment(task), /fails its checksum/);
   await t.rejects(
     verifySegment({ ...task, first: segments[1]!.first, next: (segments[2]!.first + 1) as typeof task.next }),
@@ -218,9 +212,7 @@ t.test('nothing is gone through while there is a replay', async (t) => {
 t.test('a snapshot is not taken of a damaged log', async (t) => {
   const { log, journal } = setup(t);
   await log.runTasks();
-  const database = openDatabase(listSegments(log.dir)[1]!.path, { mode: 'write' });
-  database.exec('UPDATE record SET at = at + 1 WHERE seq = (SELECT max(seq) FROM record)');
-  database.close();
+  damageIn(log, listSegments(log.dir)[2]!.first - 1);
   t.match(await take(log, journal.records.length), /fails its checksum/);
   t.same(listSnapshots(log.dir), []);
 });
@@ -230,8 +222,7 @@ t.test('a log that is shorter than its mark is noticed behind a snapshot as well
   await log.runTasks();
   await take(log, journal.records.length - 5);
   log.close();
-  const database = openDatabase(listSegments(log.dir).at(-1)!.path, { mode: 'write' });
-  database.prepare('DELETE FROM record WHERE seq > ?').run(journal.records.length - 2);
-  database.close();
+  const end = journal.records.length;
+  removeRecords(listSegments(log.dir).at(-1)!.path, end - 1, end);
   t.match(startFrom(log.options.dataDir).failure, /shorter than its mark/);
 });

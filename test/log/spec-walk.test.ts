@@ -1,10 +1,9 @@
 import t from 'tap';
 import { type EventFilter, everyEvent } from '../../engine/event/event-filter.js';
 import type { Sequence } from '../../engine/kernel/brand.js';
-import { listSegments } from '../../engine/log/segment-files.js';
-import { openDatabase } from '../../engine/log/sqlite.js';
 import { Random } from '../wheel/random.js';
 import { Journal, partition, TestLog } from './log-fixture.js';
+import { damageIn } from './stored-records.js';
 
 const payload = Buffer.alloc(2_000, 1);
 
@@ -44,10 +43,7 @@ t.test('one that is damaged does not match, and hides no other', (t) => {
   const seqs = events.slice(0, 60).map(({ seq }) => seq);
   const before = ask(seqs, 'a');
   const place = before.op === 'matches' ? before.matches.indexOf(1) : -1;
-  const name = listSegments(log.dir).findLast(({ first }) => first <= seqs[place]!)!;
-  const database = openDatabase(name.path, { mode: 'write' });
-  database.prepare('UPDATE record SET body = zeroblob(length(body)) WHERE seq = ?').run(seqs[place]);
-  database.close();
+  damageIn(log, seqs[place]!);
   const after = ask(seqs, 'a');
   t.same(after.op === 'matches' && [...after.matches], before.op === 'matches' && [...before.matches].with(place, 0));
   t.end();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { MonoMs } from '../../engine/kernel/brand.js';
 import { openDataDir } from '../../engine/log/data-dir.js';
+import { becomeOneFile } from '../../engine/log/index-task.js';
 import { listSegments, listSnapshots } from '../../engine/log/segment-files.js';
 import { backupDataDir, type BackupResult } from '../../engine/upkeep/backup.js';
 import { PartitionCopy } from '../../engine/upkeep/partition-copy.js';
@@ -10,7 +11,8 @@ import { surveyPartition } from '../../engine/upkeep/partition-survey.js';
 import { Progress } from '../../engine/upkeep/progress.js';
 import { restoreBackup, type RestoreResult } from '../../engine/upkeep/restore.js';
 import { Journal, partition, plain, readBack, TestLog, tempDir } from '../log/log-fixture.js';
-import { addSnapshot, damage, stoppedLog, verdictOf } from './stopped-log.js';
+import { addSnapshot, stoppedLog, verdictOf } from './stopped-log.js';
+import { damageIn } from '../log/stored-records.js';
 
 const say = (): void => undefined;
 
@@ -18,7 +20,7 @@ const say = (): void => undefined;
 async function setup(t: Test) {
   const log = new TestLog(t, { segmentBytesMax: 1 });
   const { dataDir } = log.options;
-  writeFileSync(join(dataDir, 'format.json'), '{"format":1,"partitions":4,"hash":"fnv1a32"}\n');
+  writeFileSync(join(dataDir, 'format.json'), '{"format":2,"partitions":4,"hash":"fnv1a32"}\n');
   writeFileSync(join(dataDir, 'webhook-secret'), 'whsec_abc\n', { mode: 0o600 });
   writeFileSync(join(dataDir, 'node-id'), 'old-node\n');
   writeFileSync(join(dataDir, 'stream-id'), 'abc123\n');
@@ -138,7 +140,8 @@ t.test('a backup that is cut short, changed or incomplete is refused, and nothin
 
 t.test('a backup of something damaged says so, and is restored only when that is asked for', async (t) => {
   const log = await stoppedLog(t);
-  damage(log, 0, "UPDATE record SET body = x'00' WHERE seq = 1; PRAGMA journal_mode = DELETE");
+  damageIn(log, 1);
+  becomeOneFile(listSegments(log.dir)[0]!);
   const { to, damaged } = backup(t, log.dataDir);
   t.match(damaged, [{ partition: 3, faults: [{ rows: { first: 1, last: 1 } }] }]);
   const refused = restore(t, to);
@@ -147,7 +150,7 @@ t.test('a backup of something damaged says so, and is restored only when that is
   t.match(restore(t, to, { evenIfDamaged: true }), { isRestored: true, damaged: [{ partition: 3 }] });
 
   const open = await stoppedLog(t);
-  damage(open, 2, "UPDATE record SET body = x'00' WHERE seq = 7");
+  damageIn(open, 7);
   t.throws(() => backup(t, open.dataDir), /sequence 7/);
 });
 

@@ -9,7 +9,8 @@ import { repairDataDir } from '../../engine/upkeep/repair.js';
 import { restoreBackup } from '../../engine/upkeep/restore.js';
 import { verifyDataDir } from '../../engine/upkeep/verify.js';
 import { partition, tempDir } from '../log/log-fixture.js';
-import { damage, idOf, stoppedLog } from './stopped-log.js';
+import { idOf, stoppedLog } from './stopped-log.js';
+import { damageIn } from '../log/stored-records.js';
 
 const copied = /^this is what one node of cluster c1 has copied: 1 of 4 partitions, .* the cluster itself is in NATS$/;
 
@@ -17,7 +18,7 @@ const copied = /^this is what one node of cluster c1 has copied: 1 of 4 partitio
 async function setup(t: Test) {
   const log = await stoppedLog(t);
   for (const other of ['0000', '0001', '0002']) rmSync(join(log.dataDir, 'partitions', other), { recursive: true });
-  writeFileSync(join(log.dataDir, 'format.json'), '{"format":1,"partitions":4,"hash":"fnv1a32","cluster":"c1"}\n');
+  writeFileSync(join(log.dataDir, 'format.json'), '{"format":2,"partitions":4,"hash":"fnv1a32","cluster":"c1"}\n');
   const said: string[] = [];
   const say = (line: string): void => void said.push(line);
   const verify = (dataDir = log.dataDir) => {
@@ -32,7 +33,7 @@ t.test('verify reads the partitions that the node holds, and does not miss the o
   const { verify, said, dir } = await setup(t);
   t.same(verify(), { isWhole: true, partitions: [partition] });
   t.match(said[0], copied);
-  damage({ dir }, 0, "UPDATE record SET body = x'00' WHERE seq = 1");
+  damageIn({ dir }, 1);
   t.equal(verify().isWhole, false);
 });
 
@@ -47,7 +48,7 @@ t.test('inspect shows an event, and nothing of those of partitions that the node
 
 t.test('repair refuses, and says how a copy is fetched again', async (t) => {
   const { dataDir, say, dir } = await setup(t);
-  damage({ dir }, 0, "UPDATE record SET body = x'00' WHERE seq = 1");
+  damageIn({ dir }, 1);
   for (const apply of [false, true]) {
     t.throws(() => repairDataDir({ dataDir, giveUp: [], apply, say, plan: () => undefined }), {
       message:

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { openDataDir } from '../../engine/log/data-dir.js';
 import { inspectEvent } from '../../engine/upkeep/inspect.js';
-import { damage, idOf, stoppedLog } from './stopped-log.js';
+import { idOf, stoppedLog } from './stopped-log.js';
+import { damageIn } from '../log/stored-records.js';
 
 const say = (): void => undefined;
 
@@ -19,7 +20,7 @@ t.test('an event is shown with each of its records and where they are', async (t
 
 t.test('of an event with a damaged record the others are shown', async (t) => {
   const log = await stoppedLog(t);
-  damage(log, 0, "UPDATE record SET body = x'00' WHERE seq = 3");
+  damageIn(log, 3);
   const inspection = inspectEvent({ dataDir: log.dataDir, id: idOf(log.events.pending), say })!;
   t.match(inspection, { event: null, detail: /3/, records: [{ seq: 7 }], lost: [{ seq: 3 }] });
 });

@@ -10,9 +10,8 @@ import { repairDataDir } from '../../engine/upkeep/repair.js';
 import type { RepairPlan } from '../../engine/upkeep/repair-plan.js';
 import { makeMarkLater, makeSegmentLater } from '../log/later-version.js';
 import { plain, readBack, TestLog } from '../log/log-fixture.js';
-import { addSnapshot, damage, idOf, type StoppedLog, stoppedLog, verdictOf } from './stopped-log.js';
-
-const changeBody = (seq: number): string => `UPDATE record SET body = body || x'00' WHERE seq = ${seq}`;
+import { addSnapshot, idOf, type StoppedLog, stoppedLog, verdictOf } from './stopped-log.js';
+import { damageIn, damages, removeRecords } from '../log/stored-records.js';
 
 function repair(dataDir: string, { apply = false, giveUp = [] as readonly string[] } = {}) {
   const plans: RepairPlan[] = [];
@@ -36,7 +35,7 @@ t.test('without damage there is nothing to do', async (t) => {
 t.test('a finished event that has lost a record is set aside, with a report and the files as they were', async (t) => {
   const log = await stoppedLog(t);
   const { dataDir, journal, events } = log;
-  damage(log, 1, changeBody(4));
+  damageIn(log, 4);
   const before = readFileSync(listSegments(log.dir)[1]!.path);
 
   const dry = repair(dataDir);
@@ -71,7 +70,7 @@ t.test('a finished event that has lost a record is set aside, with a report and 
 
 t.test('a pending event is given up only by name', async (t) => {
   const log = await stoppedLog(t);
-  damage(log, 0, changeBody(3));
+  damageIn(log, 3);
   const id = idOf(log.events.pending);
   t.match(repair(log.dataDir).plan, { setAside: [], demands: [{ names: [id] }] });
   t.throws(() => repair(log.dataDir, { apply: true }), new RegExp(`nothing was changed\\. --give-up ${id}`));
@@ -91,7 +90,7 @@ t.test('the newest record of an event is given up with the event or alone', asyn
     ['place', [6]],
   ] as const) {
     const log = await stoppedLog(t);
-    damage(log, 1, changeBody(6));
+    damageIn(log, 6);
     const names = [idOf(log.events.cancelled), '3:6'];
     t.match(repair(log.dataDir).plan, { demands: [{ names }] });
     repair(log.dataDir, { apply: true, giveUp: [names[name === 'event' ? 0 : 1]!] });
@@ -102,7 +101,7 @@ t.test('the newest record of an event is given up with the event or alone', asyn
 
 t.test('rows of which nobody knows whose they were are given up by their place', async (t) => {
   const log = await stoppedLog(t);
-  damage(log, 1, 'DELETE FROM record WHERE seq IN (5, 6)');
+  removeRecords(listSegments(log.dir)[1]!.path, 5, 6);
   t.match(repair(log.dataDir).plan, { demands: [{ names: ['3:5-6'] }] });
   repair(log.dataDir, { apply: true, giveUp: ['3:5-6'] });
   t.same(emptyIn(log.dataDir), [5, 6]);
@@ -110,7 +109,7 @@ t.test('rows of which nobody knows whose they were are given up by their place',
 
 t.test('a log that ends before its mark reaches it again, so that no sequence is used twice', async (t) => {
   const log = await stoppedLog(t);
-  damage(log, 2, 'DELETE FROM record WHERE seq = 7');
+  removeRecords(listSegments(log.dir)[2]!.path, 7);
   repair(log.dataDir, { apply: true, giveUp: ['3:7'] });
   t.same(emptyIn(log.dataDir), [7]);
 });
@@ -129,11 +128,11 @@ t.test('a segment that cannot be read, or is not there, becomes empty places', a
 });
 
 t.test('damaged sums are made again and nothing is lost', async (t) => {
-  for (const sql of ['UPDATE record SET crc = crc + 1 WHERE seq = 4', 'UPDATE record SET chain = chain + 1 WHERE seq = 4']) {
+  for (const what of ['crc', 'chain', 'end'] as const) {
     const log = await stoppedLog(t);
-    damage(log, 1, sql);
+    damageIn(log, 4, damages[what]);
     t.match(repair(log.dataDir, { apply: true }), { damaged: 1, plan: { setAside: [], demands: [] } });
-    t.equal(verdictOf(log.dataDir), null, sql);
+    t.equal(verdictOf(log.dataDir), null, what);
     t.same(plain(readBack(log.dataDir).records), plain(log.journal.records));
   }
 });
@@ -154,7 +153,7 @@ t.test('snapshots from before the first change stay, later ones know what is no 
   const log = await stoppedLog(t);
   addSnapshot(log, 3);
   addSnapshot(log, 7);
-  damage(log, 1, changeBody(6));
+  damageIn(log, 6);
   repair(log.dataDir, { apply: true, giveUp: ['3:6'] });
   t.equal(verdictOf(log.dataDir), null);
   t.same(
@@ -220,7 +219,7 @@ t.test('a partition that is gone cannot be repaired', async (t) => {
 
 t.test('a repair that was cut short keeps the directory from being used until it is ended', async (t) => {
   const log = await stoppedLog(t);
-  damage(log, 1, changeBody(4));
+  damageIn(log, 4);
   const { setAsideTo } = repair(log.dataDir, { apply: true });
   // As it is between the two steps of the exchange.
   const mended = join(setAsideTo!, 'partitions', '0003');

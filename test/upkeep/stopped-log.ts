@@ -7,7 +7,6 @@ import type { Sequence } from '../../engine/kernel/brand.js';
 import { listSegments, snapshotPath } from '../../engine/log/segment-files.js';
 import { SegmentReader } from '../../engine/log/segment-reader.js';
 import { writeSnapshot } from '../../engine/log/snapshot-file.js';
-import { openDatabase } from '../../engine/log/sqlite.js';
 import { type PartitionVerdict, verifyDataDir } from '../../engine/upkeep/verify.js';
 import { Journal, partition, TestLog } from '../log/log-fixture.js';
 
@@ -40,15 +39,8 @@ export async function stoppedLog(t: ConstructorParameters<typeof TestLog>[0]): P
   log.close();
   const { dataDir } = log.options;
   for (const other of ['0000', '0001', '0002']) mkdirSync(join(dataDir, 'partitions', other));
-  writeFileSync(join(dataDir, 'format.json'), '{"format":1,"partitions":4,"hash":"fnv1a32"}\n');
+  writeFileSync(join(dataDir, 'format.json'), '{"format":2,"partitions":4,"hash":"fnv1a32"}\n');
   return { dataDir, dir: log.dir, journal, events: { delivered, cancelled, pending } };
-}
-
-/** Runs `sql` on segment number `place`. */
-export function damage({ dir }: Pick<StoppedLog, 'dir'>, place: number, sql: string): void {
-  const database = openDatabase(listSegments(dir)[place]!.path, { mode: 'write' });
-  database.exec(sql);
-  database.close();
 }
 
 export function idOf(record: LogRecord): string {

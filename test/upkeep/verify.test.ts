@@ -15,12 +15,12 @@ import { encodeCarried } from '../../engine/event/carried-codec.js';
 import { carriedKind, type LogRecord } from '../../engine/event/record.js';
 import { openDataDir } from '../../engine/log/data-dir.js';
 import { listSegments } from '../../engine/log/segment-files.js';
+import { openDatabase } from '../../engine/log/sqlite.js';
 import { surveyPartition } from '../../engine/upkeep/partition-survey.js';
 import { lostRowsOf } from '../../engine/upkeep/lost-events.js';
 import { Journal, partition, readBack, seq, TestLog, tempDir } from '../log/log-fixture.js';
-import { addSnapshot, damage, idOf, stoppedLog, verdictOf } from './stopped-log.js';
-
-const changeBody = (seq: number): string => `UPDATE record SET body = body || x'00' WHERE seq = ${seq}`;
+import { addSnapshot, idOf, stoppedLog, verdictOf } from './stopped-log.js';
+import { damageIn, damages, removeRecords, storedRecord } from '../log/stored-records.js';
 
 t.test('a log that is as it was written is whole', async (t) => {
   const { dataDir, dir } = await stoppedLog(t);
@@ -36,9 +36,9 @@ t.test('a log that is as it was written is whole', async (t) => {
 
 t.test('a damaged row is named with its event and what became of it', async (t) => {
   const log = await stoppedLog(t);
-  damage(log, 0, changeBody(1));
-  damage(log, 0, changeBody(3));
-  damage(log, 1, changeBody(6));
+  damageIn(log, 1);
+  damageIn(log, 3);
+  damageIn(log, 6);
   const verdict = verdictOf(log.dataDir)!;
   t.equal(verdict.records, 4, 'the others are sound');
   t.same(
@@ -54,20 +54,22 @@ t.test('a damaged row is named with its event and what became of it', async (t) 
 
 t.test('an id that was damaged with its row is found through the record behind it', async (t) => {
   const log = await stoppedLog(t);
-  damage(log, 0, "UPDATE record SET event = x'00112233445566778899aabbccddeeff' WHERE seq = 1");
+  damageIn(log, 1, damages.event);
   t.match(verdictOf(log.dataDir)!.lost, [{ seq: 1, event: idOf(log.events.delivered), status: 'DELIVERED' }]);
 });
 
 t.test('a damaged sum beside a sound record loses nothing', async (t) => {
-  for (const [seq, sql] of [
-    [4, 'UPDATE record SET crc = crc + 1 WHERE seq = 4'],
-    [4, 'UPDATE record SET chain = chain + 1 WHERE seq = 4'],
-    [6, 'UPDATE record SET chain = chain + 1 WHERE seq = 6'],
+  for (const [seq, sum] of [
+    [4, 'crc'],
+    [4, 'chain'],
+    [5, 'crc'],
+    [5, 'chain'],
+    [6, 'chain'],
   ] as const) {
     const log = await stoppedLog(t);
-    damage(log, 1, sql);
+    damageIn(log, seq, damages[sum]);
     const { faults, lost, records } = verdictOf(log.dataDir)!;
-    t.match(faults, [{ kind: 'sum', rows: { first: seq, last: seq } }], sql);
+    t.match(faults, [{ kind: 'sum', rows: { first: seq, last: seq } }], `${sum} of ${seq}`);
     t.equal(faults.length, 1);
     t.same(lost, []);
     t.equal(records, 7);
@@ -78,17 +80,14 @@ t.test('a row that was exchanged for another sound one is found by the chain', a
   const one = await stoppedLog(t);
   const other = await stoppedLog(t);
   const [foreign] = listSegments(other.dir);
-  damage(
-    one,
-    0,
-    `ATTACH '${foreign!.path}' AS other; DELETE FROM record WHERE seq = 2; INSERT INTO record SELECT * FROM other.record WHERE seq = 2`,
-  );
+  const { record, crc } = storedRecord(foreign!.path, 2);
+  damageIn(one, 2, (stored) => Object.assign(stored, { record, crc }));
   t.match(verdictOf(one.dataDir), { faults: [{ kind: 'rows', rows: { first: 2, last: 2 } }] });
 });
 
 t.test('rows and segments that are not there are named', async (t) => {
   const rows = await stoppedLog(t);
-  damage(rows, 1, 'DELETE FROM record WHERE seq = 5');
+  removeRecords(listSegments(rows.dir)[1]!.path, 5);
   t.match(verdictOf(rows.dataDir)!.lost, [{ seq: 5, event: null }]);
 
   const segment = await stoppedLog(t);
@@ -98,6 +97,22 @@ t.test('rows and segments that are not there are named', async (t) => {
   const whole = await stoppedLog(t);
   rmSync(whole.dir, { recursive: true });
   t.equal(verdictOf(whole.dataDir), null, 'a partition may not have begun yet');
+});
+
+t.test('a row that is no strip any more is all of its records, and one that says another sequence is none', async (t) => {
+  const spoilt = await stoppedLog(t);
+  const change = (path: string, sql: string) => {
+    const database = openDatabase(path, { mode: 'write' });
+    database.exec(sql);
+    database.close();
+  };
+  change(listSegments(spoilt.dir)[1]!.path, "UPDATE strip SET content = x'00' WHERE first = 4");
+  const { lost, records } = verdictOf(spoilt.dataDir)!;
+  t.same([records, lost!.map(({ seq }) => seq)], [4, [4, 5, 6]]);
+
+  const moved = await stoppedLog(t);
+  change(listSegments(moved.dir)[1]!.path, 'UPDATE strip SET first = 70 WHERE first = 4');
+  t.match(verdictOf(moved.dataDir), { records: 7, lost: [], faults: [{ kind: 'sum', rows: { first: 4, last: 6 } }] });
 });
 
 t.test('a file that SQLite cannot read does not keep the others from being looked at', async (t) => {
@@ -111,7 +126,7 @@ t.test('a file that SQLite cannot read does not keep the others from being looke
 
 t.test('a log that ends before its mark, and a mark that cannot be read', async (t) => {
   const short = await stoppedLog(t);
-  damage(short, 2, 'DELETE FROM record WHERE seq = 7');
+  removeRecords(listSegments(short.dir)[2]!.path, 7);
   t.match(verdictOf(short.dataDir)!.lost, [{ seq: 7, event: null, status: null }]);
 
   const unmarked = await stoppedLog(t);
@@ -133,7 +148,7 @@ t.test('a snapshot that is damaged, or of another log, is named as something tha
   renameSync(path, path.replace('6.snapshot', '5.snapshot'));
   t.equal(verdictOf(log.dataDir), null, 'its name says nothing that it does not say itself');
   renameSync(path.replace('6.snapshot', '5.snapshot'), path);
-  damage(log, 1, 'UPDATE record SET chain = chain + 1 WHERE seq = 6');
+  damageIn(log, 6, damages.chain);
   t.match(verdictOf(log.dataDir)!.faults, [{ kind: 'sum' }, { kind: 'remade', file: path, detail: /does not bear/ }]);
   writeFileSync(path, 'x', { flag: 'r+' });
   t.match(verdictOf(log.dataDir)!.faults, [{ kind: 'sum' }, { kind: 'remade', detail: /not what was written/ }]);
@@ -147,7 +162,7 @@ t.test('what became of an event is also known from the record in which it was ca
   const carried = { ...event, seq: seq(4), prev: seq(3), kind: carriedKind, body: encodeCarried(all) };
   log.append(...all, carried as unknown as LogRecord);
   log.close();
-  damage(log, 0, changeBody(3));
+  damageIn(log, 3);
   const { dataDir } = log.options;
   const lost = lostRowsOf({ dataDir, survey: surveyPartition({ dataDir, partition }) });
   t.match(lost, [{ seq: 3, event: idOf(event), status: 'DELIVERED' }]);

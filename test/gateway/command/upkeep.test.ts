@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { listSegments } from '../../../engine/log/segment-files.js';
-import { openDatabase } from '../../../engine/log/sqlite.js';
 import { until, within } from '../../support/deadline.js';
 import { Program } from '../../support/process.js';
 import { startServer, temporaryDir } from '../../support/server.js';
+import { damageRecord } from '../../log/stored-records.js';
 
 const script = new URL('../../../gateway/main.js', import.meta.url);
 
@@ -53,9 +53,8 @@ t.test('verify, inspect and repair: output and exit codes, and what is mended wo
   t.match(await run(t, ['inspect', lost.replace(/.{4}$/, '0000'), '--data-dir', dataDir]), { code: 3, out: '' });
 
   const { path } = listSegments(join(dataDir, 'partitions', '0000'))[0]!;
-  const database = openDatabase(path, { mode: 'write' });
-  database.exec('UPDATE record SET at = at + 1 WHERE seq IN (1, 3)');
-  database.close();
+  damageRecord(path, 1);
+  damageRecord(path, 3);
   const damaged = await run(t, ['verify', '--data-dir', dataDir]);
   t.match(damaged, {
     code: 2,
