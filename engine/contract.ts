@@ -17,7 +17,7 @@ import type { NatsDoor } from './nats-desk.js';
 import type { Statistics } from './observe/overview.js';
 import type { MetricsHistorySlice } from './observe/metrics-history.js';
 import type { Change, Condition } from './partition/command.js';
-import type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';
+import type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult, SheetAsked } from './router/router.js';
 import type { ScheduledEvents } from './router/scheduled-events.js';
 import type { BulkRequest, BulkResult } from './router/bulk-changes.js';
 import type { EventPage, ListRequest } from './router/event-lists.js';
@@ -32,7 +32,7 @@ export interface Engine {
   /** Aligned with `events`; one bad event never fails the others. */
   scheduleBatch(events: readonly NewEvent[]): Promise<readonly (ScheduleResult | EngineError)[]>;
   /** The same for a front door that has encoded its events. The sheet may be cleared when this returns; `settled` is called once, perhaps before that. */
-  scheduleSheet(sheet: SpecSheet, settled: (events: ScheduledEvents) => void): ScheduledEvents;
+  scheduleSheet(sheet: SpecSheet, asked: SheetAsked): ScheduledEvents;
   /** `not-found` also for a text that is no id. */
   get(name: EventName): Promise<EventView>;
   /** Oldest first. */

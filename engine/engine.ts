@@ -24,7 +24,7 @@ import type { MetricsHistorySlice } from './observe/metrics-history.js';
 import type { Change, Condition } from './partition/command.js';
 import type { BulkRequest, BulkResult } from './router/bulk-changes.js';
 import type { EventPage, ListRequest } from './router/event-lists.js';
-import type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';
+import type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult, SheetAsked } from './router/router.js';
 import type { ScheduledEvents } from './router/scheduled-events.js';
 import { StandaloneNode } from './standalone-node.js';
 import type { StatusFilter } from './status/filter.js';
@@ -61,8 +61,8 @@ export class NodeEngine implements Engine {
   scheduleBatch(events: readonly NewEvent[]): Promise<readonly (ScheduleResult | EngineError)[]> {
     return this.#front.router.scheduleBatch(events);
   }
-  scheduleSheet(sheet: SpecSheet, settled: (events: ScheduledEvents) => void): ScheduledEvents {
-    return this.#front.router.scheduleSheet(sheet, settled);
+  scheduleSheet(sheet: SpecSheet, asked: SheetAsked): ScheduledEvents {
+    return this.#front.router.scheduleSheet(sheet, asked);
   }
   get(name: EventName): Promise<EventView> {
     return this.#front.router.get(name);

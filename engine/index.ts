@@ -93,6 +93,7 @@ export type { HistorySample, MetricsHistorySlice } from './observe/metrics-histo
 export type { Change, Condition, RetryTimes } from './partition/command.js';
 export type { EventName, ExternalId, NewEvent, PutResult, ScheduleResult } from './router/router.js';
 export type { ScheduledEvents } from './router/scheduled-events.js';
+export type { SheetAsked } from './router/router.js';
 export type { BulkRequest, BulkResult } from './router/bulk-changes.js';
 export type { EventPage, ListRequest } from './router/event-lists.js';
 export type { StatusFilter } from './status/filter.js';

@@ -31,6 +31,7 @@ export class Answers {
         this.accepted(request);
         return;
       case 'refused':
+      case 'duplicate':
         this.#reply({ request, ...answer });
         return;
       case 'history':

@@ -12,6 +12,7 @@ import type { EventId } from '../kernel/event-id.js';
 import type { ReaderReply } from '../log/protocol.js';
 import type { Facts, KnownEvent, Needs } from '../partition/command.js';
 import type { PartitionState } from '../partition/state.js';
+import type { BodiesRead, GatheredBodies } from './gathered-bodies.js';
 import type { Reads } from './reads.js';
 
 export interface ReadFailure {
@@ -57,16 +58,22 @@ export function questionOf(needs: Needs, { partition, columns }: PartitionState)
   return { partition, needs, pending };
 }
 
-export function fetchFacts({ partition, needs, pending }: Question, reads: Reads, done: Done): void {
+/** Who is asked: specs of pending events go together with those of other requests. */
+export interface FactSources {
+  readonly reads: Reads;
+  readonly specs: GatheredBodies;
+}
+
+export function fetchFacts({ partition, needs, pending }: Question, { reads, specs }: FactSources, done: Done): void {
   switch (needs.about) {
     case 'id':
       factsOfId(needs, { partition, reads }, done);
       break;
     case 'key':
-      factsOfKey(needs, { partition, pending, reads }, done);
+      factsOfKey(needs, { partition, pending, reads, specs }, done);
       break;
     case 'spec':
-      factsOfPending(pending, { partition, reads }, done);
+      factsOfPending(pending, { partition, specs }, done);
   }
 }
 
@@ -87,7 +94,7 @@ function factsOfId(needs: IdNeeds, { partition, reads }: { partition: PartitionI
 /** Pending events with this tag, then finished ones, newest first; at last the one that may be known by its id alone. */
 function factsOfKey(
   needs: KeyNeeds,
-  { partition, pending, reads }: Pick<Question, 'partition' | 'pending'> & { readonly reads: Reads },
+  { partition, pending, reads, specs }: Pick<Question, 'partition' | 'pending'> & FactSources,
   done: Done,
 ): void {
   const withFinished = (known: Facts, finished: readonly Sequence[]) =>
@@ -112,7 +119,7 @@ function factsOfKey(
       else withOwn(known, [...needs.finished, ...found(reply)]);
     });
   };
-  factsOfPending(pending, { partition, reads }, (facts) => {
+  factsOfPending(pending, { partition, specs }, (facts) => {
     if (isFailure(facts)) done(facts);
     else withIndexed(facts);
   });
@@ -120,25 +127,20 @@ function factsOfKey(
 
 function factsOfPending(
   pending: readonly PendingEvent[],
-  { partition, reads }: { partition: PartitionId; reads: Reads },
+  { partition, specs }: { partition: PartitionId; specs: GatheredBodies },
   done: Done,
 ): void {
   if (pending.length === 0) {
     done([]);
     return;
   }
-  reads.ask({ op: 'bodies', partition, seqs: pending.map(({ bodySeq }) => bodySeq) }, (reply) => {
-    if (reply.op === 'failed') {
-      done(reply);
-      return;
-    }
-    if (reply.op !== 'bodies') throw new InvariantError(`expected bodies, found ${reply.op}`);
-    if (reply.damaged.length > 0) {
-      done({ failure: 'damaged', detail: `record ${reply.damaged[0]} fails its checksum` });
-      return;
-    }
-    done(pending.map((event, index) => ({ ...event, spec: decodeSpec(reply.bodies[index]!) })));
-  });
+  const seqs = pending.map(({ bodySeq }) => bodySeq);
+  const take = (read: BodiesRead): void => {
+    if (read.op === 'failed') done(read);
+    else if (read.damaged.length > 0) done({ failure: 'damaged', detail: `record ${read.damaged[0]} fails its checksum` });
+    else done(pending.map((event, index) => ({ ...event, spec: decodeSpec(read.bodies[index]!) })));
+  };
+  specs.ask(partition, { seqs, take });
 }
 
 function factsOfFinished(

@@ -4,6 +4,7 @@ import type { SpaceLevel } from '../log/protocol.js';
 import type { Backlog } from './backlog.js';
 import type { BodyStore } from './body-store.js';
 import type { CourierDesk } from './courier-desk.js';
+import type { GatheredBodies } from './gathered-bodies.js';
 import type { HostCounters } from './host-counters.js';
 import type { LabelFlows } from './label-flows.js';
 import type { HostPorts } from './host-ports.js';
@@ -14,6 +15,8 @@ import type { WaitingRoom } from './waiting-room.js';
 export interface HostShared {
   readonly ports: HostPorts;
   readonly reads: Reads;
+  /** Of events about which something is to be decided. */
+  readonly specs: GatheredBodies;
   readonly desk: CourierDesk;
   readonly waitingRoom: WaitingRoom;
   readonly backlog: Backlog;

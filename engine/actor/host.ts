@@ -17,6 +17,7 @@ import type { ReaderReply, SpaceLevel, WriterReply } from '../log/protocol.js';
 import type { HostFigures, LatencyFigures } from '../observe/figures.js';
 import { CourierDesk } from './courier-desk.js';
 import { Firing } from './firing.js';
+import { GatheredBodies } from './gathered-bodies.js';
 import { guarded } from './guarded.js';
 import { HostCounters } from './host-counters.js';
 import { figuresOf } from './host-figures.js';
@@ -51,6 +52,7 @@ export class ActorHost {
   /** Past this host's own ears. */
   readonly #notifyOut: HostPorts['notify'];
   readonly #reads: Reads;
+  readonly #specs: GatheredBodies;
   readonly #desk: CourierDesk;
   readonly #slots: Slots;
   readonly #firing: Firing;
@@ -78,6 +80,7 @@ export class ActorHost {
     this.#watch = new Watch(this.#notifyOut);
     this.#budget = new TurnBudget(ports.clock);
     this.#reads = new Reads((request) => ports.toReader(request));
+    this.#specs = new GatheredBodies(this.#reads);
     this.#desk = new CourierDesk(ports.couriers);
     this.#bodies = new BodyStore(options.readAheadBytesMax);
     const { lease } = ports;
@@ -89,6 +92,7 @@ export class ActorHost {
     const shared: HostShared = {
       ports: this.#ports,
       reads: this.#reads,
+      specs: this.#specs,
       desk: this.#desk,
       waitingRoom: this.#slots.waitingRoom,
       backlog: this.#slots.backlog,
@@ -256,6 +260,7 @@ export class ActorHost {
     this.#stepWalks(this.#budget.beginWalks());
     for (const actor of this.#actors) guarded(actor, () => actor.keepHouse());
     for (const actor of this.#actors) actor.flush();
+    this.#specs.flush();
     this.#desk.flush();
     this.#bodies.endTurn();
     this.#noticeDrained();

@@ -6,6 +6,7 @@ import type { FlowFigures } from './label-flows.js';
 import type { ListCoverage } from '../event/event-list.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { SettingsRow } from '../event/origin-settings.js';
+import type { EventStatus } from '../event/status.js';
 import type { EventView, HistoryEntry } from '../event/view.js';
 
 export type HostReply =
@@ -13,6 +14,8 @@ export type HostReply =
   | { readonly op: 'accepted'; readonly request: number; readonly count: number }
   /** The same request was accepted before, as `view`. */
   | { readonly op: 'replayed'; readonly request: number; readonly view: EventView }
+  /** The same for whoever asked to be told no more. */
+  | { readonly op: 'duplicate'; readonly request: number; readonly event: EventId; readonly status: EventStatus }
   | { readonly op: 'event'; readonly request: number; readonly view: EventView }
   | { readonly op: 'history'; readonly request: number; readonly entries: readonly HistoryEntry[] }
   /** `changes`: `StatusChange` messages as bytes. The rest as in `ChangeSlice`. */

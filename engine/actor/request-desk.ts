@@ -69,7 +69,13 @@ export class RequestDesk {
    * New events. Those that are certainly new, as nearly all are, are decided where they lie, and what is decided together is written,
    * held and answered together; the others go the way of every request.
    */
-  receiveSheaf({ request, events, again = false, told = false }: Omit<NumberedSheaf, 'op' | 'partition' | 'count'>): void {
+  receiveSheaf({
+    request,
+    events,
+    again = false,
+    told = false,
+    brief = false,
+  }: Omit<NumberedSheaf, 'op' | 'partition' | 'count'>): void {
     const { state } = this.#memory;
     const cursor = new RecordCursor(events);
     let stretch: NewStretch | null = null;
@@ -77,7 +83,7 @@ export class RequestDesk {
       if (again || this.#mayNotPass(cursor) || !decideInPlace(state, cursor)) {
         stretch?.close();
         stretch = null;
-        const command = { op: 'schedule', event: cursor.event.slice(), body: cursor.body.slice(), again, told } as const;
+        const command = { op: 'schedule', event: cursor.event.slice(), body: cursor.body.slice(), again, told, brief } as const;
         this.receive({ request: number, command });
         continue;
       }
@@ -185,7 +191,7 @@ export class RequestDesk {
     const question = questionOf(needs, memory.state);
     ledger.hold({
       happen: () =>
-        fetchFacts(question, shared.reads, (facts) => {
+        fetchFacts(question, shared, (facts) => {
           if (!memory.isDiscarded) this.#unpark(key, facts);
         }),
       // It is still parked, and will be decided by the memory that follows.

@@ -30,6 +30,8 @@ export interface ScheduleSheaf {
   readonly again?: boolean;
   /** Somebody may have been told that they are accepted under these ids. */
   readonly told?: boolean;
+  /** Of those that repeat others, id and status are enough for an answer. */
+  readonly brief?: boolean;
 }
 
 export type HostRequest =

@@ -13,7 +13,6 @@ import { randomBytes } from 'node:crypto';
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { PartitionId } from '../kernel/brand.js';
 import { EngineError, type InvariantError } from '../kernel/errors.js';
-import type { EventView } from '../event/view.js';
 import type { EventId } from '../kernel/event-id.js';
 import { keepMsMax } from '../kernel/limits.js';
 import { eventsIn, idInSheaf, isSheaf } from '../log/event-sheaf.js';
@@ -182,6 +181,7 @@ interface KeptSheafTold {
 }
 
 class KeptSheaf implements NewEventsAsker {
+  readonly wantsViews = false;
   open = 0;
   readonly #events: Uint8Array;
   readonly #told: KeptSheafTold;
@@ -196,7 +196,7 @@ class KeptSheaf implements NewEventsAsker {
     this.#settled();
   }
 
-  replayed(_place: number, _view: EventView): void {
+  replayed(): void {
     this.#settled();
   }
 

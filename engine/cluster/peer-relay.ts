@@ -16,7 +16,7 @@ import { type EventId, parseEventId } from '../kernel/event-id.js';
 import { sheafEventsMax } from '../kernel/limits.js';
 import { idInSheaf } from '../log/event-sheaf.js';
 import type { HostLink, Unnumbered } from '../router/host-link.js';
-import { type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
+import { type DuplicateEvent, type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
 
 export interface PeerRelayParts {
   /** Null: this node does not take requests for the partition, or not yet. */
@@ -90,10 +90,12 @@ export class PeerRelay {
 }
 
 class SheafOfPeer implements NewEventsAsker {
+  readonly wantsViews: boolean;
   readonly #asked: NumberedSheaf;
   readonly #relay: PeerRelay;
 
   constructor(asked: NumberedSheaf, relay: PeerRelay) {
+    this.wantsViews = asked.brief !== true;
     this.#asked = asked;
     this.#relay = relay;
   }
@@ -102,8 +104,10 @@ class SheafOfPeer implements NewEventsAsker {
     this.#relay.reply({ op: 'accepted', request: this.#asked.request + place, count: 1 });
   }
 
-  replayed(place: number, view: EventView): void {
-    this.#relay.reply({ op: 'replayed', request: this.#asked.request + place, view });
+  replayed(place: number, event: DuplicateEvent): void {
+    const request = this.#asked.request + place;
+    if (this.wantsViews) this.#relay.reply({ op: 'replayed', request, view: event as EventView });
+    else this.#relay.reply({ op: 'duplicate', request, event: event.id, status: event.status });
   }
 
   kept(): void {

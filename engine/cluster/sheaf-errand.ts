@@ -15,13 +15,12 @@
  *
  * Main thread.
  */
-import type { EventView } from '../event/view.js';
 import { EngineError, InvariantError } from '../kernel/errors.js';
 import { formatEventId } from '../kernel/event-id.js';
 import { keptUnheardMs, ownerAnswersMs } from '../kernel/limits.js';
 import { idInSheaf } from '../log/event-sheaf.js';
 import type { HostLink } from '../router/host-link.js';
-import { type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
+import { type DuplicateEvent, type NewEventsAsker, OpenSheaf } from '../router/open-sheaf.js';
 
 /** Who can be asked about a partition: a host of this node, or another node as one. */
 export type OwnerHost = Pick<HostLink, 'askFor' | 'forward'>;
@@ -158,15 +157,19 @@ class SheafAttempt implements NewEventsAsker {
     this.#open = sheaf.count;
   }
 
+  get wantsViews(): boolean {
+    return this.#sheaf.wantsViews;
+  }
+
   accepted(place: number): void {
     this.#sheaf.accepted(place, 1);
     this.#settled();
   }
 
   /** Under its own id: it was decided before, and the answer was lost. */
-  replayed(place: number, view: EventView): void {
-    if (Buffer.compare(view.id, this.eventAt(place)) === 0) this.#sheaf.accepted(place, 1);
-    else this.#sheaf.replayed(place, view);
+  replayed(place: number, event: DuplicateEvent): void {
+    if (Buffer.compare(event.id, this.eventAt(place)) === 0) this.#sheaf.accepted(place, 1);
+    else this.#sheaf.replayed(place, event);
     this.#settled();
   }
 

@@ -63,6 +63,8 @@ export type Request =
        * have the key of one with other content, it ends DEAD with that reason.
        */
       readonly told?: boolean;
+      /** If it repeats another event, that one's id and status are answer enough, which need not be read. */
+      readonly brief?: boolean;
     }
   | Put
   | About
@@ -115,6 +117,7 @@ export type Facts = readonly KnownEvent[];
 export type Answer =
   | { readonly op: 'accepted' }
   | { readonly op: 'replayed' | 'event' | 'history'; readonly newest: Sequence }
+  | { readonly op: 'duplicate'; readonly event: EventId; readonly status: EventStatus }
   | {
       readonly op: 'refused';
       readonly code: ErrorCode;

@@ -42,10 +42,10 @@ export function decideSchedule(state: PartitionState, command: Schedule, { now, 
   // It finished while the facts were on their way: how it ended must be read first.
   if (current === null) return decideSchedule(state, command, { now, facts: null });
   if (sameBytes(known.spec.fingerprint, asked.fingerprint)) {
-    const answer = { op: 'replayed', newest: current.newest } as const;
+    const { newest, status } = current;
     return {
       ...nothing,
-      answer,
+      answer: command.brief === true ? { op: 'duplicate', event: known.event, status } : { op: 'replayed', newest },
       alias: command.told === true ? aliasOf(state, known.event, { alias: command.event, now }) : null,
     };
   }

@@ -187,6 +187,7 @@ export class HostLink {
     const before = sheaf.left;
     if (reply.op === 'accepted') sheaf.accepted(place, reply.count);
     else if (reply.op === 'replayed') sheaf.replayed(place, reply.view);
+    else if (reply.op === 'duplicate') sheaf.replayed(place, { id: reply.event, status: reply.status });
     else if (reply.op === 'refused') sheaf.refused(place, refusalOf(reply));
     else sheaf.refused(place, new InvariantError(`a new event was answered with ${reply.op}`));
     this.#openItems -= before - sheaf.left;
@@ -270,7 +271,7 @@ export class HostLink {
     this.#lastRequest = first + sheafEventsMax - 1;
     this.#sheaves.set(first, sheaf);
     const { partition, count } = sheaf;
-    const repeats = { ...(again ? { again } : {}), ...(told ? { told } : {}) };
+    const repeats = { ...(again ? { again } : {}), ...(told ? { told } : {}), ...(sheaf.wantsViews ? {} : { brief: true }) };
     this.#outgoing.push({ op: 'schedule-sheaf', request: first, partition, count, events, ...repeats });
   }
 }

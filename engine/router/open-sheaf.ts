@@ -9,16 +9,21 @@ import type { PartitionId } from '../kernel/brand.js';
 import type { EngineError, InvariantError } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 
+/** What is known at least of an event that was accepted before. */
+export type DuplicateEvent = Pick<EventView, 'id' | 'status'>;
+
 /** Who waits for new events, each by its place. Of each exactly one of the four is called, once; none may throw. */
 export interface NewEventsAsker {
   accepted(place: number): void;
-  /** The same event was accepted before, as `view`. */
-  replayed(place: number, view: EventView): void;
+  /** The same event was accepted before: an `EventView` for whoever wants views. */
+  replayed(place: number, event: DuplicateEvent): void;
   /** InvariantError: a bug of ours, and what has become of the event is not known. */
   refused(place: number, error: EngineError | InvariantError): void;
   /** Safe for the owner to come, which has not decided about it. */
   kept(place: number): void;
   eventAt(place: number): EventId;
+  /** False: of an event that was there before, id and status are enough, for which nothing has to be read. */
+  readonly wantsViews: boolean;
 }
 
 export class OpenSheaf {
@@ -28,6 +33,7 @@ export class OpenSheaf {
   readonly #askers: (NewEventsAsker | null)[] = [];
   readonly #places: number[] = [];
   #left = 0;
+  #wantsViews = false;
 
   constructor(partition: PartitionId) {
     this.partition = partition;
@@ -42,9 +48,15 @@ export class OpenSheaf {
     return this.#askers.length;
   }
 
+  /** One who waits does. */
+  get wantsViews(): boolean {
+    return this.#wantsViews;
+  }
+
   add(asker: NewEventsAsker, place: number, bytes: number): void {
     this.#askers.push(asker);
     this.#places.push(place);
+    this.#wantsViews ||= asker.wantsViews;
     this.bytes += bytes;
     this.#left++;
   }
@@ -54,8 +66,8 @@ export class OpenSheaf {
     for (let at = from; at < from + count; at++) this.#take(at)?.accepted(this.#places[at]!);
   }
 
-  replayed(at: number, view: EventView): void {
-    this.#take(at)?.replayed(this.#places[at]!, view);
+  replayed(at: number, event: DuplicateEvent): void {
+    this.#take(at)?.replayed(this.#places[at]!, event);
   }
 
   refused(at: number, error: EngineError | InvariantError): void {

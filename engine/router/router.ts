@@ -46,6 +46,13 @@ export interface NewEvent {
   readonly timeGiven: boolean;
 }
 
+export interface SheetAsked {
+  /** Of an event that was accepted before, as it is now (`viewAt`). Else its id and status are told, for which it need not be read. */
+  readonly wantsViews: boolean;
+  /** Called once, when every event has its answer. */
+  settled(events: ScheduledEvents): void;
+}
+
 /** What an event is called from outside: its id as text, or the name that its producer has given it. */
 export type EventName = string | { readonly externalJobId: string; readonly source: string };
 
@@ -109,9 +116,9 @@ export class Router {
   }
 
   /** The same for a sheet, which may be cleared when this returns. `settled` may be called before that. */
-  scheduleSheet(sheet: SpecSheet, settled: (events: ScheduledEvents) => void): ScheduledEvents {
+  scheduleSheet(sheet: SpecSheet, { wantsViews, settled }: SheetAsked): ScheduledEvents {
     const { count } = sheet;
-    const events = new ScheduledEvents({ count, partitions: this.#partitions, settled });
+    const events = new ScheduledEvents({ count, partitions: this.#partitions, wantsViews, settled });
     if (count === 0) settled(events);
     const { ids } = events;
     for (let place = 0; place < count; place++) {
@@ -193,7 +200,7 @@ export class Router {
     const sheet = this.#sheet;
     sheet.clear();
     for (const { spec, timeGiven } of events) sheet.add(spec, timeGiven);
-    this.scheduleSheet(sheet, settled);
+    this.scheduleSheet(sheet, { wantsViews: true, settled });
   }
 
   #encode({ spec, timeGiven }: NewEvent): { event: EventId; body: Uint8Array; partition: PartitionId } {
@@ -224,7 +231,7 @@ export class Router {
 function resultOf(events: ScheduledEvents, place: number): ScheduleResult | EngineError | InvariantError {
   const other = events.otherAt(place);
   if (other instanceof Error) return other;
-  if (other !== null) return { replayed: true, view: other };
+  if (other !== null) return { replayed: true, view: events.viewAt(place) };
   return { replayed: false, id: events.idAt(place), partition: events.partitionAt(place), isKept: events.isKept(place) };
 }
 

@@ -6,9 +6,9 @@
  */
 import type { EventView } from '../event/view.js';
 import type { PartitionId } from '../kernel/brand.js';
-import type { EngineError, InvariantError } from '../kernel/errors.js';
+import { type EngineError, InvariantError } from '../kernel/errors.js';
 import { type EventId, eventIdBytes, formatEventIdIn, partitionOf, slotOfIdIn } from '../kernel/event-id.js';
-import type { NewEventsAsker } from './open-sheaf.js';
+import type { DuplicateEvent, NewEventsAsker } from './open-sheaf.js';
 
 /** What has become of one event: a new one, one that was there before, or none. */
 export type ScheduleResult =
@@ -18,27 +18,31 @@ export type ScheduleResult =
 
 export class ScheduledEvents implements NewEventsAsker {
   readonly count: number;
+  readonly wantsViews: boolean;
   /** One behind the other, of all events. */
   readonly ids: Uint8Array;
   readonly #partitions: number;
   readonly #settled: (events: ScheduledEvents) => void;
   /** By place: those that were not simply accepted. */
-  #others: Map<number, EventView | EngineError | InvariantError> | null = null;
+  #others: Map<number, DuplicateEvent | EngineError | InvariantError> | null = null;
   /** By place: those that are safe for an owner to come. */
   #kept: Set<number> | null = null;
   #missing: number;
 
-  /** `settled` is told when nothing is missing any more; never from in here. */
+  /** `settled` is told when nothing is missing any more; never from in here. `wantsViews`: of events that were there before. */
   constructor({
     count,
     partitions,
+    wantsViews,
     settled,
   }: {
     readonly count: number;
     readonly partitions: number;
+    readonly wantsViews: boolean;
     readonly settled: (events: ScheduledEvents) => void;
   }) {
     this.count = count;
+    this.wantsViews = wantsViews;
     this.ids = new Uint8Array(count * eventIdBytes);
     this.#partitions = partitions;
     this.#settled = settled;
@@ -49,8 +53,8 @@ export class ScheduledEvents implements NewEventsAsker {
     if (--this.#missing === 0) this.#settled(this);
   }
 
-  replayed(place: number, view: EventView): void {
-    this.#setApart(place, view);
+  replayed(place: number, event: DuplicateEvent): void {
+    this.#setApart(place, event);
   }
 
   kept(place: number): void {
@@ -87,11 +91,20 @@ export class ScheduledEvents implements NewEventsAsker {
   }
 
   /** Null: accepted, and new. */
-  otherAt(place: number): EventView | EngineError | InvariantError | null {
+  otherAt(place: number): DuplicateEvent | EngineError | InvariantError | null {
     return this.#others?.get(place) ?? null;
   }
 
-  #setApart(place: number, outcome: EventView | EngineError | InvariantError): void {
+  /** Of an event that was there before, for whoever wanted views. */
+  viewAt(place: number): EventView {
+    const other = this.otherAt(place);
+    if (other === null || other instanceof Error || !this.wantsViews) {
+      throw new InvariantError(`there is no view of the event at ${place}`);
+    }
+    return other as EventView;
+  }
+
+  #setApart(place: number, outcome: DuplicateEvent | EngineError | InvariantError): void {
     this.#others ??= new Map();
     this.#others.set(place, outcome);
     this.accepted();

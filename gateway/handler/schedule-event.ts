@@ -4,7 +4,7 @@
  * The body is read, the event encoded and handed on, and the answer written before this returns; it leaves when the event is durable.
  * So nothing of the request but these bytes has to outlive it, and the collector of garbage finds nearly all of it dead.
  */
-import { PlainSpec, type ScheduledEvents, SpecSheet } from '../../engine/index.js';
+import { type EventView, PlainSpec, type ScheduledEvents, SpecSheet } from '../../engine/index.js';
 import { refuseOtherThanJson } from '../http/media-type.js';
 import { readQuery } from '../http/query.js';
 import { type Reply, replyJson } from '../http/reply.js';
@@ -31,19 +31,14 @@ export function scheduleEvent(request: Request, { engine, clock, destinations }:
   if (isRefusal(spec)) return spec;
   const answer = new AnswerToCome();
   let reply: Reply | null = null;
-  const events = engine.scheduleSheet(sheet, (settled) => {
-    const other = settled.otherAt(0);
-    if (settled.isKept(0)) answer.settle(replyJson(202, `{"id":"${settled.idAt(0)}","status":"ACCEPTED"}`, location(settled)));
-    else if (other === null) answer.settle(reply!);
-    else if (other instanceof Error) answer.settle(other);
-    else {
-      answer.settle(
-        replyJson(200, renderView(other), [
-          ['ETag', `"${other.version}"`],
-          ['Idempotent-Replayed', 'true'],
-        ]),
-      );
-    }
+  const events = engine.scheduleSheet(sheet, {
+    wantsViews: true,
+    settled: (settled: ScheduledEvents) => {
+      const other = settled.otherAt(0);
+      if (settled.isKept(0)) answer.settle(replyJson(202, `{"id":"${settled.idAt(0)}","status":"ACCEPTED"}`, location(settled)));
+      else if (other === null) answer.settle(reply!);
+      else answer.settle(other instanceof Error ? other : replayed(settled.viewAt(0)));
+    },
   });
   const partition = events.partitionAt(0);
   reply =
@@ -51,6 +46,13 @@ export function scheduleEvent(request: Request, { engine, clock, destinations }:
       ? replyAcceptedPlain(spec, { requestId: request.requestId, ids: events.ids, idAt: 0, partition })
       : replyAccepted(events.idAt(0), renderAccepted(spec, { id: events.idAt(0), partition }));
   return answer;
+}
+
+function replayed(view: EventView): Reply {
+  return replyJson(200, renderView(view), [
+    ['ETag', `"${view.version}"`],
+    ['Idempotent-Replayed', 'true'],
+  ]);
 }
 
 function location(events: ScheduledEvents): Reply['headers'] {

@@ -16,7 +16,8 @@ export function* scheduleSheets(
   for (const [place, sheet] of sheets.entries()) {
     if (place > 0) yield;
     open++;
-    scheduled.push(engine.scheduleSheet(sheet, close));
+    // Of an event that was there before, the answers to batches and messages tell id and status.
+    scheduled.push(engine.scheduleSheet(sheet, { wantsViews: false, settled: close }));
     sheetStock.giveBack(sheet);
   }
   close();

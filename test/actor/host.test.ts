@@ -12,7 +12,7 @@ import { noLatency } from '../../engine/observe/latency.js';
 import { failedOutcome, outcomeOf } from '../event/outcomes.js';
 import { acceptedRecords, batchesOf, bodyOf, newId, start, TestHost } from './host-fixture.js';
 import { noSequence } from '../../engine/kernel/brand.js';
-import { sheafOf } from './sheaves.js';
+import { eventsIn, type NewEventBytes, sheafOf } from './sheaves.js';
 
 const soon = { scheduledAtMs: (start + 100) as WallMs };
 const later = { scheduledAtMs: (start + 3_600_000) as WallMs };
@@ -409,6 +409,42 @@ t.test('new events of one sheaf are answered together; those whose key is taken 
   t.equal(test.durableOf(0).length, 5);
   t.equal(test.host.actors[0]!.wheel!.size, 5, 'all of them are armed');
 });
+
+t.test(
+  'a sheaf that comes twice is answered by ids when nobody wants views: one question to the reader, and nothing read for the answers',
+  async (t) => {
+    const test = TestHost.ready();
+    const bodies = Array.from({ length: 40 }, (_, number) => bodyOf({ ...later, externalJobId: `job-${number}` }));
+    const sheafAt = (request: number) =>
+      sheafOf(
+        request,
+        0 as PartitionId,
+        bodies.map((body) => ({ event: newId(), body })),
+      );
+    const first = sheafAt(1_000);
+    test.host.fromRouter([first]);
+    test.settle();
+    const [{ event }, { event: gone }] = eventsIn(first) as [NewEventBytes, NewEventBytes];
+    test.about('cancel', gone);
+    test.settle();
+    const asked: string[] = [];
+    test.readInstead = ({ op }) => {
+      asked.push(op);
+      return null;
+    };
+    test.host.fromRouter([{ ...sheafAt(2_000), brief: true }]);
+    test.settle();
+    t.match(test.replyTo(2_000), { op: 'duplicate', event, status: 'SCHEDULED' });
+    t.match(test.replyTo(2_001), { op: 'duplicate', event: gone, status: 'CANCELLED' });
+    t.ok(bodies.every((_, place) => test.replyTo(2_000 + place)?.op === 'duplicate'));
+    t.same(asked, ['view', 'bodies'], 'of the one that has finished it is not known what it was');
+
+    test.host.fromRouter([sheafAt(3_000)]);
+    test.settle();
+    t.match(test.replyTo(3_000), { op: 'replayed', view: { id: event } }, 'else as it is now');
+    t.equal(test.durableOf(0).length, bodies.length + 1);
+  },
+);
 
 t.test('an event that is asked about again under its id is one event, pending or finished', async (t) => {
   const test = TestHost.ready();

@@ -32,6 +32,7 @@ function setup() {
     replayed: () => heard.push('replayed'),
     refused: (_, error) => heard.push(error instanceof EngineError ? error.code : 'bug'),
     kept: () => heard.push('kept'),
+    wantsViews: true,
     eventAt: () => id,
   };
   sheaf.add(asker, 0, 10);

@@ -49,6 +49,7 @@ function setup() {
     replayed: () => heard.push('replayed'),
     refused: (_, error) => heard.push((error as EngineError).code),
     kept: () => heard.push('kept'),
+    wantsViews: true,
     eventAt: () => event,
   };
   const sheafOf = () => {

@@ -209,9 +209,9 @@ t.test('a batch that is large goes to the engine in slices, and each event has i
   const event = { destination };
   const slices: number[] = [];
   const { scheduleSheet } = engine;
-  engine.scheduleSheet = (sheet, settled) => {
+  engine.scheduleSheet = (sheet, asked) => {
     slices.push(sheet.count);
-    return scheduleSheet.call(engine, sheet, settled);
+    return scheduleSheet.call(engine, sheet, asked);
   };
   const large = { ...event, payload: 'x'.repeat(200_000) };
   const batch = [...Array.from({ length: 4_500 }, () => event), ...Array.from({ length: 8 }, () => large), { nothing: 1 }];

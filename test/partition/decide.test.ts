@@ -270,6 +270,8 @@ t.test('the same content is replayed as the event is now, in every state', async
     const { records, answer } = test.doWithFacts(schedule(keyed));
     t.same(records, [], status);
     t.same(answer, { op: 'replayed', newest: test.state.lastSeq }, status);
+    const brief = test.doWithFacts({ ...schedule(keyed), brief: true });
+    t.match(brief, { records: [], answer: { op: 'duplicate', status } });
   }
 });
 

@@ -32,6 +32,7 @@ function scheduled(link: HostLink, bytes: number): Promise<'accepted'> {
       replayed: () => reject(new Error('replayed')),
       refused: (_, error) => reject(error),
       kept: () => reject(new Error('kept')),
+      wantsViews: true,
       eventAt: () => event,
     };
     const room = { bytes: Buffer.alloc(bytes) };

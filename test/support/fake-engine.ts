@@ -28,6 +28,7 @@ import {
   parseEventId,
   type ScheduleResult,
   type Statistics,
+  type SheetAsked,
   type SpecSheet,
   type StatusBatch,
   type StatusChange,
@@ -288,14 +289,14 @@ export class FakeEngine implements Engine {
   }
 
   /** Settled later, as by an engine. */
-  scheduleSheet(sheet: SpecSheet, settled: (events: ScheduledEvents) => void): ScheduledEvents {
+  scheduleSheet(sheet: SpecSheet, asked: SheetAsked): ScheduledEvents {
     const { next } = this;
     this.next = null;
     if (next !== null) throw next;
     const specs = Array.from({ length: sheet.count }, (_, place) =>
       decodeSpec(new Uint8Array(sheet.bytes.subarray(sheet.startOf(place), sheet.endOf(place)))),
     );
-    const events = new ScheduledEvents({ count: sheet.count, partitions: slots, settled });
+    const events = new ScheduledEvents({ count: sheet.count, partitions: slots, ...asked });
     for (const [place, { createdAtMs: now }] of specs.entries()) {
       mintEventIdIn(events.ids, place * eventIdBytes, { slot: partition as number as Slot, now });
     }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { EngineError, InvariantError, SpecSheet } from '../../../engine/index.js';
+import { EngineError, InvariantError, type SheetAsked, SpecSheet } from '../../../engine/index.js';
 import { ScheduledEvents } from '../../../engine/router/scheduled-events.js';
 import { outcomeOf } from '../../../gateway/ingest/message-outcome.js';
 import { scheduleSheets } from '../../../gateway/handler/scheduled-sheets.js';
@@ -18,8 +18,8 @@ async function scheduled(sizes: readonly number[], others: ReadonlyMap<number, O
   });
   let from = 0;
   const engine = {
-    scheduleSheet: ({ count }: SpecSheet, settled: (events: ScheduledEvents) => void) => {
-      const events = new ScheduledEvents({ count, partitions: 4, settled });
+    scheduleSheet: ({ count }: SpecSheet, asked: SheetAsked) => {
+      const events = new ScheduledEvents({ count, partitions: 4, ...asked });
       const first = from;
       from += count;
       for (let place = 0; place < count; place++) {
