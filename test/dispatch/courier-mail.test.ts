@@ -1,7 +1,7 @@
 /** Messages between hosts and couriers, laid out by hand, against the objects that went in. */
 import t from 'tap';
 import { decodeReplies, decodeRequests, encodeReplies, encodeRequests } from '../../engine/dispatch/courier-mail.js';
-import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
+import { type CourierReply, type CourierRequest, lanes } from '../../engine/dispatch/protocol.js';
 import { type Attempt, type Outcome, outcomeKinds } from '../../engine/event/attempt.js';
 import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { eventIdBytes } from '../../engine/kernel/event-id.js';
@@ -78,12 +78,15 @@ t.test('whatever else is said stays where it stood between attempts and outcomes
     { op: 'running?', partition },
     { op: 'start', attempt: attempt({ attempt: 2 }) },
     { op: 'release', ...slots },
+    { op: 'unwant', origin: 'nats', lane: 'overdue', count: 2 ** 32 - 1 },
   ];
   t.same(decodeRequests(encodeRequests(requests)), requests);
   t.same(decodeRequests(encodeRequests(requests.slice(0, 1))), requests.slice(0, 1));
   const replies: CourierReply[] = [
     { op: 'grant', ...slots },
     { op: 'outcome', outcome: outcome() },
+    { op: 'advance', origin: slots.origin },
+    { op: 'recall', origin: 'https://zwei.täst' },
     { op: 'waiting', origin: slots.origin, reason: null },
     { op: 'running', partition, attempts: [{ event, attempt: 1 }] },
     { op: 'outcome', outcome: outcome({ statusCode: 200 }) },
@@ -156,12 +159,17 @@ t.test('random batches come back as they went', async (t) => {
   for (let round = 0; round < 50; round++) {
     const requests = Array.from({ length: random.below(20) }, (): CourierRequest => {
       if (random.below(3) > 0) return { op: 'start', attempt: anyAttempt() };
-      return { op: 'want', origin: random.pick(origins), lane: 'overdue', count: random.below(1_000) };
+      if (random.below(4) === 0) return { op: 'running?', partition };
+      const op = random.pick(['want', 'unwant', 'release'] as const);
+      return { op, origin: random.pick(origins), lane: random.pick(lanes), count: random.below(1_000) };
     });
     t.same(decodeRequests(encodeRequests(requests)), requests, `requests of round ${round}`);
     const replies = Array.from({ length: random.below(20) }, (): CourierReply => {
       if (random.below(3) > 0) return { op: 'outcome', outcome: anyOutcome() };
-      return { op: 'unstarted', partition, event: bytesOf(eventIdBytes) };
+      if (random.below(4) === 0) return { op: 'unstarted', partition, event: bytesOf(eventIdBytes) };
+      const origin = random.pick(origins);
+      if (random.below(2) === 0) return { op: random.pick(['advance', 'recall'] as const), origin };
+      return { op: 'grant', origin, lane: random.pick(lanes), count: random.below(1_000) };
     });
     t.same(decodeReplies(encodeReplies(replies)), replies, `replies of round ${round}`);
   }
