@@ -90,11 +90,17 @@ export class Breaker {
   async run(attempt: () => Promise<DeliveryResult>): Promise<DeliveryResult> {
     const { state } = this;
     if (state === 'open' || state === 'half-open') return attempt();
-    const judged = await this.#policy.execute(async (): Promise<Judged> => {
-      const result = await attempt();
-      return { result, opens: state === 'probe' ? result.unhealthy : this.#tips(result) };
-    });
-    return judged.result;
+    if (state === 'probe') {
+      const judged = await this.#policy.execute(async () => {
+        const result = await attempt();
+        return { result, opens: result.unhealthy };
+      });
+      return judged.result;
+    }
+    const result = await attempt();
+    // While all is well the policy has nothing to decide, and its six promises for each attempt would decide nothing.
+    if (this.#tips(result)) await this.#policy.execute((): Judged => ({ result, opens: true }));
+    return result;
   }
 
   /** Forgotten: no timer stays behind. */

@@ -18,6 +18,14 @@ import { webhookHeaders } from './webhook-headers.js';
 const idleConnectionsMax = 512;
 /** undici itself closes the socket after 4 s, or when the destination said it would; this clears away what is left. */
 const idleConnectionMs = 10_000;
+/** Destinations whose parts are remembered, of at most 2 KiB each. */
+const addressesMax = 1_024;
+
+interface Address {
+  readonly origin: string;
+  /** With the query. */
+  readonly path: string;
+}
 
 export interface HttpDelivererParts {
   readonly policy: EgressPolicy;
@@ -36,6 +44,7 @@ export class HttpDeliverer implements Deliverer {
   readonly #signers: Signers;
   readonly #connections: Connections;
   readonly #running = new Set<HttpExchange>();
+  readonly #addresses = new Map<string, Address>();
   #closed = false;
 
   constructor(parts: HttpDelivererParts) {
@@ -58,11 +67,11 @@ export class HttpDeliverer implements Deliverer {
     if (spec.deliveryType !== 'HTTP') {
       return Promise.resolve(failedWithout({ error: `delivery type ${spec.deliveryType} is not set up here`, unhealthy: false }));
     }
-    const url = new URL(spec.destination);
+    const address = this.#addressOf(spec.destination);
     const { userAgent } = this.#parts;
     const headers = webhookHeaders(delivery, { signer: this.#signers.of(delivery.secret), userAgent });
     return new Promise((resolve) => {
-      const connection = this.#connections.take(url.origin);
+      const connection = this.#connections.take(address.origin);
       const exchange: HttpExchange = new HttpExchange({
         timeoutMs: spec.timeoutMs,
         mayLeave: delivery.mayLeave,
@@ -74,11 +83,19 @@ export class HttpDeliverer implements Deliverer {
         },
       });
       this.#running.add(exchange);
-      connection.client.dispatch(
-        { path: url.pathname + url.search, method: spec.method ?? 'POST', headers, body: spec.payload },
-        exchange,
-      );
+      connection.client.dispatch({ path: address.path, method: spec.method ?? 'POST', headers, body: spec.payload }, exchange);
     });
+  }
+
+  /** Parsed once for all events that go there. */
+  #addressOf(destination: string): Address {
+    const known = this.#addresses.get(destination);
+    if (known !== undefined) return known;
+    const { origin, pathname, search } = new URL(destination);
+    const address = { origin, path: pathname + search };
+    if (this.#addresses.size >= addressesMax) this.#addresses.clear();
+    this.#addresses.set(destination, address);
+    return address;
   }
 
   async close(): Promise<void> {
