@@ -66,6 +66,7 @@ export class Attempts {
     const { state, places, running } = this.#memory;
     if (timekeeper.expiresInstead(handle)) return;
     const wasOverdue = this.#memory.wasOverdue(handle);
+    state.expect(handle);
     // After a crash a dispatched event starts again under the same number, without a new transition.
     if (state.columns.status(handle) !== 'DISPATCHED') ledger.happened({ op: 'dispatch', handle });
     places.put(handle, 'running');

@@ -30,15 +30,21 @@ import { Outbox } from './outbox.js';
 import type { PartitionMemory } from './partition-memory.js';
 import type { Payloads } from './payloads.js';
 
-/**
- * While a bulk change goes on, records that nobody waits for are handed to the log writer when there are so many of a partition, ...
- */
+/** Records that nobody waits for are handed to the log writer when somebody waits for what is behind them, when there are so many of a partition, ... */
 const gatheredRecordsMax = 2_048;
 /**
- * ... or so long after the first of them. Each message is a commit, and a commit of the eighty records of one turn is its own cost for the
- * most part: all the events on time beside a bulk change stood behind it at the disk.
+ * ... or so long after the first of them. Of an event on time they are two, that an attempt has begun and how it ended. Each message to the
+ * log writer wakes it up, and is a commit where little else is going on; so the two leave together, and with what is accepted meanwhile. A crash
+ * in between repeats what it would also repeat if it came a moment before the commit.
  */
-const gatheredMsMax = 20;
+const gatheredMsMax = 2;
+/**
+ * While a bulk change goes on. A commit of the eighty records of one turn is its own cost for the most part: all the events on time beside a
+ * bulk change stood behind it at the disk.
+ */
+const manyGatheredMsMax = 20;
+/** What a timer can wait for. The thread would nap less than that away, turn after turn. */
+const flushInMsMin = 2;
 
 /** Why what was decided is void. */
 export interface Loss {
@@ -61,8 +67,8 @@ export class Ledger {
   readonly #feed: ChangeFeed;
   /** Somebody waits for what is in the batch. */
   #isAwaited = false;
-  /** The end of the turn that left the first record in the batch; null: none did. */
-  #gatheredSince: MonoMs | null = null;
+  /** Until when what is in the batch may be gathered; null: no turn has left anything in it. */
+  #gatheredUntil: MonoMs | null = null;
   #durable: Sequence;
 
   constructor({ memory, shared, payloads }: { memory: PartitionMemory; shared: HostShared; payloads: Payloads }) {
@@ -196,7 +202,7 @@ export class Ledger {
   /** The log did not take what is not durable yet. */
   voidRest(loss: Loss): void {
     this.#batch.take();
-    this.#gatheredSince = null;
+    this.#gatheredUntil = null;
     this.#feed.clear();
     for (const consequence of this.#outbox.discard()) consequence.voided(loss);
   }
@@ -206,25 +212,26 @@ export class Ledger {
     this.#feed.clear();
   }
 
-  /** End of a turn. `mayGather`: what nobody waits for alone may be gathered; `flushInMs` says how long. */
-  flush({ mayGather }: { readonly mayGather: boolean }): void {
-    if (this.#batch.count === 0 || (mayGather && this.#gatherForMs() > 0)) return;
+  /**
+   * End of a turn. What nobody waits for alone may be gathered; `flushInMs` says how long. `changesMany`: a bulk change goes on. `isEnding`: nothing
+   * new begins here, and the end waits for what has.
+   */
+  flush({ changesMany, isEnding }: { readonly changesMany: boolean; readonly isEnding: boolean }): void {
+    if (this.#batch.count === 0 || (!isEnding && this.#isGathering(changesMany))) return;
     this.#isAwaited = false;
-    this.#gatheredSince = null;
+    this.#gatheredUntil = null;
     this.#shared.ports.toWriter({ op: 'append', partition: this.#memory.state.partition, batch: this.#batch.take() });
   }
 
-  /** Behind `flush`: until what has been gathered must go; null: nothing has. */
+  /** Behind `flush`: when it wants to be called though no message comes; null: nothing has been gathered. */
   get flushInMs(): number | null {
-    return this.#gatheredSince === null
-      ? null
-      : Math.max(0, this.#gatheredSince + gatheredMsMax - this.#shared.ports.clock.monoMs());
+    return this.#gatheredUntil === null ? null : Math.max(flushInMsMin, this.#gatheredUntil - this.#shared.ports.clock.monoMs());
   }
 
-  #gatherForMs(): number {
-    if (this.#isAwaited || this.#batch.count >= gatheredRecordsMax) return 0;
+  #isGathering(changesMany: boolean): boolean {
+    if (this.#isAwaited || this.#batch.count >= gatheredRecordsMax) return false;
     const now = this.#shared.ports.clock.monoMs();
-    this.#gatheredSince ??= now;
-    return this.#gatheredSince + gatheredMsMax - now;
+    this.#gatheredUntil ??= (now + (changesMany ? manyGatheredMsMax : gatheredMsMax)) as MonoMs;
+    return now < this.#gatheredUntil;
   }
 }

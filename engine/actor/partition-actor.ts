@@ -452,7 +452,7 @@ export class PartitionActor {
 
   /** End of a turn. */
   flush(): void {
-    this.#life?.flush();
+    this.#life?.flush({ isEnding: !this.mayStart || !this.#shared.mayStart() });
   }
 
   #now(): WallMs {

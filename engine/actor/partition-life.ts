@@ -122,8 +122,8 @@ export class PartitionLife {
   }
 
   /** End of a turn: records go to the log writer, reads to the reader. */
-  flush(): void {
-    this.ledger.flush({ mayGather: this.bulk.isOpen });
+  flush({ isEnding }: { readonly isEnding: boolean }): void {
+    this.ledger.flush({ changesMany: this.bulk.isOpen, isEnding });
     this.#payloads.flush();
   }
 

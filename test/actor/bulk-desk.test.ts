@@ -236,12 +236,14 @@ t.test('while a bulk change goes on, what somebody waits for takes along what wa
   t.end();
 });
 
-t.test('when a bulk change is over nothing is gathered any more', (t) => {
+t.test('when a bulk change is over, what nobody waits for goes a little later only', (t) => {
   const { test, event, appendsSince } = startedBesideBulkRetry();
   test.settle();
   t.match(test.replyTo(9_000), { op: 'changed-many', changed: 1 });
   const before = appendsSince();
   test.end(event);
+  t.equal(test.turn(), 2);
+  test.clock.now += 2;
   test.turn();
   t.equal(appendsSince(), before + 1);
   t.end();

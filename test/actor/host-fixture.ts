@@ -72,6 +72,9 @@ export interface TestHostParts {
   readonly lease?: { isAhead: boolean } | null;
 }
 
+/** As long as the ledger gathers what nobody waits for. */
+const gatheredMs = 2;
+
 export class TestHost {
   readonly clock = new ManualClock();
   readonly host: ActorHost;
@@ -221,7 +224,9 @@ export class TestHost {
     return sum;
   }
 
+  /** After the moment for which what nobody waits for is gathered. */
   durableOf(partition: number): readonly StoredRecord[] {
+    if (this.host.actors.some(({ flushInMs }) => flushInMs !== null)) this.advance(gatheredMs);
     return this.#disks.get(partition)!.durable;
   }
 

@@ -86,7 +86,35 @@ t.test('an attempt starts without waiting for its own record', async (t) => {
     test.starts().map((attempt) => formatEventId(attempt.event)),
     [formatEventId(event)],
   );
-  t.equal(test.appended, 1, 'dispatched, not yet durable');
+  t.equal(test.appended, 0, 'dispatched, and not even on its way to the disk');
+});
+
+t.test('that an attempt began and how it ended go to the disk together, two milliseconds after the first', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  t.equal(test.turn(), 2, 'the host wakes up by itself');
+  test.clock.now += 1;
+  test.end(event);
+  t.equal(test.turn(), 2, 'what a timer can wait for');
+  t.equal(test.appended, 0);
+  test.clock.now += 1;
+  test.turn();
+  t.equal(test.appended, 2);
+  t.equal(test.writerRequests.filter(({ op }) => op === 'append').length, 2, 'with one message; the first was its acceptance');
+});
+
+t.test('what somebody waits for takes along what was gathered before it', async (t) => {
+  const test = TestHost.ready();
+  const event = test.accepted({ scheduledAtMs: start });
+  test.grantAll();
+  test.turn();
+  const get = test.about('get', event);
+  test.turn();
+  t.equal(test.appended, 1, 'it was begun');
+  t.equal(test.replyTo(get), undefined);
+  test.settle();
+  t.match(test.replyTo(get), { op: 'event', view: { status: 'DISPATCHED' } });
 });
 
 t.test('an event that is cancelled before it was durable never starts', async (t) => {
@@ -268,6 +296,8 @@ t.test('an event that has not started by its expiry expires, also while it waits
   test.advance(499);
   t.equal(test.wanted().get(origin), 1);
   test.advance(1);
+  t.equal(test.wanted().get(origin), 0);
+  test.advance(2);
   t.equal(test.durableOf(0).at(-1)!.kind, recordKinds.expired);
   t.equal(test.wanted().get(origin), 0);
   const get = test.about('get', event);
@@ -1084,7 +1114,7 @@ t.test('changes are sent while somebody watches, in order, when they are durable
   test.grantAll();
   test.settle();
   test.end(event, { statusCode: 204 });
-  test.settle();
+  test.advance(2);
   t.match(
     test.changes.map(({ seq, status, version, attempt, source, type, externalJobId }) => ({
       seq,
@@ -1164,7 +1194,7 @@ t.test('a fresh host tells of no change before it has said where it stands, thou
     ['accepted'],
   );
   test.grantAll();
-  test.settle();
+  test.advance(2);
   t.same(test.changes, [], 'whoever listens would take them for the next ones behind those of the host before');
   test.questions.push(...others);
   test.settle();
@@ -1181,7 +1211,7 @@ t.test('a fresh host tells of no change before it has said where it stands, thou
     ],
   );
   test.end(event);
-  test.settle();
+  test.advance(2);
   t.match(test.changes, [{ partition: 0, seq: 3, status: 'DELIVERED' }]);
 });
 
@@ -1228,7 +1258,7 @@ t.test('a death counts when it can be told, not before', async (t) => {
   test.end(event, failedOutcome);
   test.turn();
   t.match(test.host.figures(noLatency), { failed: 1, dead: 0 }, 'its record is on the way to the disk');
-  test.settle();
+  test.advance(2);
   t.match(test.host.figures(noLatency), { failed: 1, dead: 1 });
 });
 
