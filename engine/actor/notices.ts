@@ -46,8 +46,8 @@ export type PartitionNews = {
       readonly dataLosses: number;
     }
   | { readonly op: 'released'; readonly epoch: number }
-  /** Somebody else has opened its journal. */
-  | { readonly op: 'lost'; readonly epoch: number; readonly detail: string }
+  /** Somebody else has opened its journal, or that ends before what was written here: `hasShrunk`. */
+  | { readonly op: 'lost'; readonly epoch: number; readonly detail: string; readonly hasShrunk: boolean }
   /** Entries of the journal that are not in the copy yet. */
   | { readonly op: 'following'; readonly lag: number }
   /** This node can neither own nor follow it at present. */

@@ -115,7 +115,7 @@ export class Tenure {
       case 'lost':
         if (reply.epoch !== this.#epoch) return;
         this.#leave(reply.detail);
-        this.#tell({ op: 'lost', partition, epoch: reply.epoch, detail: reply.detail });
+        this.#tell({ op: 'lost', partition, epoch: reply.epoch, detail: reply.detail, hasShrunk: reply.hasShrunk });
         break;
       case 'stuck':
         this.#leave(reply.detail);

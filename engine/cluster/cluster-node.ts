@@ -194,7 +194,7 @@ export class ClusterNode {
           this.#carryOut(news.partition, { do: 'yield', epoch: news.epoch });
         break;
       case 'lost':
-        if (course.isHeldHere && course.takenEpoch === news.epoch) void this.#wasLost(news.partition, news.detail);
+        if (course.isHeldHere && course.takenEpoch === news.epoch) void this.#wasLost(news);
         break;
       case 'following':
         if (course.isFollowed) course.lag = news.lag;
@@ -358,15 +358,17 @@ export class ClusterNode {
     this.#parts.logger.info(fields, 'partition taken over');
   }
 
-  async #wasLost(partition: PartitionId, detail: string): Promise<void> {
+  async #wasLost({ partition, detail, hasShrunk }: PartitionNews & { readonly op: 'lost' }): Promise<void> {
     const { takenEpoch } = this.#courses[partition]!;
     this.counts.partitionsLost++;
-    this.#parts.logger.warn({ partition, epoch: takenEpoch, detail }, 'partition lost to another node');
+    const said = hasShrunk ? 'the journal of a partition has lost its end' : 'partition lost to another node';
+    this.#parts.logger.warn({ partition, epoch: takenEpoch, detail }, said);
     this.#drop(partition);
     await this.#ownership.readAgain([partition]);
     const owner = this.#ownership.of(partition);
-    // Fenced without another marker: something else writes there. It is not fought for.
-    if (owner !== null && owner.session === this.#session.name && owner.epoch === takenEpoch)
+    // Fenced without another marker: something else writes there. It is not fought for, but where the journal has lost its end: nobody is as sure to have that
+    // as who has written it, so it is claimed again and written again from here.
+    if (!hasShrunk && owner !== null && owner.session === this.#session.name && owner.epoch === takenEpoch)
       this.#holds.hold(partition, performance.now());
     this.#lookSoon();
   }

@@ -41,6 +41,9 @@ export type Opened =
   /** Somebody of a later epoch was faster. */
   | { readonly kind: 'late'; readonly epoch: number };
 
+/** `lost`: another entry has come before the next one. `shrunk`: the journal ends before what was written here. */
+type WriteEnd = 'released' | 'lost' | 'shrunk';
+
 interface Note {
   readonly kind: 'floor' | 'purge';
   readonly floor: Sequence;
@@ -108,7 +111,7 @@ export class EntryWriter {
       let begun = segment;
       for (let bunch = queue.next(position); bunch !== null; bunch = queue.next(position)) {
         const entry: Entry = { ...this.#stamp, kind: 'records', ...bunch, before: position.chain, segment: begun, floor: null };
-        if (!(await this.#publish(entry)))
+        if ((await this.#publish(entry)) !== 'stored')
           throw new Apart('broken', 'somebody has opened the journal while its tail was written again');
         position = { seq: bunch.last, chain: bunch.chain };
         begun = null;
@@ -139,7 +142,7 @@ export class EntryWriter {
   }
 
   /** Everything that is due, one entry behind the other. Returns what ended it: nothing is left, the end is written, or somebody else was faster. */
-  async write(): Promise<'idle' | 'released' | 'lost'> {
+  async write(): Promise<'idle' | WriteEnd> {
     if (this.#isWriting) return 'idle';
     this.#isWriting = true;
     const { turns, era } = this.#parts;
@@ -161,11 +164,12 @@ export class EntryWriter {
   }
 
   /** Null: it goes on. */
-  async #writeNext(): Promise<'released' | 'lost' | null> {
+  async #writeNext(): Promise<WriteEnd | null> {
     const entry = this.#next();
     if (entry === null) return null;
     const beganMs = this.#parts.clock.monoMs();
-    if (!(await this.#publish(entry))) return 'lost';
+    const published = await this.#publish(entry);
+    if (published !== 'stored') return published;
     this.#stored(entry, beganMs);
     return entry.kind === 'release' ? 'released' : null;
   }
@@ -200,11 +204,13 @@ export class EntryWriter {
     tell({ op: 'durable', partition, seq: entry.last, commitMs: clock.monoMs() - beganMs });
   }
 
-  /** False: another entry has come before it. */
-  async #publish(entry: Entry): Promise<boolean> {
+  async #publish(entry: Entry): Promise<'stored' | 'lost' | 'shrunk'> {
     const { journal, intake, era } = this.#parts;
     const result = await era.still(journal.publish(entry, intake.place));
-    if (result.kind === 'stored') intake.moveTo(result.place);
-    return result.kind === 'stored';
+    if (result.kind === 'stored') {
+      intake.moveTo(result.place);
+      return 'stored';
+    }
+    return (result.newest?.place ?? 0) < intake.place ? 'shrunk' : 'lost';
   }
 }

@@ -227,6 +227,7 @@ export class Replica {
     this.#run(async () => {
       const end = await this.#writer.write();
       if (end === 'lost') this.#lose('somebody else has opened the journal');
+      if (end === 'shrunk') this.#lose('the journal ends before what was written here', true);
       if (end !== 'released') return;
       this.drop();
       this.#parts.reply({ op: 'released', partition: this.#parts.partition, epoch: this.#epoch });
@@ -258,10 +259,10 @@ export class Replica {
     });
   }
 
-  #lose(detail: string): void {
+  #lose(detail: string, hasShrunk = false): void {
     const { partition, reply } = this.#parts;
     this.drop();
-    reply({ op: 'lost', partition, epoch: this.#epoch, detail });
+    reply({ op: 'lost', partition, epoch: this.#epoch, detail, hasShrunk });
   }
 
   #failed(error: unknown): void {

@@ -83,8 +83,14 @@ export type ReplicaReply =
   /** `losses`: how often, in the life of the partition, the journal was not what a node knew of it. */
   | { readonly op: 'owned'; readonly partition: PartitionId; readonly epoch: number; readonly losses: number }
   | { readonly op: 'released'; readonly partition: PartitionId; readonly epoch: number }
-  /** Somebody else has opened the journal since. Nothing behind what was durable counts. */
-  | { readonly op: 'lost'; readonly partition: PartitionId; readonly epoch: number; readonly detail: string }
+  /** Somebody else has opened the journal since, or it `hasShrunk`: it ends before what was written here. Nothing behind what was durable counts. */
+  | {
+      readonly op: 'lost';
+      readonly partition: PartitionId;
+      readonly epoch: number;
+      readonly detail: string;
+      readonly hasShrunk: boolean;
+    }
   /** This node can neither own nor follow it: its disk, or an entry of the journal, is not as it should be. */
   | { readonly op: 'stuck'; readonly partition: PartitionId; readonly detail: string }
   /** Entries of the journal that the copy does not have yet, and where it ends. */

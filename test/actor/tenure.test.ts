@@ -124,7 +124,7 @@ t.test('a partition that is lost answers what was under way as not known, and th
   take(1);
   const { request } = test.schedule();
   test.turn();
-  says({ op: 'lost', partition, epoch: 1, detail: 'somebody else' });
+  says({ op: 'lost', partition, epoch: 1, detail: 'somebody else', hasShrunk: false });
   test.turn();
   t.equal(codeOf(test.replyTo(request)), 'outcome-unknown');
   t.match(news().at(-1), { op: 'lost', epoch: 1, detail: 'somebody else' });
@@ -217,7 +217,7 @@ t.test('what is said of an ownership before does not end this one', async (t) =>
   const { test, says, take, news } = setup();
   take(2);
   says({ op: 'released', partition, epoch: 1 });
-  says({ op: 'lost', partition, epoch: 1, detail: 'somebody else has opened the journal' });
+  says({ op: 'lost', partition, epoch: 1, detail: 'somebody else has opened the journal', hasShrunk: false });
   test.settle();
   t.same(
     news().map(({ op }) => op),

@@ -304,13 +304,29 @@ t.test('who was fenced ends at once, and the marker says who goes on', needsNats
   const a = await join('a');
   await shared('a');
   const p = all[5]!;
-  a.node.news({ op: 'lost', partition: p, epoch: 1, detail: 'somebody else has opened' });
+  a.node.news({ op: 'lost', partition: p, epoch: 1, detail: 'somebody else has opened', hasShrunk: false });
   t.equal(a.node.stageOf(p), 'elsewhere');
   t.ok(a.hosts.dropped.includes(p));
-  a.node.news({ op: 'lost', partition: all[6]!, epoch: 7, detail: 'of another epoch' });
+  a.node.news({ op: 'lost', partition: all[6]!, epoch: 7, detail: 'of another epoch', hasShrunk: false });
   t.equal(a.node.stageOf(all[6]!), 'serving');
   t.same(registry.faults, []);
   await wellDone(t);
+});
+
+t.test('whose journal has lost its end goes on itself: nobody is as sure to have what was lost', needsNats, async (t) => {
+  const { join, shared, registry, wellDone } = await setup(t);
+  const [a] = [await join('a'), await join('b')];
+  await shared('a', 'b');
+  const p = all.find((partition) => registry.servedBy(partition)[0] === 'a')!;
+  a.node.news({ op: 'lost', partition: p, epoch: 1, detail: 'the journal ends before', hasShrunk: true });
+  t.equal(a.node.stageOf(p), 'elsewhere');
+  await until('it is served again', () => registry.servedBy(p).length > 0);
+  t.same(registry.servedBy(p), ['a']);
+  const markers = await wellDone(t);
+  t.match(markers.get(p), [
+    { epoch: 1, node: 'a' },
+    { epoch: 2, node: 'a' },
+  ]);
 });
 
 t.test('a gateway sees everything and owns nothing', needsNats, async (t) => {
