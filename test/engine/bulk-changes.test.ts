@@ -2,7 +2,7 @@
 import t from 'tap';
 import { type EventFilter, type EventView, everyEvent, matchesView } from '../../engine/index.js';
 import { Random } from '../wheel/random.js';
-import { inMs, TestEngine, until } from './engine-fixture.js';
+import { forEach, inMs, TestEngine, until } from './engine-fixture.js';
 
 const filterOf = (fields: Partial<EventFilter>): EventFilter => ({ ...everyEvent, ...fields });
 
@@ -10,7 +10,7 @@ async function setup(count: number, t: Parameters<typeof TestEngine.start>[0]) {
   const test = await TestEngine.start(t, { log: { segmentBytesMax: 30_000 } });
   const random = new Random(9);
   const ids: string[] = [];
-  for (let index = 0; index < count; index++) {
+  await forEach(count, async () => {
     ids.push(
       await test.schedule({
         source: random.pick(['a', 'b']),
@@ -19,7 +19,7 @@ async function setup(count: number, t: Parameters<typeof TestEngine.start>[0]) {
         scheduledAtMs: inMs(3_600_000 + random.below(1_000)),
       }),
     );
-  }
+  });
   const views = (): Promise<EventView[]> => Promise.all(ids.map((id) => test.engine.get(id)));
   return { test, random, ids, views };
 }

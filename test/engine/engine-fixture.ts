@@ -143,13 +143,25 @@ export function localSpec(fields: Partial<EventSpec> = {}): EventSpec {
 
 export const inMs = (ms: number) => (Math.floor(Date.now()) + ms) as WallMs;
 
-/** Threads are real here, so waiting is looking again, up to a limit. */
+/** Threads are real here, so waiting is looking again, up to a limit. A look that took long, and busies other threads, is not repeated before twice as long has passed. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string, withinMs = 60_000): Promise<void> {
   const end = performance.now() + withinMs;
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`waited ${withinMs} ms in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  for (;;) {
+    const since = performance.now();
+    if (await condition()) return;
+    const now = performance.now();
+    if (now > end) throw new Error(`waited ${withinMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, Math.max(5, 2 * (now - since))));
   }
+}
+
+/** `work` for each index below `count`, some at once: one after the other, each waits for a commit of its own. */
+export async function forEach(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: 16 }, lane));
 }
 
 /** Every worker thread that is started from now on. */

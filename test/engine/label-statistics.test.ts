@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { everyEvent, eventStatuses, type EventView } from '../../engine/index.js';
 import { segmentLabelPairsMax } from '../../engine/kernel/limits.js';
 import { Random } from '../wheel/random.js';
-import { inMs, TestEngine, until } from './engine-fixture.js';
+import { forEach, inMs, TestEngine, until } from './engine-fixture.js';
 
 const sources = ['a', 'b', 'c'];
 const types = ['x', 'y', null];
@@ -30,16 +30,17 @@ t.test('counts are right in memory and in indexes, also of events that were put 
   const random = new Random(4);
   const ids: string[] = [];
   const fill = async (count: number) => {
-    for (let index = 0; index < count; index++) {
+    await forEach(count, async () => {
       const isSoon = random.below(4) === 0;
+      const isCancelled = !isSoon && random.below(2) === 0;
       const id = await test.schedule({
         source: random.pick(sources),
         type: random.pick(types),
         scheduledAtMs: isSoon ? inMs(0) : inMs(3_600_000),
       });
       ids.push(id);
-      if (!isSoon && random.below(2) === 0) await test.engine.cancel(id);
-    }
+      if (isCancelled) await test.engine.cancel(id);
+    });
     await until(() => test.engine.statistics().by_status.DISPATCHED === 0, 'nothing runs');
   };
   const settled = () =>

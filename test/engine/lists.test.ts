@@ -14,7 +14,7 @@ import {
 } from '../../engine/index.js';
 import type { WallMs } from '../../engine/index.js';
 import { Random } from '../wheel/random.js';
-import { inMs, TestEngine, until } from './engine-fixture.js';
+import { forEach, inMs, TestEngine, until } from './engine-fixture.js';
 
 const soon = 3_600_000;
 
@@ -69,8 +69,9 @@ t.test('every filter, sort and order gives the events of an array, each once, in
   const test = await TestEngine.start(t, { log: { segmentBytesMax: 25_000 } });
   const random = new Random(5);
   const ids: string[] = [];
-  for (let index = 0; index < 500; index++) {
+  await forEach(500, async (index) => {
     const isSoon = random.below(3) === 0;
+    const isCancelled = !isSoon && random.below(2) === 0;
     const id = await test.schedule({
       source: random.pick(['a', 'b', 'c']),
       type: random.pick(['x', 'y', null]),
@@ -81,8 +82,8 @@ t.test('every filter, sort and order gives the events of an array, each once, in
       externalJobId: random.below(4) === 0 ? `job-${index}` : null,
     });
     ids.push(id);
-    if (!isSoon && random.below(2) === 0) await test.engine.cancel(id);
-  }
+    if (isCancelled) await test.engine.cancel(id);
+  });
   await until(async () => {
     const { by_status: counts } = test.engine.statistics();
     return counts.DISPATCHED === 0 && counts.DELIVERED > 100;
@@ -143,7 +144,7 @@ t.test('events are found by external id over all sources and in one, pending and
       const id = await test.schedule({ source, externalJobId: `job-${round}`, createdAtMs });
       if (round < 2) await test.engine.cancel(id);
     }
-    for (let index = 0; index < 60; index++) await test.engine.cancel(await test.schedule());
+    await forEach(60, async () => test.engine.cancel(await test.schedule()));
   }
   await untilIndexed(test, 2);
   for (let round = 0; round < 3; round++) {
@@ -175,11 +176,12 @@ t.test('a walk meets every event that is there the whole time once, while others
   const steady: string[] = [];
   const passing: string[] = [];
   const come = async () => passing.push(await test.schedule({ scheduledAtMs: inMs(soon) }));
-  for (let index = 0; index < 150; index++) {
-    steady.push(await test.schedule({ source: 'steady' }));
-    if (index % 3 === 0) await test.engine.cancel(steady.at(-1)!);
+  await forEach(150, async (index) => {
+    const id = await test.schedule({ source: 'steady' });
+    steady.push(id);
+    if (index % 3 === 0) await test.engine.cancel(id);
     if (index % 2 === 0) await come();
-  }
+  });
   for (const order of listOrders) {
     for (const sort of listSorts) {
       const met: string[] = [];

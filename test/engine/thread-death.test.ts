@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { formatEventId, type StatusBatch } from '../../engine/index.js';
-import { inMs, localSpec, TestEngine, until, watchWorkers } from './engine-fixture.js';
+import { forEach, inMs, localSpec, TestEngine, until, watchWorkers } from './engine-fixture.js';
 
 const hostDied = 'an actor host died; its partitions are replayed on fresh threads';
 const courierDied = 'a courier died; what it ran is started again';
@@ -30,7 +30,7 @@ t.test('whichever thread dies, what was accepted is there, its keys are remember
   const scheduledAtMs = inMs(3_600_000);
   const spec = (index: number) => localSpec({ scheduledAtMs, externalJobId: `job-${index}` });
   const ids: string[] = [];
-  for (let index = 0; index < 50; index++) ids.push(await test.schedule(spec(index)));
+  await forEach(50, async (index) => (ids[index] = await test.schedule(spec(index))));
   for (let round = 0; round < 6; round++) {
     await killOne(test, workers);
     t.match(await test.engine.get(ids[round]!), { status: 'SCHEDULED' });
