@@ -5,10 +5,8 @@
  * The library decides which secrets are good and is asked once, at start, whether it signs as we do. The signing itself is
  * Node's: the library hashes in JavaScript, 11.5 us for a body of 200 bytes and 2.8 ms for 256 KiB, in which the whole
  * thread stands still; OpenSSL needs 3.2 us and 0.15 ms. It also takes the bytes as they are instead of text.
- *
- * Half of these 3 us was to make an Hmac object. So the HMAC is put together from two hashes that need none (RFC 2104).
  */
-import { hash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { require } from '../kernel/commonjs.js';
 import { StartError } from '../kernel/errors.js';
 
@@ -24,7 +22,7 @@ export interface Message {
 }
 
 export class Signer {
-  readonly #keys: readonly Key[];
+  readonly #keys: readonly Buffer[];
 
   /** Throws StartError for a secret that is not `whsec_` and base64. */
   constructor(secrets: readonly string[]) {
@@ -47,45 +45,15 @@ export function isStandardSecret(secret: string): boolean {
   return secret === `${prefix}${bytes.toString('base64')}` && bytes.length >= 24 && bytes.length <= 64;
 }
 
-/** A secret as the two hashes need it. */
-interface Key {
-  /** In front of the message. */
-  readonly inner: Uint8Array;
-  /** In front of the hash of these, with room for it. */
-  readonly outer: Buffer;
-}
-
-const algorithm = 'sha256';
-const blockBytes = 64;
-const hashBytes = 32;
-/** Where messages are put together. A larger one has memory of its own. */
-const desk = Buffer.allocUnsafeSlow(64 * 1024);
-
-function signature({ inner, outer }: Key, { id, timestamp, body }: Message): string {
-  const start = `${id}.${timestamp}.`;
-  const bytes = blockBytes + start.length + body.length;
-  const room = bytes <= desk.length ? desk : Buffer.allocUnsafeSlow(bytes);
-  room.set(inner);
-  room.write(start, blockBytes, 'latin1');
-  room.set(body, blockBytes + start.length);
-  // As text, which costs less than a buffer for each.
-  outer.write(hash(algorithm, room.subarray(0, bytes), 'binary'), blockBytes, 'binary');
-  return `v1,${hash(algorithm, outer, 'base64')}`;
-}
-
-function prepared(secret: Uint8Array): Key {
-  const block = new Uint8Array(blockBytes);
-  block.set(secret.length > blockBytes ? hash(algorithm, secret, 'buffer') : secret);
-  const outer = Buffer.alloc(blockBytes + hashBytes);
-  outer.set(block.map((byte) => byte ^ 0x5c));
-  return { inner: block.map((byte) => byte ^ 0x36), outer };
+function signature(key: Buffer, { id, timestamp, body }: Message): string {
+  return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`;
 }
 
 /** The secret is not repeated in the message: logs are read by many. */
-function keyOf(secret: string, place: number): Key {
+function keyOf(secret: string, place: number): Buffer {
   const trouble = `webhook secret ${place + 1} in ESCAPEMENT_WEBHOOK_SECRET`;
   if (!secret.startsWith(prefix)) throw new StartError(`${trouble} does not start with ${prefix}`);
-  const key = prepared(Buffer.from(secret.slice(prefix.length), 'base64'));
+  const key = Buffer.from(secret.slice(prefix.length), 'base64');
   const probe = { id: 'probe', timestamp: 1_700_000_000, body: Buffer.from('{"probe":"é"}') };
   let expected: string;
   try {

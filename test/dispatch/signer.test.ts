@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import t from 'tap';
 import { Signer } from '../../engine/dispatch/signer.js';
@@ -17,25 +16,6 @@ t.test('a receiver with any of the secrets verifies the signature with the libra
     for (const secret of secrets) new Webhook(secret).verify(text, headers, { jsonParse: false });
     t.throws(() => new Webhook(secretOf(4)).verify(text, headers), 'another secret');
     t.throws(() => new Webhook(secrets[0]!).verify(`${text} `, headers), 'another body');
-  }
-  t.end();
-});
-
-t.test('the signature is the HMAC of Node, whatever the lengths of secret and body', (t) => {
-  const id = '01988f6e-1a2b-7f03-9c1d-0123456789ab';
-  const timestamp = 1_763_632_800;
-  const start = `${id}.${timestamp}.`;
-  const usual = [0, 1, 63, 64, 65, 1_000];
-  const aroundTheDesk = [-1, 0, 1].map((beside) => 64 * 1024 - 64 - start.length + beside);
-  for (const secretBytes of [1, 24, 63, 64, 65, 200]) {
-    const key = Buffer.from(Array.from({ length: secretBytes }, (_, at) => (at * 37 + secretBytes) & 255));
-    const signer = new Signer([`whsec_${key.toString('base64')}`]);
-    for (const bodyBytes of [...usual, ...aroundTheDesk, 262_144]) {
-      const body = Buffer.alloc(bodyBytes, bodyBytes & 255);
-      const expected = `v1,${createHmac('sha256', key).update(start).update(body).digest('base64')}`;
-      if (signer.sign({ id, timestamp, body }) !== expected) t.fail(`secret of ${secretBytes} bytes, body of ${bodyBytes}`);
-    }
-    t.pass(`secret of ${secretBytes} bytes`);
   }
   t.end();
 });
