@@ -27,6 +27,9 @@ export class TestPartition {
   readonly state = new PartitionState(partition);
   readonly log: LogRecord[] = [];
   now = start as number;
+  /** Of each event its records, and what they tell, made again when there is another: some tests ask of thousands at each step. */
+  readonly #told = new Map<string, { readonly records: LogRecord[]; known: KnownEvent | null }>();
+  #toldRecords = 0;
 
   /** Decides without applying. */
   ask(command: Command, facts: Facts | null = null): Decision {
@@ -82,12 +85,7 @@ export class TestPartition {
 
   /** What reading the log would tell. */
   factsFor(needs: Needs): KnownEvent[] {
-    const events = new Map<string, LogRecord[]>();
-    for (const record of this.log) {
-      const name = Buffer.from(record.event).toString('hex');
-      events.set(name, [...(events.get(name) ?? []), record]);
-    }
-    const known = [...events.values()].map((records) => knownOf(records)).sort((one, other) => other.newest - one.newest);
+    const known = this.#knownEvents().sort((one, other) => other.newest - one.newest);
     if (needs.about === 'id') return known.filter(({ event }) => Buffer.compare(event, needs.event) === 0);
     if (needs.about === 'spec') return known.filter(({ event }) => this.state.handleOf(event) === needs.pending[0]);
     const { own } = needs;
@@ -95,6 +93,20 @@ export class TestPartition {
       ({ event, spec }) =>
         (spec.tag?.high === needs.tagHigh && spec.tag.low === needs.tagLow) || (own !== null && Buffer.compare(event, own) === 0),
     );
+  }
+
+  #knownEvents(): KnownEvent[] {
+    for (; this.#toldRecords < this.log.length; this.#toldRecords++) {
+      const record = this.log[this.#toldRecords]!;
+      const name = Buffer.from(record.event).toString('hex');
+      const told = this.#told.get(name);
+      if (told === undefined) this.#told.set(name, { records: [record], known: null });
+      else {
+        told.records.push(record);
+        told.known = null;
+      }
+    }
+    return [...this.#told.values()].map((told) => (told.known ??= knownOf(told.records)));
   }
 }
 
