@@ -7,7 +7,7 @@
 import type { EventView } from '../event/view.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { type EngineError, InvariantError } from '../kernel/errors.js';
-import { type EventId, eventIdBytes, formatEventIdIn, partitionOf, slotOfIdIn } from '../kernel/event-id.js';
+import { type EventId, eventIdBytes, formatEventIdIn, partitionOf, putEventId, slotOfIdIn } from '../kernel/event-id.js';
 import type { DuplicateEvent, NewEventsAsker } from './open-sheaf.js';
 
 /** What has become of one event: a new one, one that was there before, or none. */
@@ -74,6 +74,11 @@ export class ScheduledEvents implements NewEventsAsker {
 
   idAt(place: number): string {
     return formatEventIdIn(this.ids, place * eventIdBytes);
+  }
+
+  /** The same as ASCII in `out` from `at` on. Returns the place behind. */
+  putIdAt(place: number, out: Uint8Array, at: number): number {
+    return putEventId(this.ids, place * eventIdBytes, out, at);
   }
 
   partitionAt(place: number): PartitionId {

@@ -1,5 +1,11 @@
-/** What became of the events that came together: the answer to a batch, over HTTP and over NATS. */
-import { EngineError, formatEventId, type ScheduledEvents } from '../../engine/index.js';
+/**
+ * What became of the events that came together: the answer to a batch, over HTTP and over NATS.
+ *
+ * Written as bytes. As texts, one for each event and one of all of them, it took a third of a microsecond an event and left garbage of four times
+ * its own length.
+ */
+import { EngineError, putEventId, type ScheduledEvents } from '../../engine/index.js';
+import { putBytes, putWhole } from '../http/json-put.js';
 import { isRetryable, refusalOf } from '../http/problem.js';
 import type { SheetedEvents } from '../input/event-sheets.js';
 import type { Refusal } from '../input/refusal.js';
@@ -13,53 +19,100 @@ export interface BatchOutcome {
 }
 
 /** Event by event in the order of the batch. Throws what is no refusal. */
-export function renderResults({ batch, scheduled, onlyErrors }: BatchOutcome): string {
-  const results = new Results(onlyErrors);
+export function renderResults({ batch, scheduled, onlyErrors }: BatchOutcome): Buffer {
+  const results = new Results(onlyErrors ? 0 : batch.count, onlyErrors);
   eachOutcome(batch, scheduled, results);
-  return results.text;
+  return results.take();
 }
+
+const ascii = (text: string) => Buffer.from(text);
+const index = ascii('{"index":');
+const id = ascii(',"id":"');
+const accepted = ascii('","status":"SCHEDULED","duplicate":false},');
+const kept = ascii('","status":"ACCEPTED","duplicate":false},');
+const comma = 0x2c;
+/** Of an event without its refusal: with an index of 15 digits and the longest status. */
+const entryBytesMax = 128;
+/** What an event takes as a rule. */
+const entryBytes = 92;
+/** Before the first result: the counts, which are known last. */
+const headBytesMax = 128;
+const tail = ascii(']}');
 
 class Results implements OutcomeVisitor {
   readonly #onlyErrors: boolean;
-  readonly #lines: string[] = [];
+  #bytes: Buffer;
+  #end = headBytesMax;
   #accepted = 0;
   #duplicates = 0;
   #rejected = 0;
 
-  constructor(onlyErrors: boolean) {
+  constructor(entries: number, onlyErrors: boolean) {
     this.#onlyErrors = onlyErrors;
+    this.#bytes = Buffer.allocUnsafeSlow(headBytesMax + entries * entryBytes + entryBytesMax);
   }
 
-  scheduled(index: number, events: ScheduledEvents, place: number): void {
+  scheduled(at: number, events: ScheduledEvents, place: number): void {
     const other = events.otherAt(place);
     if (other === null) {
       this.#accepted++;
-      const status = events.isKept(place) ? 'ACCEPTED' : 'SCHEDULED';
-      if (!this.#onlyErrors) this.#lines.push(renderEntry(index, { id: events.idAt(place), status, duplicate: false }));
+      if (this.#onlyErrors) return;
+      this.#begin(at);
+      this.#end = events.putIdAt(place, this.#bytes, this.#end);
+      this.#put(events.isKept(place) ? kept : accepted);
     } else if (other instanceof EngineError) {
-      this.refused(index, refusalOf(other));
+      this.refused(at, refusalOf(other));
     } else if (other instanceof Error) {
       throw other;
     } else {
       this.#duplicates++;
-      const { id, status } = other;
-      if (!this.#onlyErrors) this.#lines.push(renderEntry(index, { id: formatEventId(id), status, duplicate: true }));
+      if (this.#onlyErrors) return;
+      this.#begin(at);
+      this.#end = putEventId(other.id, 0, this.#bytes, this.#end);
+      this.#put(ascii(`","status":"${other.status}","duplicate":true},`));
     }
   }
 
-  refused(index: number, refusal: Refusal): void {
+  refused(at: number, refusal: Refusal): void {
     this.#rejected++;
-    this.#lines.push(renderRefusal(index, refusal));
+    const text = renderRefusal(at, refusal);
+    this.#room(Buffer.byteLength(text) + 1);
+    this.#end += this.#bytes.write(text, this.#end);
+    this.#bytes[this.#end++] = comma;
   }
 
-  get text(): string {
+  /** All of it. */
+  take(): Buffer {
+    const hasResults = this.#end > headBytesMax;
+    // In the place of the last comma.
+    const end = putBytes(tail, this.#bytes, hasResults ? this.#end - 1 : this.#end);
     const counts = `"accepted":${this.#accepted},"duplicates":${this.#duplicates},"rejected":${this.#rejected}`;
-    return `{${counts},"results":[${this.#lines.join(',')}]}`;
+    const head = `{${counts},"results":[`;
+    const from = headBytesMax - head.length;
+    this.#bytes.write(head, from, 'latin1');
+    return this.#bytes.subarray(from, end);
   }
-}
 
-function renderEntry(index: number, { id, status, duplicate }: { id: string; status: string; duplicate: boolean }): string {
-  return `{"index":${index},"id":"${id}","status":"${status}","duplicate":${duplicate}}`;
+  /** As far as the id. */
+  #begin(at: number): void {
+    this.#room(entryBytesMax);
+    this.#put(index);
+    this.#end = putWhole(at, this.#bytes, this.#end);
+    this.#put(id);
+  }
+
+  #put(piece: Buffer): void {
+    this.#end = putBytes(piece, this.#bytes, this.#end);
+  }
+
+  /** For so many bytes, and the tail. */
+  #room(more: number): void {
+    const needed = this.#end + more + tail.length;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
+    this.#bytes.copy(larger, 0, 0, this.#end);
+    this.#bytes = larger;
+  }
 }
 
 /** `errors` points into the event, not into the batch: `/destination`. */
