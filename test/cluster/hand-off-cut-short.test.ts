@@ -88,12 +88,17 @@ root.test(
     receiver.answer('/occupying', () => ({ delayMs: occupying.answeredAfterMs }));
     const occupied = await Promise.all(
       Array.from({ length: occupying.count }, async (_, n) => {
-        const { body } = await cluster.client.schedule({
+        const event = {
           source: 'occupying',
           // Without a name all would go to the partition whose turn it is.
           external_job_id: `occupying-${n}`,
           delay_ms: 0,
           destination: `${receiver.url}/occupying`,
+        };
+        // By an owner, who says which partition has it.
+        const { body } = await until('it is accepted', async () => {
+          const answer = await cluster.client.schedule(event);
+          return answer.status < 202 && answer;
         });
         return Number(body['partition']);
       }),

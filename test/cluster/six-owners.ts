@@ -5,6 +5,7 @@
 import type t from 'tap';
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
 import { type Cluster, startCluster } from '../support/cluster.js';
+import { until } from '../support/deadline.js';
 import { type NatsServer, startNats } from '../support/nats-server.js';
 import { shippedFlags } from '../support/server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -30,6 +31,10 @@ export async function sixOwners(root: typeof t): Promise<SixOwners> {
   shared ??= start(root);
   const { cluster } = await shared;
   await cluster.shared(engines, 60_000);
+  // Some may have two for a moment.
+  const hasOne = async () =>
+    (await cluster.view()).nodes.every(({ id, partitions }) => partitions.length === (id === 'g' ? 0 : 1));
+  await until('each has its own', hasOne, 60_000);
   return shared;
 }
 
