@@ -23,7 +23,7 @@ const startsEngines = /^build\/test\/(engine|upkeep)\//;
 /** Likewise with nats-servers. */
 const startsNats = /^build\/test\/(cluster|contract|nats)\//;
 /** By what they share. More would save little, end together when one of them ends the process, and take longer than a process may: those that wait for others take ten seconds and more each. */
-const filesPerProcess = { functions: 24, engines: 4, nats: 3, server: 5, cluster: 8, sixOwners: 2 };
+const filesPerProcess = { functions: 16, engines: 4, nats: 3, server: 5, cluster: 8, sixOwners: 2 };
 
 /** Compiled test files, as paths from the root, long ones first. `patterns`: words of which the path of the source contains one; none: all. */
 export function testFiles(patterns) {
