@@ -5,8 +5,8 @@
  * of the event loop in which a message came, so that all that arrived together is decided, written and answered together.
  * Between turns a timer waits for the next deadline. The event loop counts whole milliseconds, so a timer cannot hit one: it
  * is set to come early, and the rest, a millisecond or two, is slept away in the thread itself, in naps between which
- * messages are taken in. (Timers alone: 0.6 ms late at the median. Looking at the clock without a nap: a busy core whenever
- * something is due in the next millisecond.)
+ * messages are taken in; a turn is run only if one came. (Timers alone: 0.6 ms late at the median. Looking at the clock without a
+ * nap: a busy core whenever something is due in the next millisecond.)
  *
  * While more is due than a turn takes, or very many events are changed, it steps aside behind each turn (`kernel/nap.ts`).
  */
@@ -182,11 +182,22 @@ class HostThread {
     if (waitMs === null) return;
     if (waitMs >= timedWaitMsMin) {
       this.#timer = setTimeout(() => this.#turn(), Math.min(Math.floor(waitMs) - timerLateMs, timerMsMax));
+    } else if (waitMs > 0) {
+      this.#napUntil(this.#clock.monoMs() + waitMs);
     } else {
-      if (waitMs > 0) nap(Math.min(waitMs, napMs));
-      else if (this.#host.isFlooded) stepAside();
+      if (this.#host.isFlooded) stepAside();
       this.#turnSoon();
     }
+  }
+
+  /** Behind each nap messages are taken in. One that has come has its turn, and the rest is slept away behind that. */
+  #napUntil(endsAtMs: number): void {
+    nap(Math.min(endsAtMs - this.#clock.monoMs(), napMs));
+    setImmediate(() => {
+      if (this.#turnIsDue || !this.#isOpen) return;
+      if (this.#clock.monoMs() < endsAtMs) this.#napUntil(endsAtMs);
+      else this.#turn();
+    });
   }
 
   /** A message wakes a thread up, which costs more than to lay out what is in it: so there is one for each neighbour. */

@@ -3,7 +3,9 @@
  *
  * Every so many durable records of all partitions of a host, so that a replay after a crash is short; at least a quarter of the pending events, because a
  * snapshot writes all of them; and not before twice the time has passed that the last one took, so that under load those of
- * one partition cost a third of a core at most; with several the others' lie in its pause, and all together were seen to take up to half of one. Once more before an orderly stop, if the next start would otherwise have much to replay.
+ * one partition cost a third of a core at most. With several the others' lie in its pause. A pause of the whole host was refused: each record is read
+ * once whenever that is, so it would save nothing and have a replay after a crash grow as long as the load lasts. Once more before an orderly stop,
+ * if the next start would otherwise have much to replay.
  *
  * One at a time for each host: the others wait here, not in the queue of a pool, so that they can still be held back when a flood
  * begins meanwhile.
