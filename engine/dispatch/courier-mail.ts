@@ -82,6 +82,8 @@ export function decodeReplies(batch: Uint8Array): CourierReply[] {
 // ---- laying out ----
 
 function encode(messages: readonly Message[]): Uint8Array<ArrayBuffer> {
+  // A batch that could not be laid out leaves nothing for the next one.
+  end = 0;
   originTold = null;
   let othersFrom = 0;
   for (let at = 0; at < messages.length; at++) {
@@ -142,7 +144,6 @@ function hold(memory: Buffer<ArrayBuffer>): void {
 function taken(): Uint8Array<ArrayBuffer> {
   // As `slice` of a typed array: that of a Buffer is a view.
   const batch = new Uint8Array(bytes.buffer.slice(0, end));
-  end = 0;
   if (bytes.length > keptBytesMax) hold(Buffer.from(new ArrayBuffer(startBytes)));
   return batch;
 }

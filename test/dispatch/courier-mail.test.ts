@@ -110,6 +110,13 @@ t.test('a batch owns its bytes: the next one does not write into it, also when i
   }
 });
 
+t.test('a batch that cannot be laid out leaves nothing in the next one', async (t) => {
+  const nobody: CourierRequest = { op: 'start', attempt: attempt({ event: null as never }) };
+  t.throws(() => encodeRequests([{ op: 'start', attempt: attempt() }, nobody]));
+  const requests: CourierRequest[] = [{ op: 'running?', partition }];
+  t.same(decodeRequests(encodeRequests(requests)), requests);
+});
+
 t.test('a batch that lies in something larger is read from where it begins', async (t) => {
   const requests: CourierRequest[] = [
     { op: 'start', attempt: attempt() },
