@@ -1,3 +1,4 @@
+/** F3, of a row that holds many records: whatever bit of it is flipped, it is noticed, and one of them is lost at most. */
 import t from 'tap';
 import type { LogRecord } from '../../engine/event/record.js';
 import type { WallMs } from '../../engine/kernel/brand.js';
