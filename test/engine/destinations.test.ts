@@ -63,7 +63,7 @@ t.test('a secret that is none is refused, and nothing of the request is kept', {
 
 t.test('settings lie among the records of sealed segments and harm no index', { timeout: 60_000 }, async (t) => {
   const dataDir = tempDir(t);
-  const log = { segmentBytesMax: 64 * 1024 };
+  const log = { segmentBytesMax: 16 * 1024 };
   const first = await TestEngine.start(t, { dataDir, log });
   const ids: string[] = [];
   for (let round = 0; round < 8; round++) {
