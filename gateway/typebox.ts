@@ -17,6 +17,7 @@ export type TypeBuilder = typeof typebox.Type;
 
 const require = createRequire(import.meta.url);
 
-export const typeBuilder = (): TypeBuilder => (require('@sinclair/typebox') as typeof typebox).Type;
+export const typeLibrary = () => require('@sinclair/typebox') as typeof typebox;
+export const typeBuilder = (): TypeBuilder => typeLibrary().Type;
 export const typeCompiler = () => (require('@sinclair/typebox/compiler') as typeof compiler).TypeCompiler;
 export const valueErrorTypes = () => (require('@sinclair/typebox/errors') as typeof errors).ValueErrorType;

@@ -6,6 +6,7 @@
  */
 import { aheadMsMax, deliveryTypes, httpMethods, namedPriorities, retryStrategies } from '../../engine/index.js';
 import { destinationCharsMax, retryInitialMsMax, retryMaxMsMax, retryMultiplierMax } from '../limits.js';
+import { text } from '../characters.js';
 import { Form, type Sent, type TypeBuilder } from '../form.js';
 import type { TSchema } from '../typebox.js';
 
@@ -48,7 +49,7 @@ export const eventForm = new Form((Type) =>
   Type.Object(
     {
       external_job_id: Type.Optional(
-        Type.String({
+        text(Type, {
           minLength: 1,
           maxLength: 255,
           pattern: printable,
@@ -61,14 +62,14 @@ export const eventForm = new Form((Type) =>
       type: Type.Optional(
         Type.String({ minLength: 1, maxLength: 128, pattern: label, description: 'a string of 1 to 128 of A-Z a-z 0-9 . _ : -' }),
       ),
-      description: Type.Optional(Type.String({ maxLength: 1_000, description: 'a string of at most 1,000 characters' })),
+      description: Type.Optional(text(Type, { maxLength: 1_000, description: 'a string of at most 1,000 characters' })),
       scheduled_at: Type.Optional(Type.String({ description: 'an RFC 3339 instant with an offset, as a string' })),
       delay: Type.Optional(Type.String({ description: 'a duration such as PT1H30M or 1h30m, as a string' })),
       delay_ms: Type.Optional(
         Type.Integer({ minimum: 0, maximum: aheadMsMax, description: `an integer from 0 to ${aheadMsMax} (10 years)` }),
       ),
       delivery_type: Type.Optional(oneOf(Type, deliveryTypes)),
-      destination: Type.String({
+      destination: text(Type, {
         minLength: 1,
         maxLength: destinationCharsMax,
         description: `a string of 1 to ${destinationCharsMax.toLocaleString('en')} characters`,

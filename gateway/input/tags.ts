@@ -1,5 +1,6 @@
 /** Tags: string pairs, kept in the order of their names, so that two requests with the same tags have the same content. */
 import { type FieldError, tagsMax } from '../../engine/index.js';
+import { isLonger } from '../characters.js';
 import { tagNameCharsMax, tagValueCharsMax } from '../limits.js';
 import { pointerTo } from './pointer.js';
 
@@ -27,9 +28,9 @@ export function readTagChanges(given: object, errors: FieldError[]): [string, st
 }
 
 function faultOf(name: string, value: unknown): string | null {
-  if (name.length === 0 || name.length > tagNameCharsMax) return `must have a name of 1 to ${tagNameCharsMax} characters`;
+  if (name.length === 0 || isLonger(name, tagNameCharsMax)) return `must have a name of 1 to ${tagNameCharsMax} characters`;
   if (typeof value !== 'string') return 'must be a string';
-  if (value.length > tagValueCharsMax) return `must be at most ${tagValueCharsMax} characters`;
+  if (isLonger(value, tagValueCharsMax)) return `must be at most ${tagValueCharsMax} characters`;
   if (controlOrHalfPair.test(name) || controlOrHalfPair.test(value)) return 'must be printable, name and value';
   return null;
 }

@@ -1,6 +1,7 @@
 /** What a client may say on the status stream, and why what it said is refused. */
 import { isUtf8 } from 'node:buffer';
 import { type EventStatus, eventStatuses, type StatusFilter } from '../../engine/index.js';
+import { text } from '../characters.js';
 import { formErrors } from '../input/event-fields.js';
 import { type Refusal, refuse, refuseFields } from '../input/refusal.js';
 import { streamFilterValuesMax } from '../limits.js';
@@ -33,7 +34,7 @@ function oneOrMore<Schema extends TSchema>(type: TypeBuilder, schema: Schema) {
 
 const id = new Form((Type) => Type.String({ minLength: 1, maxLength: 64, description: 'a string of 1 to 64 characters' }));
 const filter = new Form((Type) => {
-  const text = Type.String({ minLength: 1, maxLength: 255, description: 'a string of 1 to 255 characters' });
+  const value = text(Type, { minLength: 1, maxLength: 255, description: 'a string of 1 to 255 characters' });
   const status = Type.Unsafe<EventStatus>(
     Type.Union(
       eventStatuses.map((name) => Type.Literal(name)),
@@ -43,10 +44,10 @@ const filter = new Form((Type) => {
   return Type.Object(
     {
       status: oneOrMore(Type, status),
-      source: oneOrMore(Type, text),
-      type: oneOrMore(Type, text),
-      event_id: oneOrMore(Type, text),
-      external_job_id: oneOrMore(Type, text),
+      source: oneOrMore(Type, value),
+      type: oneOrMore(Type, value),
+      event_id: oneOrMore(Type, value),
+      external_job_id: oneOrMore(Type, value),
     },
     closed,
   );

@@ -136,6 +136,26 @@ t.test('a delay is kept as a delay and counted from the acceptance', async (t) =
   t.match(accept({ destination, scheduled_at: '1990-01-01T00:00:00Z' }), { scheduledAtMs: Date.UTC(1990, 0, 1) });
 });
 
+t.test('lengths are counted in code points', async (t) => {
+  const { accept, refused } = setup();
+  const emoji = '\u{1f553}';
+  const fits = {
+    destination,
+    external_job_id: emoji.repeat(255),
+    description: emoji.repeat(1_000),
+    tags: { [emoji.repeat(128)]: emoji.repeat(256) },
+  };
+  t.match(accept(fits), { externalJobId: fits.external_job_id, description: fits.description, tags: Object.entries(fits.tags) });
+  const tooLong: readonly (readonly [object, string])[] = [
+    [{ external_job_id: emoji.repeat(256) }, '/external_job_id'],
+    [{ external_job_id: `${'x'.repeat(255)}${emoji}` }, '/external_job_id'],
+    [{ description: emoji.repeat(1_001) }, '/description'],
+    [{ tags: { [emoji.repeat(129)]: '' } }, `/tags/${emoji.repeat(129)}`],
+    [{ tags: { a: emoji.repeat(257) } }, '/tags/a'],
+  ];
+  for (const [fields, pointer] of tooLong) t.match(refused({ destination, ...fields }).errors, [{ pointer }]);
+});
+
 t.test('each wrong field is refused by its pointer', async (t) => {
   const { refused } = setup();
   const cases: readonly (readonly [object, string, RegExp])[] = [
