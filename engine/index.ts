@@ -106,6 +106,6 @@ export { DamageError } from './log/damage.js';
 export type { RepairPlan } from './upkeep/repair-plan.js';
 export { inMebibytes } from './upkeep/progress.js';
 export type { Inspection } from './upkeep/inspect.js';
-export type { LostRow } from './upkeep/lost-events.js';
+export type { LostRecord } from './upkeep/lost-events.js';
 export type { Fault } from './upkeep/partition-survey.js';
 export type { PartitionVerdict } from './upkeep/verify.js';

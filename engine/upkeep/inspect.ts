@@ -16,7 +16,7 @@ import { type EventId, formatEventId, parseEventId, partitionOf, slotOf } from '
 import { openStoppedDir } from '../log/data-dir.js';
 import { listSegments, partitionDir } from '../log/segment-files.js';
 import { heldPartitions, whatItHolds } from './held-partitions.js';
-import { type LostRow, lostRowsOf } from './lost-events.js';
+import { type LostRecord, lostRecordsOf } from './lost-events.js';
 import { segmentBytesOf, surveyPartition } from './partition-survey.js';
 import { Progress, type Say } from './progress.js';
 
@@ -34,7 +34,7 @@ export interface Inspection {
   readonly partition: PartitionId;
   /** Sound ones, oldest first. */
   readonly records: readonly InspectedRecord[];
-  readonly lost: readonly LostRow[];
+  readonly lost: readonly LostRecord[];
   /** What the records tell together. Null when one of them is missing. */
   readonly event: { readonly view: EventView; readonly history: readonly HistoryEntry[] } | null;
   /** Why `event` is null. */
@@ -92,7 +92,7 @@ function lookFor(
     segmentDone: (bytes) => progress.add(bytes),
   });
   const text = formatEventId(event);
-  const lost = (lostRowsOf({ dataDir, survey }) ?? []).filter((row) => row.event === text);
+  const lost = (lostRecordsOf({ dataDir, survey }) ?? []).filter((record) => record.event === text);
   if (records.length === 0 && lost.length === 0) return { found: null, standsFor };
   const found = { partition, records: records.map(inspectedIn(dataDir, partition)), lost, ...fold(records, partition) };
   return { found, standsFor };

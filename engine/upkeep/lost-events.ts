@@ -1,13 +1,13 @@
 /**
- * Whose were the rows that are lost, and what is known of those events?
+ * Whose were the records that are lost, and what is known of those events?
  *
- * A later record of the same event names the lost one as its predecessor: that is certain. What a damaged row itself says is
+ * A later record of the same event names the lost one as its predecessor: that is certain. What a damaged record itself says is
  * believed when other records of that event are in the log; else it is all there is, and said to be so.
  *
- * An event is known to be finished when a sound record behind the lost one finished it. If the lost row was its newest, nobody
+ * An event is known to be finished when a sound record behind the lost one finished it. If the lost record was its newest, nobody
  * can say what became of it.
  *
- * Two more walks through the log, and memory for the lost rows and the events they belong to, not for the others.
+ * Two more walks through the log, and memory for the lost records and the events they belong to, not for the others.
  */
 import { recordsIn } from '../event/carried-codec.js';
 import { carriedKind, isAboutEvent, type StoredRecord, statusesOf, statusOfKind } from '../event/record.js';
@@ -17,33 +17,33 @@ import { formatEventId, parseEventId } from '../kernel/event-id.js';
 import { type Fault, type PartitionSurvey, surveyPartition } from './partition-survey.js';
 
 /** More than this are not told one by one: such a log is not mended but restored. */
-export const lostRowsMax = 10_000;
+export const lostRecordsMax = 10_000;
 
-export interface LostRow {
+export interface LostRecord {
   readonly seq: Sequence;
   readonly fault: Fault;
   /** As text. Null: nobody can say. */
   readonly event: string | null;
-  /** What the newest sound record behind the lost row says. Null: there is none, so what became of it is not known. */
+  /** What the newest sound record behind the lost record says. Null: there is none, so what became of it is not known. */
   readonly status: EventStatus | null;
 }
 
 /** Null when they are too many. */
-export function lostRowsOf({
+export function lostRecordsOf({
   dataDir,
   survey,
 }: {
   readonly dataDir: string;
   readonly survey: PartitionSurvey;
-}): readonly LostRow[] | null {
+}): readonly LostRecord[] | null {
   const { partition } = survey;
-  const faults = survey.faults.filter(({ kind }) => kind === 'rows');
-  const count = faults.reduce((sum, { rows }) => sum + (rows === null ? 0 : rows.last - rows.first + 1), 0);
-  if (count > lostRowsMax) return null;
+  const faults = survey.faults.filter(({ kind }) => kind === 'records');
+  const count = faults.reduce((sum, { sequences }) => sum + (sequences === null ? 0 : sequences.last - sequences.first + 1), 0);
+  if (count > lostRecordsMax) return null;
   const faultOf = new Map<number, Fault>();
   for (const fault of faults) {
-    if (fault.rows === null) continue;
-    for (let seq: number = fault.rows.first; seq <= fault.rows.last; seq++) faultOf.set(seq, fault);
+    if (fault.sequences === null) continue;
+    for (let seq: number = fault.sequences.first; seq <= fault.sequences.last; seq++) faultOf.set(seq, fault);
   }
   if (faultOf.size === 0) return [];
   const ownerOf = ownersBySuccessor({ dataDir, partition, lost: faultOf });
@@ -59,7 +59,7 @@ export function lostRowsOf({
   });
 }
 
-export function isKnownToBeFinished({ status }: Pick<LostRow, 'status'>): boolean {
+export function isKnownToBeFinished({ status }: Pick<LostRecord, 'status'>): boolean {
   return status !== null && isFinished(status);
 }
 

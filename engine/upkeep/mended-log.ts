@@ -40,7 +40,7 @@ export interface MendedLogParts {
   readonly to: string;
   /** Places that become empty. */
   readonly voids: ReadonlySet<number>;
-  /** The first row or header that changes; the segments before its own stay. */
+  /** The first record or header that changes; the segments before its own stay. */
   readonly firstChanged: number;
   /** Damaged indexes and snapshots: they are made again. */
   readonly without: ReadonlySet<string>;
@@ -161,7 +161,7 @@ class RowWriter {
   }
 }
 
-/** Null: nothing in it can be read, and all of its rows are lost. */
+/** Null: nothing in it can be read, and all of its records are lost. */
 function openIfReadable(name: SegmentName, partition: PartitionId): SegmentReader | null {
   try {
     const reader = new SegmentReader(name);

@@ -1,5 +1,5 @@
 /**
- * Everything on disk of one partition looked through: its segments row by row, its mark, its indexes and snapshots. Says what is wrong and
+ * Everything on disk of one partition looked through: its segments record by record, its mark, its indexes and snapshots. Says what is wrong and
  * where, and goes on behind it.
  *
  * For a directory that nobody writes. Reads only.
@@ -21,16 +21,16 @@ import { storageFaultOf } from '../log/sqlite.js';
 export interface Fault {
   readonly partition: PartitionId;
   readonly file: string;
-  /** The rows concerned; null when it is about the file as a whole. */
-  readonly rows: { readonly first: Sequence; readonly last: Sequence } | null;
-  /** As a damaged row says: perhaps this is what is damaged. */
+  /** Of the records concerned; null when it is about the file as a whole. */
+  readonly sequences: { readonly first: Sequence; readonly last: Sequence } | null;
+  /** As a damaged record says: perhaps this is what is damaged. */
   readonly event: EventId | null;
   /**
-   * `rows`: rows are lost. `sum`: nothing is lost, a sum beside sound data is damaged. `mark`: nobody can say whether the log is
+   * `records`: records are lost. `sum`: nothing is lost, a sum beside sound data is damaged. `mark`: nobody can say whether the log is
    * whole. `remade`: the next start makes it again by itself. `foreign`: no damage; another version wrote it, and this one cannot
    * read it.
    */
-  readonly kind: 'rows' | 'sum' | 'mark' | 'remade' | 'foreign';
+  readonly kind: 'records' | 'sum' | 'mark' | 'remade' | 'foreign';
   readonly detail: string;
 }
 
@@ -106,7 +106,7 @@ class Survey {
       if (!(error instanceof DamageError)) throw error;
       const file = beginningPath(this.#dir);
       const detail = 'it is unreadable, so nobody can say whether the log has lost its first segments';
-      this.#faults.push({ partition: this.#request.partition, file, rows: null, event: null, kind: 'mark', detail });
+      this.#faults.push({ partition: this.#request.partition, file, sequences: null, event: null, kind: 'mark', detail });
       return listSegments(this.#dir)[0]?.first ?? (1 as Sequence);
     }
   }
@@ -127,7 +127,7 @@ class Survey {
     }
     const { partition } = this.#request;
     const file = `${this.#dir}/mark`;
-    const fault = { partition, file, rows: null, event: null, kind: 'mark' } as const;
+    const fault = { partition, file, sequences: null, event: null, kind: 'mark' } as const;
     try {
       this.#mark = readMark(this.#dir, partition);
     } catch (error) {
@@ -143,9 +143,9 @@ class Survey {
     // Where a segment cannot be understood nobody can say where the log ends.
     if (this.#faults.some(({ kind }) => kind === 'foreign')) return;
     if (this.#end.seq < seq) {
-      const rows = { first: (this.#end.seq + 1) as Sequence, last: seq };
+      const sequences = { first: (this.#end.seq + 1) as Sequence, last: seq };
       const detail = `the log ends at sequence ${this.#end.seq}, ${seq} was durable`;
-      this.#faults.push({ ...fault, file: this.#names.at(-1)?.path ?? this.#dir, kind: 'rows', rows, detail });
+      this.#faults.push({ ...fault, file: this.#names.at(-1)?.path ?? this.#dir, kind: 'records', sequences, detail });
       return;
     }
     const found = this.#chainAt(seq);
@@ -160,7 +160,7 @@ class Survey {
     for (const index of listIndexes(this.#dir)) {
       if (isIntact(index)) continue;
       const detail = 'the index fails its checksum; the next start builds it again';
-      this.#faults.push({ partition, file: index.path, rows: null, event: null, kind: 'remade', detail });
+      this.#faults.push({ partition, file: index.path, sequences: null, event: null, kind: 'remade', detail });
     }
   }
 
@@ -170,7 +170,7 @@ class Survey {
       const detail = this.#faultOfSnapshot(path);
       if (detail === null) continue;
       const told = `${detail}; a start does without it, and takes longer`;
-      this.#faults.push({ partition, file: path, rows: null, event: null, kind: 'remade', detail: told });
+      this.#faults.push({ partition, file: path, sequences: null, event: null, kind: 'remade', detail: told });
     }
   }
 
@@ -197,7 +197,7 @@ class Survey {
       const expected = this.#names[0] === name ? null : this.#end.chain;
       if (expected !== null && header.chainBefore !== expected) {
         const detail = `the chain breaks where the segment opens: expected ${expected}, found ${header.chainBefore}`;
-        this.#faults.push({ partition, file: name.path, rows: null, event: null, kind: 'sum', detail });
+        this.#faults.push({ partition, file: name.path, sequences: null, event: null, kind: 'sum', detail });
       }
       this.#end = surveySegment({
         reader,
@@ -215,7 +215,7 @@ class Survey {
     }
   }
 
-  /** Settles which of two values is the damaged one, when it is about the last row of a segment. */
+  /** Settles which of two values is the damaged one, when it is about the last record of a segment. */
   #chainBehind(name: SegmentName): number | null {
     const next = this.#names[this.#names.indexOf(name) + 1];
     try {
@@ -230,13 +230,13 @@ class Survey {
     }
   }
 
-  /** Null when nothing in the file can be read; then all of its rows are missing. */
+  /** Null when nothing in the file can be read; then all of its records are missing. */
   #open(name: SegmentName, before: Sequence | null): SegmentReader | null {
     const { partition } = this.#request;
-    const unusable = (detail: string, kind: Fault['kind'] = 'rows'): null => {
+    const unusable = (detail: string, kind: Fault['kind'] = 'records'): null => {
       const last = (before === null ? name.first : before - 1) as Sequence;
-      const rows = { first: name.first, last };
-      this.#faults.push({ partition, file: name.path, rows, event: null, kind, detail });
+      const sequences = { first: name.first, last };
+      this.#faults.push({ partition, file: name.path, sequences, event: null, kind, detail });
       this.#end = before === null ? { ...nowhere, seq: (name.first - 1) as Sequence } : { ...nowhere, seq: last };
       return null;
     };
@@ -253,13 +253,13 @@ class Survey {
   }
 
   #missing(name: SegmentName): void {
-    const rows = { first: (this.#end.seq + 1) as Sequence, last: (name.first - 1) as Sequence };
+    const sequences = { first: (this.#end.seq + 1) as Sequence, last: (name.first - 1) as Sequence };
     const detail = `no segment holds them: the next one opens with ${name.first}`;
     const { partition } = this.#request;
-    this.#faults.push({ partition, file: this.#dir, rows, event: null, kind: 'rows', detail });
+    this.#faults.push({ partition, file: this.#dir, sequences, event: null, kind: 'records', detail });
   }
 
-  /** As stored; null when there is no such row that can be read. */
+  /** As stored; null when there is no such record that can be read. */
   #chainAt(seq: Sequence): number | null {
     if (seq === this.#end.seq) return this.#end.chain;
     const name = this.#names.findLast(({ first }) => first <= seq);
@@ -280,5 +280,5 @@ class Survey {
 }
 
 function faultOf({ first, last, kind, event, detail }: RecordFault, where: Pick<Fault, 'partition' | 'file'>): Fault {
-  return { ...where, rows: { first, last }, event, kind: kind === 'sum' || kind === 'foreign' ? kind : 'rows', detail };
+  return { ...where, sequences: { first, last }, event, kind: kind === 'sum' || kind === 'foreign' ? kind : 'records', detail };
 }

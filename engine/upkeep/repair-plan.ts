@@ -2,9 +2,9 @@
  * What a repair would do to one partition, and what it must be told before it does it.
  *
  * - A *sum* that is damaged beside sound data is made again; nothing is lost.
- * - An event that is known to be *finished* and has lost a row is set aside: it leaves the log with all of its records.
+ * - An event that is known to be *finished* and has lost a record is set aside: it leaves the log with all of its records.
  * - An event that is *pending*, or of which nobody can say what became of it, is set aside only when its id is given up by name.
- * - A lost row that was the newest of its event, or of which nobody knows whose it was, may be given up by its place,
+ * - A lost record that was the newest of its event, or of which nobody knows whose it was, may be given up by its place,
  *   `partition:sequence`: the event then goes back to what it was before that change. So a cancel may be undone, and a delivery
  *   made again; which is why that, too, must be asked for by name.
  * - A mark that is gone is made again from the end of the log when `partition:mark` is given up: the certainty that this
@@ -12,7 +12,7 @@
  */
 import type { EventStatus } from '../event/status.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
-import { isKnownToBeFinished, type LostRow, lostRowsMax, lostRowsOf } from './lost-events.js';
+import { isKnownToBeFinished, type LostRecord, lostRecordsMax, lostRecordsOf } from './lost-events.js';
 import type { PartitionSurvey } from './partition-survey.js';
 
 export interface SetAside {
@@ -32,7 +32,7 @@ export interface Demand {
 export interface RepairPlan {
   readonly survey: PartitionSurvey;
   /** Rows that cannot be read. */
-  readonly lost: readonly LostRow[];
+  readonly lost: readonly LostRecord[];
   readonly setAside: readonly SetAside[];
   readonly demands: readonly Demand[];
   /** Names that were given and are about this partition. */
@@ -56,10 +56,10 @@ export function planRepair({
   if (survey.segments === 0) return refused('none of its segments is left: restore a backup');
   if (survey.faults.some(({ kind }) => kind === 'foreign'))
     return refused('another version of Escapement wrote in it, and this one would take that for damage: use that version');
-  const lost = lostRowsOf({ dataDir, survey });
-  if (lost === null) return refused(`more than ${lostRowsMax} records are lost: restore a backup`);
+  const lost = lostRecordsOf({ dataDir, survey });
+  if (lost === null) return refused(`more than ${lostRecordsMax} records are lost: restore a backup`);
   const planner = new Planner(survey, giveUp);
-  for (const row of lost) planner.take(row);
+  for (const record of lost) planner.take(record);
   if (survey.faults.some(({ kind }) => kind === 'mark')) planner.mark();
   return { survey, lost, ...planner.result(), impossible: null };
 }
@@ -83,8 +83,8 @@ class Planner {
     return { setAside: [...this.#setAside.values()], demands: [...this.#demands.values()], heeded: [...this.#heeded] };
   }
 
-  take(row: LostRow): void {
-    const { seq, event, status } = row;
+  take(record: LostRecord): void {
+    const { seq, event, status } = record;
     if (event === null) {
       if (this.#unknown?.last === seq - 1) this.#unknown.last = seq;
       else {
@@ -94,11 +94,11 @@ class Planner {
       return;
     }
     this.#endUnknown();
-    if (isKnownToBeFinished(row)) {
+    if (isKnownToBeFinished(record)) {
       if (!this.#setAside.has(event)) this.#setAside.set(event, { event, status, givenUp: false });
     } else if (this.#heeds(event)) this.#setAside.set(event, { event, status, givenUp: true });
     else if (status !== null) this.#demand([event], `event ${event} is pending (${status}) and has lost sequence ${seq}`);
-    else this.#demandNewest(row, event);
+    else this.#demandNewest(record, event);
   }
 
   mark(): void {
@@ -106,7 +106,7 @@ class Planner {
     if (!this.#heeds(name)) this.#demand([name], 'without its mark nobody can say whether the log is whole');
   }
 
-  #demandNewest({ seq }: LostRow, event: string): void {
+  #demandNewest({ seq }: LostRecord, event: string): void {
     const place = `${this.#partition}:${seq}`;
     if (this.#heeds(place)) return;
     const why = `sequence ${seq} was the newest of event ${event}, or all there is: the first name gives up the event, the second this change only`;

@@ -130,7 +130,7 @@ class PartitionRepair {
     const voids = new Set<number>([...lost.map(({ seq }) => seq), ...removed.map(({ seq }) => seq)]);
     const changed = [
       ...voids,
-      ...survey.faults.flatMap(({ rows, kind, file }) => (kind === 'sum' ? [rows?.first ?? firstOf(file)] : [])),
+      ...survey.faults.flatMap(({ sequences, kind, file }) => (kind === 'sum' ? [sequences?.first ?? firstOf(file)] : [])),
     ];
     say(`partition ${partition}: writing its log again`);
     writeMendedLog({
@@ -147,12 +147,12 @@ class PartitionRepair {
     return {
       partition,
       empty_sequences: [...voids].sort((one, other) => one - other),
-      faults: survey.faults.map(({ file, rows, detail }) => ({ file: basename(file), rows, detail })),
+      faults: survey.faults.map(({ file, sequences, detail }) => ({ file: basename(file), sequences, detail })),
       events: setAside.map(({ event, status, givenUp }) => ({
         event_id: event,
         status,
         given_up: givenUp,
-        lost_sequences: lost.filter((row) => row.event === event).map(({ seq }) => seq),
+        lost_sequences: lost.filter((record) => record.event === event).map(({ seq }) => seq),
         ...summaryOf(removed.filter((record) => formatEventId(record.event) === event)),
       })),
     };

@@ -11,13 +11,13 @@ import { DamageError } from '../log/damage.js';
 import { hasMark, readMark } from '../log/mark.js';
 import { listSegments, partitionDir } from '../log/segment-files.js';
 import { heldPartitions, whatItHolds } from './held-partitions.js';
-import { type LostRow, lostRowsOf } from './lost-events.js';
+import { type LostRecord, lostRecordsOf } from './lost-events.js';
 import { type Fault, type PartitionSurvey, segmentBytesOf, surveyPartition } from './partition-survey.js';
 import { Progress, type Say } from './progress.js';
 
 export interface PartitionVerdict extends PartitionSurvey {
-  /** Row by row. Null: too many to be told one by one. */
-  readonly lost: readonly LostRow[] | null;
+  /** One by one. Null: too many to be told one by one. */
+  readonly lost: readonly LostRecord[] | null;
 }
 
 export interface VerifyRequest {
@@ -39,7 +39,7 @@ export function verifyDataDir({ dataDir, say, verdict }: VerifyRequest): boolean
     let isWhole = true;
     for (const partition of partitions) {
       const survey = surveyAmong({ dataDir, partition, partitions, progress });
-      const judged = { ...survey, lost: lostRowsOf({ dataDir, survey }) };
+      const judged = { ...survey, lost: lostRecordsOf({ dataDir, survey }) };
       if (judged.faults.length > 0) isWhole = false;
       verdict(judged);
     }
@@ -64,7 +64,7 @@ export function surveyAmong({
   const survey = surveyPartition({ dataDir, partition, segmentDone: (bytes) => progress.add(bytes) });
   if (!isGone(dataDir, partition, partitions)) return survey;
   const file = partitionDir(dataDir, partition);
-  const gone: Fault = { partition, file, rows: null, event: null, kind: 'mark', detail: 'its directory is missing' };
+  const gone: Fault = { partition, file, sequences: null, event: null, kind: 'mark', detail: 'its directory is missing' };
   return { ...survey, faults: [gone] };
 }
 

@@ -44,17 +44,23 @@ was not given.`,
 
 function printPlan(dataDir: string, { survey, setAside, lost, demands, impossible }: RepairPlan): void {
   print(`partition ${survey.partition}:`);
-  for (const { file, kind, rows, detail } of survey.faults) {
+  for (const { file, kind, sequences, detail } of survey.faults) {
     const where =
-      rows === null ? '' : rows.first === rows.last ? `, sequence ${rows.first}` : `, sequences ${rows.first} to ${rows.last}`;
+      sequences === null
+        ? ''
+        : sequences.first === sequences.last
+          ? `, sequence ${sequences.first}`
+          : `, sequences ${sequences.first} to ${sequences.last}`;
     print(
-      `  ${kind === 'rows' ? 'lost' : kind === 'foreign' ? 'not understood' : 'made again'}: ${relative(dataDir, file)}${where}: ${detail}`,
+      `  ${kind === 'records' ? 'lost' : kind === 'foreign' ? 'not understood' : 'made again'}: ${relative(dataDir, file)}${where}: ${detail}`,
     );
   }
   if (impossible !== null) print(`  cannot be repaired: ${impossible}`);
   for (const { event, status, givenUp } of setAside) {
-    const rows = lost.filter((row) => row.event === event).map(({ seq }) => seq);
-    print(`  set aside: event ${event}, ${status ?? 'state not known'}, lost ${rows.join(', ')}${givenUp ? ', given up' : ''}`);
+    const sequences = lost.filter((record) => record.event === event).map(({ seq }) => seq);
+    print(
+      `  set aside: event ${event}, ${status ?? 'state not known'}, lost ${sequences.join(', ')}${givenUp ? ', given up' : ''}`,
+    );
   }
   for (const { names, why } of demands) print(`  needs --give-up ${names.join(' or ')}: ${why}`);
 }

@@ -6,7 +6,7 @@ import {
   type Fault,
   formatEventId,
   isFinished,
-  type LostRow,
+  type LostRecord,
   type PartitionVerdict,
 } from '../../engine/index.js';
 import { exitCodes } from './exit-codes.js';
@@ -51,8 +51,8 @@ export function printVerdict(dataDir: string, { partition, segments, records, ma
   const size = `${count(records, 'record')} in ${count(segments, 'segment')}, mark at ${mark?.seq ?? 'nowhere'}`;
   print(`partition ${partition}: ${judgementOf(faults)} (${size})`);
   for (const fault of faults) {
-    print(`  ${relative(dataDir, fault.file)}${rowsIn(fault)}: ${fault.detail}`);
-    for (const row of lost ?? []) if (row.fault === fault) print(`    ${whose(row)}`);
+    print(`  ${relative(dataDir, fault.file)}${sequencesOf(fault)}: ${fault.detail}`);
+    for (const record of lost ?? []) if (record.fault === fault) print(`    ${whose(record)}`);
   }
 }
 
@@ -61,14 +61,16 @@ function judgementOf(faults: readonly Fault[]): string {
   return faults.every(({ kind }) => kind === 'foreign') ? 'OF ANOTHER VERSION' : 'DAMAGED';
 }
 
-function rowsIn({ rows, event, kind }: Fault): string {
-  if (rows === null) return '';
+function sequencesOf({ sequences, event, kind }: Fault): string {
+  if (sequences === null) return '';
   const of = kind === 'sum' && event !== null ? ` of event ${formatEventId(event)}` : '';
-  return rows.first === rows.last ? `, sequence ${rows.first}${of}` : `, sequences ${rows.first} to ${rows.last}`;
+  return sequences.first === sequences.last
+    ? `, sequence ${sequences.first}${of}`
+    : `, sequences ${sequences.first} to ${sequences.last}`;
 }
 
-function whose(row: LostRow): string {
-  const { seq, event, status } = row;
+function whose(record: LostRecord): string {
+  const { seq, event, status } = record;
   if (event === null) return `sequence ${seq}: of an event that nobody can name any more`;
   if (status === null) return `sequence ${seq}: of event ${event}; it was its newest record, or all that is known of it`;
   return `sequence ${seq}: of event ${event}, which is ${isFinished(status) ? 'finished' : 'pending'} (${status})`;

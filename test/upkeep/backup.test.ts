@@ -143,7 +143,7 @@ t.test('a backup of something damaged says so, and is restored only when that is
   damageIn(log, 1);
   becomeOneFile(listSegments(log.dir)[0]!);
   const { to, damaged } = backup(t, log.dataDir);
-  t.match(damaged, [{ partition: 3, faults: [{ rows: { first: 1, last: 1 } }] }]);
+  t.match(damaged, [{ partition: 3, faults: [{ sequences: { first: 1, last: 1 } }] }]);
   const refused = restore(t, to);
   t.match(refused, { isRestored: false, damaged: [{ partition: 3 }] });
   t.same(readdirSync(refused.dataDir), [], 'nothing is left of it');

@@ -17,7 +17,7 @@ import { openDataDir } from '../../engine/log/data-dir.js';
 import { listSegments } from '../../engine/log/segment-files.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
 import { surveyPartition } from '../../engine/upkeep/partition-survey.js';
-import { lostRowsOf } from '../../engine/upkeep/lost-events.js';
+import { lostRecordsOf } from '../../engine/upkeep/lost-events.js';
 import { Journal, partition, readBack, seq, TestLog, tempDir } from '../log/log-fixture.js';
 import { addSnapshot, idOf, stoppedLog, verdictOf } from './stopped-log.js';
 import { damageIn, damages, removeRecords, storedRecord } from '../log/stored-records.js';
@@ -44,9 +44,9 @@ t.test('a damaged row is named with its event and what became of it', async (t) 
   t.same(
     verdict.lost!.map(({ seq, event, status, fault }) => [seq, event, status, fault.kind]),
     [
-      [1, idOf(log.events.delivered), 'DELIVERED', 'rows'],
-      [3, idOf(log.events.pending), 'DISPATCHED', 'rows'],
-      [6, idOf(log.events.cancelled), null, 'rows'],
+      [1, idOf(log.events.delivered), 'DELIVERED', 'records'],
+      [3, idOf(log.events.pending), 'DISPATCHED', 'records'],
+      [6, idOf(log.events.cancelled), null, 'records'],
     ],
   );
   t.match(verdict.faults[0]!.file, /0000000000000001\.log$/);
@@ -69,7 +69,7 @@ t.test('a damaged sum beside a sound record loses nothing', async (t) => {
     const log = await stoppedLog(t);
     damageIn(log, seq, damages[sum]);
     const { faults, lost, records } = verdictOf(log.dataDir)!;
-    t.match(faults, [{ kind: 'sum', rows: { first: seq, last: seq } }], `${sum} of ${seq}`);
+    t.match(faults, [{ kind: 'sum', sequences: { first: seq, last: seq } }], `${sum} of ${seq}`);
     t.equal(faults.length, 1);
     t.same(lost, []);
     t.equal(records, 7);
@@ -82,7 +82,7 @@ t.test('a row that was exchanged for another sound one is found by the chain', a
   const [foreign] = listSegments(other.dir);
   const { record, crc } = storedRecord(foreign!.path, 2);
   damageIn(one, 2, (stored) => Object.assign(stored, { record, crc }));
-  t.match(verdictOf(one.dataDir), { faults: [{ kind: 'rows', rows: { first: 2, last: 2 } }] });
+  t.match(verdictOf(one.dataDir), { faults: [{ kind: 'records', sequences: { first: 2, last: 2 } }] });
 });
 
 t.test('rows and segments that are not there are named', async (t) => {
@@ -92,7 +92,7 @@ t.test('rows and segments that are not there are named', async (t) => {
 
   const segment = await stoppedLog(t);
   rmSync(listSegments(segment.dir)[1]!.path);
-  t.match(verdictOf(segment.dataDir)!.faults, [{ kind: 'rows', rows: { first: 4, last: 6 } }]);
+  t.match(verdictOf(segment.dataDir)!.faults, [{ kind: 'records', sequences: { first: 4, last: 6 } }]);
 
   const whole = await stoppedLog(t);
   rmSync(whole.dir, { recursive: true });
@@ -112,14 +112,14 @@ t.test('a row that is no strip any more is all of its records, and one that says
 
   const moved = await stoppedLog(t);
   change(listSegments(moved.dir)[1]!.path, 'UPDATE strip SET first = 70 WHERE first = 4');
-  t.match(verdictOf(moved.dataDir), { records: 7, lost: [], faults: [{ kind: 'sum', rows: { first: 4, last: 6 } }] });
+  t.match(verdictOf(moved.dataDir), { records: 7, lost: [], faults: [{ kind: 'sum', sequences: { first: 4, last: 6 } }] });
 });
 
 t.test('a file that SQLite cannot read does not keep the others from being looked at', async (t) => {
   const log = await stoppedLog(t);
   truncateSync(listSegments(log.dir)[1]!.path, 100);
   const { faults, records } = verdictOf(log.dataDir)!;
-  t.match(faults, [{ kind: 'rows', rows: { first: 4, last: 6 } }]);
+  t.match(faults, [{ kind: 'records', sequences: { first: 4, last: 6 } }]);
   t.equal(faults.length, 1);
   t.equal(records, 4);
 });
@@ -131,7 +131,7 @@ t.test('a log that ends before its mark, and a mark that cannot be read', async 
 
   const unmarked = await stoppedLog(t);
   rmSync(join(unmarked.dir, 'mark'));
-  t.match(verdictOf(unmarked.dataDir)!.faults, [{ kind: 'mark', rows: null }]);
+  t.match(verdictOf(unmarked.dataDir)!.faults, [{ kind: 'mark', sequences: null }]);
 });
 
 t.test('a damaged index is named as something that the next start makes again', async (t) => {
@@ -164,7 +164,7 @@ t.test('what became of an event is also known from the record in which it was ca
   log.close();
   damageIn(log, 3);
   const { dataDir } = log.options;
-  const lost = lostRowsOf({ dataDir, survey: surveyPartition({ dataDir, partition }) });
+  const lost = lostRecordsOf({ dataDir, survey: surveyPartition({ dataDir, partition }) });
   t.match(lost, [{ seq: 3, event: idOf(event), status: 'DELIVERED' }]);
 });
 
