@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { bundle } from './bundle.mjs';
+import { bundleTap } from './bundle-tap.mjs';
 import { PreparationError, root, step } from './step.mjs';
 
 /** Where sources are, from the root. */
@@ -35,6 +36,7 @@ export async function compile() {
     const [status] = await once(spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }), 'exit');
     if (status !== 0) throw new PreparationError('the sources do not compile: see the errors above');
     await bundle(sources);
+    if (sources.some((source) => source.endsWith('.test.ts'))) await bundleTap();
     writeFileSync(stamp, fingerprint);
   });
 }

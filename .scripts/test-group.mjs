@@ -12,7 +12,8 @@ import { root } from './step.mjs';
 const files = process.argv.slice(2);
 // tap names the folders of `t.testdir()` after the command line, and other groups run beside this one.
 process.argv = [process.argv[0], files[0]];
-const { default: t } = await import('tap');
+// The same as what the tests import.
+const { default: t } = await import(pathToFileURL(join(root, 'build', 'node_modules', 'tap', 'index.js')).href);
 
 for (const file of files) {
   // Not as a comment of tap's: it keeps those until something follows, and the file may end the process.

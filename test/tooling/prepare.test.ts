@@ -83,6 +83,14 @@ t.test('test files are counted, and every way to fail is one', async (t) => {
     'test/fails.test.ts':
       "import t from 'tap';\nt.test('a', async (t) => t.equal(Number('1'), 2));\nt.test('b', async (t) => t.ok(1));\n",
     'test/skips.test.ts': "import t from 'tap';\nt.test('a', { skip: true }, async () => undefined);\nt.ok(1);\n",
+    'test/throws.test.ts': `import t from 'tap';
+const wait = () => new Promise((resolve) => setTimeout(resolve, 50));
+t.test('outer', async (t) => {
+  await t.test('a', async () => { setImmediate(() => { throw new Error('thrown'); }); await wait(); });
+  await t.test('b', async () => { void Promise.reject(new Error('rejected')); await wait(); });
+  await t.test('c', async (t) => t.ok(1));
+});
+t.test('next', async (t) => t.ok(1));\n`,
     'test/ends.test.ts': "import t from 'tap';\nt.ok(1);\nprocess.kill(process.pid, 'SIGKILL');\n",
     'test/empty.test.ts': 'export {};\n',
     'test/leaves.test.ts':
@@ -115,6 +123,18 @@ t.test('long', async (t) => {
   t.match(output, /test\/fails\.test\.ts:2:\d+/, 'where in the source, not in what was compiled');
   t.match(output, /fileName: test\/fails\.test\.ts\s+lineNumber: 2\b/);
   t.match(output, /ok {4} test\/skips\.test\.ts/);
+  t.match(output, /FAILED test\/throws\.test\.ts \(2 tests,/);
+  for (const [name, what] of [
+    ['a', 'thrown'],
+    ['b', 'rejected'],
+  ]) // In which test something is thrown that nobody catches.
+    t.match(
+      output,
+      new RegExp(
+        `# Subtest: ${name}\\s+not ok 1 - ${what}[\\s\\S]*?throws\\.test\\.ts:\\d[\\s\\S]*?\\n\\s+not ok \\d - ${name} `,
+      ),
+    );
+  t.match(output, /not ok 1 - outer [\s\S]*\n\s+ok 2 - next /);
   t.match(output, /FAILED test\/ends\.test\.ts .*was ended by SIGKILL/);
   t.match(output, /FAILED test\/empty\.test\.ts .*has no tests/);
   t.match(output, /FAILED test\/leaves\.test\.ts .*left a process behind/);
@@ -126,7 +146,7 @@ t.test('long', async (t) => {
   t.match(output, /FAILED test\/kernel\/d\.test\.ts .*has no tests/);
   t.match(output, /FAILED test\/kernel\/e\.test\.ts .*was ended by SIGKILL/);
   t.match(output, /FAILED test\/kernel\/f\.test\.ts .*was not reached/);
-  t.match(output, /\n9 passed, 9 failed\n$/, 'the build counts as one that passed, as does what a file shows before it ends');
+  t.match(output, /\n10 passed, 10 failed\n$/, 'the build counts as one that passed, as does what a file shows before it ends');
 
   t.match(run('test.mjs', { args: ['two'] }), { code: 0, output: /\n2 passed, 0 failed\n$/ });
   t.match(run('test.mjs', { args: ['nosuch'] }), { code: 1, output: /there is no test file nosuch/ });
