@@ -9,9 +9,8 @@
  * or leaves a process behind. Of files that share a process, the one at which it ended; those behind it were not reached.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
-import { freemem } from 'node:os';
 import { join } from 'node:path';
+import { memoryFolder } from './memory-folder.mjs';
 import { inSources } from './source-places.mjs';
 import { root } from './step.mjs';
 import { byProcess, isAlone, needsDisk, sourceOf, startsCluster } from './test-files.mjs';
@@ -20,10 +19,6 @@ import { lookMs, TestTurns } from './test-turns.mjs';
 const limitMs = 180_000;
 /** As the server ships: as many threads of V8 as there are cores instead of four. Two of the checks by themselves took 10 to 20 % less CPU with it. */
 export const nodeFlags = ['--v8-pool-size=0'];
-/** As Linux has it, often small in a container. Each server keeps 32 MiB of ballast and wants 256 MiB to be free. */
-const memoryPlace = '/dev/shm';
-const roomMin = 4 * 1024 ** 3;
-const memoryMin = 1.5 * roomMin;
 const groupScript = join('.scripts', 'test-group.mjs');
 /** As `test-group.mjs` says it: the file, and milliseconds since its process began. */
 const beginsWith = /^# file (\S+) (\d+)$/gm;
@@ -37,8 +32,7 @@ export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsS
   if (natsServer !== null) env.TEST_NATS_SERVER = natsServer;
   // Node 20 reads the certificates of a whole system at each start, 45 ms of CPU in some 500 processes; no test asks anybody outside.
   delete env.NODE_EXTRA_CA_CERTS;
-  const dir = inMemory();
-  if (dir !== null) process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+  const dir = memoryFolder();
   const stop = (signal) => {
     for (const child of running) killGroup(child.pid, 'SIGKILL');
     process.exit(signal === 'SIGINT' ? 130 : 143);
@@ -68,20 +62,6 @@ export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsS
   await Promise.all(rows.map(inARow));
   process.off('SIGINT', stop).off('SIGTERM', stop);
   return sum;
-}
-
-/**
- * A folder in memory for what most tests write, or null where there is no room for it or TMPDIR names another place. A disk that six files sync at once makes all of them wait
- * and costs a tenth of their CPU, and they are not about it: what a machine loses without a sync is the simulator's part, and tests of crashes have a disk.
- */
-function inMemory() {
-  if (process.env.TMPDIR !== undefined || process.platform !== 'linux' || freemem() < memoryMin) return null;
-  try {
-    const { bavail, bsize } = statfsSync(memoryPlace);
-    return bavail * bsize < roomMin ? null : mkdtempSync(join(memoryPlace, 'escapement-tests-'));
-  } catch {
-    return null; // Not there, or not ours to write to.
-  }
 }
 
 /** Resolves when all have ended. */
