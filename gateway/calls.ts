@@ -142,8 +142,8 @@ export class Calls {
 
   #excuse(error: Error, { path, requestId }: Request): Reply {
     if (error instanceof EngineError) return problemReply(refusalOf(error), path);
-    this.#report(error, requestId);
-    return problemReply(refuse('internal', `please report this with the request id ${requestId}`), path);
+    this.#report(error, requestId.text);
+    return problemReply(refuse('internal', `please report this with the request id ${requestId.text}`), path);
   }
 }
 

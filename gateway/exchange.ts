@@ -9,6 +9,7 @@
  * would make room for the next request in that packet, and where the end of a request is in doubt the next one may be
  * somebody else's, smuggled in. While the answer is pending the server library drops the connection at a further request.
  */
+import type { RequestId } from './http/request-id.js';
 import { headOf, type Reply, type Sequel, type SequelEnd } from './http/reply.js';
 import { EventStream } from './stream/event-stream.js';
 
@@ -26,13 +27,13 @@ export interface OpenResponse {
 
 export interface ExchangeOptions {
   readonly response: OpenResponse;
-  readonly requestId: string;
+  readonly requestId: RequestId;
   readonly method: string;
   readonly onOver: (exchange: Exchange) => void;
 }
 
 export class Exchange {
-  readonly requestId: string;
+  readonly requestId: RequestId;
   readonly #response: OpenResponse;
   readonly #isHead: boolean;
   readonly #onOver: (exchange: Exchange) => void;

@@ -31,7 +31,7 @@ import { Exchange } from './exchange.js';
 import { isLarge, joinInSteps } from './http/joined-body.js';
 import { RequestHead } from './http/request-head.js';
 import { upgradeHeadOf } from './http/reply.js';
-import { requestIdFor } from './http/request-id.js';
+import { RequestId } from './http/request-id.js';
 import { bodyBytesInFlightMax, streamAnswersBytesMax, streamIdleSecondsMax, streamMessageBytesMax } from './limits.js';
 import { streamPath } from './routes.js';
 import type { StreamDesk, StreamSession } from './ws/stream-session.js';
@@ -147,7 +147,7 @@ export class Server {
 
   #begin({ response, head, method }: { response: HttpResponse; head: RequestHead; method: string }): Exchange {
     this.#exchanges++;
-    const requestId = requestIdFor(head.requestId);
+    const requestId = new RequestId(head.requestId);
     return new Exchange({ response, requestId, method, onOver: (exchange) => this.#exchangeOver(exchange) });
   }
 
@@ -245,7 +245,7 @@ export class Server {
       return;
     }
     const { caller, headers } = admitted;
-    response.writeStatus(upgradeHeadOf(headers, requestIdFor(head.requestId)));
+    response.writeStatus(upgradeHeadOf(headers, new RequestId(head.requestId)));
     response.upgrade<StreamSocket>({ caller, session: null }, head.webSocketKey!, '', '', context);
   }
 

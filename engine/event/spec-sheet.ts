@@ -20,13 +20,15 @@ export class SpecSheet implements SpecRoom {
   view: DataView = new DataView(new ArrayBuffer(0));
   /** Where the next spec begins. */
   end = 0;
+  #count = 0;
+  /** Of these as many as `#count` are of this sheet: arrays that are emptied and filled again are made anew each time. */
   readonly #ends: number[] = [];
   readonly #slots: (Slot | null)[] = [];
   readonly #createdAtMs: WallMs[] = [];
   readonly #room = (bytes: number): SpecRoom => this.roomFor(bytes);
 
   get count(): number {
-    return this.#ends.length;
+    return this.#count;
   }
 
   /** Memory for so many more bytes behind `end`. */
@@ -49,9 +51,10 @@ export class SpecSheet implements SpecRoom {
 
   /** What was written behind the last spec up to `end` is the next one. `slot` null: any. */
   written(slot: Slot | null, createdAtMs: WallMs): void {
-    this.#ends.push(this.end);
-    this.#slots.push(slot);
-    this.#createdAtMs.push(createdAtMs);
+    const place = this.#count++;
+    this.#ends[place] = this.end;
+    this.#slots[place] = slot;
+    this.#createdAtMs[place] = createdAtMs;
   }
 
   startOf(place: number): number {
@@ -73,9 +76,7 @@ export class SpecSheet implements SpecRoom {
 
   clear(): void {
     this.end = 0;
-    this.#ends.length = 0;
-    this.#slots.length = 0;
-    this.#createdAtMs.length = 0;
+    this.#count = 0;
     if (this.bytes.length > keptBytesMax) this.#hold(new ArrayBuffer(0));
   }
 

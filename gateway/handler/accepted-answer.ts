@@ -8,15 +8,15 @@
  *
  * Texts of a plain event are printable ASCII without escapes, so they stand in the answer as they came.
  */
-import { defaultRetry, type EventSpec, type PlainSpec, putEventId, type WallMs, InvariantError } from '../../engine/index.js';
-import { putBytes, putNull, putText, putWhole } from '../http/json-put.js';
+import { defaultRetry, type EventSpec, PlainSpec, putEventId, type WallMs, InvariantError } from '../../engine/index.js';
+import { nullText, putBytes, putNull, putText, putWhole } from '../http/json-put.js';
 import { headOf, type Reply } from '../http/reply.js';
-import { formatInstant, putInstant } from '../input/instant.js';
+import type { RequestId } from '../http/request-id.js';
+import { formatInstant, RepeatedInstant } from '../input/instant.js';
 import { renderAccepted } from './event-json.js';
 
 export interface AcceptedPlace {
-  /** Of the request: ASCII. */
-  readonly requestId: string;
+  readonly requestId: RequestId;
   /** Holds the id from `idAt` on. */
   readonly ids: Uint8Array;
   readonly idAt: number;
@@ -45,7 +45,7 @@ export function replyAccepted(id: string, body: Buffer): Reply {
 
 /** The same as `replyAccepted` with `renderAccepted` of the event for which `spec` stands. */
 export function replyAcceptedPlain(spec: PlainSpec, place: AcceptedPlace): Reply {
-  const bytesMax = headFixedBytes + place.requestId.length + fixedBytes + fieldBytesMax + spec.bytesMax;
+  const bytesMax = headFixedBytes + place.requestId.bytesMax + fixedBytes + fieldBytesMax + spec.bytesMax;
   if (blockAt + bytesMax > block.length) {
     block = Buffer.allocUnsafeSlow(Math.max(blockBytes, bytesMax));
     blockAt = 0;
@@ -59,7 +59,7 @@ export function replyAcceptedPlain(spec: PlainSpec, place: AcceptedPlace): Reply
 
 function layOutHead({ requestId, ids, idAt }: AcceptedPlace, out: Buffer, start: number): number {
   let at = putBytes(inHead.start, out, start);
-  for (let char = 0; char < requestId.length; char++) out[at++] = requestId.charCodeAt(char);
+  at = requestId.put(out, at);
   at = putBytes(inHead.requestId, out, at);
   at = putEventId(ids, idAt, out, at);
   return putBytes(inHead.id, out, at);
@@ -68,40 +68,37 @@ function layOutHead({ requestId, ids, idAt }: AcceptedPlace, out: Buffer, start:
 function layOut(spec: PlainSpec, { ids, idAt, partition }: AcceptedPlace, out: Buffer, start: number): number {
   const { bytes, payloadAt, payloadEnd } = spec;
   const source = spec.source();
-  const method = spec.method();
   const destination = spec.destination!.bytes;
   let at = putBytes(behind.start, out, start);
   at = putId(ids, idAt, out, at);
-  at = putBytes(behind.id, out, at);
-  at = putTextOrNull(bytes, spec.externalJobIdAt, spec.externalJobIdEnd, out, at);
-  at = putBytes(behind.externalJobId, out, at);
+  if (spec.externalJobIdAt === -1) {
+    at = putBytes(usual.unnamed, out, at);
+  } else {
+    at = putBytes(behind.id, out, at);
+    at = putText(bytes, spec.externalJobIdAt, spec.externalJobIdEnd, out, at);
+    at = putBytes(behind.externalJobId, out, at);
+  }
   at = putText(source.bytes, source.from, source.to, out, at);
   at = putBytes(behind.source, out, at);
   at = putTextOrNull(bytes, spec.typeAt, spec.typeEnd, out, at);
-  at = putBytes(behind.type, out, at);
-  at = putTextOrNull(bytes, spec.descriptionAt, spec.descriptionEnd, out, at);
-  at = putBytes(behind.description, out, at);
-  at = putTime(spec.scheduledAtMs, out, at);
+  if (spec.descriptionAt === -1) {
+    at = putBytes(usual.undescribed, out, at);
+  } else {
+    at = putBytes(behind.type, out, at);
+    at = putText(bytes, spec.descriptionAt, spec.descriptionEnd, out, at);
+    at = putBytes(behind.description, out, at);
+  }
+  at = putTime(scheduledAt, spec.scheduledAtMs, out, at);
   at = putBytes(behind.scheduledAt, out, at);
   at = putText(destination, 0, destination.length, out, at);
-  at = putBytes(behind.destination, out, at);
-  at = putText(method.bytes, method.from, method.to, out, at);
-  at = putBytes(behind.method, out, at);
-  at = putWhole(spec.priority, out, at);
-  at = putBytes(behind.priority, out, at);
-  at = putWhole(spec.maxRetries, out, at);
-  at = putBytes(behind.maxRetries, out, at);
-  at = putWhole(spec.timeoutMs, out, at);
-  at = putBytes(behind.timeoutMs, out, at);
-  at = spec.expiresAtMs === null ? putNull(out, at) : putTime(spec.expiresAtMs, out, at);
-  at = putBytes(behind.expiresAt, out, at);
+  at = isAsUsual(spec) ? putBytes(usual.delivery, out, at) : putDelivery(spec, out, at);
   at = putTags(spec, out, at);
   at = putBytes(behind.tags, out, at);
-  at = putTime(spec.scheduledAtMs, out, at);
+  at = putTime(scheduledAt, spec.scheduledAtMs, out, at);
   at = putBytes(behind.nextAttemptAt, out, at);
-  at = putTime(spec.createdAtMs, out, at);
+  at = putTime(createdAt, spec.createdAtMs, out, at);
   at = putBytes(behind.createdAt, out, at);
-  at = putTime(spec.createdAtMs, out, at);
+  at = putTime(createdAt, spec.createdAtMs, out, at);
   at = putBytes(behind.updatedAt, out, at);
   at = putWhole(partition, out, at);
   at = putBytes(behind.partition, out, at);
@@ -112,6 +109,22 @@ function layOut(spec: PlainSpec, { ids, idAt, partition }: AcceptedPlace, out: B
     at += payloadEnd - payloadAt;
   }
   return putBytes(behind.payload, out, at);
+}
+
+/** From the destination to the tags: how it is delivered. */
+function putDelivery(spec: PlainSpec, out: Uint8Array, start: number): number {
+  const method = spec.method();
+  let at = putBytes(behind.destination, out, start);
+  at = putText(method.bytes, method.from, method.to, out, at);
+  at = putBytes(behind.method, out, at);
+  at = putWhole(spec.priority, out, at);
+  at = putBytes(behind.priority, out, at);
+  at = putWhole(spec.maxRetries, out, at);
+  at = putBytes(behind.maxRetries, out, at);
+  at = putWhole(spec.timeoutMs, out, at);
+  at = putBytes(behind.timeoutMs, out, at);
+  at = spec.expiresAtMs === null ? putNull(out, at) : putTime(expiresAt, spec.expiresAtMs, out, at);
+  return putBytes(behind.expiresAt, out, at);
 }
 
 function putTextOrNull(from: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
@@ -125,9 +138,13 @@ function putId(ids: Uint8Array, idAt: number, out: Uint8Array, at: number): numb
   return end + 1;
 }
 
-function putTime(ms: number, out: Uint8Array, at: number): number {
+const scheduledAt = new RepeatedInstant();
+const createdAt = new RepeatedInstant();
+const expiresAt = new RepeatedInstant();
+
+function putTime(instant: RepeatedInstant, ms: number, out: Uint8Array, at: number): number {
   out[at] = quote;
-  const end = putInstant(ms, out, at + 1);
+  const end = instant.put(ms, out, at + 1);
   out[end] = quote;
   return end + 1;
 }
@@ -206,10 +223,33 @@ const behind = piecesOf(
   fields,
 );
 const fixedBytes = Object.values(behind).reduce((sum, piece) => sum + piece.length, 0);
+/** Fields that most events leave out, with what stands around them: one piece each. */
+const asUsual = new PlainSpec();
+const usual = {
+  unnamed: Buffer.concat([behind.id, nullText, behind.externalJobId]),
+  undescribed: Buffer.concat([behind.type, nullText, behind.description]),
+  delivery: usualDelivery(),
+};
+
+function usualDelivery(): Buffer {
+  const room = Buffer.alloc(fixedBytes);
+  return room.subarray(0, putDelivery(asUsual, room, 0));
+}
+
+function isAsUsual(spec: PlainSpec): boolean {
+  return (
+    spec.methodAt === asUsual.methodAt &&
+    spec.priority === asUsual.priority &&
+    spec.maxRetries === asUsual.maxRetries &&
+    spec.timeoutMs === asUsual.timeoutMs &&
+    spec.expiresAtMs === asUsual.expiresAtMs
+  );
+}
+
 /** Of an id, five times, four numbers and the partition; `bytesMax` of a spec has the texts and their quotes. */
 const fieldBytesMax = 38 + 5 * 26 + 5 * 15;
 
-const inHead = piecesOf(headOf(replyAccepted(hole, noBody), hole), ['requestId', 'id']);
+const inHead = piecesOf(headOf(replyAccepted(hole, noBody), { text: hole }), ['requestId', 'id']);
 /** With an id. */
 const headFixedBytes = 36 + Object.values(inHead).reduce((sum, piece) => sum + piece.length, 0);
 

@@ -1,3 +1,4 @@
+import type { RequestId } from './request-id.js';
 import type { StreamPeer } from '../stream/outlet.js';
 
 /** What comes behind the head of an answer that has no end, piece by piece. */
@@ -61,16 +62,16 @@ const reasons: Readonly<Record<number, string>> = {
 };
 
 /** All of the head but what the library writes itself. In one piece: a call for each line with its two texts cost 2 us. */
-export function headOf(reply: Omit<Reply, 'body' | 'close'>, requestId: string): string | Buffer {
+export function headOf(reply: Omit<Reply, 'body' | 'close'>, requestId: Pick<RequestId, 'text'>): string | Buffer {
   const { status, contentType, headers, head } = reply;
   if (head !== undefined) return headers.length === 0 ? head : head.toString('latin1') + linesOf(headers);
   const line = reasons[status] ?? `${status} Unknown`;
-  return `${line}\r\nContent-Type: ${contentType}\r\nX-Request-Id: ${requestId}${linesOf(headers)}`;
+  return `${line}\r\nContent-Type: ${contentType}\r\nX-Request-Id: ${requestId.text}${linesOf(headers)}`;
 }
 
 /** Of the answer that makes a WebSocket of the connection, but what the library writes itself. */
-export function upgradeHeadOf(headers: Reply['headers'], requestId: string): string {
-  return `101 Switching Protocols\r\nX-Request-Id: ${requestId}${linesOf(headers)}`;
+export function upgradeHeadOf(headers: Reply['headers'], requestId: Pick<RequestId, 'text'>): string {
+  return `101 Switching Protocols\r\nX-Request-Id: ${requestId.text}${linesOf(headers)}`;
 }
 
 function linesOf(headers: Reply['headers']): string {

@@ -1,4 +1,6 @@
 /** A request as handlers see it: plain values, copied out of the server's memory before anything is awaited. */
+import type { RequestId } from './request-id.js';
+
 export interface Request {
   /** As sent, case and all: methods are case-sensitive. */
   readonly method: string;
@@ -7,7 +9,7 @@ export interface Request {
   /** Without the question mark; empty when there is none. */
   readonly query: string;
   /** What `X-Request-Id` says in the answer. */
-  readonly requestId: string;
+  readonly requestId: RequestId;
   readonly contentType: string | null;
   readonly idempotencyKey: string | null;
   readonly ifMatch: string | null;

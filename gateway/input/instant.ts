@@ -99,6 +99,25 @@ export function putInstant(ms: number, out: Uint8Array, at: number): number {
 let writtenDay = Number.NaN;
 let writtenDayText = '';
 
+/** Of an instant that is written out, up to the year 9999. */
+const instantBytes = 24;
+
+/** Writes instants of which many in a row are the same: those of events that came within a millisecond. */
+export class RepeatedInstant {
+  #ms = Number.NaN;
+  readonly #bytes = Buffer.alloc(instantBytes);
+
+  put(ms: number, out: Uint8Array, at: number): number {
+    const bytes = this.#bytes;
+    if (ms !== this.#ms) {
+      putInstant(ms, bytes, 0);
+      this.#ms = ms;
+    }
+    for (let char = 0; char < instantBytes; char++) out[at + char] = bytes[char]!;
+    return at + instantBytes;
+  }
+}
+
 /** Two. */
 function putDigits(value: number, out: Uint8Array, at: number): void {
   out[at] = 0x30 + Math.floor(value / 10);

@@ -4,6 +4,7 @@ import { mintEventIdIn } from '../../../engine/kernel/event-id.js';
 import type { WallMs } from '../../../engine/kernel/brand.js';
 import { replyAccepted, replyAcceptedPlain } from '../../../gateway/handler/accepted-answer.js';
 import { renderAccepted } from '../../../gateway/handler/event-json.js';
+import { RequestId } from '../../../gateway/http/request-id.js';
 import { headOf, type Reply } from '../../../gateway/http/reply.js';
 import { readEvent } from '../../../gateway/input/event-input.js';
 import { locateEvent } from '../../../gateway/input/event-span.js';
@@ -16,7 +17,7 @@ const reader = new PlainEventReader();
 const ids = new Uint8Array(32);
 mintEventIdIn(ids, 16, { slot: null, now: 1_795_000_000_000 as WallMs });
 const id = formatEventId(ids.subarray(16));
-const requestId = 'order_7:a.b-c';
+const requestId = new RequestId('order_7:a.b-c');
 
 /** The answer as it is written for plain events, and as for all others; null for an event that is not plain. */
 function bothWays(text: string, { context = eventContext, partition = 3 } = {}) {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { formatInstant, parseInstant } from '../../../gateway/input/instant.js';
+import { formatInstant, parseInstant, RepeatedInstant } from '../../../gateway/input/instant.js';
 
 t.test('an instant is the same whatever the offset', async (t) => {
   const noon = Date.UTC(2026, 10, 20, 12);
@@ -75,4 +75,13 @@ t.test('every millisecond that is written is read back as itself', async (t) => 
     [],
   );
   t.equal(formatInstant(Date.UTC(2026, 10, 20, 10) + 0.9), '2026-11-20T10:00:00.000Z');
+});
+
+t.test('instants that are the same or not are written alike', async (t) => {
+  const repeated = new RepeatedInstant();
+  const out = Buffer.alloc(30, '-');
+  for (const ms of [0, 0, 1_795_000_000_000, 1_795_000_000_000.7, 1_795_000_000_000, 253_402_300_799_999, 1]) {
+    t.equal(repeated.put(ms, out, 3), 27);
+    t.equal(out.toString(), `---${formatInstant(ms)}---`);
+  }
 });
