@@ -12,7 +12,7 @@ import { cpus } from 'node:os';
 /** A start of a server is over in less on a machine that has room for one. */
 export const lookMs = 2_000;
 /** Of all cores, on average since the last look. */
-const idleShareMin = 0.3;
+const idleShareMin = 0.2;
 
 export class TestTurns {
   #clusters;

@@ -4,7 +4,7 @@
  *   npm test                         everything
  *   npm test -- wheel status/hub     builds, then only the test files whose path contains one of the words
  *   npm test -- --verbose            also the output of what passed
- *   npm test -- --jobs 1             one file at a time (default: two for each core, at most 8, and half as many more while the cores idle)
+ *   npm test -- --jobs 1             one file at a time (default: two for each core, at most 8, and as many more while the cores idle)
  *   npm run check                    all but the tests
  *
  * A failed check does not keep the tests from running, a failed build does. Some tests need a nats-server, which is fetched when there is none;
@@ -68,7 +68,7 @@ function readOptions(args) {
     verbose: false,
     checksOnly: false,
     jobs: jobsByDefault,
-    jobsMax: Math.ceil(1.5 * jobsByDefault),
+    jobsMax: 2 * jobsByDefault,
   };
   for (let at = 0; at < args.length; at++) {
     const arg = args[at];
