@@ -91,7 +91,7 @@ export class Calls {
     if (route.bringsWork && this.#memory.isShort) {
       return closing(problemReply(refuse('overloaded', 'memory is short: new events are refused for now'), path));
     }
-    return { route, parameter, ...admission };
+    return { route, parameter, caller: admission.caller, headers: admission.headers };
   }
 
   /** The same for a request to become a WebSocket. A refusal closes the connection. */

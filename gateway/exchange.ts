@@ -76,6 +76,8 @@ export class Exchange {
       return;
     }
     this.#response.cork(() => this.#writeCorked(reply));
+    // The library has copied what it could not send.
+    reply.memory?.giveBack();
     if (reply.sequel === undefined) this.#end();
     else this.#follow(reply.sequel);
   }

@@ -38,6 +38,8 @@ export interface Route {
   readonly tokenInQuery: boolean;
   readonly handler: Handler;
   readonly bodyBytesMax: number;
+  /** The handler has done with the body when it returns: a body that came whole is not copied for it. */
+  readonly readsAtOnce: boolean;
   /** Answered also while the gateway is stopping. */
   readonly whileStopping: boolean;
   /** It brings new events: what is refused first when memory is short. */
@@ -58,6 +60,7 @@ function route(call: `${Route['method']} /${string}`, line: Line): Route {
     path,
     tokenInQuery: false,
     bodyBytesMax: emptyBodyBytesMax,
+    readsAtOnce: false,
     whileStopping: false,
     bringsWork: false,
     onEngines: false,
@@ -69,7 +72,13 @@ const external = '/api/v1/events/external/{external_job_id}';
 const probe = { scope: 'none', whileStopping: true, onEngines: true } as const;
 
 export const routes: readonly Route[] = [
-  route('POST /api/v1/events', { scope: 'write', handler: scheduleEvent, bodyBytesMax: eventBodyBytesMax, bringsWork: true }),
+  route('POST /api/v1/events', {
+    scope: 'write',
+    handler: scheduleEvent,
+    bodyBytesMax: eventBodyBytesMax,
+    readsAtOnce: true,
+    bringsWork: true,
+  }),
   route('POST /api/v1/events/batch', {
     scope: 'write',
     handler: scheduleBatch,

@@ -59,14 +59,6 @@ interface StreamSocket {
   session: StreamSession | null;
 }
 
-interface Receiving {
-  readonly response: HttpResponse;
-  readonly exchange: Exchange;
-  readonly call: Call;
-  readonly path: string;
-  readonly perform: (body: Buffer) => void;
-}
-
 interface Admitted {
   readonly response: HttpResponse;
   readonly exchange: Exchange;
@@ -87,6 +79,12 @@ export class Server {
   #bodyBytes = 0;
   #exchanges = 0;
   #onIdle: (() => void) | null = null;
+  readonly #onOver = (exchange: Exchange): void => {
+    this.#bodyBytes -= exchange.bodyBytes;
+    this.#exchanges--;
+    this.#following.delete(exchange);
+    if (this.#exchanges === 0) this.#onIdle?.();
+  };
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -147,39 +145,40 @@ export class Server {
 
   #begin({ response, head, method }: { response: HttpResponse; head: RequestHead; method: string }): Exchange {
     this.#exchanges++;
-    const requestId = new RequestId(head.requestId);
-    return new Exchange({ response, requestId, method, onOver: (exchange) => this.#exchangeOver(exchange) });
+    return new Exchange({ response, requestId: new RequestId(head.requestId), method, onOver: this.#onOver });
   }
 
-  #proceed({ response, exchange, call, head, method, path, query }: Admitted): void {
-    const perform = (body: Buffer): void => {
-      const { contentType, idempotencyKey, ifMatch, traceparent, lastEventId } = head;
-      const { requestId } = exchange;
-      const { parameter } = call;
-      const request = {
-        method,
-        path,
-        query,
-        requestId,
-        contentType,
-        idempotencyKey,
-        ifMatch,
-        traceparent,
-        lastEventId,
-        parameter,
-        body,
-      };
-      this.#options.calls.perform(call, request, (reply) => {
-        if (reply.sequel !== undefined && exchange.isOpen) this.#following.set(exchange, call.caller);
-        exchange.answer(reply);
-      });
+  #proceed(admitted: Admitted): void {
+    if (admitted.head.bodyBytes === 0) this.#perform(admitted, emptyBody);
+    else this.#receive(admitted);
+  }
+
+  #perform({ exchange, call, head, method, path, query }: Admitted, body: Buffer): void {
+    const { contentType, idempotencyKey, ifMatch, traceparent, lastEventId } = head;
+    const { requestId } = exchange;
+    const { parameter } = call;
+    const request = {
+      method,
+      path,
+      query,
+      requestId,
+      contentType,
+      idempotencyKey,
+      ifMatch,
+      traceparent,
+      lastEventId,
+      parameter,
+      body,
     };
-    if (head.bodyBytes === 0) perform(emptyBody);
-    else this.#receive({ response, exchange, call, path, perform });
+    this.#options.calls.perform(call, request, (reply) => {
+      if (reply.sequel !== undefined && exchange.isOpen) this.#following.set(exchange, call.caller);
+      exchange.answer(reply);
+    });
   }
 
-  /** Chunks are ours only during the callback, so each is copied; whoever sends too much gets an answer and no more. */
-  #receive({ response, exchange, call, path, perform }: Receiving): void {
+  /** Chunks are ours only during the callback, so each is copied if it is kept; whoever sends too much gets an answer and no more. */
+  #receive(admitted: Admitted): void {
+    const { response, exchange, call, path } = admitted;
     const chunks: Buffer[] = [];
     response.onData((data, isLast) => {
       if (!exchange.isOpen) return;
@@ -187,19 +186,13 @@ export class Server {
       this.#bodyBytes += data.byteLength;
       if (exchange.bodyBytes > call.route.bodyBytesMax) exchange.answer(tooLarge(call.route, path));
       else if (this.#bodyBytes > bodyBytesInFlightMax) exchange.answer(noRoomForBody(path));
-      else chunks.push(Buffer.from(new Uint8Array(data)));
+      else chunks.push(isLast && chunks.length === 0 && call.route.readsAtOnce ? Buffer.from(data) : copyOf(data));
       if (!isLast || !exchange.isOpen) return;
-      if (chunks.length === 1) perform(chunks[0]!);
-      else if (isLarge(exchange.bodyBytes)) void joinInSteps(chunks, exchange.bodyBytes).then(perform);
-      else perform(Buffer.concat(chunks));
+      if (chunks.length === 1) this.#perform(admitted, chunks[0]!);
+      else if (isLarge(exchange.bodyBytes))
+        void joinInSteps(chunks, exchange.bodyBytes).then((body) => this.#perform(admitted, body));
+      else this.#perform(admitted, Buffer.concat(chunks));
     });
-  }
-
-  #exchangeOver(exchange: Exchange): void {
-    this.#bodyBytes -= exchange.bodyBytes;
-    this.#exchanges--;
-    this.#following.delete(exchange);
-    if (this.#exchanges === 0) this.#onIdle?.();
   }
 
   async #idleWithin(graceMs: number): Promise<void> {
@@ -270,6 +263,10 @@ export class Server {
 }
 
 const emptyBody = Buffer.alloc(0);
+
+function copyOf(data: ArrayBuffer): Buffer {
+  return Buffer.from(new Uint8Array(data));
+}
 
 function readHead(request: HttpRequest): RequestHead {
   const head = new RequestHead();

@@ -9,6 +9,7 @@
  * Texts of a plain event are printable ASCII without escapes, so they stand in the answer as they came.
  */
 import { defaultRetry, type EventSpec, PlainSpec, putEventId, type WallMs, InvariantError } from '../../engine/index.js';
+import { AnswerMemory } from '../http/answer-memory.js';
 import { nullText, putBytes, putNull, putText, putWhole } from '../http/json-put.js';
 import { headOf, type Reply } from '../http/reply.js';
 import type { RequestId } from '../http/request-id.js';
@@ -27,10 +28,7 @@ const created = ['ETag', '"1"'] as const;
 const noHeaders: Reply['headers'] = [];
 const noBody = Buffer.alloc(0);
 
-/** Answers lie behind each other in blocks: an array buffer for each of them is work for the collector of garbage. */
-const blockBytes = 32 * 1024;
-let block = Buffer.alloc(0);
-let blockAt = 0;
+const memory = new AnswerMemory();
 
 /** An answer to any other new event, but for its body. */
 export function replyAccepted(id: string, body: Buffer): Reply {
@@ -46,15 +44,13 @@ export function replyAccepted(id: string, body: Buffer): Reply {
 /** The same as `replyAccepted` with `renderAccepted` of the event for which `spec` stands. */
 export function replyAcceptedPlain(spec: PlainSpec, place: AcceptedPlace): Reply {
   const bytesMax = headFixedBytes + place.requestId.bytesMax + fixedBytes + fieldBytesMax + spec.bytesMax;
-  if (blockAt + bytesMax > block.length) {
-    block = Buffer.allocUnsafeSlow(Math.max(blockBytes, bytesMax));
-    blockAt = 0;
-  }
-  const from = blockAt;
-  const bodyAt = layOutHead(place, block, from);
-  blockAt = layOut(spec, place, block, bodyAt);
-  const [head, body] = [block.subarray(from, bodyAt), block.subarray(bodyAt, blockAt)];
-  return { status: 201, contentType: 'application/json', headers: noHeaders, head, body, close: false };
+  const block = memory.blockFor(bytesMax);
+  const { bytes, end: from } = block;
+  const bodyAt = layOutHead(place, bytes, from);
+  const end = layOut(spec, place, bytes, bodyAt);
+  block.end = end;
+  const [head, body] = [bytes.subarray(from, bodyAt), bytes.subarray(bodyAt, end)];
+  return { status: 201, contentType: 'application/json', headers: noHeaders, head, body, close: false, memory: block };
 }
 
 function layOutHead({ requestId, ids, idAt }: AcceptedPlace, out: Buffer, start: number): number {

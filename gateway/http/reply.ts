@@ -27,6 +27,8 @@ export interface Reply {
   /** Close the connection behind the answer: what follows on it cannot be trusted or is not wanted. */
   readonly close: boolean;
   readonly sequel?: Sequel;
+  /** What `head` and `body` lie in: to be given back when they have been written, or never. */
+  readonly memory?: { giveBack(): void };
 }
 
 const noHeaders: Reply['headers'] = [];
@@ -62,7 +64,7 @@ const reasons: Readonly<Record<number, string>> = {
 };
 
 /** All of the head but what the library writes itself. In one piece: a call for each line with its two texts cost 2 us. */
-export function headOf(reply: Omit<Reply, 'body' | 'close'>, requestId: Pick<RequestId, 'text'>): string | Buffer {
+export function headOf(reply: Omit<Reply, 'body' | 'close' | 'memory'>, requestId: Pick<RequestId, 'text'>): string | Buffer {
   const { status, contentType, headers, head } = reply;
   if (head !== undefined) return headers.length === 0 ? head : head.toString('latin1') + linesOf(headers);
   const line = reasons[status] ?? `${status} Unknown`;

@@ -18,6 +18,6 @@ export interface Request {
   readonly lastEventId: string | null;
   /** The variable part of the path as sent, an event id or a problem code; empty for a route without. */
   readonly parameter: string;
-  /** Ours to keep. */
+  /** Ours to keep, unless the route `readsAtOnce`. */
   readonly body: Buffer;
 }
