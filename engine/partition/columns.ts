@@ -26,7 +26,7 @@ import type { Labels } from '../event/labels.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { type EventStatus, eventStatuses } from '../event/status.js';
 import { NewestInBlocks } from './newest-in-blocks.js';
-import { packRows, unpackRows } from './packed-rows.js';
+import { packRows, type Run, runsOf, unpackRows } from './packed-rows.js';
 import { bodySeqAt, firstVersion, type RowSpan, versionAt } from './row-filter.js';
 import { bytesFor, doublesFor, isShared, sparseRowsMax, wordsFor, zeroBytes, zeroDoubles, zeroWords } from './sparse.js';
 
@@ -36,6 +36,8 @@ const chunkMask = chunkRows - 1;
 /** Of the first chunk, and by how much it grows until it is one like the others. */
 const firstRows = 1_024;
 const growth = 4;
+/** Rows are copied by runs when these are as long on average. */
+const rowsPerRunMin = 16;
 
 /**
  * Each field is a column: a typed array with an element, or sixteen, for each row. Those that begin with zeros are written through
@@ -379,9 +381,11 @@ export class EventColumns {
 
   /** Rows as bytes (`packed-rows.ts`), in the order of `handles`. `renumbered`: what the numbers of origins are there. */
   gather(handles: ArrayLike<number>, renumbered: ReadonlyMap<number, number>): Uint8Array<ArrayBuffer> {
+    const runs = runsOf(handles, chunkRows);
     return packRows(handles.length, columnForms, ({ name }) => {
-      const values = this.#valuesOf(name, handles);
-      if (name === 'origin') for (const [row, number] of values.entries()) values[row] = renumbered.get(number)!;
+      const values = this.#valuesOf(name, { handles, runs });
+      if (values === null) return null;
+      if (name === 'origin') renumber(values, renumbered);
       return new Uint8Array(values.buffer);
     });
   }
@@ -410,10 +414,21 @@ export class EventColumns {
     return { first, rows };
   }
 
-  #valuesOf(name: keyof Chunk, handles: ArrayLike<number>): ColumnArray {
+  /** Null: nothing but zeros. */
+  #valuesOf(name: keyof Chunk, { handles, runs }: { handles: ArrayLike<number>; runs: readonly Run[] }): ColumnArray | null {
+    // The number of an origin may be another one there.
+    if (name !== 'origin' && runs.every(({ row }) => isShared(this.#chunks[row >>> chunkShift]![name]))) return null;
     const Values = this.#chunks[0]![name].constructor as new (length: number) => ColumnArray;
     const perRow = name === 'id' ? eventIdBytes : 1;
     const values = new Values(handles.length * perRow);
+    // A view for each run costs as much as the values of many rows.
+    if (runs.length * rowsPerRunMin < handles.length) {
+      for (const { place, row, count } of runs) {
+        const at = (row & chunkMask) * perRow;
+        values.set(this.#chunks[row >>> chunkShift]![name].subarray(at, at + count * perRow), place * perRow);
+      }
+      return values;
+    }
     for (let row = 0; row < handles.length; row++) {
       const column = this.#chunks[handles[row]! >>> chunkShift]![name];
       const at = (handles[row]! & chunkMask) * perRow;
@@ -456,6 +471,18 @@ export class EventColumns {
 /** So many fit into its columns: the first one begins small. */
 function rowsOf({ maxRetries }: Chunk): number {
   return maxRetries.length;
+}
+
+function renumber(origins: ColumnArray, renumbered: ReadonlyMap<number, number>): void {
+  let last = -1;
+  let number = 0;
+  for (let row = 0; row < origins.length; row++) {
+    if (origins[row] !== last) {
+      last = origins[row]!;
+      number = renumbered.get(last)!;
+    }
+    origins[row] = number;
+  }
 }
 
 /** The column to write anything to. */

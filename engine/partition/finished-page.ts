@@ -13,7 +13,7 @@ import { hashOfId, hashAt } from './columns.js';
 import { HandleTable } from './handle-table.js';
 import { KeyTable } from './key-table.js';
 import { NewestInBlocks } from './newest-in-blocks.js';
-import { packRows, unpackRows } from './packed-rows.js';
+import { packRows, runsOf, unpackRows } from './packed-rows.js';
 import { type ListedRows, type RowSpan, versionAt } from './row-filter.js';
 
 const chunkRows = 16_384;
@@ -53,18 +53,22 @@ export const finishedForms = (Object.entries(chunkOf(1)) as [keyof Chunk, Chunk[
 export class FinishedPage {
   readonly first: Sequence;
   readonly #chunks: Chunk[] = [];
-  readonly #byId = new HandleTable((row) => this.#idHash(row));
-  readonly #byKey = new KeyTable({
-    tagHigh: (row) => this.#chunkOf(row).tagHigh[row & chunkMask]!,
-    tagLow: (row) => this.#chunkOf(row).tagLow[row & chunkMask]!,
-  });
+  readonly #byId: HandleTable;
+  readonly #byKey: KeyTable;
   readonly #newest = new NewestInBlocks();
   #rows = 0;
   /** So many rows fit into the chunks. */
   #room = 0;
 
-  constructor(first: Sequence) {
+  /** `isAsked`: as for `PartitionState`. */
+  constructor(first: Sequence, { isAsked = true }: { readonly isAsked?: boolean } = {}) {
     this.first = first;
+    this.#byId = new HandleTable((row) => this.#idHash(row), { isAsked });
+    const tags = {
+      tagHigh: (row: Handle) => this.#chunkOf(row).tagHigh[row & chunkMask]!,
+      tagLow: (row: Handle) => this.#chunkOf(row).tagLow[row & chunkMask]!,
+    };
+    this.#byKey = new KeyTable(tags, { isAsked });
   }
 
   get size(): number {
@@ -165,12 +169,13 @@ export class FinishedPage {
 
   /** Rows as bytes (`packed-rows.ts`). */
   gather(rows: readonly number[]): Uint8Array<ArrayBuffer> {
+    const runs = runsOf(rows, chunkRows);
     return packRows(rows.length, finishedForms, ({ name, bytesPerRow: width }) => {
       const values = new Uint8Array(rows.length * width);
-      forEachRun(rows, ({ place, row, count }) => {
+      for (const { place, row, count } of runs) {
         const column = this.#chunkOf(row)[name];
         values.set(new Uint8Array(column.buffer, (row & chunkMask) * width, count * width), place * width);
-      });
+      }
       return values;
     });
   }
@@ -235,19 +240,6 @@ export class FinishedPage {
 
   #chunkOf(row: number): Chunk {
     return this.#chunks[row >>> chunkShift]!;
-  }
-}
-
-/** Nearly all rows follow each other: a copy for each run of them instead of one for each row. No run goes beyond its chunk. */
-function forEachRun(
-  rows: readonly number[],
-  visit: (run: { readonly place: number; readonly row: number; readonly count: number }) => void,
-): void {
-  for (let place = 0, end = 0; place < rows.length; place = end) {
-    const row = rows[place]!;
-    const chunkEnd = (row | chunkMask) + 1;
-    while (end < rows.length && rows[end] === row + end - place && rows[end]! < chunkEnd) end++;
-    visit({ place, row, count: end - place });
   }
 }
 

@@ -41,6 +41,11 @@ interface CountedRow extends LabelPair {
   readonly deliveryType: number;
 }
 
+/** As for `PartitionState`. */
+interface Use {
+  readonly isAsked: boolean;
+}
+
 /** One segment of the log. */
 class Page {
   readonly first: Sequence;
@@ -53,9 +58,9 @@ class Page {
   /** Of its finals, as far as that has happened since memory was made. */
   superseded = 0;
 
-  constructor(first: Sequence) {
+  constructor(first: Sequence, use: Use) {
     this.first = first;
-    this.rows = new FinishedPage(first);
+    this.rows = new FinishedPage(first, use);
   }
 
   count(row: CountedRow, by: 1 | -1): void {
@@ -76,8 +81,14 @@ export interface PageOutline {
 }
 
 export class FinishedEvents {
+  readonly #use: Use;
   /** Oldest first; the last one takes what finishes. */
-  #pages: Page[] = [new Page(1 as Sequence)];
+  #pages: Page[];
+
+  constructor(use: Use = { isAsked: true }) {
+    this.#use = use;
+    this.#pages = [new Page(1 as Sequence, use)];
+  }
 
   /** Of segments without an index, oldest first. One that is dropped later can still be read by who holds it. */
   get pages(): readonly FinishedPage[] {
@@ -163,7 +174,7 @@ export class FinishedEvents {
   openPage(first: Sequence): void {
     const before = this.#pageOf(first);
     if (before.first >= first) return;
-    const page = new Page(first);
+    const page = new Page(first, this.#use);
     this.#pages.splice(this.#pages.indexOf(before) + 1, 0, page);
     before.rows?.moveBehind(first, page.rows!, (rows, at) => {
       const counted = countedIn(rows, at);
@@ -238,7 +249,7 @@ export class FinishedEvents {
   /** Pages as a snapshot tells of them, instead of what is here; their rows come by `restore`. */
   layOut(pages: readonly PageOutline[]): void {
     this.#pages = pages.map(({ first, counts, labels }) => {
-      const page = new Page(first);
+      const page = new Page(first, this.#use);
       page.counts.set(counts);
       page.labels.restore(labels);
       return page;

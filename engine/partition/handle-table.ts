@@ -7,6 +7,10 @@
  * Linear probing, at most 3/4 full; removal shifts the followers back, so that there are no tombstones. Beside its handle an
  * entry has five bits of its hash, so that most entries that are only passed by cost no look at a column far away. Two
  * entries may have the same hash: `find` hands each to the caller's `matches`.
+ *
+ * What is added waits until somebody looks for anything, or until so many wait. Where an entry belongs is a place that no cache holds: one entry
+ * after the other, each stood for its own place to come, a quarter of what a new event of a batch cost; together they stand for most of them
+ * at once. And where nobody looks at all, as while a snapshot is taken, nothing is ever placed.
  */
 import type { Handle } from '../kernel/brand.js';
 
@@ -28,17 +32,29 @@ const markOf = (mixed: number) => (mixed >>> markShift) & 31;
 const entryOf = (mixed: number, handle: number) => (markOf(mixed) << handleBits) | (handle + 1);
 const handleOf = (entry: number) => ((entry & handleMask) - 1) as Handle;
 
+/** So many wait as a rule: a thread has no more loads under way than some ten, and these are the newest 2 KB of what it has worked with. */
+const usualWaiting = 256;
+const firstWaiting = 8;
+
 export class HandleTable {
   readonly #shards: Int32Array[] = new Array<Int32Array>(1 << shardBits).fill(noEntries);
   readonly #counts = new Int32Array(1 << shardBits);
   readonly #hashOf: (handle: Handle) => number;
+  readonly #waitingMax: number;
+  /** Hash and handle of each. */
+  #waiting = new Int32Array(2 * firstWaiting);
+  #waits = 0;
   #size = 0;
   /** Of a shard that grows for the first time. */
   #firstCapacity = firstCapacity;
 
-  /** `hashOf` must give for a stored handle the hash it was added under, as long as it is stored. */
-  constructor(hashOf: (handle: Handle) => number) {
+  /**
+   * `hashOf` must give for a stored handle the hash it was added under, as long as it is stored. `isAsked` false: perhaps nothing will ever be looked
+   * for, so all may wait.
+   */
+  constructor(hashOf: (handle: Handle) => number, { isAsked = true }: { readonly isAsked?: boolean } = {}) {
     this.#hashOf = hashOf;
+    this.#waitingMax = isAsked ? usualWaiting : Number.POSITIVE_INFINITY;
   }
 
   get size(): number {
@@ -53,16 +69,16 @@ export class HandleTable {
   }
 
   add(hash: number, handle: Handle): void {
-    const mixed = spread(hash);
-    const index = mixed >>> (32 - shardBits);
-    const shard = this.#roomIn(index);
-    place(shard, mixed, entryOf(mixed, handle));
-    this.#counts[index]!++;
+    if (2 * this.#waits === this.#waiting.length) this.#makeWaitingRoom();
+    const at = 2 * this.#waits++;
+    this.#waiting[at] = hash;
+    this.#waiting[at + 1] = handle;
     this.#size++;
   }
 
   /** The first handle under `hash` for which `matches` holds. */
   find(hash: number, matches: (handle: Handle) => boolean): Handle | null {
+    if (this.#waits > 0) this.#settle();
     const mixed = spread(hash);
     const shard = this.#shards[mixed >>> (32 - shardBits)]!;
     if (shard.length === 0) return null;
@@ -77,6 +93,7 @@ export class HandleTable {
 
   /** Removes one handle; false when it is not there. */
   remove(hash: number, handle: Handle): boolean {
+    if (this.#waits > 0) this.#settle();
     const mixed = spread(hash);
     const index = mixed >>> (32 - shardBits);
     const shard = this.#shards[index]!;
@@ -106,6 +123,33 @@ export class HandleTable {
       }
     }
     shard[gap] = 0;
+  }
+
+  #makeWaitingRoom(): void {
+    if (this.#waits >= this.#waitingMax) {
+      this.#settle();
+      return;
+    }
+    const larger = new Int32Array(2 * this.#waiting.length);
+    larger.set(this.#waiting);
+    this.#waiting = larger;
+  }
+
+  /** All that wait get their places. */
+  #settle(): void {
+    const waiting = this.#waiting;
+    const end = 2 * this.#waits;
+    this.#waits = 0;
+    if (end > 2 * usualWaiting) {
+      this.#waiting = new Int32Array(2 * firstWaiting);
+      this.expect(0);
+    }
+    for (let at = 0; at < end; at += 2) {
+      const mixed = spread(waiting[at]!);
+      const index = mixed >>> (32 - shardBits);
+      place(this.#roomIn(index), mixed, entryOf(mixed, waiting[at + 1]!));
+      this.#counts[index]!++;
+    }
   }
 
   #roomIn(index: number): Int32Array {

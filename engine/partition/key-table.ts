@@ -11,6 +11,7 @@
  * Invariant: a row is in exactly one of the two tables.
  */
 import type { Handle } from '../kernel/brand.js';
+import { invariant } from '../kernel/errors.js';
 import { HandleTable } from './handle-table.js';
 
 /** A walk over so many rows takes about 2 us. */
@@ -31,17 +32,26 @@ export class KeyTable {
   #tagHigh = 0;
   #tagLow = 0;
   #rows = 0;
+  readonly #isAsked: boolean;
+  /** Rows of a table that is not asked: only counted. */
+  #unasked = 0;
   readonly #hasTag = (handle: Handle): boolean =>
     this.#tags.tagLow(handle) === this.#tagLow && this.#tags.tagHigh(handle) === this.#tagHigh;
   readonly #fillsText = (handle: Handle): boolean => this.#tags.tagLow(handle) === this.#tagLow && ++this.#rows === rowsOfTextMax;
 
-  constructor(tags: TagColumns) {
+  /** `isAsked` false: it is asked for nothing but how many there are. */
+  constructor(tags: TagColumns, { isAsked = true }: { readonly isAsked?: boolean } = {}) {
     this.#tags = tags;
+    this.#isAsked = isAsked;
     this.#byText = new HandleTable((handle) => tags.tagLow(handle));
     this.#byKey = new HandleTable((handle) => tags.tagHigh(handle));
   }
 
   add(handle: Handle): void {
+    if (!this.#isAsked) {
+      this.#unasked++;
+      return;
+    }
     const tagLow = this.#tags.tagLow(handle);
     const crowd = this.#crowded.size === 0 ? undefined : this.#crowded.get(tagLow);
     if (crowd === undefined && !this.#isCrowd(tagLow)) {
@@ -53,7 +63,7 @@ export class KeyTable {
   }
 
   get size(): number {
-    return this.#byText.size + this.#byKey.size;
+    return this.#byText.size + this.#byKey.size + this.#unasked;
   }
 
   /** So many will come. */
@@ -63,6 +73,10 @@ export class KeyTable {
 
   /** The row still has the tags under which it was added. */
   remove(handle: Handle): void {
+    if (!this.#isAsked) {
+      this.#unasked--;
+      return;
+    }
     const tagLow = this.#tags.tagLow(handle);
     if (this.#byText.remove(tagLow, handle)) return;
     if (!this.#byKey.remove(this.#tags.tagHigh(handle), handle)) return;
@@ -73,6 +87,7 @@ export class KeyTable {
 
   /** Whether any row has this tag. */
   has({ tagHigh, tagLow }: { readonly tagHigh: number; readonly tagLow: number }): boolean {
+    this.#expectAsked();
     if (this.size === 0) return false;
     this.#tagHigh = tagHigh;
     this.#tagLow = tagLow;
@@ -82,6 +97,7 @@ export class KeyTable {
 
   /** Rows with this tag. A tag is a hash: the texts decide. */
   tagged({ tagHigh, tagLow }: { readonly tagHigh: number; readonly tagLow: number }): Handle[] {
+    this.#expectAsked();
     const found = this.#rowsOfText(tagLow).filter((handle) => this.#tags.tagHigh(handle) === tagHigh);
     if (this.#crowded.size === 0 || !this.#crowded.has(tagLow)) return found;
     this.#byKey.find(tagHigh, (handle) => {
@@ -93,7 +109,12 @@ export class KeyTable {
 
   /** Rows with this text in their key; null when the text is crowded. */
   withText(tagLow: number): Handle[] | null {
+    this.#expectAsked();
     return this.#crowded.has(tagLow) ? null : this.#rowsOfText(tagLow);
+  }
+
+  #expectAsked(): void {
+    invariant(this.#isAsked, () => 'a table of keys that only counts is asked for one');
   }
 
   #isCrowd(tagLow: number): boolean {

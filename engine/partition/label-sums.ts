@@ -62,6 +62,17 @@ export class LabelSums {
     sums.total++;
   }
 
+  /** `add` of rows that follow each other, without an object for each. */
+  addEvent(source: number, type: number, place: number): void {
+    const last = this.#last;
+    if (last === null || last.source !== source || last.type !== type) {
+      this.add({ source, type }, place);
+      return;
+    }
+    last.counts[place]!++;
+    last.total++;
+  }
+
   remove(pair: LabelPair, place: number): void {
     const sums = this.#sumsOf(pair);
     if (sums === null) {

@@ -43,6 +43,26 @@ export function packRows<Form extends ColumnForm>(
   return bytes;
 }
 
+/** Rows that follow each other, within one chunk. */
+export interface Run {
+  /** Of the first of them among those that are asked for. */
+  readonly place: number;
+  readonly row: number;
+  readonly count: number;
+}
+
+/** Nearly all rows follow each other: a copy for each run of them instead of one for each row. `chunkRows`: a power of two. */
+export function runsOf(rows: ArrayLike<number>, chunkRows: number): Run[] {
+  const runs: Run[] = [];
+  for (let place = 0, end = 0; place < rows.length; place = end) {
+    const row = rows[place]!;
+    const chunkEnd = row - (row & (chunkRows - 1)) + chunkRows;
+    while (end < rows.length && rows[end] === row + end - place && rows[end]! < chunkEnd) end++;
+    runs.push({ place, row, count: end - place });
+  }
+  return runs;
+}
+
 export interface PackedColumn<Form> {
   readonly form: Form;
   /** Null: nothing but zeros. */

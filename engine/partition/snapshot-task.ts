@@ -69,7 +69,7 @@ function stateAt(
   segments: PartitionSegments,
   { upTo, finalsFrom }: { readonly upTo: Sequence; readonly finalsFrom: Sequence },
 ): PartitionState {
-  const state = new PartitionState(segments.partition);
+  const state = new PartitionState(segments.partition, { isAsked: false });
   const { snapshot } = chooseSnapshot(segments, { form: snapshotForm, withoutIndexes: true });
   try {
     const usable = snapshot !== null && snapshot.header.position.seq <= upTo ? snapshot : null;

@@ -63,8 +63,11 @@ export function* sectionsOf(state: PartitionState, finalsFrom: Sequence): Genera
   const handles = liveHandles(state);
   const renumbered = new Map<number, number>();
   const names: string[] = [];
-  for (const handle of handles) {
-    const number = columns.origin(handle as Handle);
+  let last = -1;
+  for (let at = 0; at < handles.length; at++) {
+    const number = columns.origin(handles[at]! as Handle);
+    if (number === last) continue;
+    last = number;
     if (renumbered.has(number)) continue;
     renumbered.set(number, renumbered.size);
     names.push(origins.name(number));

@@ -20,6 +20,7 @@ import {
   settingsKind,
   stateBehind,
 } from '../event/record.js';
+import { tallyPlace } from '../event/label-filter.js';
 import { decodeRenewal, type Renewal, RenewalHead } from '../event/renewal-codec.js';
 import { type DeliveryType, deliveryTypes } from '../event/spec.js';
 import { SpecHead } from '../event/spec-codec.js';
@@ -71,7 +72,7 @@ export class PartitionState {
   readonly partition: PartitionId;
   readonly columns = new EventColumns();
   readonly origins = new OriginTable();
-  readonly finished = new FinishedEvents();
+  readonly finished: FinishedEvents;
   /** What is set for origins. */
   readonly settings = new SettingsTable();
   readonly aliases = new Aliases();
@@ -80,11 +81,8 @@ export class PartitionState {
   readonly byDeliveryType: Record<DeliveryType, number> = countsOf(deliveryTypes);
   /** Pending events by source and type. */
   readonly labels = new LabelSums(labelPairsMax);
-  readonly #ids = new HandleTable((handle) => this.columns.idHash(handle));
-  readonly #keys = new KeyTable({
-    tagHigh: (handle) => this.columns.tagHigh(handle),
-    tagLow: (handle) => this.columns.tagLow(handle),
-  });
+  readonly #ids: HandleTable;
+  readonly #keys: KeyTable;
   readonly #head = new SpecHead();
   readonly #renewal = new RenewalHead();
   readonly #applied = { handle: 0 as Handle, status: 'SCHEDULED' as EventStatus, version: 0, attempts: 0 };
@@ -93,8 +91,14 @@ export class PartitionState {
   #lastSeq: Sequence = noSequence;
   #lastFound = 0 as Handle;
 
-  constructor(partition: PartitionId) {
+  /** `isAsked` false: records are applied to it and nobody asks about an event, as for a snapshot, so that hardly any index is needed. */
+  constructor(partition: PartitionId, { isAsked = true }: { readonly isAsked?: boolean } = {}) {
     this.partition = partition;
+    this.finished = new FinishedEvents({ isAsked });
+    this.#ids = new HandleTable((handle) => this.columns.idHash(handle), { isAsked });
+    const { columns } = this;
+    const tags = { tagHigh: (handle: Handle) => columns.tagHigh(handle), tagLow: (handle: Handle) => columns.tagLow(handle) };
+    this.#keys = new KeyTable(tags, { isAsked });
   }
 
   /** Position of the newest record applied. */
@@ -463,15 +467,30 @@ export class PartitionState {
   restoreRows(bytes: Uint8Array): void {
     const { columns } = this;
     const { first, rows } = columns.scatter(bytes);
-    for (let row = 0; row < rows; row++) {
-      const handle = (first + row) as Handle;
+    for (let handle = first; handle < first + rows; handle++) {
       this.#ids.add(columns.idHash(handle), handle);
       if (columns.tagLow(handle) !== 0 || columns.tagHigh(handle) !== 0) this.#keys.add(handle);
       this.origins.enterAgain(columns.origin(handle));
-      this.byStatus[columns.status(handle)]++;
-      this.byDeliveryType[columns.deliveryType(handle)]++;
-      this.labels.add(this.#labelsOf(handle), columns.tallyPlace(handle));
     }
+    this.#countRows(first, first + rows);
+  }
+
+  #countRows(from: number, end: number): void {
+    const { columns, labels } = this;
+    const counts = new Int32Array(eventStatuses.length + deliveryTypes.length);
+    for (let row = from; row < end; ) {
+      const span = columns.span(row)!;
+      const { source, type, status, deliveryType } = span.rows;
+      const spanEnd = Math.min(span.end, span.at + end - row);
+      for (let at = span.at; at < spanEnd; at++) {
+        const [place, kind] = [status[at]!, deliveryType[at]!];
+        counts[place]!++;
+        counts[eventStatuses.length + kind]!++;
+        labels.addEvent(source[at]!, type[at]!, tallyPlace(place, kind));
+      }
+      row += spanEnd - span.at;
+    }
+    this.#count(counts, 1);
   }
 
   /** Segments may have been removed since, and what they held of them. */

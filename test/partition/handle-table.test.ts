@@ -141,3 +141,19 @@ t.test('with room made for all that will come it grows no more, and finds the sa
   t.equal(askedFor(count), 0);
   t.ok(askedFor(0) > count / 2);
 });
+
+t.test('what waits to be placed is found as soon as anything is looked for, however much waits', async (t) => {
+  for (const isAsked of [true, false]) {
+    const table = new HandleTable((handle) => handle * 7, { isAsked });
+    for (const upTo of [3, 300, 5_000]) {
+      for (let handle = table.size; handle < upTo; handle++) table.add(handle * 7, handle as Handle);
+      t.equal(table.size, upTo);
+      const lost = Array.from({ length: upTo }, (_, handle) => handle).filter(
+        (handle) => table.find(handle * 7, (found) => found === handle) !== handle,
+      );
+      t.same(lost, [], `${upTo}, asked: ${isAsked}`);
+    }
+    table.add(9, 1_000_000 as Handle);
+    t.ok(table.remove(9, 1_000_000 as Handle), 'also by whoever takes it away');
+  }
+});

@@ -57,3 +57,11 @@ t.test('under random operations it knows what a plain list knows', async (t) => 
     if (byText === null && withText.length <= 2) t.fail(`step ${step}: a text of ${withText.length} rows is crowded`);
   }
 });
+
+t.test('a table that is asked for nothing counts its rows, and refuses to be asked', async (t) => {
+  const table = new KeyTable({ tagHigh: () => 1, tagLow: () => 2 }, { isAsked: false });
+  for (const row of [0, 1, 2]) table.add(row as Handle);
+  table.remove(1 as Handle);
+  t.equal(table.size, 2);
+  for (const ask of [() => table.has({ tagHigh: 1, tagLow: 2 }), () => table.withText(2)]) t.throws(ask, /is asked for one/);
+});
