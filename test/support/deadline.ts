@@ -2,9 +2,9 @@
 
 /**
  * A look that takes a request to another process, or to several, costs: what takes long is looked at less and less often, so that the answer is
- * late by a twentieth of the whole wait at most. Whoever looks at what is here looks every time after `min`.
+ * late by a tenth of the whole wait at most. Whoever looks at what is here looks every time after `min`.
  */
-const pollMs = { min: 10, max: 250, shareOfWait: 0.05 };
+const pollMs = { min: 10, max: 250, shareOfWait: 0.1 };
 
 /** Long enough for a machine that is busy with other tests: only what fails waits for it. */
 const deadlineMs = 40_000;
