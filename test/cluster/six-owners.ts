@@ -4,10 +4,9 @@
  */
 import type t from 'tap';
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
-import { type Cluster, startCluster } from '../support/cluster.js';
+import { briefFlags, type Cluster, startCluster } from '../support/cluster.js';
 import { until } from '../support/deadline.js';
 import { type NatsServer, startNats } from '../support/nats-server.js';
-import { shippedFlags } from '../support/server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 export const engines: readonly string[] = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -51,7 +50,7 @@ async function start(root: typeof t): Promise<SixOwners> {
       [pausable]: { PAUSE_MS: String(2 * sessionTtlMs) },
       ...Object.fromEntries(apart.map((name) => [name, { ESCAPEMENT_NATS_URL: ways[name].url }])),
     },
-    nodeFlags: [...shippedFlags, '--import', new URL('../crash/thread-pauser.js', import.meta.url).href],
+    nodeFlags: [...briefFlags, '--import', new URL('../crash/thread-pauser.js', import.meta.url).href],
   });
   return { cluster, nats, ways };
 }

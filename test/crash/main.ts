@@ -53,8 +53,8 @@ if (violations.length === 0) {
   process.exitCode = 1;
 }
 
-function nodeFlags(): { readonly nodeFlags?: readonly string[] } {
-  if (!values.stalls) return {};
+function nodeFlags(): { readonly nodeFlags: readonly string[] } {
+  if (!values.stalls) return { nodeFlags: shippedFlags };
   return { nodeFlags: [...shippedFlags, '--import', new URL('./stalls.js', import.meta.url).href] };
 }
 
