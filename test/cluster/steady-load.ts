@@ -28,7 +28,7 @@ export interface Course {
 }
 
 const lanes = 6;
-const perSecond = { usually: 5, besideHarm: 20 };
+const perSecond = { usually: 3, besideHarm: 20 };
 /** How soon a lane notices that harm is done. */
 const noticeMs = 100;
 const delayMsMax = 2_000;
