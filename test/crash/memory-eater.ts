@@ -13,5 +13,5 @@ if (eater !== 'main') onSignal({ orders: () => ({ eat: Number(eater) }), obey: {
 else if (isMainThread) process.on('SIGUSR2', eat);
 
 function eat(): never {
-  for (let n = 0; ; n++) eaten.push(new Array(100_000).fill(n));
+  for (let n = 0; ; n++) eaten.push(new Array(1_000_000).fill(n));
 }
