@@ -16,15 +16,10 @@ import type { PartitionId } from '../kernel/brand.js';
 import { EngineError } from '../kernel/errors.js';
 import { mailboxBytesMax, mailboxItemsMax, ownerAgainMs, ownerWaitMsMax, sheafEventsMax } from '../kernel/limits.js';
 import { EventSheafBuilder } from '../log/event-sheaf.js';
-import {
-  type Accepted,
-  type Asker,
-  bytesOf,
-  type NewEventAsked,
-  type PartitionLink,
-  type Unnumbered,
-} from '../router/host-link.js';
+import type { Accepted, Asker, NewEventAsked, PartitionLink, Unnumbered } from '../router/host-link.js';
+import { bytesOf } from '../router/unnumbered.js';
 import { OpenSheaf } from '../router/open-sheaf.js';
+import { SheafMemory } from './sheaf-memory.js';
 import { type Errand, type Keeping, type OwnerHost, SheafErrand } from './sheaf-errand.js';
 
 export interface OwnerLinkParts {
@@ -40,6 +35,7 @@ export interface OwnerLinkParts {
 export class OwnerLoad {
   items = 0;
   bytes = 0;
+  readonly memory = new SheafMemory();
 
   refusal(partition: PartitionId): EngineError | null {
     if (this.items < mailboxItemsMax && this.bytes < mailboxBytesMax) return null;
@@ -187,16 +183,19 @@ export class OwnerLink implements PartitionLink {
     if (sheaf.count === 0) return;
     const { partition, keep, monoMs } = this.#parts;
     this.#gathering = new OpenSheaf(partition);
+    const { memory } = this.#load;
+    const events = memory.keep(this.#builder.lend());
     const errand = new SheafErrand({
       sheaf,
-      events: this.#builder.take(),
+      events,
       since: monoMs(),
       wait: () => this.#wait(errand),
       keep: (events) => keep(partition, events),
       monoMs,
       unavailable: () => this.#unavailable(),
-      over: () => {
+      over: (isAlone) => {
         if (!this.#sheaves.delete(errand)) return;
+        if (isAlone) memory.free(events);
         this.#load.items -= sheaf.count;
         this.#load.bytes -= sheaf.bytes;
       },

@@ -16,8 +16,8 @@ import type { HostReply } from '../actor/replies.js';
 import type { StatusChange } from '../event/status-change.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { EngineError } from '../kernel/errors.js';
-import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
-import { peerSilenceMsMax } from '../kernel/limits.js';
+import { decodeMessages, layOutMessages } from '../kernel/message-codec.js';
+import { peerBatchBytesMax, peerSilenceMsMax } from '../kernel/limits.js';
 import { HostLink } from '../router/host-link.js';
 import { InLane, OutLane, type PeerMessage } from './peer-lanes.js';
 import type { PeerPart } from './peer-message.js';
@@ -49,20 +49,24 @@ export class PeerCall {
 
   constructor(parts: PeerCallParts) {
     this.#parts = parts;
-    this.link = new HostLink((bytes) => this.#out?.send('requests', bytes), { lossOfReads: 'not-owner' });
+    this.link = new HostLink((bytes) => this.#out?.send('requests', bytes), {
+      lossOfReads: 'not-owner',
+      batchBytesMax: peerBatchBytesMax,
+      encode: layOutMessages,
+    });
     if (parts.post.isUp) this.#talk();
     else this.link.lost('NATS is away');
   }
 
   watch(request: WatchRequest): void {
-    this.#out?.send('watch', encodeMessages([request]));
+    this.#out?.send('watch', layOutMessages([request]));
   }
 
   /** Rejects with EngineError when the conversation ends before the answer. */
   ask(question: PeerQuestion): Promise<PeerAnswer> {
     const out = this.#out;
     if (out === null) return Promise.reject(new EngineError('partition-unavailable', 'this node is cut off from the others'));
-    return this.#questions.ask(question, (numbered) => out.send('questions', encodeMessages([numbered])));
+    return this.#questions.ask(question, (numbered) => out.send('questions', layOutMessages([numbered])));
   }
 
   heard(part: PeerPart): void {

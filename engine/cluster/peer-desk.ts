@@ -9,7 +9,7 @@
  */
 import type { HostRequest } from '../actor/requests.js';
 import type { PartitionId } from '../kernel/brand.js';
-import { decodeMessages, encodeMessages } from '../kernel/message-codec.js';
+import { decodeMessages, layOutMessages } from '../kernel/message-codec.js';
 import { peerSilenceMsMax } from '../kernel/limits.js';
 import { InLane, OutLane, type PeerMessage } from './peer-lanes.js';
 import type { PeerPart, PeerTopic } from './peer-message.js';
@@ -107,7 +107,7 @@ class Visit {
   }
 
   tell(topic: PeerTopic, messages: readonly unknown[]): void {
-    if (!this.#isOver) this.#out.send(topic, encodeMessages(messages));
+    if (!this.#isOver) this.#out.send(topic, layOutMessages(messages));
   }
 
   end(): void {

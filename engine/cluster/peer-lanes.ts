@@ -27,6 +27,7 @@ export class OutLane {
     this.#partBytesMax = partBytesMax;
   }
 
+  /** Copies `bytes`. */
   send(topic: PeerTopic, bytes: Uint8Array): void {
     const step = this.#partBytesMax();
     for (let from = 0; from === 0 || from < bytes.length; from += step) {

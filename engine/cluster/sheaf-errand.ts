@@ -48,8 +48,8 @@ interface SheafErrandParts {
   /** Never rejects. */
   keep(events: Uint8Array): Promise<Keeping>;
   unavailable(): EngineError;
-  /** All are answered. */
-  over(): void;
+  /** All are answered. `isAlone`: by the only one who was ever given the events, so that nobody has them any more. */
+  over(isAlone: boolean): void;
   readonly monoMs: () => number;
 }
 
@@ -61,6 +61,7 @@ export class SheafErrand implements Errand {
   #mayBeDecided = false;
   #isUnderWay = false;
   #isBeingKept = false;
+  #wasAsked = false;
   /** Since when they are safe; null: they are not. */
   #safeSince: number | null = null;
 
@@ -80,13 +81,15 @@ export class SheafErrand implements Errand {
       return;
     }
     const asked = new OpenSheaf(sheaf.partition);
+    const isFirst = !this.#wasAsked;
+    this.#wasAsked = true;
     const attempt = new SheafAttempt({
       sheaf,
       events,
       comesBack: (isLost) => {
         this.#isUnderWay = false;
         this.#mayBeDecided ||= isLost;
-        if (sheaf.left === 0) over();
+        if (sheaf.left === 0) over(isFirst && !this.#isBeingKept);
         else wait();
       },
     });
@@ -123,7 +126,7 @@ export class SheafErrand implements Errand {
 
   #tellKept(): void {
     this.#parts.sheaf.kept();
-    this.#parts.over();
+    this.#parts.over(false);
   }
 
   #refuse(isUnknown: boolean, because: EngineError): void {
@@ -131,7 +134,7 @@ export class SheafErrand implements Errand {
     const unknown = (event: Uint8Array): EngineError =>
       new EngineError('outcome-unknown', because.message, { members: { event_id: formatEventId(event) } });
     sheaf.lost(isUnknown ? unknown : () => because);
-    over();
+    over(false);
   }
 }
 

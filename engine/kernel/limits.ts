@@ -271,6 +271,11 @@ export const journalReadAheadEntries = 16;
 
 /** Of what nodes say to each other, in one message of NATS: half of what servers take unless they are told otherwise. */
 export const peerPartBytesMax = 512 * KiB;
+/**
+ * Requests that leave for another node together are cut into messages behind the sheaf with which they come to so many bytes, as a full one does. The
+ * client reads sockets by 64 KiB, and for a message that does not end within a read it takes memory of up to three times its size.
+ */
+export const peerBatchBytesMax = 16 * KiB;
 /** Put together: the open requests of one node, which its mailbox for the other one bounds, and as much again for the rest. */
 export const peerMessageBytesMax = 2 * mailboxBytesMax;
 /** Nodes show each other that they live this often ... */

@@ -17,10 +17,14 @@ const keptBytesMax = 1024 * 1024;
  * left to itself it takes new memory for each few large batches, and what comes and goes outside of the heap has the collector mark all of it.
  */
 export function encodeMessages(messages: readonly unknown[]): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(layOutMessages(messages));
+}
+
+/** The same in the codec's own memory, good until the next batch: for whoever copies it anyway. */
+export function layOutMessages(messages: readonly unknown[]): Uint8Array<ArrayBuffer> {
   const packed = packr.pack(messages, RESET_BUFFER_MODE);
-  const bytes = new Uint8Array(packed);
   if (packed.buffer.byteLength > keptBytesMax) packr.useBuffer(Buffer.allocUnsafeSlow(startBytes));
-  return bytes;
+  return packed as Buffer<ArrayBuffer>;
 }
 
 /** Byte fields of the result are views into `bytes`. The caller knows the type because it owns the port. */

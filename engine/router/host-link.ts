@@ -16,14 +16,10 @@ import { leavingEventsMax, mailboxBytesMax, mailboxItemsMax, sheafEventsMax } fr
 import { encodeMessages } from '../kernel/message-codec.js';
 import { type EncodedEvent, EventSheafBuilder } from '../log/event-sheaf.js';
 import { type NewEventsAsker, OpenSheaf } from './open-sheaf.js';
+import { bytesOf, eventOf, isRepeatable, type Unnumbered } from './unnumbered.js';
 
-/** A request before it has its number; new events have a way of their own. */
-export type Unnumbered =
-  Exclude<NumberedHostRequest, { readonly op: 'schedule-sheaf' }> extends infer Request
-    ? Request extends NumberedHostRequest
-      ? Omit<Request, 'request'>
-      : never
-    : never;
+export type { Unnumbered };
+
 export type Accepted = Exclude<HostReply, { readonly op: 'refused' }>;
 
 /** Who waits for an answer. Exactly one of the two is called, once; neither may throw. */
@@ -70,7 +66,9 @@ export type PartitionLink = Pick<HostLink, 'ask' | 'askFor' | 'schedule'>;
 
 export class HostLink {
   readonly #post: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly #encode: (requests: readonly HostRequest[]) => Uint8Array<ArrayBuffer>;
   readonly #lossOfReads: ErrorCode;
+  readonly #batchBytesMax: number;
   readonly #open = new Map<number, Open>();
   /** By the number of their first event. */
   readonly #sheaves = new Map<number, OpenSheaf>();
@@ -87,13 +85,26 @@ export class HostLink {
   /** Null: it takes requests. */
   #closedBecause: EngineError | null = null;
 
-  /** `lossOfReads`: why a read is refused that was lost with its host. */
+  /**
+   * `lossOfReads`: why a read is refused that was lost with its host. `batchBytesMax`: a batch ends with the sheaf that takes it beyond this.
+   * `encode`: lays a batch out for `post`, which owns its memory unless this is given.
+   */
   constructor(
     post: (bytes: Uint8Array<ArrayBuffer>) => void,
-    { lossOfReads = 'partition-unavailable' }: { readonly lossOfReads?: 'partition-unavailable' | 'not-owner' } = {},
+    {
+      lossOfReads = 'partition-unavailable',
+      batchBytesMax = Number.POSITIVE_INFINITY,
+      encode = encodeMessages,
+    }: {
+      readonly lossOfReads?: 'partition-unavailable' | 'not-owner';
+      readonly batchBytesMax?: number;
+      readonly encode?: (requests: readonly HostRequest[]) => Uint8Array<ArrayBuffer>;
+    } = {},
   ) {
     this.#post = post;
+    this.#encode = encode;
     this.#lossOfReads = lossOfReads;
+    this.#batchBytesMax = batchBytesMax;
   }
 
   /** Rejects with EngineError: what the host refused, or why it was not asked. */
@@ -231,9 +242,21 @@ export class HostLink {
     this.#gathered = 0;
     for (const gathering of this.#gathering.values()) this.#closeSheaf(gathering);
     if (this.#isDown || this.#outgoing.length === 0) return;
-    const bytes = encodeMessages(this.#outgoing);
+    const outgoing = this.#outgoing;
     this.#outgoing = [];
-    this.#post(bytes);
+    this.#postInBatches(outgoing);
+  }
+
+  #postInBatches(requests: readonly HostRequest[]): void {
+    let from = 0;
+    let bytes = 0;
+    for (const [at, request] of requests.entries()) {
+      if (request.op === 'schedule-sheaf') bytes += request.events.length;
+      if (bytes < this.#batchBytesMax && at + 1 < requests.length) continue;
+      this.#post(this.#encode(requests.slice(from, at + 1)));
+      from = at + 1;
+      bytes = 0;
+    }
   }
 
   /** Why nothing more is taken; null: it is. */
@@ -281,34 +304,4 @@ function refusalOf({ code, detail, event, status, errors = [] }: Extract<HostRep
   if (event !== null) members.event_id = formatEventId(event);
   if (status !== null) members.event_status = status;
   return new EngineError(code, detail, { members, errors });
-}
-
-const repeatable: readonly string[] = [
-  'get',
-  'history',
-  'changes',
-  'list',
-  'views',
-  'tally',
-  'configure',
-  'keep-copy',
-  'settings-of',
-];
-
-/** Neither a read nor setting what is set already changes anything, so both can be repeated. */
-function isRepeatable(request: Unnumbered): boolean {
-  const { op } = request.op === 'find' ? request.about : request;
-  return repeatable.includes(op);
-}
-
-/** The event that may have been changed. What is put may be there already, under another id. */
-function eventOf(request: Unnumbered): EventId | null {
-  return 'event' in request && request.op !== 'put' ? request.event : null;
-}
-
-/** Of what is long in it. */
-export function bytesOf(request: Unnumbered): number {
-  const asked = request.op === 'find' ? request.about : request;
-  if (asked.op === 'put') return asked.body.length;
-  return asked.op === 'patch' ? (asked.patch.payload?.length ?? 0) : 0;
 }

@@ -36,7 +36,7 @@ function setup() {
     eventAt: () => id,
   };
   sheaf.add(asker, 0, 10);
-  const world = { now: 0, waits: 0, over: 0, store: (_: Keeping): void => undefined };
+  const world = { now: 0, waits: 0, over: 0, alone: null as boolean | null, store: (_: Keeping): void => undefined };
   const errand = new SheafErrand({
     sheaf,
     events: new Uint8Array(10),
@@ -47,7 +47,10 @@ function setup() {
         world.store = resolve;
       }),
     unavailable: () => new EngineError('partition-unavailable', 'nobody'),
-    over: () => world.over++,
+    over: (isAlone) => {
+      world.over++;
+      world.alone = isAlone;
+    },
     monoMs: () => world.now,
   });
   const stored = async (keeping: Keeping): Promise<void> => {
@@ -139,4 +142,35 @@ t.test('what is not safe is refused if nobody can have it, and is not known othe
     owner.refuse('outcome-unknown');
   };
   t.same(await refusal('not-stored', lost), ['outcome-unknown'], 'somebody who is gone may have');
+});
+
+t.test("only what one owner alone was asked, and has answered, is in nobody else's hands", async (t) => {
+  const answered = setup();
+  const owner = new Owner();
+  answered.go(owner);
+  owner.accept();
+  t.equal(answered.world.alone, true);
+
+  const twice = setup();
+  const second = new Owner();
+  const first = new Owner();
+  twice.go(first);
+  first.refuse('outcome-unknown');
+  t.equal(twice.world.alone, null);
+  twice.go(second);
+  second.accept();
+  t.equal(twice.world.alone, false, 'the first one may still have it');
+
+  const given = setup();
+  const slow = new Owner();
+  given.go(slow);
+  given.at(givenAt);
+  slow.accept();
+  t.equal(given.world.alone, false, 'it is on its way into the stream');
+
+  const left = setup();
+  left.go(new Owner());
+  left.at(givenAt);
+  await left.stored('not-stored');
+  t.equal(left.world.alone, false, 'the owner has not answered');
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
+import { decodeMessages, encodeMessages, layOutMessages } from '../../engine/kernel/message-codec.js';
 
 const plain = (value: unknown): unknown =>
   value instanceof Uint8Array
@@ -78,4 +78,10 @@ t.test('each batch can be read by itself, whatever was written before it', async
       { op: 'same', index: 49 - index },
     ]);
   }
+});
+
+t.test('a batch laid out in the memory of the codec is the same, as long as there is no other', async (t) => {
+  const messages = [{ body: new Uint8Array(20_000).fill(3), text: 'ä' }, { op: 'b' }];
+  t.same(Buffer.compare(layOutMessages(messages), encodeMessages(messages)), 0);
+  t.same(plain(decodeMessages(layOutMessages(messages).slice())), plain(messages));
 });

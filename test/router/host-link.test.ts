@@ -5,9 +5,9 @@ import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { EngineError, InvariantError } from '../../engine/kernel/errors.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import { mailboxBytesMax, mailboxItemsMax, sheafEventsMax } from '../../engine/kernel/limits.js';
-import { decodeMessages } from '../../engine/kernel/message-codec.js';
+import { decodeMessages, encodeMessages } from '../../engine/kernel/message-codec.js';
 import { HostLink, type Unnumbered } from '../../engine/router/host-link.js';
-import type { NewEventsAsker } from '../../engine/router/open-sheaf.js';
+import { type NewEventsAsker, OpenSheaf } from '../../engine/router/open-sheaf.js';
 import { newId } from '../actor/host-fixture.js';
 import { eventsIn } from '../actor/sheaves.js';
 
@@ -211,4 +211,56 @@ t.test('of a sheaf that was answered in part when its host died, the rest is set
   link.answered([{ op: 'accepted', request: batches[0]![0]!.request + 1, count: 1 }]);
   link.lost('its actor host died');
   t.same(await Promise.all(events), ['outcome-unknown', 'answered', 'outcome-unknown']);
+});
+
+t.test('a batch that is bounded ends with the sheaf that takes it beyond, and the order stays', async (t) => {
+  const batches: Numbered[][] = [];
+  const lent = new Uint8Array(100_000);
+  const link = new HostLink((bytes) => batches.push(structuredClone(decodeMessages<Numbered>(bytes))), {
+    batchBytesMax: 5_000,
+    encode: (requests) => {
+      const bytes = encodeMessages(requests);
+      lent.set(bytes);
+      return lent.subarray(0, bytes.length);
+    },
+  });
+  const sheafOfBytes = (bytes: number) => {
+    const sheaf = new OpenSheaf(partition);
+    const heard = new Promise<string>((resolve) =>
+      sheaf.add(
+        {
+          accepted: () => resolve('accepted'),
+          replayed: () => resolve('replayed'),
+          refused: (_, error) => resolve(error.message),
+          kept: () => resolve('kept'),
+          wantsViews: false,
+          eventAt: () => event,
+        },
+        0,
+        bytes,
+      ),
+    );
+    link.forward({ events: new Uint8Array(bytes).fill(bytes & 255), again: false, sheaf });
+    return heard;
+  };
+  const read = settled(link.ask(get));
+  const heard = [3_000, 3_001, 9_000, 10].map(sheafOfBytes);
+  t.equal(batches.length, 0, 'all of them leave with the end of the pass');
+  await nextTurn();
+  t.same(
+    batches.map((batch) => batch.map((request) => (request.op === 'schedule-sheaf' ? request.events.length : request.op))),
+    [['get', 3_000, 3_001], [9_000], [10]],
+  );
+  for (const { request, ...asked } of batches.flat())
+    if (asked.op === 'schedule-sheaf') link.answered([{ op: 'accepted', request, count: 1 }]);
+  t.same(await Promise.all(heard), new Array(4).fill('accepted'));
+  const waiting = sheafOfBytes(6_000);
+  link.lost('gone');
+  t.match(await waiting, /gone/);
+  const later = sheafOfBytes(7_000);
+  t.equal(batches.length, 3, 'nothing leaves while there is no host');
+  link.restored();
+  t.equal(batches.length, 4);
+  link.lost('over');
+  await Promise.all([read, later]);
 });
