@@ -15,7 +15,7 @@ const sharesProcess =
   /^build\/test\/(actor|dispatch|event|kernel|log|observe|partition|router|status|wheel|gateway\/(?!command)[^/]+)\/|gateway\/(?!main)[^/]+$/;
 /** Likewise, in folders where others start servers and engines. */
 const sharesProcessByName =
-  /^build\/test\/(command-line|config|settings|tooling\/(test-turns|memory-folder)|crash\/(tenures|verdict)|simulation\/checkers|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
+  /^build\/test\/(command-line|config|settings|bench\/(benches|results)|tooling\/(test-turns|memory-folder)|crash\/(tenures|verdict)|simulation\/checkers|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
 /** There some files do the same, and others start servers. */
 const mayShareProcess = /^build\/test\/(cluster|deploy|nats)\//;
 /** Their tests start whole engines in their own process, and stop them: its threads and modules are warm for the next file. */
@@ -54,7 +54,7 @@ export function needsDisk(file) {
 
 /** They start nodes, gateways and servers of NATS: five processes and more, which wait most of the time for a session to end. */
 export function startsCluster(file) {
-  return clusterStarters.some((module) => imports(file, module));
+  return !sharesProcessByName.test(file) && clusterStarters.some((module) => imports(file, module));
 }
 
 const clusterStarters = [

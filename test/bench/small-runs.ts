@@ -1,18 +1,17 @@
 /** Load benches at their smallest size, so that none rots: what they promise is checked, figures are not judged. */
 import type { Test } from 'tap';
 import type { Plot, Row } from '../../bench/lib/bench.js';
-import { type Found, findBenches } from '../../bench/lib/find.js';
+import { benchFiles, type Found, findBenches } from '../../bench/lib/find.js';
 
 /** Columns that count what must not happen. */
 const faults = ['refused', 'early', 'repeated', 'missing'];
 
 /** Those that start servers are for one test file, the others for another: two files run side by side. Those of NATS have one of their own. */
-export async function loadBenches(ofServers: boolean): Promise<Found[]> {
-  const found = await findBenches([]);
-  const isOfNats = ({ bench }: Found): boolean => bench.name.startsWith('nats-');
-  return found.filter(
-    (one) => one.file.pathname.includes('/load/') && !isOfNats(one) && startsServers.has(one.bench.name) === ofServers,
-  );
+export function loadBenches(ofServers: boolean): Promise<Found[]> {
+  const isMeant = ({ name, file }: ReturnType<typeof benchFiles>[number]): boolean =>
+    file.pathname.includes('/load/') && !name.startsWith('nats-') && startsServers.has(name) === ofServers;
+  const files = benchFiles().filter(isMeant);
+  return findBenches(files.map(({ name }) => name));
 }
 
 const startsServers = new Set([
