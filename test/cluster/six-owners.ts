@@ -2,11 +2,13 @@
  * One cluster for all test files of a process that take owners away (`.scripts/test-files.mjs`): six engines with a partition each, and a gateway; for a file that runs by
  * itself it is that file's own. Each file is given it as it began, with every engine up and all partitions shared; so the file that leaves some of them dead comes last.
  */
+import { Webhook } from 'standardwebhooks';
 import type t from 'tap';
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
 import { briefFlags, type Cluster, startCluster } from '../support/cluster.js';
 import { until } from '../support/deadline.js';
 import { type NatsServer, startNats } from '../support/nats-server.js';
+import type { Arrival } from '../support/receiver.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 export const engines: readonly string[] = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -16,6 +18,22 @@ export const partitions = 6;
 export const pausable = 'b';
 /** These have ways to NATS that can be obstructed. */
 const apart = ['c', 'd'] as const;
+
+/** Each signs with its own, so that what comes says which of them has sent it. */
+const secrets = new Map(engines.map((name) => [name, `whsec_${Buffer.alloc(24, name).toString('base64')}`]));
+
+/** Which of the engines has sent this. */
+export function senderOf({ headers, body }: Arrival): string | undefined {
+  const signed = headers as Record<string, string>;
+  return engines.find((name) => {
+    try {
+      new Webhook(secrets.get(name)!).verify(body, signed);
+      return true;
+    } catch {
+      return false; // Another one's.
+    }
+  });
+}
 
 export interface SixOwners {
   readonly cluster: Cluster;
@@ -46,10 +64,17 @@ async function start(root: typeof t): Promise<SixOwners> {
     engines,
     gateways: ['g'],
     partitions,
-    envOf: {
-      [pausable]: { PAUSE_MS: String(2 * sessionTtlMs) },
-      ...Object.fromEntries(apart.map((name) => [name, { ESCAPEMENT_NATS_URL: ways[name].url }])),
-    },
+    envOf: Object.fromEntries(
+      engines.map((name) => {
+        const way = apart.find((each) => each === name);
+        const env = {
+          ESCAPEMENT_WEBHOOK_SECRET: secrets.get(name)!,
+          ...(name === pausable ? { PAUSE_MS: String(2 * sessionTtlMs) } : {}),
+          ...(way === undefined ? {} : { ESCAPEMENT_NATS_URL: ways[way].url }),
+        };
+        return [name, env];
+      }),
+    ),
     nodeFlags: [...briefFlags, '--import', new URL('../crash/thread-pauser.js', import.meta.url).href],
   });
   return { cluster, nats, ways };
