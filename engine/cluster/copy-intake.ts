@@ -28,6 +28,7 @@ import type { StoredEntry } from './journal-entry.js';
 import { findPlace, type JournalPlace } from './journal-place.js';
 import { CopyFault, type LocalCopy } from './local-copy.js';
 import type { PartitionJournal } from './partition-journal.js';
+import { Shortcut } from './shortcut.js';
 
 /** The journal goes on differently than the copy does. */
 export class Apart extends DamageError {}
@@ -37,7 +38,7 @@ export class Gap extends DamageError {}
 export interface CopyIntakeParts {
   readonly partition: PartitionId;
   readonly copy: LocalCopy;
-  readonly journal: Pick<PartitionJournal, 'newest' | 'from'>;
+  readonly journal: Pick<PartitionJournal, 'newest' | 'from' | 'inBulk'>;
   readonly bases: Pick<BaseShelf, 'list' | 'partWith' | 'partBehind'>;
   readonly clock: Clock;
   readonly era: Era;
@@ -111,25 +112,58 @@ export class CopyIntake {
     return newest;
   }
 
+  /** The leader is asked for each entry, or at least for the last one: by its chain value it vouches for what has come in bulk before it. */
   async takeUpTo(goal: StoredEntry | null): Promise<void> {
-    const { partition, journal, era } = this.#parts;
+    const { journal, era } = this.#parts;
     const goalPlace = goal?.place ?? 0;
     // It has lost its tail since the place was found.
     if (goalPlace < this.place) await this.attach();
-    this.lag = Math.max(0, goalPlace - this.place);
-    while (this.place < goalPlace) {
-      const entry = await era.still(journal.from(this.place + 1));
-      if (entry === null || entry.place > goalPlace)
-        throw new Gap('broken', `partition ${partition}: entry ${goalPlace} of its journal is gone`);
-      if (entry.first > this.#copy.last.seq + 1) await this.#passHole(entry);
-      else this.take(entry);
-      this.lag = Math.max(0, goalPlace - this.place);
+    const began = era.count;
+    const takeEarly = (entry: StoredEntry) => era.count === began && this.#takeEarly(entry, goalPlace);
+    const shortcut = new Shortcut(journal);
+    try {
+      for (;;) {
+        this.lag = Math.max(0, goalPlace - this.place);
+        if (this.lag === 0) return;
+        const hasCome = await era.still(shortcut.take({ place: this.place, goal: goalPlace }, takeEarly));
+        this.#copy.write();
+        if (!hasCome) await this.#takeNext(goalPlace);
+      }
+    } finally {
+      shortcut.close();
+    }
+  }
+
+  async #takeNext(goalPlace: number): Promise<void> {
+    const { partition, journal, era } = this.#parts;
+    const entry = await era.still(journal.from(this.place + 1));
+    if (entry === null || entry.place > goalPlace)
+      throw new Gap('broken', `partition ${partition}: entry ${goalPlace} of its journal is gone`);
+    if (entry.first > this.#copy.last.seq + 1) await this.#passHole(entry);
+    else this.take(entry);
+  }
+
+  /** One that has come in bulk. False: it does not fit, or is not for here; the leader is asked. */
+  #takeEarly(entry: StoredEntry, goalPlace: number): boolean {
+    // The leader was faster.
+    if (entry.place <= this.place) return true;
+    if (entry.place >= goalPlace) return false;
+    try {
+      this.#take(entry, { mayWait: true });
+      return true;
+    } catch (error) {
+      if (error instanceof Apart || error instanceof Gap) return false;
+      throw error;
     }
   }
 
   /** Throws Apart and Gap. */
   take(entry: StoredEntry): void {
-    this.#append(entry);
+    this.#take(entry, { mayWait: false });
+  }
+
+  #take(entry: StoredEntry, { mayWait }: { readonly mayWait: boolean }): void {
+    this.#append(entry, { mayWait });
     this.#place = entry.place;
     if (entry.kind === 'floor') this.#parts.tell({ op: 'floor', partition: this.#parts.partition, first: entry.floor! });
   }
@@ -284,7 +318,7 @@ export class CopyIntake {
     tell({ op: 'copy-note', partition, detail });
   }
 
-  #append(entry: StoredEntry): void {
+  #append(entry: StoredEntry, { mayWait }: { readonly mayWait: boolean } = { mayWait: false }): void {
     const { partition } = this.#parts;
     const last = this.#copy.last;
     const isKnown = entry.last <= last.seq;
@@ -301,7 +335,10 @@ export class CopyIntake {
       );
     }
     if (entry.segment !== null && entry.first === last.seq + 1) this.#copy.seal(entry.segment);
-    if (!isKnown) this.#copy.append(batch as Uint8Array<ArrayBuffer>);
+    if (isKnown) return;
+    // For the last one of a pull they are written as one; what costs is the transaction, not what is in it.
+    if (mayWait) this.#copy.appendLater(batch as Uint8Array<ArrayBuffer>, { seq: entry.last, chain: entry.chain });
+    else this.#copy.append(batch as Uint8Array<ArrayBuffer>);
   }
 
   #chainAt(seq: Sequence): number | null {

@@ -37,6 +37,14 @@ export class EntrySubject {
     this.#parts = parts;
   }
 
+  get stream(): string {
+    return this.#parts.stream;
+  }
+
+  get subject(): string {
+    return this.#parts.subject;
+  }
+
   /** As its stream's leader knows it; null: there is none. */
   newest(): Promise<StoredEntry | null> {
     return this.#parts.door.ask((clients) => this.#readNewest(clients));

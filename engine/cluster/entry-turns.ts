@@ -9,9 +9,11 @@
  *
  *     under way  [p3] [p7]     waiting  p1, p9, p4      p3 is stored: p1 leaves
  *
+ * Pulls of readings in bulk (`bulk-reading.ts`) take turns in the same way, for the sake of what is in the air at once.
+ *
  * Owned by one replica thread.
  */
-import { journalEntriesUnderWay, journalTurnMsMax } from '../kernel/limits.js';
+import { bulkPullsUnderWay, bulkSilenceMsMax, journalEntriesUnderWay, journalTurnMsMax } from '../kernel/limits.js';
 
 export class EntryTurns {
   readonly #places: number;
@@ -55,4 +57,9 @@ export class EntryTurns {
     const [first] = this.#waiting;
     first?.();
   }
+}
+
+/** Of pulls. One whose server has gone holds its place for no longer than others wait. */
+export function bulkPullTurns(): EntryTurns {
+  return new EntryTurns({ places: bulkPullsUnderWay, waitMsMax: bulkSilenceMsMax });
 }

@@ -68,6 +68,8 @@ export class LocalCopy {
   #log: PartitionLog | null = null;
   /** What the log writer said about this partition last. */
   #fault: { readonly detail: string; readonly isDamage: boolean } | null = null;
+  /** Where it will end when what waits is written; null: nothing waits. */
+  #end: LogPosition | null = null;
 
   constructor(parts: LocalCopyParts) {
     this.#parts = parts;
@@ -84,7 +86,9 @@ export class LocalCopy {
 
   /** Throws CopyFault. */
   open(): void {
+    if (this.#fault === null) this.write();
     this.#fault = null;
+    this.#end = null;
     this.#log = this.#parts.writer.open(this.#parts.partition);
     this.#checkFault();
   }
@@ -98,12 +102,13 @@ export class LocalCopy {
   close(): void {
     if (this.#log === null) return;
     this.#log = null;
+    this.#end = null;
     this.#parts.writer.shut(this.#parts.partition);
   }
 
-  /** Where it ends. */
+  /** Where it ends, with what waits. */
   get last(): LogPosition {
-    return this.#open.last;
+    return this.#end ?? this.#open.last;
   }
 
   /** Batches, which follow `last`. Throws CopyFault. */
@@ -113,10 +118,28 @@ export class LocalCopy {
       writer.submit({ op: 'append', partition, batch });
       while (writer.commitNext());
     });
+    this.#end = null;
+  }
+
+  /** Batches, which follow `last`, up to `end`: they wait, and are written with those that follow them when somebody looks, or by `write`. Throws CopyFault. */
+  appendLater(batch: Uint8Array<ArrayBuffer>, end: LogPosition): void {
+    const { writer, partition } = this.#parts;
+    this.#careful(() => writer.submit({ op: 'append', partition, batch }));
+    this.#end = end;
+  }
+
+  /** What waits. Throws CopyFault. */
+  write(): void {
+    if (this.#end === null) return;
+    this.#end = null;
+    this.#careful(() => {
+      while (this.#parts.writer.commitNext());
+    });
   }
 
   /** The next record begins a segment. Throws CopyFault. */
   seal(createdAt: WallMs): void {
+    this.write();
     this.#careful(() => this.#parts.writer.seal(this.#parts.partition, createdAt));
   }
 
@@ -247,6 +270,7 @@ export class LocalCopy {
   }
 
   #openSegments(): { readonly segments: PartitionSegments; close(): void } {
+    this.write();
     const { dataDir, partition } = this.#parts;
     const readers = new HandleCache<SegmentReader>(readersMax);
     const indexes = new HandleCache<SegmentIndex>(1);

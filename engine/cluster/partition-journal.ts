@@ -7,7 +7,9 @@
 import { type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
 import type { PartitionId } from '../kernel/brand.js';
 import { journalReadAheadEntries } from '../kernel/limits.js';
+import { BulkReading } from './bulk-reading.js';
 import { EntrySubject, type Published } from './entry-subject.js';
+import type { EntryTurns } from './entry-turns.js';
 import type { Entry, StoredEntry } from './journal-entry.js';
 import { journalSubject, logStreamOf } from './log-streams.js';
 import type { StreamClients, StreamDoor } from './stream-door.js';
@@ -17,6 +19,8 @@ export interface PartitionJournalParts {
   readonly partition: PartitionId;
   /** How many streams there are. */
   readonly streams: number;
+  /** Of readings in bulk; shared by all partitions of a thread. */
+  readonly pulls: Pick<EntryTurns, 'inTurn'>;
 }
 
 /** The consumer of somebody who follows is forgotten by the server after this long without him. */
@@ -28,12 +32,14 @@ export class PartitionJournal {
   readonly #stream: string;
   readonly #subject: string;
   readonly #entries: EntrySubject;
+  readonly #pulls: Pick<EntryTurns, 'inTurn'>;
 
-  constructor({ door, partition, streams }: PartitionJournalParts) {
+  constructor({ door, partition, streams, pulls }: PartitionJournalParts) {
     this.#door = door;
     this.#stream = logStreamOf(partition, streams);
     this.#subject = journalSubject(partition);
     this.#entries = new EntrySubject({ door, stream: this.#stream, subject: this.#subject });
+    this.#pulls = pulls;
   }
 
   /** As its stream's leader knows it; null: there is none. */
@@ -44,6 +50,11 @@ export class PartitionJournal {
   /** The first one at `place` or behind it. */
   from(place: number): Promise<StoredEntry | null> {
     return this.#entries.from(place);
+  }
+
+  /** Every entry behind `after`, as one server has them. To be closed. */
+  inBulk(after: number): BulkReading {
+    return new BulkReading({ door: this.#door, entries: this.#entries, pulls: this.#pulls, after });
   }
 
   /** `after`: the place of the newest entry as the writer knows it; 0: none. */

@@ -19,7 +19,7 @@ import type { LogOptions, LogReply, WriterRequest } from '../log/protocol.js';
 import type { NatsAddress } from '../nats/nats-address.js';
 import { NatsLink } from '../nats/nats-link.js';
 import { BaseShelf } from './base-shelf.js';
-import { EntryTurns } from './entry-turns.js';
+import { bulkPullTurns, EntryTurns } from './entry-turns.js';
 import { LocalCopy } from './local-copy.js';
 import { PartitionJournal } from './partition-journal.js';
 import { Replica } from './replica.js';
@@ -62,6 +62,7 @@ class ReplicaThread {
   readonly #nats: NatsLink;
   readonly #writer: LogWriter;
   readonly #turns = new EntryTurns();
+  readonly #pulls = bulkPullTurns();
   readonly #seats = new Map<PartitionId, Seat>();
   #isOpen = true;
   #isKeepingBases = false;
@@ -123,7 +124,7 @@ class ReplicaThread {
     const replica = new Replica({
       partition,
       copy,
-      journal: new PartitionJournal({ door, partition, streams }),
+      journal: new PartitionJournal({ door, partition, streams, pulls: this.#pulls }),
       bases: new BaseShelf({ door, partition }),
       clock: this.#clock,
       turns: this.#turns,

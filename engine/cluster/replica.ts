@@ -39,7 +39,7 @@ type Mode = 'idle' | 'following' | 'claiming' | 'owning';
 export interface ReplicaParts {
   readonly partition: PartitionId;
   readonly copy: LocalCopy;
-  readonly journal: Pick<PartitionJournal, 'newest' | 'from' | 'publish' | 'follow' | 'removeBefore'>;
+  readonly journal: Pick<PartitionJournal, 'newest' | 'from' | 'inBulk' | 'publish' | 'follow' | 'removeBefore'>;
   readonly bases: Pick<BaseShelf, 'list' | 'partWith' | 'partBehind' | 'add' | 'remove'>;
   readonly clock: Clock;
   /** Shared by all partitions of the thread. */

@@ -268,6 +268,16 @@ export const journalKeepsSegments = 2;
 export const copiesSetAsideMax = 3;
 /** Entries of a partition that somebody who follows it has been sent and has not taken: 8 MiB at most. */
 export const journalReadAheadEntries = 16;
+/** Whoever is behind asks the leader for so many entries one by one before it has them come in bulk: most are not further behind, and a consumer takes JetStream some milliseconds. */
+export const bulkAfterEntries = 32;
+/** One pull of a reading in bulk brings at most so many entries ... */
+export const bulkPullEntries = 256;
+/** ... of so many bytes: any entry, since `max_payload` is 1 MiB as a rule. One that is larger is asked for by itself. */
+export const bulkPullBytes = 1_280 * KiB;
+/** Pulls that one replica thread has under way, of all its partitions: 5 MiB in the air. */
+export const bulkPullsUnderWay = 4;
+/** A pull that brings nothing for so long is given up: its server is gone, or far behind the leader. So no turn is waited for much longer, either. */
+export const bulkSilenceMsMax = 500;
 
 /** Of what nodes say to each other, in one message of NATS: half of what servers take unless they are told otherwise. */
 export const peerPartBytesMax = 512 * KiB;

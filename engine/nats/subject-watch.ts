@@ -20,6 +20,7 @@ import {
   nuid,
   type Subscription,
 } from '@nats-io/transport-node';
+import { deliveryOf } from './delivery-subject.js';
 import type { NatsLink } from './nats-link.js';
 
 export interface SubjectNews {
@@ -175,7 +176,7 @@ class Reading {
       this.#lose(msg.headers.description);
       return;
     }
-    const { sequence, number, pending } = placeOf(msg.reply!);
+    const { sequence, number, pending } = deliveryOf(msg.reply!);
     if (number !== ++this.#received) {
       this.#lose('a message was lost on its way');
       return;
@@ -207,11 +208,4 @@ class Reading {
     this.end();
     this.#lost(fault);
   }
-}
-
-/** $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<sequence>.<number>.<instant>.<pending>[.<random>] */
-function placeOf(reply: string): { readonly sequence: number; readonly number: number; readonly pending: number } {
-  const tokens = reply.split('.');
-  const at = tokens.length === 9 ? 5 : 7;
-  return { sequence: Number(tokens[at]), number: Number(tokens[at + 1]), pending: Number(tokens[at + 3]) };
 }

@@ -1,10 +1,11 @@
 /** The journal of one partition on a nats-server of the test's own, its clients, and replicas of it with directories of their own. */
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { headers as newHeaders } from '@nats-io/transport-node';
 import type { Test } from 'tap';
 import { BaseShelf } from '../../engine/cluster/base-shelf.js';
 import { LocalCopy } from '../../engine/cluster/local-copy.js';
-import { EntryTurns } from '../../engine/cluster/entry-turns.js';
-import { bareEntry, type Entry } from '../../engine/cluster/journal-entry.js';
+import { bulkPullTurns, EntryTurns } from '../../engine/cluster/entry-turns.js';
+import { bareEntry, type Entry, headersOf } from '../../engine/cluster/journal-entry.js';
 import { ensureLogStreams, journalSubject, logStreamOf } from '../../engine/cluster/log-streams.js';
 import { PartitionJournal } from '../../engine/cluster/partition-journal.js';
 import { Replica, type ReplicaParts } from '../../engine/cluster/replica.js';
@@ -38,7 +39,7 @@ export async function makeStreams(t: Test, nats: NatsServer) {
 export function journalAt(t: Test, url: string, { tryMs = 400 }: { readonly tryMs?: number } = {}): PartitionJournal {
   const link = new NatsLink({ address: readNatsAddress(url)!, name: 'test' });
   const door = new StreamDoor({ link, tryMs });
-  const journal = new PartitionJournal({ door, partition, streams });
+  const journal = new PartitionJournal({ door, partition, streams, pulls: bulkPullTurns() });
   t.teardown(async () => {
     door.close();
     await link.close();
@@ -55,9 +56,9 @@ export function openEntry(epoch: number, position: LogPosition = logStart): Entr
 /** Of the next `count` events of `history`, behind `after`. */
 export function recordsEntry(
   history: History,
-  { epoch, after, count = 1 }: { epoch: number; after: LogPosition; count?: number },
+  { epoch, after, count = 1, payload }: { epoch: number; after: LogPosition; count?: number; payload?: Buffer },
 ): Entry {
-  const records = Array.from({ length: count }, () => history.accepted());
+  const records = Array.from({ length: count }, () => history.accepted(payload === undefined ? {} : { payload }));
   let { chain } = after;
   for (const record of records) chain = chainOf(chain, crcOfRecord(record));
   return {
@@ -71,6 +72,33 @@ export function recordsEntry(
     floor: null,
     body: batchOf(records),
   };
+}
+
+/** One record in each, and now and then something that has none. */
+export function entriesOf(history: History, after: LogPosition, count: number): Entry[] {
+  let end = after;
+  return Array.from({ length: count }, (_, at) => {
+    const entry =
+      at % 100 === 99
+        ? bareEntry('floor', { stamp: stampOf(1), position: end, floor: 1 as Sequence })
+        : recordsEntry(history, { epoch: 1, after: end });
+    end = endOf(entry);
+    return entry;
+  });
+}
+
+/** Many at a time, and without a fence. */
+export async function storeAll(t: Test, url: string, entries: readonly Entry[]): Promise<void> {
+  const js = jetstream(await connectNats(t, url));
+  for (let at = 0; at < entries.length; at += 200) {
+    await Promise.all(
+      entries.slice(at, at + 200).map((entry) => {
+        const headers = newHeaders();
+        for (const [name, value] of headersOf(entry)) headers.set(name, value);
+        return js.publish(subject, entry.body, { headers });
+      }),
+    );
+  }
 }
 
 export const endOf = ({ last, chain }: Entry): LogPosition => ({ seq: last, chain });
@@ -99,7 +127,8 @@ export class TestReplica {
       dataDir,
       segmentBytesMax = 256 * 1024 * 1024,
       turns = new EntryTurns(),
-    }: { dataDir?: string; segmentBytesMax?: number; turns?: EntryTurns } = {},
+      pulls = bulkPullTurns(),
+    }: { dataDir?: string; segmentBytesMax?: number; turns?: EntryTurns; pulls?: Pick<EntryTurns, 'inTurn'> } = {},
   ) {
     this.dataDir = dataDir ?? tempDir(t);
     const options: LogOptions = {
@@ -115,7 +144,7 @@ export class TestReplica {
     };
     this.#link = new NatsLink({ address: readNatsAddress(url)!, name: 'test' });
     this.#door = new StreamDoor({ link: this.#link, tryMs: 400 });
-    this.journal = new PartitionJournal({ door: this.#door, partition, streams });
+    this.journal = new PartitionJournal({ door: this.#door, partition, streams, pulls });
     this.bases = new BaseShelf({ door: this.#door, partition });
     this.writer = new LogWriter({
       options,
@@ -158,6 +187,11 @@ export class TestReplica {
   said<Op extends Reply['op']>(op: Op, matches: (reply: Said<Op>) => boolean = () => true, withinMs = 15_000): Promise<Said<Op>> {
     const find = () => (this.replies.filter((reply) => reply.op === op) as Said<Op>[]).find(matches);
     return until(`a replica says ${op}`, find, withinMs);
+  }
+
+  /** Messages that it has sent to the server over this connection: questions, above all. */
+  get sent(): number {
+    return this.#link.connection!.stats().outMsgs;
   }
 
   async own(epoch: number): Promise<void> {

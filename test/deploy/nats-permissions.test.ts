@@ -9,6 +9,8 @@ import { headers, type NatsConnection } from '@nats-io/transport-node';
 import t from 'tap';
 import { ensureBuckets } from '../../engine/cluster/buckets.js';
 import { ensureLogStreams } from '../../engine/cluster/log-streams.js';
+import { logStart } from '../../engine/log/mark.js';
+import { entriesOf, History, makeStreams, openEntry, storeAll, stream, TestReplica } from '../cluster/journal-fixture.js';
 import { until, within } from '../support/deadline.js';
 import { connectNats, freePort, natsServerPath, needsNats } from '../support/nats-server.js';
 import { Program } from '../support/process.js';
@@ -172,6 +174,20 @@ t.test(
     await until('all of it is in the log of the server', () => violations().length === refused + 5 * 11 + 4);
   },
 );
+
+t.test('an engine that is far behind reads a journal in bulk', needsNats, async (t) => {
+  const { nats, as, violations } = await startNatsWithUsers(t);
+  const manager = await makeStreams(t, nats);
+  const history = new History();
+  await storeAll(t, as('engine'), [openEntry(1), ...entriesOf(history, logStart, 200)]);
+  const pulls = { count: 0, inTurn: <Value>(work: () => Promise<Value>) => work().finally(() => pulls.count++) };
+  const copy = new TestReplica(t, as('engine'), { pulls });
+  await copy.own(2);
+  t.equal(copy.copy.last.seq, history.records.length);
+  t.ok(pulls.count > 0);
+  await until('nothing is left of it', async () => (await manager.streams.info(stream)).state.consumer_count === 0);
+  t.same(violations(), []);
+});
 
 t.test('a producer hears no answer of others, and Escapement itself removes no stream', needsNats, async (t) => {
   const { connect } = await startNatsWithUsers(t);
