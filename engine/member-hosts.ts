@@ -89,7 +89,7 @@ export class MemberHosts implements PartitionHands {
   }
 
   take(partition: PartitionId, epoch: number): void {
-    this.back.order({ op: 'take', partition, epoch });
+    this.back.order({ op: 'take', partition, epoch, term: this.#parts.cluster.lease.term });
   }
 
   release(partition: PartitionId): void {

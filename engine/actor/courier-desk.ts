@@ -24,6 +24,8 @@ export class CourierDesk {
    */
   readonly #unwants: Readonly<Record<Lane, Map<string, number>>> = { regular: new Map(), overdue: new Map() };
   readonly #reasons = new Map<string, WaitReason>();
+  /** As couriers know it, or are about to. */
+  #term = 0;
 
   constructor(ports: CourierDeskPorts) {
     this.#ports = ports;
@@ -47,6 +49,13 @@ export class CourierDesk {
 
   start(attempt: Attempt): void {
     this.#outgoing[this.#ports.courierOf(attempt.origin)]!.push({ op: 'start', attempt });
+  }
+
+  /** In a cluster: what is started from now on was decided in this term. */
+  tellTerm(term: number): void {
+    if (term === this.#term) return;
+    this.#term = term;
+    for (const requests of this.#outgoing) requests.push({ op: 'term', term });
   }
 
   /** Every courier answers with `running`. Returns how many were asked. */
@@ -88,7 +97,8 @@ export class CourierDesk {
 
   /** A courier is gone, and with it what was meant for it and what it had said. */
   forget(courier: number): void {
-    this.#outgoing[courier] = [];
+    // The one in its place knows of none.
+    this.#outgoing[courier] = this.#term === 0 ? [] : [{ op: 'term', term: this.#term }];
     for (const origin of [...this.#reasons.keys()]) if (this.#ports.courierOf(origin) === courier) this.#reasons.delete(origin);
     for (const counts of [...Object.values(this.#wants), ...Object.values(this.#unwants)]) {
       for (const origin of [...counts.keys()]) if (this.#ports.courierOf(origin) === courier) counts.delete(origin);

@@ -14,7 +14,7 @@ import type { HostReply } from './replies.js';
 export interface HostPorts {
   readonly clock: Clock;
   /** In a cluster: until when this node may act as an owner. Null: there is no cluster, and every partition is this host's for good. */
-  readonly lease: Pick<LeaseBoard, 'isAhead'> | null;
+  readonly lease: Pick<LeaseBoard, 'isAheadIn'> | null;
   /** In [0, 1). */
   random(): number;
   toWriter(request: WriterRequest): void;

@@ -71,6 +71,8 @@ export class ActorHost {
   /** Every partition has been replayed, or has failed: only now is there a position to answer `watch` with. */
   #hasStarted = false;
   #space: SpaceLevel = 'ok';
+  /** Of the lease board: in which everything here was taken. */
+  #term = 0;
   #draining = false;
   #drainedSent = false;
 
@@ -84,7 +86,7 @@ export class ActorHost {
     this.#desk = new CourierDesk(ports.couriers);
     this.#bodies = new BodyStore(options.readAheadBytesMax);
     const { lease } = ports;
-    const mayStart = (): boolean => !this.#draining && this.#space !== 'stop' && (lease === null || lease.isAhead);
+    const mayStart = (): boolean => !this.#draining && this.#space !== 'stop' && (lease === null || lease.isAheadIn(this.#term));
     const actors: PartitionActor[] = [];
     this.#actors = actors;
     this.#slots = new Slots({ clock: ports.clock, actors, desk: this.#desk, mayStart });
@@ -150,8 +152,14 @@ export class ActorHost {
 
   /** In a cluster. */
   obey(order: PartitionOrder): void {
+    if (order.op === 'take') this.#begin(order.term);
     guarded(this.#actorOf(order.partition), (actor) => actor.obey(order));
     this.#firing.phaseChanged();
+  }
+
+  #begin(term: number): void {
+    this.#term = term;
+    this.#desk.tellTerm(term);
   }
 
   fromWriter(reply: WriterReply): void {

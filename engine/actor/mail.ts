@@ -15,8 +15,8 @@ export type HostOrder =
 /** In a cluster: what this node has to do with a partition. What comes of it is told as `PartitionNews`. */
 export type PartitionOrder =
   | { readonly op: 'follow'; readonly partition: PartitionId; readonly on: boolean }
-  /** The ownership marker of this epoch is this node's. Ends following. */
-  | { readonly op: 'take'; readonly partition: PartitionId; readonly epoch: number }
+  /** The ownership marker of this epoch is this node's. Ends following. `term`: of the lease board, now; what was taken in an earlier one has been dropped before. */
+  | { readonly op: 'take'; readonly partition: PartitionId; readonly epoch: number; readonly term: number }
   /** In order: attempts end, everything becomes durable. */
   | { readonly op: 'release'; readonly partition: PartitionId }
   /** At once. */

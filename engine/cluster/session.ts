@@ -219,7 +219,8 @@ export class Session {
 
   #end(why: string): void {
     const ended = this.#name!;
-    this.#parts.board.grantUntil(0);
+    this.#parts.board.endTerm();
+    this.#beats = this.#countBeats();
     this.#mode = 'out';
     this.#retireName();
     this.#parts.ended(ended, why);

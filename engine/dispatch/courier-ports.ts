@@ -25,7 +25,7 @@ export interface CourierPortsParts {
   readonly deliverer: Deliverer;
   readonly timing: Timing;
   /** As of `Courier`. */
-  readonly lease?: Pick<LeaseBoard, 'isAhead'> | null;
+  readonly lease?: Pick<LeaseBoard, 'isAheadIn'> | null;
   /** A host broke the protocol (InvariantError): what is known of its slots cannot be trusted any more. */
   readonly failed: (host: HostNumber, error: unknown) => void;
 }

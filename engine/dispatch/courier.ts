@@ -35,7 +35,7 @@ export interface CourierParts {
   readonly deliverer: Deliverer;
   readonly timing: Timing;
   /** In a cluster: until when this node may act as an owner. Null without one. */
-  readonly lease?: Pick<LeaseBoard, 'isAhead'> | null;
+  readonly lease?: Pick<LeaseBoard, 'isAheadIn'> | null;
   /** At most once a turn and host. */
   readonly send: (host: HostNumber, replies: readonly CourierReply[]) => void;
 }
@@ -48,6 +48,8 @@ const askedLookMs = 2;
 
 interface RunningAttempt {
   readonly attempt: Attempt;
+  /** Of the lease board: when the lease has ended since, it does not start. */
+  readonly term: number;
   /** Where the outcome goes; null: its host is gone and nobody has asked since. */
   host: HostNumber | null;
   /** Its partition has stopped. */
@@ -57,10 +59,11 @@ interface RunningAttempt {
 export class Courier {
   readonly #deliverer: Deliverer;
   readonly #timing: Timing;
-  readonly #lease: Pick<LeaseBoard, 'isAhead'> | null;
+  readonly #lease: Pick<LeaseBoard, 'isAheadIn'> | null;
   readonly #send: CourierParts['send'];
   readonly #origins: Origins;
   readonly #running = new Set<RunningAttempt>();
+  readonly #terms = new Map<HostNumber, number>();
   readonly #outbox = new Map<HostNumber, CourierReply[]>();
   /** Timers of attempts that wait for their moment. */
   readonly #waits = new Set<CancelTimer>();
@@ -138,6 +141,7 @@ export class Courier {
   /** Its thread has ended. Its attempts run on; who takes its partitions over asks for them with `running?`. */
   hostGone(host: HostNumber): void {
     this.#outbox.delete(host);
+    this.#terms.delete(host);
     for (const running of this.#running) if (running.host === host) running.host = null;
     this.#origins.hostGone(host);
   }
@@ -224,6 +228,9 @@ export class Courier {
       case 'start':
         this.#start(host, request.attempt);
         break;
+      case 'term':
+        this.#terms.set(host, request.term);
+        break;
       case 'call-off':
         for (const running of this.#running) if (running.attempt.partition === request.partition) running.isCalledOff = true;
         break;
@@ -235,7 +242,7 @@ export class Courier {
 
   #start(host: HostNumber, attempt: Attempt): void {
     const origin = this.#origins.start(attempt.origin, host);
-    const running: RunningAttempt = { attempt, host, isCalledOff: false };
+    const running: RunningAttempt = { attempt, term: this.#terms.get(host) ?? 0, host, isCalledOff: false };
     this.#running.add(running);
     const perform = () => this.#perform(running);
     void (origin.breaker === null ? perform() : origin.breaker.run(perform)).then((result) => {
@@ -260,12 +267,12 @@ export class Courier {
   #performNow(running: RunningAttempt): Promise<DeliveryResult> {
     const { attempt } = running;
     // The host has looked before; but its message may be as old as a stall of this thread, and what is set for the origin be forgotten.
-    if (running.isCalledOff || !this.#mayLeave() || this.#origins.look(attempt.origin).settings === null)
+    if (running.isCalledOff || !this.#mayLeave(running) || this.#origins.look(attempt.origin).settings === null)
       return Promise.resolve(this.#withhold(running));
     const startedAtMs = this.#timing.wallMs();
     const startedMono = this.#timing.monoMs();
     const lagMs = startedAtMs - attempt.dueAtMs;
-    return this.#resultOf(attempt, { startedAtMs, lagMs }).then((result) => {
+    return this.#resultOf(running, { startedAtMs, lagMs }).then((result) => {
       if (result === withheld) return this.#withhold(running);
       this.#report(running, outcomeOf(attempt, { result, startedAtMs, lagMs, durationMs: this.#timing.monoMs() - startedMono }));
       return result;
@@ -278,11 +285,13 @@ export class Courier {
   }
 
   /** Never rejects. A promise for each step from here to the outcome was as much work as the step, so there is one. */
-  #resultOf(attempt: Attempt, { startedAtMs, lagMs }: Pick<Outcome, 'startedAtMs' | 'lagMs'>): Promise<DeliveryResult> {
+  #resultOf(running: RunningAttempt, { startedAtMs, lagMs }: Pick<Outcome, 'startedAtMs' | 'lagMs'>): Promise<DeliveryResult> {
+    const { attempt } = running;
+    const mayLeave = this.#lease === null ? always : () => this.#mayLeave(running);
     try {
       const secret = this.#origins.look(attempt.origin).settings?.secret ?? null;
       const spec = decodeSpec(attempt.spec);
-      return this.#deliverer.deliver({ attempt, spec, startedAtMs, lagMs, secret, mayLeave: this.#mayLeave }).catch(defect);
+      return this.#deliverer.deliver({ attempt, spec, startedAtMs, lagMs, secret, mayLeave }).catch(defect);
     } catch (thrown) {
       return Promise.resolve(defect(thrown));
     }
@@ -343,7 +352,9 @@ export class Courier {
     for (const [host, replies] of outbox) this.#send(host, replies);
   }
 
-  readonly #mayLeave = (): boolean => this.#lease?.isAhead !== false;
+  #mayLeave({ term }: RunningAttempt): boolean {
+    return this.#lease === null || this.#lease.isAheadIn(term);
+  }
 
   readonly #news: OriginsNews = {
     granted: (host, grant) => this.#post(host, { op: 'grant', ...grant }),
@@ -352,6 +363,8 @@ export class Courier {
     waiting: (host, origin, reason) => this.#post(host, { op: 'waiting', origin, reason }),
   };
 }
+
+const always = (): boolean => true;
 
 /** A deliverer answers with a result; what it throws is a defect, and must not leave the event without an outcome. */
 function defect(thrown: unknown): DeliveryResult {

@@ -44,6 +44,8 @@ export type CourierRequest =
   /** The partition has stopped: if it has not told its settings, it will not. */
   | { readonly op: 'settings-lost'; readonly partition: PartitionId }
   | { readonly op: 'start'; readonly attempt: Attempt }
+  /** In a cluster: the term of the lease board in which what this host starts from now on was decided; 0 until it says so. */
+  | { readonly op: 'term'; readonly term: number }
   /** The partition has stopped: what still waits for its moment here is not begun. */
   | { readonly op: 'call-off'; readonly partition: PartitionId }
   /** After a reload: which attempts of this partition are running here? */

@@ -103,6 +103,26 @@ t.test('starts and releases go to the courier of their origin, in order', async 
   );
 });
 
+t.test('couriers are told of a session once, before anything is started in it, and one that has died also', async (t) => {
+  const { desk, sent } = setup();
+  const said = () => sent.splice(0).map(({ courier, requests }) => [courier, requests.map(({ op }) => op)]);
+  desk.tellTerm(0);
+  desk.flush();
+  t.same(said(), [], 'the first one need not be told');
+  desk.tellTerm(2);
+  desk.start(attempt('a'));
+  desk.flush();
+  t.same(said(), [
+    [0, ['term', 'start']],
+    [1, ['term']],
+  ]);
+  desk.tellTerm(2);
+  desk.forget(0);
+  desk.start(attempt('a'));
+  desk.flush();
+  t.same(said(), [[0, ['term', 'start']]]);
+});
+
 t.test('every courier is asked what it runs', async (t) => {
   const { desk, sent } = setup();
   t.equal(desk.askRunning(5 as PartitionId), 2);

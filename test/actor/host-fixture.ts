@@ -32,6 +32,7 @@ import { RetrySheafBuilder } from '../../engine/log/retry-sheaf.js';
 import { outcomeOf } from '../event/outcomes.js';
 import { now as start, specOf } from '../event/specs.js';
 import { type NewEventBytes, sheafOf } from './sheaves.js';
+import type { TestLease } from '../support/test-lease.js';
 
 export { start };
 
@@ -69,7 +70,7 @@ export interface TestHostParts {
   readonly snapshotRecords?: number;
   readonly retentionMs?: number;
   /** There is a cluster: every partition is elsewhere until it is taken. */
-  readonly lease?: { isAhead: boolean } | null;
+  readonly lease?: TestLease | null;
 }
 
 /** As long as the ledger gathers what nobody waits for. */

@@ -4,19 +4,20 @@ import type { PartitionId } from '../../engine/kernel/brand.js';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { PartitionNews } from '../../engine/actor/notices.js';
 import type { ReplicaReply } from '../../engine/log/protocol.js';
+import { TestLease } from '../support/test-lease.js';
 import { start, TestHost, type TestHostParts } from './host-fixture.js';
 
 const partition = 0 as PartitionId;
 const soon = { scheduledAtMs: (start + 1_000) as never };
 
 function setup(parts: TestHostParts = {}) {
-  const lease = { isAhead: true };
+  const lease = new TestLease();
   const test = TestHost.ready({ ...parts, lease });
   const news = (): PartitionNews[] => test.notices.flatMap((notice) => (notice.op === 'partition-news' ? [notice.news] : []));
   const says = (reply: ReplicaReply) => test.host.fromWriter(reply);
   const told = () => test.writerRequests.map(({ op }) => op).filter((op) => op !== 'append' && op !== 'reopen');
   const take = (epoch = 1) => {
-    test.host.obey({ op: 'take', partition, epoch });
+    test.host.obey({ op: 'take', partition, epoch, term: lease.term });
     says({ op: 'owned', partition, epoch, losses: 0 });
     test.settle();
   };
@@ -36,7 +37,7 @@ t.test('a partition that is elsewhere takes nothing and starts nothing', async (
 t.test('it serves when its log has been taken over and replayed, and says how long that took', async (t) => {
   const { test, news, says, told } = setup();
   test.host.obey({ op: 'follow', partition, on: true });
-  test.host.obey({ op: 'take', partition, epoch: 4 });
+  test.host.obey({ op: 'take', partition, epoch: 4, term: 0 });
   t.same(told(), ['follow', 'own']);
   const early = test.schedule();
   test.settle();
@@ -164,6 +165,27 @@ t.test('nothing starts while the lease is over, and goes on when it is back', as
   t.equal(test.starts().length, events.length);
 });
 
+t.test('a host that has not heard that its session is over starts nothing in the next one', async (t) => {
+  const { test, take, lease } = setup();
+  take(1);
+  test.accepted(soon);
+  // Cut off, and back with a new session before the order to drop the partition has come.
+  lease.term = 1;
+  test.advance(1_100);
+  test.grantAll();
+  test.settle();
+  t.equal(test.starts().length, 0);
+  test.host.obey({ op: 'drop', partition });
+  take(3);
+  test.accepted(soon);
+  test.advance(1_100);
+  test.grantAll();
+  test.settle();
+  const told = test.sent.map(({ op }) => op);
+  t.ok(test.starts().length > 0, 'taken anew');
+  t.ok(told.indexOf('term') !== -1 && told.indexOf('term') < told.indexOf('start'), 'and couriers know');
+});
+
 t.test('an attempt that a courier did not start because of the lease is begun again under its number', async (t) => {
   const { test, take } = setup();
   take(1);
@@ -207,7 +229,7 @@ t.test('a partition that stops with a report is given up', async (t) => {
 
 t.test('what the replica cannot do is told', async (t) => {
   const { test, says, news } = setup();
-  test.host.obey({ op: 'take', partition, epoch: 2 });
+  test.host.obey({ op: 'take', partition, epoch: 2, term: 0 });
   says({ op: 'stuck', partition, detail: 'no disk' });
   t.match(news().at(-1), { op: 'failed', detail: 'no disk' });
   t.equal(test.phases().at(-1), 'elsewhere');

@@ -97,7 +97,7 @@ export class HostNode {
   }
 
   async take(partition: PartitionId, epoch: number) {
-    this.order({ op: 'take', partition, epoch });
+    this.order({ op: 'take', partition, epoch, term: 0 });
     return this.hears('serving', partition, (news) => news.op === 'serving' && news.epoch === epoch);
   }
 

@@ -141,7 +141,7 @@ t.test('an owner keeps bases and a short journal by itself; a damaged copy of it
   rmSync(listSegments(dir)[1]!.path);
   for (const { path } of listSnapshots(dir)) rmSync(path);
   const again = new HostNode(t, nats.url, { ...parts, dataDir: node.dataDir });
-  again.order({ op: 'take', partition, epoch: 2 });
+  again.order({ op: 'take', partition, epoch: 2, term: 0 });
   t.match(await again.hears('failed', partition), { detail: /expected sequence/ });
   t.match(await again.take(partition, 3), { dataLosses: 0 });
   for (const event of events) t.match(await get(again, partition, event), { op: 'event', view: { id: event } });

@@ -81,6 +81,7 @@ t.test(
     nats.signal('SIGCONT');
     await until('there is a new session', () => link.state.isConnected && board.isAhead, 20_000);
     t.not(session.name, name);
+    t.equal(board.term, 1, 'what began in the first one starts nothing in this one');
     t.same(began, [name, session.name]);
     t.ok(readSession('', (await keyOf(session.name!))!.data)!.former.includes(name));
   },

@@ -4,12 +4,13 @@ import type { PartitionId } from '../../engine/kernel/brand.js';
 import { Courier, type CourierOptions } from '../../engine/dispatch/courier.js';
 import { delivered, withheld } from '../../engine/dispatch/deliverer.js';
 import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
+import { TestLease } from '../support/test-lease.js';
 import { attemptOf, HeldDeliverer, ManualTiming, nothingSet, noon, refused, unhealthy } from './fixtures.js';
 
 const origin = 'http://receiver.test';
 const quiet = 'http://quiet.test';
 
-function setup(t: Test, options: Partial<CourierOptions> = {}, lease: { isAhead: boolean } | null = null) {
+function setup(t: Test, options: Partial<CourierOptions> = {}, lease: TestLease | null = null) {
   const timing = new ManualTiming();
   const deliverer = new HeldDeliverer();
   let replies: { host: number; reply: CourierReply }[] = [];
@@ -96,7 +97,7 @@ t.test('taking back more wishes than are open leaves none, and the slots granted
 });
 
 t.test('nothing starts once the lease of the node is over, and its slot is free again', async (t) => {
-  const lease = { isAhead: true };
+  const lease = new TestLease();
   const { ask, deliverer, courier } = setup(t, {}, lease);
   await ask(0, want(2));
   await ask(0, start());
@@ -107,7 +108,7 @@ t.test('nothing starts once the lease of the node is over, and its slot is free 
 });
 
 t.test('what could leave only when the lease was over has not started, and is counted nowhere', async (t) => {
-  const lease = { isAhead: true };
+  const lease = new TestLease();
   const { ask, heard, deliverer, courier } = setup(t, {}, lease);
   await ask(0, want(1));
   await ask(0, start());
@@ -118,6 +119,34 @@ t.test('what could leave only when the lease was over has not started, and is co
   deliverer.end(withheld);
   t.match(await heard(), ['0: unstarted']);
   t.equal(courier.running, 0);
+});
+
+t.test('what was decided in a session that is over does not start in the next one, nor leave', async (t) => {
+  const lease = new TestLease();
+  const { ask, heard, deliverer } = setup(t, {}, lease);
+  await ask(0, want(2));
+  await ask(0, start());
+  const [{ delivery }] = deliverer.held as [(typeof deliverer.held)[number]];
+  lease.term = 1;
+  t.notOk(delivery.mayLeave(), 'connected meanwhile');
+  deliverer.end(withheld);
+  await heard();
+  t.match(await ask(0, start()), ['0: unstarted'], 'its message is older than the lease');
+  await ask(0, { op: 'term', term: 1 }, want(1));
+  await ask(0, start());
+  t.equal(deliverer.held.length, 1);
+  deliverer.end();
+});
+
+t.test('a host that comes in the place of another one begins with no session', async (t) => {
+  const lease = new TestLease();
+  const { ask, courier, deliverer } = setup(t, {}, lease);
+  await ask(0, { op: 'term', term: 7 }, want(1));
+  courier.hostGone(0);
+  await ask(0, want(1));
+  await ask(0, start());
+  t.equal(deliverer.held.length, 1);
+  deliverer.end();
 });
 
 t.test('hosts at one origin take turns', async (t) => {

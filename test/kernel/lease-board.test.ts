@@ -30,6 +30,20 @@ t.test('it is over when the wall clock has gone on without the monotonic one, as
   t.end();
 });
 
+t.test('a term that has ended is never ahead again', async (t) => {
+  const board = LeaseBoard.create(2);
+  board.grantUntil(machineNow() + 60_000);
+  const { term } = board;
+  t.equal(board.isAheadIn(term), true);
+  board.endTerm();
+  t.equal(board.isAhead, false);
+  board.grantUntil(machineNow() + 60_000);
+  t.equal(board.isAheadIn(term), false);
+  t.equal(board.isAheadIn(board.term), true);
+  board.beat(0);
+  t.equal(board.isAheadIn(board.term), true, 'a beat is no term');
+});
+
 t.test('another thread sees the same lease, and its beats are seen', async (t) => {
   const board = LeaseBoard.create(3);
   t.equal(board.hosts, 3);
