@@ -11,12 +11,12 @@ import t, { type Test } from 'tap';
 import { sessionPattern } from '../../engine/cluster/buckets.js';
 import { usualLogStreams } from '../../engine/cluster/log-streams.js';
 import { claimsInFlightMax, memberSettledMs, sessionTtlMs } from '../../engine/kernel/limits.js';
-import { briefFlags, Cluster } from '../support/cluster.js';
+import { Cluster } from '../support/cluster.js';
 import { pause, until, within } from '../support/deadline.js';
 import { connectNats, needsNats, type NatsServer, startNats } from '../support/nats-server.js';
 import { Program } from '../support/process.js';
 import { startReceiver } from '../support/receiver.js';
-import { temporaryDir } from '../support/server.js';
+import { shippedFlags, temporaryDir } from '../support/server.js';
 import { auditMarkers, type WrittenMarker } from './marker-audit.js';
 import { doubled, SteadyLoad } from './steady-load.js';
 import { VeiledWay } from './veiled-way.js';
@@ -82,7 +82,7 @@ async function visit(
     script: new URL('../../gateway/main.js', import.meta.url),
     args: ['engine', '--data-dir', join(temporaryDir(t), 'guest'), '--port', '0'],
     env: { ESCAPEMENT_CLUSTER: 'true', ESCAPEMENT_NATS_URL: nats.url, ESCAPEMENT_NODE_ID: 'guest' },
-    nodeFlags: briefFlags,
+    nodeFlags: shippedFlags,
   });
   await until('the guest has a session', () => (renewedAt.get('guest') ?? 0) > since);
   await pause(visitMs);

@@ -15,7 +15,7 @@ import { stopMsMax } from '../../engine/kernel/limits.js';
 import { until, within } from './deadline.js';
 import { Client } from './http.js';
 import { type NatsServer, startNats } from './nats-server.js';
-import { Server, type ServerOptions, shippedFlags } from './server.js';
+import { Server, type ServerOptions } from './server.js';
 
 export interface ClusterOptions {
   /** Each with a gateway and partitions. */
@@ -27,7 +27,6 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Of single nodes, by name: they go before those of all. */
   readonly envOf?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** `briefFlags` unless given. */
   readonly nodeFlags?: readonly string[];
   /** Another program than the one that ships, which takes the same commands. */
   readonly script?: URL;
@@ -61,12 +60,6 @@ export interface Renewal {
 }
 
 export type NodeRole = NonNullable<ServerOptions['command']>;
-
-/**
- * As they ship, but V8 makes machine code of a function only when it has run for eight times as long. A node of a test lives for a minute at most and does little: what its
- * compiler takes is not worth it, 5 % of all CPU of six engines and a gateway in 12 s, 7 % in 25 s.
- */
-export const briefFlags: readonly string[] = [...shippedFlags, '--interrupt-budget=1000000'];
 
 /** Two for each of three: every node has one to give away and one to keep. Each costs every node files and a replay at each start. */
 const usualPartitions = 6;
@@ -140,7 +133,7 @@ export class Cluster {
     const {
       env = {},
       envOf = {},
-      nodeFlags = briefFlags,
+      nodeFlags,
       script,
       natsUrlOf = () => this.nats.map(({ url }) => url).join(','),
     } = this.#options;
@@ -157,7 +150,7 @@ export class Cluster {
           ...env,
           ...envOf[name],
         },
-        nodeFlags,
+        ...(nodeFlags === undefined ? {} : { nodeFlags }),
         ...(script === undefined ? {} : { script }),
       },
       startMsMax,
