@@ -42,7 +42,7 @@ t.test(
       more: (salvo) => salvo < salvos.length,
       salvos,
       // Enough that every kind of request is under way at every fault.
-      eventsPerSecond: 9,
+      eventsPerSecond: 14,
       partitions: 6,
       // One of each kind.
       followers: 2,
