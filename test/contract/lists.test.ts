@@ -77,7 +77,7 @@ function expected(parameters: URLSearchParams): EventAnswer[] {
 }
 
 t.test('any combination of filters, sort, order and limit gives what an array gives', async (t) => {
-  for (let ask = 0; ask < 60; ask++) {
+  for (let ask = 0; ask < 120; ask++) {
     const parameters = new URLSearchParams();
     const maybe = (name: string, ...values: string[]) => {
       if (random.below(4) === 0) for (const value of values) parameters.append(name, value);

@@ -45,13 +45,13 @@ function readings(dataDir: string, records: readonly LogRecord[]): string[] {
   });
 }
 
-/** Bytes that hold something: unused space in a page is all zero, and one bit in 64 of its bytes stands for the rest. */
+/** Bytes that hold something: unused space in a page is all zero, and one of its bytes in sixteen stands for the rest. */
 function* bits(whole: Uint8Array): Generator<{ readonly at: number; readonly bit: number }> {
   for (let at = 0; at < whole.length; at++) {
     const isUnused = whole.subarray(Math.max(0, at - 4), at + 5).every((byte) => byte === 0);
-    if (isUnused && at % 64 !== 0) continue;
+    if (isUnused && at % 16 !== 0) continue;
     // The highest bit (which makes varints longer) and one that goes round.
-    if (!isUnused) yield { at, bit: 7 };
+    yield { at, bit: 7 };
     yield { at, bit: at % 7 };
   }
 }

@@ -23,7 +23,7 @@ function setup(t: ConstructorParameters<typeof TestLog>[0]) {
   return { log, journal, commits, copy, whole: readFileSync(`${path}-wal`) };
 }
 
-/** Nothing but zeros around it, as most of a page: one of such cuts in 64 stands for the rest. */
+/** Nothing but zeros around it, as most of a page: one of such cuts in sixteen stands for the rest. */
 function isUnused(whole: Uint8Array, cut: number): boolean {
   return whole.subarray(Math.max(0, cut - 4), cut + 5).every((byte) => byte === 0);
 }
@@ -39,7 +39,7 @@ for (const [kind, step] of [
     const seen = new Set<number>();
     const cuts = Array.from({ length: whole.length - commits[1]!.walBytes }, (_, back) => whole.length - 1 - back);
     for (const cut of cuts.filter(
-      (cut, place) => place % step === 0 && (place === 0 || !isUnused(whole, cut) || cut % 64 === 0),
+      (cut, place) => place % step === 0 && (place === 0 || !isUnused(whole, cut) || cut % 16 === 0),
     )) {
       truncateSync(`${path}-wal`, cut);
       // None of them is by chance what was there: a torn frame would be whole.
