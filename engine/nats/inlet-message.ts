@@ -5,6 +5,7 @@
  */
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { nanos } from '@nats-io/transport-node';
+import { deliveryOf } from './delivery-subject.js';
 
 export interface InletMessage {
   readonly subject: string;
@@ -44,12 +45,10 @@ export class HeldMessage implements InletMessage {
     this.#released = released;
     this.subject = msg.subject;
     this.data = Buffer.from(msg.data.buffer, msg.data.byteOffset, msg.data.length);
-    // $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<sequence>.<place>.<instant>.<pending>[.<random>]
-    const tokens = msg.reply!.split('.');
-    const at = tokens.length === 9 ? 4 : 6;
-    this.deliveries = Number(tokens[at]);
-    this.sequence = Number(tokens[at + 1]);
-    this.storedAtNanos = tokens[at + 3]!;
+    const { deliveries, sequence, storedAtNanos } = deliveryOf(msg.reply!);
+    this.deliveries = deliveries;
+    this.sequence = sequence;
+    this.storedAtNanos = storedAtNanos;
     this.storedAtMs = Math.ceil(Number(this.storedAtNanos) / 1_000_000);
   }
 
