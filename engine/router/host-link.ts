@@ -250,13 +250,15 @@ export class HostLink {
   #postInBatches(requests: readonly HostRequest[]): void {
     let from = 0;
     let bytes = 0;
-    for (const [at, request] of requests.entries()) {
+    for (let end = 1; end < requests.length; end++) {
+      const request = requests[end - 1]!;
       if (request.op === 'schedule-sheaf') bytes += request.events.length;
-      if (bytes < this.#batchBytesMax && at + 1 < requests.length) continue;
-      this.#post(this.#encode(requests.slice(from, at + 1)));
-      from = at + 1;
+      if (bytes < this.#batchBytesMax) continue;
+      this.#post(this.#encode(requests.slice(from, end)));
+      from = end;
       bytes = 0;
     }
+    this.#post(this.#encode(from === 0 ? requests : requests.slice(from)));
   }
 
   /** Why nothing more is taken; null: it is. */
