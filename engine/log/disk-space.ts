@@ -11,9 +11,15 @@
  * few mebibytes at each look so that no commit waits for it, and the level is `ok` when it is whole. The ballast is
  * written, not merely sized: a sparse file holds no space.
  *
+ * Behind a commit that met a full disk what the file system says is free is doubted: it may be somebody else's (a quota),
+ * or no more than the ballast that was just given back. A ballast made of that would take the room that outcomes and
+ * cancels need, and the level would go to and fro. So room is proved: when there is more by a ballast than there was, and
+ * every `proofEveryLooks` otherwise, the ballast is written twice as large and cut to its size; if that finds no room, it
+ * is given back. Until then `stop` does not end either.
+ *
  * One instance per log writer, called about once a second and after a failed commit.
  */
-import { closeSync, ftruncateSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, rmSync, statfsSync, statSync, truncateSync, writeSync } from 'node:fs';
 import type { SpaceLevel } from './protocol.js';
 import { storageFaultOf } from './sqlite.js';
 
@@ -21,6 +27,8 @@ import { storageFaultOf } from './sqlite.js';
 const sliceBytes = 4 * 1024 * 1024;
 /** A disk that fills up is told about a few hundred times on the way, an idle one never. */
 const movedPart = 64;
+/** Where the file system says that there was room all the time. As long as those who were refused are told to wait. */
+const proofEveryLooks = 30;
 
 export interface DiskSpaceOptions {
   readonly dir: string;
@@ -38,6 +46,8 @@ export class DiskSpace {
   #ballastBytes: number;
   #level: SpaceLevel = 'ok';
   #freeBytes = 0;
+  /** A commit met a full disk when so much was said to be free; null: what is said is believed. */
+  #doubt: { readonly freeBytes: number; looks: number } | null = null;
   /** As it was last told. */
   #toldBytes = Number.POSITIVE_INFINITY;
 
@@ -45,7 +55,9 @@ export class DiskSpace {
     this.#options = options;
     this.#freeBytesOf = options.freeBytesOf ?? freeBytes;
     this.#slice = new Uint8Array(Math.min(sliceBytes, options.ballastBytes));
-    this.#ballastBytes = Math.min(statSync(options.ballastPath, { throwIfNoEntry: false })?.size ?? 0, options.ballastBytes);
+    this.#ballastBytes = statSync(options.ballastPath, { throwIfNoEntry: false })?.size ?? 0;
+    // Of another configuration, or of a proof that a crash cut off.
+    if (this.#ballastBytes > options.ballastBytes) this.#cutBallast();
   }
 
   get level(): SpaceLevel {
@@ -68,23 +80,32 @@ export class DiskSpace {
     const free = this.#freeBytesOf(this.#options.dir);
     this.#freeBytes = free;
     const { freeBytesMin, ballastBytes } = this.#options;
+    const doubt = this.#doubt;
+    const isRoomier = doubt === null || free + this.#ballastBytes >= doubt.freeBytes + ballastBytes;
+    const full = this.#level === 'stop' && !isRoomier ? 'stop' : 'refuse';
     if (free < freeBytesMin / 2 && this.#ballastBytes === 0) return this.#enter('stop');
     if (free < freeBytesMin) {
       this.#removeBallast();
-      return this.#enter('refuse');
+      return this.#enter(full);
     }
-    const missing = ballastBytes - this.#ballastBytes;
-    if (free >= freeBytesMin + missing && missing > 0) this.#growBallast();
+    const wanted = doubt === null ? ballastBytes : 2 * ballastBytes;
+    const missing = wanted - this.#ballastBytes;
+    const mayGrow = isRoomier || ++doubt!.looks > proofEveryLooks;
+    if (mayGrow && missing > 0 && free >= freeBytesMin + missing) this.#growBallast(wanted);
+    if (this.#ballastBytes >= wanted) {
+      if (doubt !== null) this.#cutBallast();
+      return this.#enter('ok');
+    }
     // At the start the ballast still grows and the level stays `ok`; once freed, it must be whole again.
-    if (this.#level === 'ok' || this.#ballastBytes >= ballastBytes) return this.#enter('ok');
-    return this.#enter('refuse');
+    return this.#enter(this.#level === 'ok' ? 'ok' : full);
   }
 
   /** A commit met a full disk, whatever the file system says is free. Returns whether the level is another one now. */
   full(): boolean {
-    if (this.#ballastBytes === 0) return this.#enter('stop');
+    const hadBallast = this.#ballastBytes > 0;
     this.#removeBallast();
-    return this.#enter('refuse');
+    this.#doubt = { freeBytes: this.#freeBytesOf(this.#options.dir), looks: 0 };
+    return this.#enter(hadBallast ? 'refuse' : 'stop');
   }
 
   #enter(level: SpaceLevel): boolean {
@@ -99,15 +120,26 @@ export class DiskSpace {
     this.#ballastBytes = 0;
   }
 
-  #growBallast(): void {
-    const bytes = Math.min(this.#slice.length, this.#options.ballastBytes - this.#ballastBytes);
+  /** Where it is larger there was room for all of it. */
+  #cutBallast(): void {
+    truncateSync(this.#options.ballastPath, this.#options.ballastBytes);
+    this.#ballastBytes = this.#options.ballastBytes;
+    this.#doubt = null;
+  }
+
+  #growBallast(wanted: number): void {
+    const bytes = Math.min(this.#slice.length, wanted - this.#ballastBytes);
     const fd = openSync(this.#options.ballastPath, 'a');
     try {
       this.#ballastBytes += writeSync(fd, this.#slice, 0, bytes);
     } catch (error) {
-      // A disk that fills up at this moment costs nothing but the ballast; the next look decides anew.
       if (storageFaultOf(error) !== 'disk-full') throw error;
-      ftruncateSync(fd, this.#ballastBytes);
+      // A disk that fills up at this moment costs nothing but the ballast; the next look decides anew.
+      if (this.#doubt === null) ftruncateSync(fd, this.#ballastBytes);
+      else {
+        this.#removeBallast();
+        this.#doubt.looks = 0;
+      }
     } finally {
       closeSync(fd);
     }

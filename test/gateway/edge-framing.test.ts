@@ -1,5 +1,6 @@
 /** F29-F31: requests that no honest client sends, over raw sockets. After each the server must still work. */
 import t from 'tap';
+import { until } from '../support/deadline.js';
 import { postText, rawConnect, rawRequest } from '../support/raw-http.js';
 import { setupGateway } from '../support/gateway.js';
 
@@ -152,6 +153,7 @@ t.test('a client that leaves before its answer disturbs nobody', async (t) => {
     const client = rawConnect(port);
     client.socket.write(text);
     await client.until(() => false, 30);
+    await until('the whole one is under way', () => engine.calls === 1);
     client.socket.resetAndDestroy();
   }
   open();
@@ -191,7 +193,7 @@ t.test('a stop lets requests under way finish, refuses the next and closes what 
     open = resolve;
   });
   busy.socket.write(postText(events, body));
-  await busy.until(() => false, 30);
+  await until('it is under way', () => engine.calls === 1);
   const closed = close();
   next.socket.write(postText(events, body));
   await next.until((text) => text.includes('"code":"stopping"'));

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { DiskSpace } from '../../engine/log/disk-space.js';
@@ -7,7 +7,7 @@ import { tempDir } from './log-fixture.js';
 const MiB = 1024 * 1024;
 
 /** A disk whose free space is `other` minus what the ballast takes. */
-function setup(t: Parameters<typeof tempDir>[0]) {
+function setup(t: Parameters<typeof tempDir>[0], { freeBytesMin = 100 * MiB } = {}) {
   const dir = tempDir(t);
   const ballastPath = join(dir, 'ballast-0');
   const ballast = () => (existsSync(ballastPath) ? statSync(ballastPath).size : 0);
@@ -16,7 +16,7 @@ function setup(t: Parameters<typeof tempDir>[0]) {
     dir,
     ballastPath,
     ballastBytes: 10 * MiB,
-    freeBytesMin: 100 * MiB,
+    freeBytesMin,
     freeBytesOf: () => disk.otherFree - ballast(),
   };
   const space = new DiskSpace(options);
@@ -35,6 +35,9 @@ t.test('the ballast grows a little at each look and is then left alone', (t) => 
   t.equal(ballast(), 10 * MiB);
   new DiskSpace(options).look();
   t.equal(ballast(), 10 * MiB, 'also after a restart');
+  truncateSync(options.ballastPath, 16 * MiB);
+  new DiskSpace(options).look();
+  t.equal(ballast(), 10 * MiB, 'also when a proof of room was cut off by a crash');
   t.end();
 });
 
@@ -70,7 +73,7 @@ t.test('when that is used up nothing may start, and when there is room all goes 
 });
 
 t.test('a commit that met a full disk counts, whatever the file system says', (t) => {
-  const { look, ballast, space } = setup(t);
+  const { disk, look, ballast, space } = setup(t);
   look(5);
   t.equal(space.full(), true);
   t.equal(space.level, 'refuse');
@@ -78,7 +81,39 @@ t.test('a commit that met a full disk counts, whatever the file system says', (t
   t.equal(space.full(), true);
   t.equal(space.level, 'stop');
   t.equal(space.full(), false);
-  t.equal(look(3), 'ok');
+  t.equal(look(30), 'stop', 'it said so all the time');
+  t.equal(ballast(), 0);
+  t.equal(look(4), 'stop');
+  t.equal(ballast(), 16 * MiB, 'room is proved');
+  t.equal(look(1), 'ok');
+  t.equal(ballast(), 10 * MiB);
+  t.equal(look(1), 'ok');
+  t.equal(space.full(), true);
+  t.equal(space.level, 'refuse');
+  disk.otherFree += 10 * MiB;
+  t.equal(look(4), 'refuse');
+  t.equal(look(1), 'ok', 'there is more than there was: no need to wait');
+  look(1);
+  t.equal(ballast(), 10 * MiB);
+  t.end();
+});
+
+t.test('the room of a ballast that was given back is left to outcomes and cancels', (t) => {
+  const { disk, look, ballast, space } = setup(t, { freeBytesMin: 0 });
+  look(5);
+  disk.otherFree = 10 * MiB;
+  t.equal(look(1), 'ok', 'all of it is used up, no commit has noticed');
+  t.equal(space.full(), true);
+  t.equal(look(100), 'refuse');
+  t.equal(ballast(), 0);
+  disk.otherFree = 0;
+  t.equal(space.full(), true);
+  t.equal(look(100), 'stop');
+  disk.otherFree = 10 * MiB;
+  t.equal(look(1), 'refuse', 'outcomes fit again');
+  disk.otherFree = 20 * MiB;
+  t.equal(look(5), 'ok');
+  t.equal(ballast(), 10 * MiB);
   t.end();
 });
 

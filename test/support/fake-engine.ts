@@ -75,6 +75,8 @@ export class FakeEngine implements Engine {
   lastChange: { readonly name: EventName; readonly change: Change } | null = null;
   /** Calls answer when this resolves. */
   gate: Promise<void> = Promise.resolve();
+  /** Calls that have come so far. */
+  calls = 0;
   /** New events are kept for an owner to come. */
   isWithoutOwner = false;
   healthNow: Health = {
@@ -358,6 +360,7 @@ export class FakeEngine implements Engine {
   }
 
   async #enter(): Promise<void> {
+    this.calls++;
     await this.gate;
     const { next } = this;
     this.next = null;
