@@ -76,6 +76,7 @@ t.test('a hundred cancels that race with their time: each was kept or refused', 
   );
   await pause(130);
   const answers = await Promise.all(events.map(({ body }) => client.cancel(body.id)));
+  await receiver.until('/race', answers.filter(({ status }) => status !== 200).length);
   await pause(400);
   const came = new Set(receiver.at('/race').map(({ id }) => id));
   for (const [at, { status, body }] of answers.entries()) {

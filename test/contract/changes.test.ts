@@ -151,8 +151,8 @@ t.test('a patch changes what it names and nothing else', async (t) => {
 });
 
 t.test('what is delivered is what the last patch said, byte for byte, at the time that it said', async (t) => {
-  const { body } = await client.schedule({ destination: `${receiver.url}/patched`, delay_ms: 300, payload: 'old' });
-  const text = '{"delay_ms":900,"payload":{"big":12345678901234567890, "b":1,"a":2}}';
+  const { body } = await client.schedule({ destination: `${receiver.url}/patched`, delay_ms: 1_500, payload: 'old' });
+  const text = '{"delay_ms":2500,"payload":{"big":12345678901234567890, "b":1,"a":2}}';
   const patched = await client.change(body.id, text);
   t.equal(patched.status, 200);
   await receiver.until('/patched', 1);
