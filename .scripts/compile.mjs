@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { bundle } from './bundle.mjs';
+import { bundle, threadBundles } from './bundle.mjs';
 import { bundleTap } from './bundle-tap.mjs';
 import { PreparationError, root, step } from './step.mjs';
 
@@ -22,7 +22,8 @@ const stamp = join(build, '.sources');
 export async function compile() {
   const sources = findSources();
   const fingerprint = fingerprintOf(sources);
-  const complete = sources.every((source) => existsSync(outputOf(source)));
+  const outputs = [...sources.map(outputOf), ...threadBundles(sources).map((file) => join(root, file))];
+  const complete = outputs.every((file) => existsSync(file));
   if (complete && readStamp() === fingerprint) return;
   await step('building', async () => {
     mkdirSync(build, { recursive: true });
@@ -81,7 +82,7 @@ function removeOrphans(sources) {
   const stems = new Set(sources.map((source) => source.replace(/\.ts$/, '')));
   for (const folder of folders) {
     for (const file of filesBelow(join(build, folder))) {
-      const stem = relative('build', file).replace(/(\.js|\.js\.map|\.d\.ts)$/, '');
+      const stem = relative('build', file).replace(/(\.c?js|\.c?js\.map|\.d\.ts)$/, '');
       if (!stems.has(stem)) rmSync(join(root, file));
     }
   }

@@ -9,7 +9,7 @@ import { SourceMap } from 'node:module';
 import { join } from 'node:path';
 import { root } from './step.mjs';
 
-const inStack = /\b(build\/[^\s():]+\.js):(\d+):(\d+)/g;
+const inStack = /\b(build\/[^\s():]+\.c?js):(\d+):(\d+)/g;
 const inTap = /\b(fileName: )(build\/\S+\.js)(\s+lineNumber: )(\d+)(\s+columnNumber: )(\d+)/g;
 
 export function inSources(output) {
@@ -20,7 +20,7 @@ export function inSources(output) {
   };
   const sourceOf = (file, line, column) => {
     const { lineNumber, columnNumber } = mapOf(file)?.findOrigin(Number(line), Number(column)) ?? {};
-    return lineNumber === undefined ? null : [file.replace(/^build\//, '').replace(/\.js$/, '.ts'), lineNumber, columnNumber];
+    return lineNumber === undefined ? null : [file.replace(/^build\//, '').replace(/\.c?js$/, '.ts'), lineNumber, columnNumber];
   };
   return output
     .replace(inStack, (whole, ...place) => sourceOf(...place.slice(0, 3))?.join(':') ?? whole)

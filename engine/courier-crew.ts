@@ -52,7 +52,7 @@ class CourierThread {
     const channel = new MessageChannel();
     this.control = channel.port1;
     this.ended = tasks.run<CourierThreadData>({
-      module: new URL('./dispatch/courier-thread.js', import.meta.url),
+      module: new URL('./dispatch/courier-thread.cjs', import.meta.url),
       name: 'runCourierThread',
       data: { options, nats, workerPort: channel.port2, lease: lease?.shared ?? null },
       transfer: [channel.port2],

@@ -78,7 +78,7 @@ export class HostGroup {
     const laggards = new AbortController();
     const tasks = [
       longTasks.run<HostThreadData>({
-        module: new URL('./actor/host-thread.js', import.meta.url),
+        module: new URL('./actor/host-thread.cjs', import.meta.url),
         name: 'actorHost',
         data: { options, main: main.port2, writer: writer.port1, reader: reader.port1, couriers, lease },
         transfer: [main.port2, writer.port1, reader.port1, ...couriers],
@@ -86,7 +86,7 @@ export class HostGroup {
       }),
       this.#runWriter({ port: writer.port2, link: link.port1, options: log }, laggards.signal),
       longTasks.run<ReaderThreadData>({
-        module: new URL('./log/reader-thread.js', import.meta.url),
+        module: new URL('./log/reader-thread.cjs', import.meta.url),
         name: 'logReader',
         data: { port: reader.port2, link: link.port2, pool: pool.port2, options: log },
         transfer: [reader.port2, link.port2, pool.port2],
@@ -118,11 +118,11 @@ export class HostGroup {
     const { number, tasks, cluster } = this.#parts;
     const transfer = [data.port, data.link];
     if (cluster === null) {
-      const module = new URL('./log/writer-thread.js', import.meta.url);
+      const module = new URL('./log/writer-thread.cjs', import.meta.url);
       return tasks.run<WriterThreadData>({ module, name: 'logWriter', data, transfer, end });
     }
     const { nats, streams } = cluster;
-    const module = new URL('./cluster/replica-thread.js', import.meta.url);
+    const module = new URL('./cluster/replica-thread.cjs', import.meta.url);
     const name = `escapement replicas of host ${number}`;
     return tasks.run<ReplicaThreadData>({ module, name: 'replicas', data: { ...data, nats, streams, name }, transfer, end });
   }

@@ -38,7 +38,7 @@ function awaited<Message, Found extends Message>(
 async function setup(t: Test, changes: Partial<CourierThreadOptions> = {}) {
   const server = await startNastyServer(t);
   const pool = new Piscina({
-    filename: new URL('../../engine/dispatch/courier-thread.js', import.meta.url).href,
+    filename: new URL('../../engine/dispatch/courier-thread.cjs', import.meta.url).href,
     name: 'runCourierThread',
     minThreads: 1,
     maxThreads: 1,
