@@ -118,7 +118,7 @@ export const fingerprintBytes = 16;
 
 /**
  * 16 bytes that are equal exactly when two requests have the same content: all input fields after defaults, a delay
- * compared as a delay, the payload by its bytes. Without a time of any kind ("now") the instant is left out.
+ * compared as a delay, headers and tags in any order, the payload by its bytes. Without a time of any kind ("now") the instant is left out.
  */
 export function fingerprintOf(spec: EventSpec, timeGiven: boolean): Uint8Array {
   const fields = [
@@ -130,7 +130,7 @@ export function fingerprintOf(spec: EventSpec, timeGiven: boolean): Uint8Array {
     spec.deliveryType,
     spec.destination,
     spec.method,
-    spec.headers,
+    inOrderOfNames(spec.headers),
     spec.priority,
     spec.maxRetries,
     [spec.retry.strategy, spec.retry.initialMs, spec.retry.maxMs, spec.retry.multiplier, spec.retry.jitter],
@@ -142,4 +142,9 @@ export function fingerprintOf(spec: EventSpec, timeGiven: boolean): Uint8Array {
   hash.update(spec.payload === null ? 'none' : 'payload');
   if (spec.payload !== null) hash.update(spec.payload);
   return hash.digest().subarray(0, fingerprintBytes);
+}
+
+/** They are sent in the order in which they came, but a program that repeats a request may write the members of an object in another one. */
+function inOrderOfNames(headers: EventSpec['headers']): EventSpec['headers'] {
+  return headers.length < 2 ? headers : [...headers].sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -5,10 +5,13 @@
  * millisecond is rounded up, so that nothing is ever early. Dates that do not exist (30 February, hour 24) are refused
  * instead of rolled over, which is what `Date` does; so is the leap second 60, for which Unix time has no number.
  *
- * Years 1970 to 9999: earlier ones have no place in the log's numbers, and whoever sends year 1 has sent a zero value.
+ * Years 1970 to 9999: earlier ones have no place in the log's numbers, and whoever sends year 1 has sent a zero value. What lies behind
+ * year 9999 by its offset or by rounding (`9999-12-31T23:59:59.9999999Z` is what some programs write for "never") has no text: it is the last
+ * millisecond that has one.
  */
 
 const shape = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+const latestMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const daysOfMonth = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /** Whole milliseconds since the epoch, or the reason why `text` is no instant, to follow the word "must". */
@@ -30,7 +33,7 @@ export function parseInstant(text: string): number | string {
   if (year < 1970) return 'not be before 1970';
   const offsetMs = (parts[8] === '-' ? -1 : 1) * (offsetHours * 60 + offsetMinutes) * 60_000;
   const ms = Date.UTC(year, month - 1, day, hour, minute, second) + millisecondsUp(parts[7] ?? '') - offsetMs;
-  return ms < 0 ? 'not be before 1970' : ms;
+  return ms < 0 ? 'not be before 1970' : Math.min(ms, latestMs);
 }
 
 function daysIn(year: number, month: number): number {

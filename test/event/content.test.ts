@@ -60,6 +60,28 @@ t.test('equal content has an equal fingerprint, whatever objects it is in', asyn
   }
 });
 
+t.test('the order of headers is no content', async (t) => {
+  const headers = [
+    ['x-a', '1'],
+    ['x-b', '2'],
+    ['x-c', '3'],
+  ] as const;
+  const print = printOf(specOf({ headers }));
+  t.equal(printOf(specOf({ headers: headers.toReversed() })), print);
+  t.not(
+    printOf(
+      specOf({
+        headers: [
+          ['x-a', '2'],
+          ['x-b', '1'],
+          ['x-c', '3'],
+        ],
+      }),
+    ),
+    print,
+  );
+});
+
 t.test('what is no content does not count: key of the request, trace, moment of acceptance', async (t) => {
   const spec = specOf({ externalJobId: 'x' });
   const other = { ...spec, idempotencyKey: 'k', traceparent: 't', createdAtMs: (now + 9) as WallMs };

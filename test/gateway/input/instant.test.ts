@@ -26,6 +26,19 @@ t.test('what is finer than a millisecond is rounded up, by its digits', async (t
   t.equal(parseInstant(`2026-11-20T12:00:00.001${'0'.repeat(100)}Z`), second + 1);
 });
 
+t.test('what lies behind year 9999 is its last millisecond, which can be written', async (t) => {
+  for (const text of [
+    '9999-12-31T23:59:59.999Z',
+    '9999-12-31T23:59:59.9999999Z',
+    '9999-12-31T23:59:59-23:59',
+    '9999-12-31T23:59:59.9999-00:01',
+  ]) {
+    const ms = parseInstant(text);
+    t.equal(typeof ms === 'number' && formatInstant(ms), '9999-12-31T23:59:59.999Z', text);
+  }
+  t.equal(parseInstant('9999-12-31T23:59:59.9981Z'), Date.UTC(9999, 11, 31, 23, 59, 59, 999));
+});
+
 t.test('dates that do not exist, leap seconds and texts without an offset are refused', async (t) => {
   for (const text of [
     '2026-02-29T00:00:00Z',
