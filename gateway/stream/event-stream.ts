@@ -65,7 +65,8 @@ export class EventStream implements StreamPeer {
   end(): void {
     if (!this.#isOpen) return;
     this.closed();
-    this.#options.body.cork(() => this.#options.body.end('', true));
+    // Told to close, the library would write the header that announces it, here in the middle of the body.
+    this.#options.body.cork(() => this.#options.body.end('', false));
     this.#options.onEnded();
   }
 

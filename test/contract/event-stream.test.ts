@@ -92,7 +92,8 @@ t.test('a stop ends the stream, and its successor goes on where it ended', async
   await server.client.schedule({ destination: receiver.url, delay: '1d' });
   await until('it is told', () => stream.items().length === 1);
   t.equal((await server.stop()).code, 0);
-  t.ok(stream.isClosed);
+  await until('the end arrives', () => stream.isClosed);
+  t.ok(stream.isComplete, 'with the last chunk, and nothing in it that is no chunk');
   await server.restart();
   await server.client.schedule({ destination: receiver.url, delay: '1d' });
   const again = await EventStreamClient.connect(server.url, path, { 'last-event-id': stream.lastEventId! });

@@ -18,6 +18,8 @@ export class EventStreamClient {
   lastEventId: string | null = null;
   retryMs: number | null = null;
   isClosed = false;
+  /** The last chunk came, as it should: the stream has an end and was not broken off. */
+  isComplete = false;
   readonly #onEvent: (event: ServerSentEvent) => void;
   #text = '';
 
@@ -27,6 +29,9 @@ export class EventStreamClient {
     this.response = response;
     response.setEncoding('utf8');
     response.on('data', (text: string) => this.#take(text));
+    response.on('end', () => {
+      this.isComplete = true;
+    });
     response.on('close', () => {
       this.isClosed = true;
     });
