@@ -110,7 +110,10 @@ export function readInvocation(set: CommandSet, surroundings: Surroundings): Inv
   if (rest.includes('--version')) return { do: 'print', text: version };
   if (wanted === undefined) throw new StartError(unknownCommand(set, first!));
   const { words, flags } = parseCommandLine(wanted.settings, { argv: rest, plain: ['--help', '-h', '--version'] });
-  if (!isNamed && words[0] !== undefined) throw new StartError(`the command comes first: escapement ${words[0]} ...`);
+  if (!isNamed && words[0] !== undefined) {
+    const [word] = words;
+    throw new StartError(`"${word}" is no value of the flag before it; a command comes first: escapement ${word} ...`);
+  }
   refuseUnknownVariables(set.settings, env);
   return { do: 'run', run: wanted.prepare({ words, sources: { flags, env } }, surroundings) };
 }

@@ -85,13 +85,25 @@ export class Calls {
     if (this.#isEngine && !route.onEngines) return misdirected(path);
     const admission = this.#ask(route, { path, query, head });
     if ('refused' in admission) return admission.refused;
+    const refused = this.#refuseUnread(route, { path, head });
+    return refused === null
+      ? { route, parameter, caller: admission.caller, headers: admission.headers }
+      : withHeaders(refused, admission.headers);
+  }
+
+  /** What can be said before a body is received. */
+  #refuseUnread(route: Route, { path, head }: Pick<Incoming, 'path' | 'head'>): Reply | null {
     if (this.#stopping && !route.whileStopping) return closing(problemReply(refuse('stopping', 'Escapement is stopping'), path));
     if (head.bodyBytes > route.bodyBytesMax) return tooLarge(route, path);
-    // Before its body is received: that would take more of what is short.
+    if (head.contentEncoding !== null && head.bodyBytes !== 0) {
+      const refusal = refuse('unsupported-media-type', 'bodies are taken as they are, without a Content-Encoding');
+      return withHeaders(problemReply(refusal, path), [['Accept-Encoding', 'identity']]);
+    }
+    // It would take more of what is short.
     if (route.bringsWork && this.#memory.isShort) {
       return closing(problemReply(refuse('overloaded', 'memory is short: new events are refused for now'), path));
     }
-    return { route, parameter, caller: admission.caller, headers: admission.headers };
+    return null;
   }
 
   /** The same for a request to become a WebSocket. A refusal closes the connection. */

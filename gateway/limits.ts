@@ -61,6 +61,8 @@ export const filterValuesMax = 100;
 
 /** A client's message on the status stream. */
 export const streamMessageBytesMax = 16 * KiB;
+/** A longer one closes the socket with 1009, which says why; of one that is longer than this the library takes nothing, and breaks off. */
+export const streamMessageReceivedBytesMax = 64 * KiB;
 /** Subscriptions of one socket. */
 export const streamSubscriptionsMax = 32;
 /** Values of one field in a filter. */

@@ -32,7 +32,13 @@ import { isLarge, joinInSteps } from './http/joined-body.js';
 import { RequestHead } from './http/request-head.js';
 import { upgradeHeadOf } from './http/reply.js';
 import { RequestId } from './http/request-id.js';
-import { bodyBytesInFlightMax, streamAnswersBytesMax, streamIdleSecondsMax, streamMessageBytesMax } from './limits.js';
+import {
+  bodyBytesInFlightMax,
+  streamAnswersBytesMax,
+  streamIdleSecondsMax,
+  streamMessageBytesMax,
+  streamMessageReceivedBytesMax,
+} from './limits.js';
 import { streamPath } from './routes.js';
 import type { StreamDesk, StreamSession } from './ws/stream-session.js';
 
@@ -208,15 +214,17 @@ export class Server {
 
   #streamBehaviour(): Parameters<TemplatedApp['ws']>[1] & object {
     return {
-      maxPayloadLength: streamMessageBytesMax,
+      maxPayloadLength: streamMessageReceivedBytesMax,
       idleTimeout: streamIdleSecondsMax,
       sendPingsAutomatically: true,
       // The session stops, or closes a socket, by itself; this is the library's own net far below it.
       maxBackpressure: 4 * streamAnswersBytesMax,
       upgrade: (response, request, context) => this.#onUpgrade({ response, request, context }),
       open: (socket) => this.#onStreamOpen(socket as WebSocket<StreamSocket>),
-      message: (socket, message) =>
-        (socket as WebSocket<StreamSocket>).getUserData().session?.onMessage(Buffer.from(new Uint8Array(message))),
+      message: (socket, message) => {
+        if (message.byteLength > streamMessageBytesMax) socket.end(1009, 'the message is too long');
+        else (socket as WebSocket<StreamSocket>).getUserData().session?.onMessage(Buffer.from(new Uint8Array(message)));
+      },
       drain: (socket) => (socket as WebSocket<StreamSocket>).getUserData().session?.onDrain(),
       close: (socket) => this.#onStreamClose(socket as WebSocket<StreamSocket>),
     };

@@ -77,7 +77,7 @@ t.test('what a command does not take is refused before it runs', async (t) => {
     [['fetch', 'a', 'b', 'c'], /does not take "c"/],
     [['fetch', 'a', '--speed', '1'], /unknown flag --speed/],
     [['go', 'now'], /"escapement go" does not take "now"/],
-    [['--place', 'x', 'fetch', 'a'], /the command comes first: escapement fetch/],
+    [['--place', 'x', 'fetch', 'a'], /"fetch" is no value of the flag before it; a command comes first: escapement fetch/],
     [['stop'], /unknown command "stop": there are go, fetch/],
     [['--speed', 'x'], /--speed must be/],
   ];

@@ -13,6 +13,8 @@ export class RequestHead {
   lastEventId: string | null = null;
   contentLength: string | null = null;
   transferEncoding: string | null = null;
+  /** Null also for `identity`, which says that there is none. */
+  contentEncoding: string | null = null;
   idempotencyKey: string | null = null;
   /** Several lines are one list. */
   ifMatch: string | null = null;
@@ -35,6 +37,9 @@ export class RequestHead {
         break;
       case 'transfer-encoding':
         this.transferEncoding = this.#once(name, this.transferEncoding, value);
+        break;
+      case 'content-encoding':
+        if (value !== '' && value.toLowerCase() !== 'identity') this.contentEncoding = value;
         break;
       case 'content-type':
         this.contentType = this.#once(name, this.contentType, value);

@@ -267,6 +267,18 @@ t.test('a key with a rate limit hears what is left in every answer, and 429 when
   t.equal((await send([`Authorization: Bearer ${keys.all.token}`], ['GET', '/metrics'])).headers['ratelimit'], undefined);
 });
 
+t.test('what is left is also said where a body is refused unread', async (t) => {
+  const { port, keys } = await setup(t, { requests: 3, windowS: 60 });
+  const lines = [
+    'GET /metrics HTTP/1.1',
+    'Host: test',
+    `Authorization: Bearer ${keys.limited.token}`,
+    'Content-Length: 100000000',
+  ];
+  const answer = await rawRequest(port, [...lines, '', ''].join('\r\n'));
+  t.match(answer, { status: 413, headers: { 'ratelimit-policy': '"default";q=3;w=60', ratelimit: /^"default";r=2;t=60$/ } });
+});
+
 t.test('where no key is asked for, pages of other sites are strangers all the same', async (t) => {
   const { port, engine } = await setupGateway(t);
   const host = `127.0.0.1:${port}`;

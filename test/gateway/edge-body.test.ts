@@ -45,6 +45,16 @@ t.test('a chunked body is counted, and refused as soon as it is too long', async
   t.equal(engine.events.size, 0);
 });
 
+t.test('a body that says it is compressed is refused as what it is, and the connection goes on', async (t) => {
+  const { call, engine } = await setupGateway(t);
+  const event = `{"destination":"${destination}"}`;
+  const refused = await call('POST', events, event, { 'content-encoding': 'gzip' });
+  t.match(refused, { status: 415, json: { code: 'unsupported-media-type', retryable: false } });
+  t.equal(refused.headers.get('accept-encoding'), 'identity');
+  t.equal(engine.events.size, 0);
+  t.equal((await call('POST', events, event, { 'content-encoding': 'Identity' })).status, 201);
+});
+
 t.test('a body of exactly the limit is read', async (t) => {
   const { port } = await setupGateway(t);
   const event = `{"destination":"${destination}"}`;

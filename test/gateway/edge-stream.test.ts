@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { streamBacklogBytesMax } from '../../engine/index.js';
-import { streamMessageBytesMax } from '../../gateway/limits.js';
+import { streamMessageBytesMax, streamMessageReceivedBytesMax } from '../../gateway/limits.js';
 import { until } from '../support/deadline.js';
 import { changeOf } from '../support/fake-engine.js';
 import { setupGateway } from '../support/gateway.js';
@@ -104,7 +104,10 @@ t.test('messages that are too long or no text close the socket, and only that on
   const other = await connect(t, url);
   const long = await connect(t, url);
   long.socket.send('x'.repeat(streamMessageBytesMax + 1));
-  t.match(await long.closed, { code: 1_006 });
+  t.match(await long.closed, { code: 1_009, reason: 'the message is too long' });
+  const longer = await connect(t, url);
+  longer.socket.send('x'.repeat(streamMessageReceivedBytesMax + 1));
+  t.match(await longer.closed, { code: 1_006 });
   const broken = rawConnect(port);
   broken.socket.write(upgrade(handshake));
   await broken.until((text) => text.includes('101 Switching'));

@@ -65,7 +65,7 @@ t.test('what cannot start is refused with one line and touches nothing', async (
     [['--host', '0.0.0.0'], /ESCAPEMENT_INSECURE=true/],
     [['--prot', '1'], /did you mean --port\?/],
     [['--egress-allow', '10.0.0.0/99'], /10\.0\.0\.0\/99/],
-    [['gateway'], /the command comes first: escapement gateway/],
+    [['gateway'], /"gateway" is no value of the flag before it; a command comes first: escapement gateway/],
   ];
   for (const [args, line] of cases) {
     t.match(await refusal(run(t, { args: ['--data-dir', dataDir, '--port', '0', ...args] })), line, args.join(' '));
