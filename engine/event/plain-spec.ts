@@ -17,7 +17,7 @@ import { originOf } from './origin.js';
 import { PlainFingerprint } from './plain-fingerprint.js';
 import { RequestKey } from './request-key.js';
 import { defaultMaxRetries, defaultPriority, defaultRetry, defaultSource, defaultTimeoutMs } from './spec.js';
-import { layOutSpecHead, specHeadBytes } from './spec-codec.js';
+import { layOutKeyOfHead, layOutSpecHead, type SpecRoom, specHeadBytes } from './spec-codec.js';
 import type { SpecSheet } from './spec-sheet.js';
 
 /** A URL, judged, and what is worked out from it. */
@@ -74,9 +74,15 @@ export class PlainSpec {
   traceparent: string | null = null;
   /** Of each tag where its name and its value begin and end, in the order of the names. */
   readonly tags: number[] = [];
+  /** How many events before this one, without another between them, had all in common with it but payload and index. */
+  alike = 0;
+  /** What stands before the key, the same for all that are alike; empty up to the second of them that was written. */
+  #beginning: Uint8Array = nothing;
 
   begin(bytes: Buffer): void {
     this.bytes = bytes;
+    this.alike = 0;
+    this.#beginning = nothing;
     this.externalJobIdAt = absent;
     this.sourceAt = absent;
     this.typeAt = absent;
@@ -97,8 +103,7 @@ export class PlainSpec {
 
   /** The next spec of the sheet. */
   addTo(sheet: SpecSheet): void {
-    const { bytes, tags } = this;
-    const { origin, label, bytes: url } = this.destination!;
+    const { bytes } = this;
     const payloadLength = this.payloadAt === absent ? 0 : this.payloadEnd - this.payloadAt;
     const isNamed = this.externalJobIdAt !== absent;
     const hasKey = !isNamed && this.idempotencyKey !== null;
@@ -106,33 +111,9 @@ export class PlainSpec {
     const room = sheet.roomFor(this.bytesMax + (this.traceparent?.length ?? 0) + (hasKey ? requestKey.length : 0));
     const { bytes: out, view, end: start } = room;
     const source = this.source();
-    const method = this.method();
-    const restAt = start + specHeadBytes + origin.length;
-    copyBytes(origin, 0, origin.length, out, start + specHeadBytes);
-    let at = restAt;
-    out[at++] = 0x9e;
-    at = this.#put(this.externalJobIdAt, this.externalJobIdEnd, out, at);
-    at = putText(source.bytes, source.from, source.to, out, at);
-    at = this.#put(this.typeAt, this.typeEnd, out, at);
-    at = this.#put(this.descriptionAt, this.descriptionEnd, out, at);
-    at = this.delayMs === null ? putNil(out, at) : putWhole(this.delayMs, view, at);
-    at = putText(url, 0, url.length, out, at);
-    at = putText(method.bytes, method.from, method.to, out, at);
-    out[at++] = 0x90;
-    out[at++] = payloadLength === 0 ? 0xc2 : 0xc3;
-    at = putWhole(this.timeoutMs, view, at);
-    at = putLength(tags.length / 4, view, at);
-    let [high, low] = [0, 0];
-    for (let tag = 0; tag < tags.length; tag += 4) {
-      out[at++] = 0x92;
-      at = putText(bytes, tags[tag]!, tags[tag + 1]!, out, at);
-      at = putText(bytes, tags[tag + 2]!, tags[tag + 3]!, out, at);
-      const hash = fnv1a32Of(bytes, tags[tag]!, tags[tag + 1]!);
-      const signature = signatureOfHash(fnv1a32Of(bytes, tags[tag + 2]!, tags[tag + 3]!, fnv1a32Of(separator, 0, 1, hash)) || 1);
-      high |= signature.high;
-      low |= signature.low;
-    }
-    at = hasKey ? requestKey.put(out, at) : putNil(out, at);
+    const restAt = start + specHeadBytes + this.destination!.origin.length;
+    const keyAt = this.#putBeginning(room, start, source);
+    let at = hasKey ? requestKey.put(out, keyAt) : putNil(out, keyAt);
     at = this.traceparent === null ? putNil(out, at) : putAscii(this.traceparent, out, at);
     let tag = noTag;
     let slot: Slot | null = null;
@@ -147,15 +128,77 @@ export class PlainSpec {
       at = putNil(out, at);
     } else {
       const given = isNamed ? null : this.fingerprint;
-      at = putBinary(given ?? fingerprints.of(this, { source, method, destination: url }), out, at);
+      const content = given ?? fingerprints.of(this, { source, method: this.method(), destination: this.destination!.bytes });
+      at = putBinary(content, out, at);
+    }
+    layOutKeyOfHead(view, start, { tagHigh: tag.high, tagLow: tag.low, restBytes: at - restAt });
+    if (payloadLength > 0) {
+      out.set(new Uint8Array(bytes.buffer, bytes.byteOffset + this.payloadAt, payloadLength), at);
+      at += payloadLength;
+    }
+    room.end = at;
+    sheet.written(slot, this.createdAtMs as WallMs);
+  }
+
+  /** Head, origin and texts, all that comes before the key. Returns the place behind. */
+  #putBeginning({ bytes: out, view }: SpecRoom, start: number, source: Stretch): number {
+    if (this.#beginning.length > 0) {
+      out.set(this.#beginning, start);
+      return start + this.#beginning.length;
+    }
+    const { origin } = this.destination!;
+    copyBytes(origin, 0, origin.length, out, start + specHeadBytes);
+    const end = this.#putTexts(out, view, start + specHeadBytes + origin.length, source);
+    this.#layOutHead(view, start, source);
+    // One that is alike has come, so more may.
+    if (this.alike > 0) this.#beginning = out.slice(start, end);
+    return end;
+  }
+
+  /** Of the msgpack part. Returns the place behind. */
+  #putTexts(out: Buffer, view: DataView, restAt: number, source: Stretch): number {
+    const { bytes, tags } = this;
+    const { bytes: url } = this.destination!;
+    const method = this.method();
+    let at = restAt;
+    out[at++] = 0x9e;
+    at = this.#put(this.externalJobIdAt, this.externalJobIdEnd, out, at);
+    at = putText(source.bytes, source.from, source.to, out, at);
+    at = this.#put(this.typeAt, this.typeEnd, out, at);
+    at = this.#put(this.descriptionAt, this.descriptionEnd, out, at);
+    at = this.delayMs === null ? putNil(out, at) : putWhole(this.delayMs, view, at);
+    at = putText(url, 0, url.length, out, at);
+    at = putText(method.bytes, method.from, method.to, out, at);
+    out[at++] = 0x90;
+    out[at++] = this.payloadAt === absent ? 0xc2 : 0xc3;
+    at = putWhole(this.timeoutMs, view, at);
+    at = putLength(tags.length / 4, view, at);
+    for (let tag = 0; tag < tags.length; tag += 4) {
+      out[at++] = 0x92;
+      at = putText(bytes, tags[tag]!, tags[tag + 1]!, out, at);
+      at = putText(bytes, tags[tag + 2]!, tags[tag + 3]!, out, at);
+    }
+    return at;
+  }
+
+  /** But for what follows from the key. */
+  #layOutHead(view: DataView, start: number, source: Stretch): void {
+    const { bytes, tags } = this;
+    const { origin, label } = this.destination!;
+    let [high, low] = [0, 0];
+    for (let tag = 0; tag < tags.length; tag += 4) {
+      const hash = fnv1a32Of(bytes, tags[tag]!, tags[tag + 1]!);
+      const signature = signatureOfHash(fnv1a32Of(bytes, tags[tag + 2]!, tags[tag + 3]!, fnv1a32Of(separator, 0, 1, hash)) || 1);
+      high |= signature.high;
+      low |= signature.low;
     }
     layOutSpecHead(view, start, {
       priority: this.priority,
       maxRetries: this.maxRetries,
       deliveryType: 'HTTP',
-      tagHigh: tag.high,
-      tagLow: tag.low,
-      restBytes: at - restAt,
+      tagHigh: 0,
+      tagLow: 0,
+      restBytes: 0,
       scheduledAtMs: this.scheduledAtMs,
       expiresAtMs: this.expiresAtMs ?? 0,
       createdAtMs: this.createdAtMs,
@@ -167,12 +210,6 @@ export class PlainSpec {
       signatureHigh: high >>> 0,
       signatureLow: low >>> 0,
     });
-    if (payloadLength > 0) {
-      out.set(new Uint8Array(bytes.buffer, bytes.byteOffset + this.payloadAt, payloadLength), at);
-      at += payloadLength;
-    }
-    room.end = at;
-    sheet.written(slot, this.createdAtMs as WallMs);
   }
 
   source(): Stretch {
@@ -206,6 +243,7 @@ export class PlainSpec {
 
 /** Everything but the texts. */
 const fixedBytesMax = 128 + fingerprintBytes;
+const nothing = new Uint8Array(0);
 const noTag: KeyTag = { high: 0, low: 0 };
 const separator = new Uint8Array([0]);
 

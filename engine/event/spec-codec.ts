@@ -157,6 +157,17 @@ export function layOutSpecHead(view: DataView, at: number, head: SpecHeadFields)
   view.setUint32(at + 84, head.signatureLow);
 }
 
+/** What follows from the key, in a head that is laid out. */
+export function layOutKeyOfHead(
+  view: DataView,
+  at: number,
+  { tagHigh, tagLow, restBytes }: Pick<SpecHeadFields, 'tagHigh' | 'tagLow' | 'restBytes'>,
+): void {
+  view.setUint32(at + 4, tagHigh);
+  view.setUint32(at + 8, tagLow);
+  view.setUint32(at + 12, restBytes);
+}
+
 /**
  * Bodies are laid out one after the other in blocks: a buffer of its own for each cost 2 us an event, most of it in the
  * garbage collector. A block is free when nobody holds any of its bodies, so whoever keeps one for long keeps a copy.

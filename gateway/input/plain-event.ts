@@ -9,6 +9,7 @@
  */
 import { aheadMsMax, payloadBytesMax, payloadDepthMax, PlainSpec, type SpecSheet, tagsMax } from '../../engine/index.js';
 import { destinationCharsMax, tagNameCharsMax, tagValueCharsMax } from '../limits.js';
+import { AlikeEvents } from './alike-events.js';
 import type { DestinationCheck } from './destination.js';
 import type { EventContext } from './event-input.js';
 import { absent, PlainCursor } from './plain-cursor.js';
@@ -51,6 +52,7 @@ const http = Buffer.from('HTTP');
 export class PlainEventReader {
   readonly #spec = new PlainSpec();
   readonly #cursor = new PlainCursor();
+  readonly #alike = new AlikeEvents();
   readonly #subjectSources = new SourceBytes();
   #destinations: DestinationCheck | null = null;
   /** What a delay counts from. */
@@ -77,7 +79,29 @@ export class PlainEventReader {
     cursor.bytes = body;
     cursor.at = at;
     cursor.end = end;
-    return this.#read(context) && cursor.at <= end ? cursor.at : absent;
+    if (this.#isAlike(context) && cursor.at <= end) return cursor.at;
+    cursor.at = at;
+    this.#alike.forget();
+    if (!this.#read(context) || cursor.at > end) return absent;
+    const { payloadAt, payloadEnd } = this.#spec;
+    if (payloadAt !== absent) this.#alike.follow(body, { at, payloadAt, payloadEnd, end: cursor.at }, context);
+    return cursor.at;
+  }
+
+  /** True: the event under the cursor has its payload and its place for itself, and all else is still in the spec. */
+  #isAlike(context: EventContext): boolean {
+    const cursor = this.#cursor;
+    const spec = this.#spec;
+    const payloadAt = this.#alike.payloadOf(cursor.bytes, cursor.at, context);
+    if (payloadAt === absent) return false;
+    cursor.at = payloadAt;
+    if (!this.#payload()) return false;
+    const end = this.#alike.endBehind(cursor.at);
+    if (end === absent) return false;
+    cursor.at = end;
+    spec.index = context.index ?? null;
+    spec.alike++;
+    return true;
   }
 
   #read(context: EventContext): boolean {
