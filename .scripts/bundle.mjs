@@ -2,20 +2,29 @@
  * The program, and what its threads begin with, each with the modules that it imports in one file or a few instead of up to 160. All other modules stay as the compiler
  * wrote them, for tests and for whoever imports the engine.
  *
- * - The long-lived threads (`build/engine/actor/host-thread.cjs` and the like), each in one file, as CommonJS: piscina asks for a thread's module by `require`, and
- *   a thread that does not begin with ESM does not load Node's loader for it either.
+ * - The long-lived threads (`build/engine/actor/host-thread.cjs` and the like), each in one file with the packages that it needs, as CommonJS: piscina asks for a thread's
+ *   module by `require`, a thread that does not begin with ESM does not load Node's loader for it either, and what V8 made of it can be kept (`load-code.cjs`).
  * - The program and the short tasks, in `build/` in the place of what the compiler has written of the same name, with what they share beside.
  *
  * Why: Node takes 0.4 ms of CPU for each module that it loads, in each thread, whatever is in it, which was a quarter of a start (docs/internals/performance-notes.md).
- * Packages are not looked into.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { root } from './step.mjs';
 
 const program = 'gateway/main.ts';
 /** How a thread's module is named where the thread is started. */
 const threadModule = /new URL\('(\.[^']*-(?:thread|task)\.c?js)', import\.meta\.url\)/g;
+/** By which threads load their code. */
+const loader = 'build/engine/load-code.cjs';
+const loaderSource = '.scripts/load-code.cjs';
+/** They find files beside themselves, native ones for the most part. The client of NATS few couriers need, and those load it when they do. */
+const notInThreads = ['better-sqlite3', 'msgpackr-extract', 'piscina', 'uWebSockets.js'];
+const laterInThreads = { 'engine/dispatch/courier-thread.ts': ['@nats-io/*'] };
+/** In its place esbuild sees Node's own. */
+const ownRequire = /^import \{ require \} from '\S+\/commonjs\.js';$/m;
 /** Where code goes that several of them import. */
 const shared = 'engine/shared';
 /** What `import.meta.url` becomes in CommonJS, which has none: the place of a module in `build/`, below which an entry lies two folders deep. */
@@ -35,7 +44,6 @@ export async function bundle(sources) {
     outdir: 'build',
     outbase: '.',
     bundle: true,
-    packages: 'external',
     platform: 'node',
     sourcemap: true,
     sourcesContent: false,
@@ -44,28 +52,44 @@ export async function bundle(sources) {
   await Promise.all([
     build({
       ...common,
+      packages: 'external',
       entryPoints: entries,
       chunkNames: `${shared}/[name]-[hash]`,
       splitting: true,
       format: 'esm',
-      plugins: [inPlace(buildUrlOfModule, entries)],
+      plugins: [inPlace(buildUrlOfModule, { stay: entries })],
     }),
-    build({
-      ...common,
-      entryPoints: threads,
-      format: 'cjs',
-      outExtension: { '.js': '.cjs' },
-      banner: { js: buildUrlOfCommonJs },
-      plugins: [inPlace(buildUrl)],
-    }),
+    ...threads.map((thread) =>
+      build({
+        ...common,
+        entryPoints: [thread],
+        external: [...notInThreads, ...(laterInThreads[thread] ?? [])],
+        format: 'cjs',
+        outExtension: { '.js': '.code.cjs' },
+        banner: { js: buildUrlOfCommonJs },
+        plugins: [inPlace(buildUrl, { packages: true })],
+      }),
+    ),
   ]);
   // The process that does it would live as long as this one, which goes on to be the server.
   await stop();
+  copyFileSync(join(root, loaderSource), join(root, loader));
+  await Promise.all(threads.map((thread) => startOf(thread)));
 }
 
-/** Bundles of threads that have no output of the compiler's in their place, as paths from the root. */
-export function threadBundles(sources) {
-  return threadModules(sources).threads.map((source) => join('build', source.replace(/\.ts$/, '.cjs')));
+/** What is written here and not by the compiler, as paths from the root. */
+export function bundles(sources) {
+  const { threads } = threadModules(sources);
+  const files = threads.flatMap((source) => ['.cjs', '.code.cjs', '.code.cjs.cache'].map((end) => source.replace(/\.ts$/, end)));
+  return files.length === 0 ? [] : [loader, ...files.map((file) => join('build', file))];
+}
+
+/** The file that a thread is started with. Its code is loaded once here, in a thread as it will be there. */
+async function startOf(thread) {
+  const file = join(root, 'build', thread.replace(/\.ts$/, '.cjs'));
+  writeFileSync(file, `module.exports = require('../load-code.cjs').load(__filename);\n`);
+  const cache = `require(${JSON.stringify(join(root, loader))}).cache(${JSON.stringify(file)})`;
+  await once(new Worker(cache, { eval: true }), 'exit');
 }
 
 function threadModules(sources) {
@@ -84,14 +108,18 @@ function threadModules(sources) {
   return { threads: sourcesOf('.cjs'), tasks: sourcesOf('.js') };
 }
 
-/** A module that names files beside itself goes on doing so from wherever its code has come to. `stay`: sources whose code does not move. */
-function inPlace(buildUrl, stay = []) {
+/**
+ * A module that names files beside itself goes on doing so from wherever its code has come to. `stay`: sources whose code does not move. `packages`: what is
+ * loaded by `require` (`kernel/commonjs.ts`) is part of the bundle.
+ */
+function inPlace(buildUrl, { stay = [], packages = false }) {
   const load = ({ path }) => {
     const source = relative(root, path).split(sep).join('/');
     const contents = readFileSync(path, 'utf8');
     if (stay.includes(source)) return { contents, loader: 'ts' };
     const url = `(${buildUrl} + ${JSON.stringify(source.replace(/\.ts$/, '.js'))})`;
-    return { contents: contents.replaceAll('import.meta.url', url), loader: 'ts' };
+    const moved = contents.replaceAll('import.meta.url', url);
+    return { contents: packages ? moved.replace(ownRequire, '') : moved, loader: 'ts' };
   };
   return { name: 'places', setup: (build) => build.onLoad({ filter: /\.ts$/ }, load) };
 }

@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { bundle, threadBundles } from './bundle.mjs';
+import { bundle, bundles } from './bundle.mjs';
 import { bundleTap } from './bundle-tap.mjs';
 import { PreparationError, root, step } from './step.mjs';
 
@@ -22,7 +22,7 @@ const stamp = join(build, '.sources');
 export async function compile() {
   const sources = findSources();
   const fingerprint = fingerprintOf(sources);
-  const outputs = [...sources.map(outputOf), ...threadBundles(sources).map((file) => join(root, file))];
+  const outputs = [...sources.map(outputOf), ...bundles(sources).map((file) => join(root, file))];
   const complete = outputs.every((file) => existsSync(file));
   if (complete && readStamp() === fingerprint) return;
   await step('building', async () => {
@@ -60,7 +60,8 @@ function filesBelow(folder) {
 }
 
 function fingerprintOf(sources) {
-  const hash = createHash('sha256');
+  // What is kept of V8 is of one version.
+  const hash = createHash('sha256').update(`${process.version}\0`);
   for (const file of ['package-lock.json', 'tsconfig.json', ...sources]) {
     hash
       .update(`${file}\0`)

@@ -15,7 +15,7 @@ const sharesProcess =
   /^build\/test\/(actor|dispatch|event|kernel|log|observe|partition|router|status|wheel|gateway\/(?!command)[^/]+)\/|gateway\/(?!main)[^/]+$/;
 /** Likewise, in folders where others start servers and engines. */
 const sharesProcessByName =
-  /^build\/test\/(command-line|config|settings|bench\/(benches|results)|tooling\/(test-turns|memory-folder)|crash\/(tenures|verdict)|simulation\/checkers|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
+  /^build\/test\/(command-line|config|settings|bench\/(benches|results)|tooling\/(load-code|test-turns|memory-folder)|crash\/(tenures|verdict)|simulation\/checkers|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
 /** There some files do the same, and others start servers. */
 const mayShareProcess = /^build\/test\/(cluster|deploy|nats)\//;
 /** Their tests start whole engines in their own process, and stop them: its threads and modules are warm for the next file. */

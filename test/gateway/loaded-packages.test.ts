@@ -1,7 +1,11 @@
 /** What a start loads: each package that is not needed costs every start its share, so what came in once by accident is noticed here. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { shippedFlags } from '../support/server.js';
+
+const threads = ['actor/host', 'dispatch/courier', 'log/reader', 'log/writer', 'cluster/replica'] as const;
 
 /** Packages of which a thread that begins with this module has loaded files. */
 function packagesOf(module: string): readonly string[] {
@@ -26,8 +30,14 @@ t.test(
   },
 );
 
+/** Packages that are part of the code that a thread begins with. */
+function packagesIn(thread: string): readonly string[] {
+  const code = readFileSync(new URL(`../../engine/${thread}-thread.code.cjs`, import.meta.url), 'utf8');
+  return [...new Set(Array.from(code.matchAll(/^\s*\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)\//gm), ([, name]) => name!))];
+}
+
 t.test('nor does the thread that delivers, before it is told of NATS', async (t) => {
-  const packages = packagesOf('engine/dispatch/courier-thread.cjs');
+  const packages = [...packagesIn('dispatch/courier'), ...packagesOf('engine/dispatch/courier-thread.cjs')];
   t.ok(packages.includes('undici'));
   t.same(
     packages.filter((name) => /nats|pino|prom-client|better-sqlite3|typebox/.test(name)),
@@ -36,10 +46,10 @@ t.test('nor does the thread that delivers, before it is told of NATS', async (t)
 });
 
 t.test('a host loads what packs its messages and measures them, and nothing that touches a disk or a socket', async (t) => {
+  const packages = [...packagesIn('actor/host'), ...packagesOf('engine/actor/host-thread.cjs')];
+  t.ok(packages.includes('msgpackr'));
   t.same(
-    packagesOf('engine/actor/host-thread.cjs').filter((name) =>
-      /nats|pino|prom-client|better-sqlite3|undici|typebox|uws/.test(name),
-    ),
+    packages.filter((name) => /nats|pino|prom-client|better-sqlite3|undici|typebox|uws/.test(name)),
     [],
   );
 });
@@ -57,10 +67,25 @@ function filesOf(file: URL, found = new Set<string>()): ReadonlySet<string> {
 t.test('a thread begins with one file and the program with few, others have one for each module', async (t) => {
   const few = 20;
   const filesBelow = (place: string): number => filesOf(new URL(`../../${place}`, import.meta.url)).size;
-  for (const thread of ['actor/host', 'dispatch/courier', 'log/reader', 'log/writer', 'cluster/replica']) {
-    const text = readFileSync(new URL(`../../engine/${thread}-thread.cjs`, import.meta.url), 'utf8');
+  for (const thread of threads) {
+    const text = readFileSync(new URL(`../../engine/${thread}-thread.code.cjs`, import.meta.url), 'utf8');
     t.notMatch(text, /\b(?:require|import)\(["']\./, thread);
   }
   t.ok(filesBelow('gateway/main.js') < few);
   t.ok(filesBelow('engine/actor/host.js') > few, 'they are counted');
+});
+
+t.test('what V8 made of the code of each thread is taken by a thread that begins', async (t) => {
+  const look = `const vm = require('node:vm');
+    const { Script } = vm;
+    vm.Script = class extends Script {
+      constructor(source, options) {
+        super(source, options);
+        console.log(options.cachedData.length > 0 && !this.cachedDataRejected);
+      }
+    };
+    for (const file of process.argv.slice(1)) require(file);`;
+  const files = threads.map((thread) => fileURLToPath(new URL(`../../engine/${thread}-thread.cjs`, import.meta.url)));
+  const said = execFileSync(process.execPath, [...shippedFlags, '-e', look, ...files], { encoding: 'utf8' });
+  t.equal(said, 'true\n'.repeat(threads.length));
 });

@@ -1,0 +1,44 @@
+/**
+ * The code that a thread begins with, and what V8 made of it when it was built.
+ *
+ * Copied to `build/engine/`. Beside `x-thread.cjs`, which a thread is started with and which asks for it here, lie `x-thread.code.cjs`, its code with the packages that it needs, and
+ * `x-thread.code.cjs.cache`, all functions that a thread calls to load it as V8's bytecode: compiling them was a fifth of what a start costs (docs/internals/performance-notes.md).
+ * V8 looks by itself whether that is of its own version, its own flags and of a source of this length; where it is not, or where there is none, it compiles as ever. A build removes
+ * the cache before it writes the code.
+ */
+'use strict';
+const { readFileSync, writeFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { Script, constants } = require('node:vm');
+
+/** Exports of the code that belongs to a file. */
+exports.load = (file) => run(file, cachedDataOf(file)).exports;
+
+/** Runs the code that belongs to a file and writes down what V8 has made of it. */
+exports.cache = (file) => writeFileSync(cacheOf(file), run(file, undefined).script.createCachedData());
+
+const codeOf = (file) => file.replace(/\.cjs$/, '.code.cjs');
+const cacheOf = (file) => `${codeOf(file)}.cache`;
+
+function run(file, cachedData) {
+  const filename = codeOf(file);
+  // In one line with the code, so that the places in its map are right.
+  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'utf8')}\n})`;
+  const script = new Script(source, {
+    filename,
+    cachedData,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, createRequire(file), module, file, __dirname);
+  return { script, exports: module.exports };
+}
+
+function cachedDataOf(file) {
+  try {
+    return readFileSync(cacheOf(file));
+  } catch {
+    // It would only have been faster.
+    return undefined;
+  }
+}

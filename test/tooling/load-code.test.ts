@@ -1,0 +1,49 @@
+import { appendFileSync, copyFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+
+const require = createRequire(import.meta.url);
+const loader = new URL('../../engine/load-code.cjs', import.meta.url);
+
+/** A file to begin with, its code, and what V8 has made of it. */
+function setup(t: Test) {
+  const dir = t.testdir();
+  const file = join(dir, 'some-thread.cjs');
+  const code = join(dir, 'some-thread.code.cjs');
+  const kept = `${code}.cache`;
+  copyFileSync(loader, join(dir, 'load-code.cjs'));
+  writeFileSync(file, "module.exports = require('./load-code.cjs').load(__filename);\n");
+  writeFileSync(code, "const { sep } = require('node:path');\nexports.answer = () => '42'.concat(sep);\nexports.answer();\n");
+  const { cache } = require(join(dir, 'load-code.cjs')) as { cache(file: string): void };
+  cache(file);
+  const answer = () => {
+    delete require.cache[file];
+    return (require(file) as { answer(): string }).answer();
+  };
+  return { code, kept, answer };
+}
+
+t.test('code is loaded with what V8 has made of it', async (t) => {
+  t.equal(setup(t).answer(), '42/');
+});
+
+t.test('without it, and with a part of it, the code is loaded all the same', async (t) => {
+  const { kept, answer } = setup(t);
+  for (const harm of [() => truncateSync(kept, 100), () => truncateSync(kept), () => rmSync(kept)]) {
+    harm();
+    t.equal(answer(), '42/');
+  }
+});
+
+t.test('what was made of other code is not taken', async (t) => {
+  const { code, answer } = setup(t);
+  appendFileSync(code, "const inner = exports.answer;\nexports.answer = () => inner().concat('!');\n");
+  t.equal(answer(), '42/!');
+});
+
+t.test('what fails says where, in the line of the code', async (t) => {
+  const { code, answer } = setup(t);
+  writeFileSync(code, "exports.answer = () => {\n  throw new Error('bad');\n};\n");
+  t.throws(answer, { message: 'bad', stack: /some-thread\.code\.cjs:2:9/ });
+});
