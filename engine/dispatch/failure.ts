@@ -52,9 +52,14 @@ export function failureOf(error: Error): Failure {
 function described(error: Error, code: string): string {
   // Not every fault that undici's parser finds has a code.
   if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return 'answer is not valid HTTP';
-  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return `TLS: ${error.message}`;
+  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return `TLS: ${reasonOf(error)}`;
   if (certificate.test(code)) return `TLS: certificate not accepted (${error.message})`;
   return error.message === '' ? error.name : error.message;
+}
+
+/** OpenSSL's own words (`wrong version number`): the message around them has addresses and lines of source in it, other ones each time. */
+function reasonOf(error: Error & { readonly reason?: unknown }): string {
+  return typeof error.reason === 'string' ? error.reason : error.message;
 }
 
 function cut(text: string): string {

@@ -18,6 +18,13 @@ t.test('errors are short sentences for people', (t) => {
     ],
     [withCode('ERR_TLS_CERT_ALTNAME_INVALID', 'no such name'), 'TLS: no such name', true],
     [withCode('ERR_SSL_WRONG_VERSION_NUMBER', 'wrong version'), 'TLS: wrong version', true],
+    [
+      Object.assign(withCode('ERR_SSL_WRONG_VERSION_NUMBER', 'C0F6:error:0A00010B:SSL routines::x:record.c:350:'), {
+        reason: 'x y',
+      }),
+      'TLS: x y',
+      true,
+    ],
     [new EgressRefused('10.0.0.1 is not a public address'), 'egress-refused: 10.0.0.1 is not a public address', false],
     [withCode('UND_ERR_INVALID_ARG', 'invalid x-a header'), 'request cannot be sent: invalid x-a header', false],
     [new Error('something\nelse'), 'something else', true],
