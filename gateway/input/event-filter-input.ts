@@ -97,6 +97,9 @@ class FilterReader {
   tags(): TagFilter[] {
     const names = [...this.#texts.keys()].filter((name) => name.startsWith(tagPrefix));
     if (names.length > tagsMax) this.#fault(names[tagsMax]!, `must be one of at most ${tagsMax} tags`);
+    for (const name of names) {
+      if (this.#texts.get(name)!.length > filterValuesMax) this.#fault(name, `must have at most ${filterValuesMax} values`);
+    }
     // A tag may have an empty value.
     return names.map((name) => ({ name: name.slice(tagPrefix.length), values: this.#texts.get(name)! }));
   }

@@ -42,5 +42,15 @@ export function readCursor(text: string, kind: ListKind): { readonly place: List
 }
 
 function checksumOf({ filter, sort, order }: ListKind): number {
-  return crc32(JSON.stringify([filter, sort, order]));
+  return crc32(`[${JSON.stringify(filter, inOneOrder)},${JSON.stringify(sort)},${JSON.stringify(order)}]`);
+}
+
+/** Any of the values is meant and each of the tags: whoever names them in another order asks for the same list. */
+function inOneOrder(_name: string, value: unknown): unknown {
+  return Array.isArray(value) ? value.toSorted(byText) : value;
+}
+
+function byText(a: unknown, b: unknown): number {
+  const [one, other] = [JSON.stringify(a), JSON.stringify(b)];
+  return one < other ? -1 : Number(one > other);
 }

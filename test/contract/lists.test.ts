@@ -149,6 +149,22 @@ t.test('a cursor goes on behind its place although events come and go', async (t
   t.equal((await list(`source=a&cursor=${first.body.next_cursor}`)).status, 422, 'another sort');
 });
 
+t.test('a cursor belongs to what the filter means, not to how it is spelt', async (t) => {
+  const query = 'source=a&source=b&tag.color=red,green&tag.size=m&limit=5';
+  const first = await list(query);
+  const { data } = (await list(`${query}&cursor=${first.body.next_cursor}`)).body;
+  t.equal(data.length, 5);
+  for (const other of [
+    'tag.size=m&tag.color=green&tag.color=red&source=b,a',
+    'order=desc&source=b,a&tag.color=green,red&tag.size=m',
+  ]) {
+    const { status, body } = await list(`${other}&limit=5&cursor=${first.body.next_cursor}`);
+    t.equal(status, 200, other);
+    t.strictSame(names(body.data), names(data), other);
+  }
+  t.equal((await list(`${query.replace('green', 'blue')}&cursor=${first.body.next_cursor}`)).status, 422);
+});
+
 t.test('what is misspelt is refused', async (t) => {
   for (const query of [
     'sorce=a',
@@ -173,6 +189,7 @@ t.test('what is misspelt is refused', async (t) => {
     'cursor=abc',
     'cursor=%%',
     'tag.=x',
+    `tag.a=${Array(101).fill('x')}`,
   ]) {
     const { status, body } = await list(query);
     t.match({ status, code: body.code }, { status: 422, code: 'invalid' }, query);
