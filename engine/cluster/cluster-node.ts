@@ -73,7 +73,8 @@ export class ClusterNode {
   #isLookDue = false;
   /** The first that had no room to be claimed: claims that fail again and again, of a stream that is full, would else keep all the others waiting. */
   #firstToLookAt = 0;
-  #isStopping = false;
+  /** By `performance.now()`. */
+  #stoppingSince: number | null = null;
   #isClosed = false;
 
   constructor(parts: ClusterNodeParts) {
@@ -224,7 +225,7 @@ export class ClusterNode {
 
   /** Everything goes to others, within `withinMs`, and nothing is taken any more. This node is a member still, so it can ask them. */
   async handOver(withinMs = handOverAllMsMax): Promise<void> {
-    this.#isStopping = true;
+    this.#stoppingSince = performance.now();
     this.#session.retire();
     this.#look();
     const deadline = performance.now() + withinMs;
@@ -235,7 +236,7 @@ export class ClusterNode {
 
   /** Hands everything over that is left, and leaves. Nothing is served afterwards. */
   async stop(withinMs = handOverAllMsMax): Promise<void> {
-    if (!this.#isStopping) await this.handOver(withinMs);
+    if (this.#stoppingSince === null) await this.handOver(withinMs);
     this.#isClosed = true;
     clearInterval(this.#timer);
     this.#dropAll();
@@ -263,7 +264,12 @@ export class ClusterNode {
     for (let at = 0; at < this.#courses.length; at++) {
       const partition = ((first + at) % this.#courses.length) as PartitionId;
       const course = this.#courses[partition]!;
-      const facts = this.#outlook.factsOf(partition, { course, now, mayMove: moving < movingMax, isStopping: this.#isStopping });
+      const facts = this.#outlook.factsOf(partition, {
+        course,
+        now,
+        mayMove: moving < movingMax,
+        stoppingSince: this.#stoppingSince,
+      });
       const step = nextStep(course, facts);
       if (step.do === 'release') moving++;
       this.#carryOut(partition, step);

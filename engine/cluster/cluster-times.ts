@@ -2,6 +2,8 @@
 import {
   claimTurnMs,
   handOverPatienceMs,
+  handOverStopPatienceMs,
+  handOverStopPauseMs,
   leaseMarginMs,
   memberSettledMs,
   nodeReportMs,
@@ -15,6 +17,8 @@ export interface ClusterTimes extends SessionTimes {
   readonly turnMs: number;
   readonly reportMs: number;
   readonly patienceMs: number;
+  readonly stopPauseMs: number;
+  readonly stopPatienceMs: number;
 }
 
 export const usualTimes: ClusterTimes = {
@@ -25,4 +29,6 @@ export const usualTimes: ClusterTimes = {
   turnMs: claimTurnMs,
   reportMs: nodeReportMs,
   patienceMs: handOverPatienceMs,
+  stopPauseMs: handOverStopPauseMs,
+  stopPatienceMs: handOverStopPatienceMs,
 };

@@ -40,7 +40,8 @@ interface Look {
   readonly now: number;
   /** Not too many are on their way. */
   readonly mayMove: boolean;
-  readonly isStopping: boolean;
+  /** By `performance.now()`; null: it does not. */
+  readonly stoppingSince: number | null;
 }
 
 /** Sessions of this process that are remembered: one whose marker stands for longer is treated like anybody's. */
@@ -101,7 +102,7 @@ export class Outlook {
   }
 
   /** Notes in its course since when what is so. */
-  factsOf(partition: PartitionId, { course, now, mayMove, isStopping }: Look): Facts {
+  factsOf(partition: PartitionId, { course, now, mayMove, stoppingSince }: Look): Facts {
     const { board, ownership, holds, session: ours } = this.#parts;
     const { node } = this.#parts.self;
     const { owner: placed, standby } = this.#placement.of(partition);
@@ -120,9 +121,12 @@ export class Outlook {
       isOwnerGone,
       place: placed === node ? 'owner' : standby === node ? 'standby' : 'none',
       isOurTurn: this.#isOurTurn(partition, { course, now }),
-      mayMove: mayMove && this.#isHeirReady(partition, { course, now }),
+      mayMove:
+        stoppingSince === null
+          ? mayMove && this.#isHeirReady(partition, { course, now })
+          : this.#mayLeave(partition, now - stoppingSince),
       isHeld: holds.isHeld(partition, now),
-      isStopping,
+      isStopping: stoppingSince !== null,
     };
   }
 
@@ -155,9 +159,23 @@ export class Outlook {
     // Nodes that hear nothing may still be heard: they seem ready, and take nothing.
     const restMs = course.returns === 0 ? 0 : Math.min(patienceMs, turnMs * restAfterReturn * 2 ** (course.returns - 1));
     if (now < course.returnedAt + restMs) return false;
-    const heir = this.#candidates.get(this.#placement.of(partition).owner!);
-    const lag = heir === undefined ? undefined : this.#parts.reports.of(heir.session)?.followed.get(partition);
     const lagMax = now >= misplacedSince + patienceMs ? handOverLateLagMax : handOverLagMax;
-    return lag !== undefined && lag <= lagMax;
+    return this.#lagOf(this.#placement.of(partition).owner!, partition) <= lagMax;
+  }
+
+  /** This node stops, and has for so long: whoever will own it is close behind, or there is nobody, or time is over. It is served here until then. */
+  #mayLeave(partition: PartitionId, stoppingForMs: number): boolean {
+    const { times, self } = this.#parts;
+    if (stoppingForMs < times.stopPauseMs) return false;
+    const { owner, standby } = this.#placement.of(partition);
+    const heir = owner === self.node ? standby : owner;
+    return heir === null || stoppingForMs >= times.stopPatienceMs || this.#lagOf(heir, partition) <= handOverLagMax;
+  }
+
+  /** Entries; infinite: it does not follow, or has not been heard for a while. */
+  #lagOf(node: string, partition: PartitionId): number {
+    const candidate = this.#candidates.get(node);
+    const report = candidate === undefined ? null : this.#parts.reports.of(candidate.session);
+    return report?.followed.get(partition) ?? Number.POSITIVE_INFINITY;
   }
 }

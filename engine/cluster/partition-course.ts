@@ -10,7 +10,7 @@
  *   following  The local log is kept close behind the owner's.
  *   claiming   Our marker is on its way. What the newest marker says then decides.
  *   restoring  The host was told to take it: it catches up, opens the journal, replays. It says so -> serving.
- *   serving    Ours. Placed elsewhere and its next owner is ready, or this node stops -> releasing.
+ *   serving    Ours. Placed elsewhere, or this node stops, and its next owner is ready or was waited for -> releasing.
  *   releasing  The host ends it in order. It says so -> yielding.
  *   yielding   The released marker is on its way: anybody may claim then.
  *
@@ -47,7 +47,7 @@ export interface Facts {
   readonly place: 'owner' | 'standby' | 'none';
   /** Those who come before us had their time to claim it. */
   readonly isOurTurn: boolean;
-  /** Its next owner is ready for it, and not too many are moving. */
+  /** Its next owner is ready for it, or was waited for; and not too many are moving. */
   readonly mayMove: boolean;
   /** It failed here lately: not again for a while. */
   readonly isHeld: boolean;
@@ -90,7 +90,7 @@ function carryOn({ stage, takenEpoch }: Standing, { session, owner, place, mayMo
   const isOurs = owner === undefined || isHeldBy(owner, session, takenEpoch);
   if (!isOurs) return { do: 'drop' };
   if (stage === 'restoring' && isStopping) return { do: 'drop' };
-  if (stage === 'serving' && (isStopping || (place !== 'owner' && mayMove))) return { do: 'release' };
+  if (stage === 'serving' && mayMove && (isStopping || place !== 'owner')) return { do: 'release' };
   return nothing;
 }
 

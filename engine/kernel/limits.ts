@@ -240,7 +240,11 @@ export const failedHoldMs = 5_000;
 export const failedHoldMsMax = 300_000;
 /** A gateway of a cluster takes requests for so long after it has said that it is not ready: load balancers look once a second, and twice before they believe it. */
 export const noticedMs = 2_500;
-/** A node that stops waits this long for its partitions to be handed over: attempts in flight may end, and a little more. */
+/** A node that stops serves all of its partitions for so long first: others that stop at the same time are known by then, and get none of them. */
+export const handOverStopPauseMs = 500;
+/** A node that stops serves a partition until its next owner is as close as for any hand-over, at most for so long. */
+export const handOverStopPatienceMs = 5_000;
+/** A node that stops waits this long for its partitions to be handed over: next owners come close, attempts in flight end, and a little more. */
 export const handOverAllMsMax = 15_000;
 /**
  * A process that has been asked to stop and has not ended after so long hangs. Requests, threads and files take far less than the 10 s; attempts in flight

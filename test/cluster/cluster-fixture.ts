@@ -12,7 +12,15 @@ import { connectNats, type NatsServer, startNats } from '../support/nats-server.
 export const times = { ttlMs: 2_000, renewMs: 400, marginMs: 300 };
 
 /** For whole nodes. */
-export const clusterTimes: ClusterTimes = { ...times, settledMs: 800, turnMs: 100, reportMs: 100, patienceMs: 5_000 };
+export const clusterTimes: ClusterTimes = {
+  ...times,
+  settledMs: 800,
+  turnMs: 100,
+  reportMs: 100,
+  patienceMs: 5_000,
+  stopPauseMs: 200,
+  stopPatienceMs: 5_000,
+};
 export const nodeShape = { partitions: 60, streams: 2 };
 
 export const shape = { partitions: 16, streams: 2 };

@@ -1,6 +1,7 @@
 /** Nodes with hosts that hold no events, over a real nats-server: who ends up with what, and how it gets there. */
 import t, { type Test } from 'tap';
 import { ClusterNode } from '../../engine/cluster/cluster-node.js';
+import type { ClusterTimes } from '../../engine/cluster/cluster-times.js';
 import type { SessionTimes } from '../../engine/cluster/session.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { LeaseBoard } from '../../engine/kernel/lease-board.js';
@@ -30,6 +31,13 @@ interface Joined {
   readonly lines: string[];
 }
 
+/** And times of its own. */
+interface JoinOptions extends Partial<ClusterTimes> {
+  readonly weight?: number;
+  readonly moving?: number;
+  readonly server?: NatsServer;
+}
+
 /** `sessions`: their times, of all nodes alike. */
 async function setup(t: Test, sessions: SessionTimes = times) {
   const { nats, connection } = await setUpCluster(t, shape);
@@ -37,7 +45,7 @@ async function setup(t: Test, sessions: SessionTimes = times) {
   const nodes: Joined[] = [];
   async function join(
     name: string,
-    { weight = 1, moving = 4, server = nats as NatsServer, settledMs = times.settledMs, patienceMs = times.patienceMs } = {},
+    { weight = 1, moving = 4, server = nats as NatsServer, ...own }: JoinOptions = {},
   ): Promise<Joined> {
     const link = await linkTo(t, server);
     const board = LeaseBoard.create(0);
@@ -52,7 +60,7 @@ async function setup(t: Test, sessions: SessionTimes = times) {
       shape,
       hands: hosts,
       logger,
-      times: { ...times, ...sessions, settledMs, patienceMs },
+      times: { ...times, ...sessions, ...own },
       moving,
     });
     hosts.node = node;
@@ -171,6 +179,48 @@ t.test('a planned stop hands everything over in order, at once', needsNats, asyn
   await until('the other one sees that it has gone', () => b.node.view().nodes.every(({ id }) => id === 'b'));
   const markers = await wellDone(t);
   t.equal([...markers.values()].filter((list) => list.some(({ released }) => released)).length, 30);
+});
+
+/** Two nodes, of which `b` says that all that it follows is far behind. */
+async function withHeirFarBehind(t: Test, own: Partial<ClusterTimes>) {
+  const { join, shared, wellDone } = await setup(t);
+  const a = await join('a', own);
+  const b = await join('b');
+  b.hosts.lag = 5_000;
+  await shared('a', 'b');
+  const isOfA = (partition: number) => a.node.owners.of(partition as PartitionId)?.node === 'a';
+  await until('it is known to be far behind', () => {
+    const { partitions } = a.node.view();
+    return partitions.every(({ partition, standby_lag }) => !isOfA(partition) || standby_lag === b.hosts.lag);
+  });
+  return { a, b, shared, wellDone, partitions: all.filter(isOfA) };
+}
+
+t.test('a node that stops serves each partition until its next owner is close behind it', needsNats, async (t) => {
+  const { a, b, shared, wellDone, partitions } = await withHeirFarBehind(t, { stopPatienceMs: 60_000 });
+  const stopped = a.node.stop(60_000);
+  for (const near of partitions.slice(0, 3)) {
+    const released = a.hosts.released.length;
+    b.hosts.tellLag(near, 3);
+    await until('it is handed over', () => a.hosts.released.includes(near));
+    t.same(a.hosts.released.slice(released), [near], 'and no other one');
+  }
+  b.hosts.lag = 0;
+  for (const partition of b.hosts.following) b.hosts.tellLag(partition, b.hosts.lag);
+  await stopped;
+  await shared('b');
+  t.equal(a.hosts.released.length, partitions.length);
+  t.same(a.hosts.dropped, []);
+  await wellDone(t);
+});
+
+t.test('a node that stops waits no longer than it may for a next owner that does not come close', needsNats, async (t) => {
+  const { a, shared, wellDone, partitions } = await withHeirFarBehind(t, { stopPatienceMs: 500 });
+  await a.node.stop();
+  await shared('b');
+  t.equal(a.hosts.released.length, partitions.length, 'all of it was ended in order');
+  t.same(a.hosts.dropped, []);
+  await wellDone(t);
 });
 
 t.test('a node that is gone without a word is replaced when its session is over', needsNats, async (t) => {

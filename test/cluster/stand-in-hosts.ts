@@ -34,6 +34,8 @@ export class StandInHosts implements PartitionHands {
   readonly serving = new Map<PartitionId, number>();
   /** Partitions that it cannot take. */
   readonly broken = new Set<PartitionId>();
+  /** Entries that what it follows is behind. */
+  lag = 0;
   readonly #board: LeaseBoard;
   readonly #registry: OwnerRegistry;
   /** The epoch that it was told to take, until that has ended. */
@@ -57,7 +59,11 @@ export class StandInHosts implements PartitionHands {
       return;
     }
     this.following.add(partition);
-    setTimeout(() => this.node?.news({ op: 'following', partition, lag: 0 }), 5);
+    setTimeout(() => this.tellLag(partition, this.lag), 5);
+  }
+
+  tellLag(partition: PartitionId, lag: number): void {
+    this.node?.news({ op: 'following', partition, lag });
   }
 
   take(partition: PartitionId, epoch: number): void {
