@@ -3,7 +3,8 @@
  *
  * It puts together the session, who lives, whose is what, whose it should be, and since when. Two rules of time are here. Of those who might claim a partition
  * that nobody owns, each next one waits a little longer, so that one claims and not all. And nodes that have just come wait for others that have
- * just come: when a whole cluster starts, the first one would else take everything, to hand most of it over again.
+ * just come: when a whole cluster starts, the first one would else take everything, to hand most of it over again; and when two come to a cluster that is
+ * there, what goes to the first would move on to the second.
  *
  * Main thread.
  */
@@ -59,6 +60,8 @@ export class Outlook {
   #placedFor = '';
   /** Until then others who have just come are waited for. */
   #patientUntil = Number.POSITIVE_INFINITY;
+  /** Since when somebody could be given partitions and others who have just come were waited for; null: nobody is. */
+  #newcomersSince: number | null = null;
   /** Turns to claim are counted from here on: nodes know of each other, and have placed partitions alike. */
   #turnsFrom = Number.POSITIVE_INFINITY;
 
@@ -88,10 +91,7 @@ export class Outlook {
     if (!members.isCurrent) return;
     if (now < this.#patientUntil && members.isSomebodyNew(now)) this.#turnsFrom = Number.POSITIVE_INFINITY;
     else if (this.#turnsFrom === Number.POSITIVE_INFINITY) this.#turnsFrom = now;
-    const candidates = members
-      .settled(now)
-      .filter(({ weight }) => weight > 0)
-      .sort((a, b) => (a.node < b.node ? -1 : 1));
+    const candidates = this.#settledTogether(now).sort((a, b) => (a.node < b.node ? -1 : 1));
     this.#candidates = new Map(candidates.map((member) => [member.node, member]));
     const placedFor = JSON.stringify(candidates.map(({ node, weight }) => [node, weight]));
     if (placedFor === this.#placedFor) return;
@@ -99,6 +99,20 @@ export class Outlook {
     this.#turnsFrom = Math.max(this.#turnsFrom, now);
     this.#placement = new Placement(this.#parts.partitions, candidates);
     this.#parts.logger.info({ nodes: candidates.map(({ node }) => node) }, 'partitions are shared by these nodes');
+  }
+
+  /** Those who may be given partitions. Who is new among them waits for others who are newer, but not for ever: some come and go. */
+  #settledTogether(now: number): Member[] {
+    const { members, times } = this.#parts;
+    const all = members.settled(now).filter(({ weight }) => weight > 0);
+    const known = all.filter(({ node }) => this.#candidates.has(node));
+    if (known.length === 0 || known.length === all.length) {
+      this.#newcomersSince = null;
+      return all;
+    }
+    this.#newcomersSince ??= now;
+    const isWorthWaiting = members.isSomebodyNew(now) && now < this.#newcomersSince + 2 * times.settledMs;
+    return isWorthWaiting ? known : all;
   }
 
   /** Notes in its course since when what is so. */

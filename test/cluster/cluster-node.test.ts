@@ -135,7 +135,9 @@ t.test('nodes that start together share without moving anything, and each partit
 
 t.test('three nodes, then five, then two: few at a time move, and little more than must (F35)', needsNats, async (t) => {
   const { nodes, join, shared, wellDone } = await setup(t);
-  for (const name of ['a', 'b', 'c']) await join(name, { moving: 2 });
+  // Longer than a machine that others keep busy takes to start one behind the other.
+  const settledMs = 2_000;
+  for (const name of ['a', 'b', 'c']) await join(name, { moving: 2, settledMs });
   await shared('a', 'b', 'c');
   let mostMoving = 0;
   const watch = setInterval(() => {
@@ -145,13 +147,17 @@ t.test('three nodes, then five, then two: few at a time move, and little more th
     }
   }, 2);
   t.teardown(() => clearInterval(watch));
-  for (const name of ['d', 'e']) await join(name, { moving: 2 });
+  for (const name of ['d', 'e']) {
+    await join(name, { moving: 2, settledMs });
+    // The second one settles when the first one could have been given what it gets.
+    await pause(settledMs / 4);
+  }
   await shared('a', 'b', 'c', 'd', 'e');
   clearInterval(watch);
   t.ok(mostMoving <= 2, `${mostMoving} moved at a time`);
   const takes = () => nodes.reduce((sum, { hosts }) => sum + hosts.taken.length, 0);
   const movedIn = takes() - shape.partitions;
-  t.ok(movedIn <= 1.5 * 24, `${movedIn} moved, 24 must`);
+  t.ok(movedIn <= 24 + 4, `${movedIn} moved, 24 must`);
   const before = takes();
   await Promise.all(['c', 'd', 'e'].map((name) => nodes.find(({ hosts }) => hosts.name === name)!.node.stop()));
   await shared('a', 'b');
