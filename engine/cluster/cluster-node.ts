@@ -436,7 +436,9 @@ export class ClusterNode {
         course.served === null ? [] : [[partition as PartitionId, course.served]],
       ),
     );
-    const followed: NodeReport['followed'] = new Map(this.lags());
+    // Whoever misses markers would not notice what is handed to it.
+    const canTake = this.#ownership.isCurrent && this.#parts.board.isAhead;
+    const followed: NodeReport['followed'] = new Map(canTake ? this.lags() : []);
     return { session, report: { served, followed } };
   }
 }

@@ -23,7 +23,7 @@ export interface ServedReport {
 
 export interface NodeReport {
   readonly served: ReadonlyMap<PartitionId, ServedReport>;
-  /** Entries behind the owner. */
+  /** Entries behind the owner; nothing while the node could not take any of it over. */
   readonly followed: ReadonlyMap<PartitionId, number>;
 }
 
@@ -34,8 +34,10 @@ export interface NodeReportsParts {
   own(): { readonly session: string; readonly report: NodeReport } | null;
 }
 
-/** A silent node's word counts for so many intervals. */
-const freshFor = 5;
+/** A silent node's word is shown for so many intervals ... */
+const shownFor = 5;
+/** ... and for so many others act on it. */
+const freshFor = 2;
 
 export class NodeReports {
   readonly #parts: NodeReportsParts;
@@ -56,6 +58,12 @@ export class NodeReports {
 
   of(session: string): NodeReport | null {
     return this.#heard.get(session)?.report ?? null;
+  }
+
+  /** Null: it has said nothing lately, so it may be gone though its session is there. */
+  freshOf(session: string): NodeReport | null {
+    const heard = this.#heard.get(session);
+    return heard !== undefined && performance.now() - heard.at <= freshFor * this.#parts.everyMs ? heard.report : null;
   }
 
   close(): void {
@@ -79,7 +87,7 @@ export class NodeReports {
   }
 
   #tell(): void {
-    const oldest = performance.now() - freshFor * this.#parts.everyMs;
+    const oldest = performance.now() - shownFor * this.#parts.everyMs;
     for (const [session, { at }] of this.#heard) if (at < oldest) this.#heard.delete(session);
     const own = this.#parts.own();
     const { connection } = this.#parts.link;

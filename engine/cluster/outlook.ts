@@ -170,6 +170,8 @@ export class Outlook {
     const { misplacedSince } = course;
     const { turnMs, patienceMs } = this.#parts.times;
     if (misplacedSince === null) return false;
+    // With a new session it has what it had, and no place yet: what it handed over now would come back when it has settled.
+    if (!this.#candidates.has(this.#parts.self.node)) return false;
     // Nodes that hear nothing may still be heard: they seem ready, and take nothing.
     const restMs = course.returns === 0 ? 0 : Math.min(patienceMs, turnMs * restAfterReturn * 2 ** (course.returns - 1));
     if (now < course.returnedAt + restMs) return false;
@@ -186,10 +188,10 @@ export class Outlook {
     return heir === null || stoppingForMs >= times.stopPatienceMs || this.#lagOf(heir, partition) <= handOverLagMax;
   }
 
-  /** Entries; infinite: it does not follow, or has not been heard for a while. */
+  /** Entries; infinite: it does not follow, or has been silent for longer than one that lives is. */
   #lagOf(node: string, partition: PartitionId): number {
     const candidate = this.#candidates.get(node);
-    const report = candidate === undefined ? null : this.#parts.reports.of(candidate.session);
+    const report = candidate === undefined ? null : this.#parts.reports.freshOf(candidate.session);
     return report?.followed.get(partition) ?? Number.POSITIVE_INFINITY;
   }
 }

@@ -1,5 +1,7 @@
 /** Nodes with hosts that hold no events, over a real nats-server: who ends up with what, and how it gets there. */
+import { jetstreamManager } from '@nats-io/jetstream';
 import t, { type Test } from 'tap';
+import { sessionStream, sessionSubject } from '../../engine/cluster/buckets.js';
 import { ClusterNode } from '../../engine/cluster/cluster-node.js';
 import type { ClusterTimes } from '../../engine/cluster/cluster-times.js';
 import type { SessionTimes } from '../../engine/cluster/session.js';
@@ -139,6 +141,8 @@ t.test('three nodes, then five, then two: few at a time move, and little more th
   const settledMs = 2_000;
   for (const name of ['a', 'b', 'c']) await join(name, { moving: 2, settledMs });
   await shared('a', 'b', 'c');
+  const takes = () => nodes.reduce((sum, { hosts }) => sum + hosts.taken.length, 0);
+  const atFirst = takes();
   let mostMoving = 0;
   const watch = setInterval(() => {
     for (const { node } of nodes) {
@@ -155,8 +159,7 @@ t.test('three nodes, then five, then two: few at a time move, and little more th
   await shared('a', 'b', 'c', 'd', 'e');
   clearInterval(watch);
   t.ok(mostMoving <= 2, `${mostMoving} moved at a time`);
-  const takes = () => nodes.reduce((sum, { hosts }) => sum + hosts.taken.length, 0);
-  const movedIn = takes() - shape.partitions;
+  const movedIn = takes() - atFirst;
   t.ok(movedIn <= 24 + 4, `${movedIn} moved, 24 must`);
   const before = takes();
   await Promise.all(['c', 'd', 'e'].map((name) => nodes.find(({ hosts }) => hosts.name === name)!.node.stop()));
@@ -226,6 +229,58 @@ t.test('a node that stops waits no longer than it may for a next owner that does
   await shared('b');
   t.equal(a.hosts.released.length, partitions.length, 'all of it was ended in order');
   t.same(a.hosts.dropped, []);
+  await wellDone(t);
+});
+
+t.test('nothing is handed to a node that has fallen silent, though its session is there', needsNats, async (t) => {
+  const ttlMs = 5_000;
+  const { join, shared, wellDone } = await setup(t, { ...brief, ttlMs });
+  // It stops when it has not heard the other one for two reports and a half.
+  const a = await join('a', { reportMs: 1_000, stopPauseMs: 2_500, stopPatienceMs: 60_000 });
+  const b = await join('b');
+  await shared('a', 'b');
+  const lagsOfB = () => a.node.view().partitions.filter(({ owner, standby_lag }) => owner === 'a' && standby_lag === 0);
+  await until('it says that it is close', () => lagsOfB().length === 30);
+  await b.link.close();
+  const stopped = a.node.stop(60_000);
+  await until('it hands over', () => a.hosts.released.length > 0);
+  t.same(
+    a.node.members.alive.filter(({ node }) => node === 'b'),
+    [],
+    'nobody else is there any more',
+  );
+  await stopped;
+  t.same(a.hosts.dropped, []);
+  await wellDone(t);
+});
+
+t.test('who does not hear of markers does not say that it is ready to take what it follows', needsNats, async (t) => {
+  const { nats, join, shared, wellDone } = await setup(t);
+  const proxy = await TcpProxy.start(t, nats.port);
+  await join('a');
+  const deaf = await join('deaf', { server: { url: proxy.url } as NatsServer });
+  await shared('a', 'deaf');
+  const told = () => deaf.node.view().partitions.filter(({ owner, standby_lag }) => owner === 'a' && standby_lag !== null);
+  await until('it says how close it is', () => told().length === 30);
+  proxy.hold('down');
+  await until('it says so no more', () => told().length === 0);
+  t.not(deaf.node.session, null, 'though it is a member still');
+  proxy.flow();
+  await shared('a', 'deaf');
+  await wellDone(t);
+});
+
+t.test('a node that is back with a new session hands nothing over while it has no place yet', needsNats, async (t) => {
+  const { connection, join, shared, wellDone } = await setup(t);
+  const a = await join('a');
+  await join('b');
+  await shared('a', 'b');
+  const session = a.node.session!;
+  const manager = await jetstreamManager(connection);
+  await manager.streams.purge(sessionStream, { filter: sessionSubject(session) });
+  await until('it has another one', () => a.node.session !== null && a.node.session !== session);
+  await shared('a', 'b');
+  t.same(a.hosts.released, []);
   await wellDone(t);
 });
 
