@@ -3,6 +3,8 @@ import { isUtf8 } from 'node:buffer';
 import { type EventStatus, eventStatuses, type StatusFilter } from '../../engine/index.js';
 import { text } from '../characters.js';
 import { formErrors } from '../input/event-fields.js';
+import { locateEvent, repeatedKey } from '../input/event-span.js';
+import { JsonSyntaxError } from '../input/json-scan.js';
 import { type Refusal, refuse, refuseFields } from '../input/refusal.js';
 import { streamFilterValuesMax } from '../limits.js';
 import { Form, type Sent, type TypeBuilder } from '../form.js';
@@ -79,8 +81,9 @@ const forms = {
 };
 
 export function readClientMessage(bytes: Buffer): ClientMessage | Refusal {
-  const message = parse(bytes);
-  if (message === undefined) return refuse('malformed-json', 'a message must be one JSON value in UTF-8');
+  const parsed = parse(bytes);
+  if ('refused' in parsed) return parsed;
+  const { message } = parsed;
   if (typeof message !== 'object' || message === null || !('op' in message)) return refuseOp();
   const { op } = message;
   switch (op) {
@@ -101,15 +104,23 @@ function refuseOp(): Refusal {
   return refuse('invalid', 'op must be subscribe, unsubscribe, stats or ping');
 }
 
-/** Undefined when it is not JSON. */
-function parse(bytes: Buffer): unknown {
-  if (!isUtf8(bytes)) return undefined;
+function parse(bytes: Buffer): { readonly message: unknown } | Refusal {
+  if (!isUtf8(bytes)) return refuseJson();
   try {
-    return JSON.parse(bytes.toString());
+    const span = locateEvent(bytes);
+    const message = JSON.parse(bytes.toString()) as object;
+    // The parser keeps one of two equal keys.
+    return span.members !== -1 && Object.keys(message).length !== span.members
+      ? refuse('malformed-json', `the key ${JSON.stringify(repeatedKey(bytes, span))} is given twice`)
+      : { message };
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof JsonSyntaxError) return refuseJson();
     throw error;
   }
+}
+
+function refuseJson(): Refusal {
+  return refuse('malformed-json', 'a message must be one JSON value in UTF-8');
 }
 
 function readSubscribe(message: { id: string; filter?: Sent<typeof filter>; cursor?: string }): ClientMessage {

@@ -177,6 +177,8 @@ t.test('what is not understood is answered with an error, and the socket goes on
   for (const [message, code] of [
     ['', 'malformed-json'],
     ['{', 'malformed-json'],
+    ['{"op":"subscribe","id":"a","id":"b"}', 'malformed-json'],
+    ['{"op":"ping"} {}', 'malformed-json'],
     ['null', 'invalid'],
     ['[]', 'invalid'],
     ['"subscribe"', 'invalid'],
