@@ -48,8 +48,8 @@ export type PartitionNews = {
   | { readonly op: 'released'; readonly epoch: number }
   /** Somebody else has opened its journal, or that ends before what was written here: `hasShrunk`. */
   | { readonly op: 'lost'; readonly epoch: number; readonly detail: string; readonly hasShrunk: boolean }
-  /** Entries of the journal that are not in the copy yet. */
-  | { readonly op: 'following'; readonly lag: number }
+  /** Entries of the journal that are not in the copy yet; null: not known at the moment. */
+  | { readonly op: 'following'; readonly lag: number | null }
   /** This node can neither own nor follow it at present. */
   | { readonly op: 'failed'; readonly detail: string }
 );

@@ -14,7 +14,7 @@ export class Course {
   seenEpoch = 0;
   /** The host was told to follow it, and not yet anything else. */
   isFollowed = false;
-  /** Entries behind the owner, while it is followed; null: not told yet. */
+  /** Entries behind the owner, while it is followed; null: not known. */
   lag: number | null = null;
   served: ServedReport | null = null;
   /** Released here, and nobody has claimed it yet. */

@@ -26,6 +26,20 @@ export interface PartitionJournalParts {
 /** The consumer of somebody who follows is forgotten by the server after this long without him. */
 const forgottenAfterNs = 60_000_000_000;
 const pullMs = 10_000;
+/** A consumer with nothing to send says so as often. One that has missed two is looked for elsewhere: its server may have died, and the client by itself waits for its pull to end. */
+const beatMs = 2_000;
+
+/** As the client calls them. */
+const silences: ReadonlySet<string> = new Set(['heartbeats_missed', 'consumer_deleted', 'consumer_not_found', 'no_responders']);
+
+/** Whoever follows a journal. */
+export interface JournalListener {
+  /** `left`: how many entries there are behind it. */
+  hear(entry: StoredEntry, left: number): void;
+  /** Nothing comes any more, whatever is added. To be followed anew. */
+  silent(): void;
+  failed(error: unknown): void;
+}
 
 export class PartitionJournal {
   readonly #door: StreamDoor;
@@ -62,8 +76,8 @@ export class PartitionJournal {
     return this.#entries.publish(entry, after);
   }
 
-  /** Every entry behind `after`, in order, until the result is called. `left`: how many there are behind it. */
-  follow(after: number, hear: (entry: StoredEntry, left: number) => void, failed: (error: unknown) => void): () => void {
+  /** Every entry behind `after`, in order, until the result is called. */
+  follow(after: number, { hear, silent, failed }: JournalListener): () => void {
     let isOver = false;
     let messages: ConsumerMessages | null = null;
     const take = (message: JsMsg) => {
@@ -83,8 +97,13 @@ export class PartitionJournal {
         inactive_threshold: forgottenAfterNs,
       });
       if (isOver) return;
-      messages = await consumer.consume({ max_messages: journalReadAheadEntries, expires: pullMs, callback: take });
+      const options = { max_messages: journalReadAheadEntries, expires: pullMs, idle_heartbeat: beatMs, callback: take };
+      messages = await consumer.consume(options);
       if (isOver) await messages.close();
+      else void tellSilence(messages);
+    };
+    const tellSilence = async (messages: ConsumerMessages) => {
+      for await (const { type } of messages.status()) if (!isOver && silences.has(type)) silent();
     };
     this.#door.ask(begin).catch(failed);
     return () => {

@@ -205,6 +205,7 @@ class ReplicaThread {
   #watchLink(): () => void {
     let reconnects = 0;
     return this.#nats.watch((state) => {
+      if (!state.isConnected) this.#carefully(() => this.#seats.forEach(({ replica }) => replica.cutOff()));
       if (state.reconnects === reconnects) return;
       reconnects = state.reconnects;
       this.#carefully(() => {

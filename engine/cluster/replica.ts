@@ -134,7 +134,12 @@ export class Replica {
 
   /** The connection is back: the stream may be another one than before, or have lost its tail. */
   reconnected(): void {
-    if (this.#mode === 'following') this.#begin('following', () => this.#follow());
+    if (this.#mode === 'following') this.#followAnew();
+  }
+
+  /** The connection is lost: the journal may go on, and nothing of it comes here. */
+  cutOff(): void {
+    if (this.#mode === 'following') this.#forgetLag();
   }
 
   /** About once a second. */
@@ -176,23 +181,37 @@ export class Replica {
         work();
       } catch (error) {
         // What is missing may have been purged before it came here: then bases have it.
-        if (error instanceof Gap) this.#begin('following', () => this.#follow());
+        if (error instanceof Gap) this.#followAnew();
         else this.#failed(error);
       }
     };
-    this.#endFollowing = journal.follow(
-      this.#intake.place,
-      (entry, left) =>
+    this.#endFollowing = journal.follow(this.#intake.place, {
+      hear: (entry, left) =>
         carefully(() => {
           this.#intake.take(entry);
           this.#intake.lag = left;
           if (left === 0 && this.#toldLag !== 0) this.#tellLag();
         }),
-      (error) =>
+      silent: () => carefully(() => this.#followAnew()),
+      failed: (error) =>
         carefully(() => {
           throw error;
         }),
-    );
+    });
+  }
+
+  /** From where the leader says that it ends. */
+  #followAnew(): void {
+    this.#forgetLag();
+    this.#begin('following', () => this.#follow());
+  }
+
+  /** It is not known any more, and nobody is to rely on what it was. */
+  #forgetLag(): void {
+    if (this.#toldLag === null) return;
+    this.#intake.lag = null;
+    this.#toldLag = null;
+    this.#parts.reply({ op: 'following', partition: this.#parts.partition, lag: null, last: this.#copy.last.seq });
   }
 
   #tellLag(): void {
@@ -290,6 +309,7 @@ export class Replica {
       if (isDamage) this.discard((error as Error).message);
       return false;
     }
+    this.#forgetLag();
     if (isDamage) this.#intake.damaged(error.message);
     else this.#intake.differs((error as Error).message);
     this.#begin(mode, mode === 'following' ? () => this.#follow() : () => this.#claim());

@@ -93,8 +93,8 @@ export type ReplicaReply =
     }
   /** This node can neither own nor follow it: its disk, or an entry of the journal, is not as it should be. */
   | { readonly op: 'stuck'; readonly partition: PartitionId; readonly detail: string }
-  /** Entries of the journal that the copy does not have yet, and where it ends. */
-  | { readonly op: 'following'; readonly partition: PartitionId; readonly lag: number; readonly last: Sequence }
+  /** Entries of the journal that the copy does not have yet (null: not known at the moment), and where it ends. */
+  | { readonly op: 'following'; readonly partition: PartitionId; readonly lag: number | null; readonly last: Sequence }
   /** The owner has removed what was before `first`. */
   | { readonly op: 'floor'; readonly partition: PartitionId; readonly first: Sequence }
   /** Journal and copy were not the same: what was acknowledged may be gone, or was written again. */

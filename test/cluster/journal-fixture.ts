@@ -176,6 +176,7 @@ export class TestReplica {
     });
     let reconnects = 0;
     this.#link.watch((state) => {
+      if (!state.isConnected) this.replica.cutOff();
       if (state.reconnects === reconnects) return;
       reconnects = state.reconnects;
       this.replica.reconnected();

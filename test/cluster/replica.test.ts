@@ -8,7 +8,7 @@ import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
 import { until } from '../support/deadline.js';
 import { needsNats, type NatsServer, startNats } from '../support/nats-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { batchOf, History, makeStreams, partition, plain, readBack, TestReplica } from './journal-fixture.js';
+import { batchOf, History, makeStreams, partition, plain, readBack, stream, TestReplica } from './journal-fixture.js';
 
 t.setTimeout(120_000);
 
@@ -347,6 +347,47 @@ t.test('an open segment that has had its time is closed on every node, also when
   owner.replica.tick();
   await until('the follower has begun a segment', () => segmentsOf(follower).length === 2);
   t.same(segmentsOf(follower), segmentsOf(owner));
+});
+
+t.test(
+  'a follower whose consumer is gone says that it does not know how far behind it is, and comes after at once',
+  needsNats,
+  async (t) => {
+    const nats = await startNats(t);
+    const { consumers } = await makeStreams(t, nats);
+    const [owner, follower] = [new TestReplica(t, nats.url), new TestReplica(t, nats.url)];
+    const history = new History();
+    await owner.own(1);
+    await owner.append([history.accepted()]);
+    follower.replica.follow(true);
+    await follower.said('following', ({ lag }) => lag === 0);
+    const [consumer] = await until('it has a consumer', async () => {
+      const found = await consumers.list(stream).next();
+      return found.length > 0 && found;
+    });
+    await consumers.delete(stream, consumer!.name);
+    await follower.said('following', ({ lag }) => lag === null);
+    await owner.append([history.accepted()]);
+    await follower.reaches(2);
+    t.same(await recordsOf(follower), plain(history.records));
+  },
+);
+
+t.test('a follower to whom nothing comes any more does not say that it is close behind', needsNats, async (t) => {
+  const nats = await setup(t);
+  const proxy = await TcpProxy.start(t, nats.port);
+  const follower = new TestReplica(t, proxy.url);
+  const owner = new TestReplica(t, nats.url);
+  await owner.own(1);
+  follower.replica.follow(true);
+  await follower.said('following', ({ lag }) => lag === 0);
+  proxy.hold('down');
+  await follower.said('following', ({ lag }) => lag === null);
+  await owner.append([new History().accepted()]);
+  proxy.cut();
+  proxy.flow();
+  await follower.reaches(1);
+  t.match(follower.replies.filter(({ op }) => op === 'following').at(-1), { lag: 0 });
 });
 
 t.test('a follower behind a network that stands still comes after', needsNats, async (t) => {
