@@ -6,7 +6,7 @@ export interface SampleFields {
   readonly external_job_id?: string;
 }
 
-export function sampleEvent(fields: SampleFields): object {
+export function sampleEvent(fields: SampleFields) {
   return {
     destination: 'http://127.0.0.1:9/hooks/payment-retry',
     source: 'payments',
