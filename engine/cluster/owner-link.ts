@@ -15,11 +15,11 @@
 import type { PartitionId } from '../kernel/brand.js';
 import { EngineError } from '../kernel/errors.js';
 import { mailboxBytesMax, mailboxItemsMax, ownerAgainMs, ownerWaitMsMax, sheafEventsMax } from '../kernel/limits.js';
+import { KeptMemory } from '../kernel/kept-memory.js';
 import { EventSheafBuilder } from '../log/event-sheaf.js';
 import type { Accepted, Asker, NewEventAsked, PartitionLink, Unnumbered } from '../router/host-link.js';
 import { bytesOf } from '../router/unnumbered.js';
 import { OpenSheaf } from '../router/open-sheaf.js';
-import { SheafMemory } from './sheaf-memory.js';
 import { type Errand, type Keeping, type OwnerHost, SheafErrand } from './sheaf-errand.js';
 
 export interface OwnerLinkParts {
@@ -31,11 +31,14 @@ export interface OwnerLinkParts {
   readonly monoMs: () => number;
 }
 
+/** Of memory for sheaves that none is in. */
+const keptBytesMax = 4 * 1024 * 1024;
+
 /** Of all partitions together. */
 export class OwnerLoad {
   items = 0;
   bytes = 0;
-  readonly memory = new SheafMemory();
+  readonly memory = new KeptMemory(keptBytesMax);
 
   refusal(partition: PartitionId): EngineError | null {
     if (this.items < mailboxItemsMax && this.bytes < mailboxBytesMax) return null;

@@ -3,12 +3,13 @@
  *
  * One of the files that know the client's packages. Owned by one thread.
  */
-import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { nanos } from '@nats-io/transport-node';
 import { deliveryOf } from './delivery-subject.js';
 
 export interface InletMessage {
   readonly subject: string;
+  /** Until `done` or `again`: its memory is another message's then. */
   readonly data: Buffer;
   /** Of its place in the stream. With the instant it tells the message from any other, also when the stream was restored or made anew. */
   readonly sequence: number;
@@ -27,6 +28,12 @@ export interface InletMessage {
 const ackBytes = Buffer.from('+ACK');
 const workingBytes = Buffer.from('+WPI');
 
+export interface HeldMessageParts {
+  readonly connection: NatsConnection;
+  readonly data: Uint8Array;
+  readonly released: () => void;
+}
+
 export class HeldMessage implements InletMessage {
   readonly subject: string;
   readonly data: Buffer;
@@ -35,17 +42,20 @@ export class HeldMessage implements InletMessage {
   readonly storedAtNanos: string;
   readonly deliveries: number;
   readonly takenAt = performance.now();
-  readonly #msg: Msg;
+  readonly #reply: string;
+  readonly #headers: MsgHdrs | undefined;
   readonly #connection: NatsConnection;
   readonly #released: () => void;
 
-  constructor(msg: Msg, connection: NatsConnection, released: () => void) {
-    this.#msg = msg;
+  /** Nothing of `msg` is kept: what it came in would live as long as it is held. `data`: a copy of its own. */
+  constructor(msg: Msg, { connection, data, released }: HeldMessageParts) {
+    this.#reply = msg.reply!;
+    this.#headers = msg.headers;
     this.#connection = connection;
     this.#released = released;
     this.subject = msg.subject;
-    this.data = Buffer.from(msg.data.buffer, msg.data.byteOffset, msg.data.length);
-    const { deliveries, sequence, storedAtNanos } = deliveryOf(msg.reply!);
+    this.data = Buffer.from(data.buffer, data.byteOffset, data.length);
+    const { deliveries, sequence, storedAtNanos } = deliveryOf(this.#reply);
     this.deliveries = deliveries;
     this.sequence = sequence;
     this.storedAtNanos = storedAtNanos;
@@ -53,7 +63,7 @@ export class HeldMessage implements InletMessage {
   }
 
   header(name: string): string | null {
-    const value = this.#msg.headers?.get(name);
+    const value = this.#headers?.get(name);
     return value === undefined || value === '' ? null : value;
   }
 
@@ -73,6 +83,6 @@ export class HeldMessage implements InletMessage {
 
   /** What is lost with a connection is said again with the next delivery. */
   #say(bytes: Uint8Array): void {
-    if (!this.#connection.isClosed()) this.#connection.publish(this.#msg.reply!, bytes);
+    if (!this.#connection.isClosed()) this.#connection.publish(this.#reply, bytes);
   }
 }

@@ -20,6 +20,7 @@ import {
   ingestPullBytes,
   ingestPullMessages,
 } from '../kernel/limits.js';
+import { KeptMemory } from '../kernel/kept-memory.js';
 import { HeldMessage, type InletMessage } from './inlet-message.js';
 import type { NatsLink } from './nats-link.js';
 import { PullSession } from './pull-session.js';
@@ -40,12 +41,17 @@ const prepareAgainMs = 1_000;
 /** Subject and headers of a message, which count for a pull and not for `max_payload`. */
 const headerBytesMax = 64 * 1024;
 
+/** Of memory for messages that none is in: as many as are held of arrays of usual events. */
+const keptBytesMax = 8 * 1024 * 1024;
+
 export class Inlet {
   readonly #parts: InletParts;
   readonly #held = new Set<HeldMessage>();
   readonly #unwatch: () => void;
   readonly #keepAlive: NodeJS.Timeout;
   #heldBytes = 0;
+  /** Of messages. What they came in is garbage at once that way, and not only when they are done. */
+  readonly #memory = new KeptMemory(keptBytesMax);
   #session: PullSession | null = null;
   #isClosed = false;
   #emptied: (() => void) | null = null;
@@ -124,12 +130,15 @@ export class Inlet {
   }
 
   #receive(msg: Msg, connection: NatsConnection): void {
-    const message = new HeldMessage(msg, connection, () => {
+    const data = this.#memory.keep(msg.data);
+    const released = () => {
       if (!this.#held.delete(message)) return;
-      this.#heldBytes -= message.data.length;
+      this.#heldBytes -= data.length;
+      this.#memory.free(data);
       if (this.#held.size === 0) this.#emptied?.();
       this.#session?.roomChanged();
-    });
+    };
+    const message = new HeldMessage(msg, { connection, data, released });
     this.#held.add(message);
     this.#heldBytes += message.data.length;
     this.#parts.take(message);
