@@ -36,6 +36,9 @@ import { Abandoned, JournalRefused } from './persistence.js';
 
 type Mode = 'idle' | 'following' | 'claiming' | 'owning';
 
+/** A partition that moves is to be served within a second: what of it took longer is told. */
+const slowClaimMs = 1_000;
+
 export interface ReplicaParts {
   readonly partition: PartitionId;
   readonly copy: LocalCopy;
@@ -224,20 +227,30 @@ export class Replica {
   // ---- claiming ----
 
   async #claim(): Promise<void> {
-    const { partition, reply } = this.#parts;
+    const { partition, clock, reply } = this.#parts;
     const epoch = this.#epoch;
+    const beganAt = clock.monoMs();
     await this.#intake.attach();
-    const opened = await this.#writer.open(epoch, await this.#intake.takeAll());
+    const attachedAt = clock.monoMs();
+    const newest = await this.#intake.takeAll();
+    const takenAt = clock.monoMs();
+    const opened = await this.#writer.open(epoch, newest);
     if (opened.kind === 'late') {
       this.#lose(`epoch ${opened.epoch} has opened the journal before epoch ${epoch} could`);
       return;
     }
     const { entry } = opened;
+    const openedAt = clock.monoMs();
     // Nothing can come before it any more.
     await this.#intake.takeUpTo(entry);
     if (this.#copy.last.seq > entry.last) await this.#writer.writeAgain({ seq: entry.last, chain: entry.chain });
     this.#mode = 'owning';
     reply({ op: 'owned', partition, epoch, losses: this.#writer.stamp.losses });
+    const marks = [beganAt, attachedAt, takenAt, openedAt, clock.monoMs()];
+    if (marks.at(-1)! - beganAt < slowClaimMs) return;
+    const [place, behind, opening, rest] = marks.slice(1).map((at, step) => Math.round(at - marks[step]!));
+    const detail = `owned late: its place ${place} ms, what was behind it ${behind} ms, the opening ${opening} ms, the rest ${rest} ms`;
+    reply({ op: 'copy-note', partition, detail });
   }
 
   // ---- owning ----

@@ -99,7 +99,7 @@ export type ReplicaReply =
   | { readonly op: 'floor'; readonly partition: PartitionId; readonly first: Sequence }
   /** Journal and copy were not the same: what was acknowledged may be gone, or was written again. */
   | { readonly op: 'regressed'; readonly partition: PartitionId; readonly detail: string }
-  /** For the operator: the copy on this node was of no use and is made anew from what the cluster has, or bases cannot be written. Nothing is lost. */
+  /** For the operator: the copy on this node was of no use and is made anew from what the cluster has, bases cannot be written, or it took long until it was owned. Nothing is lost. */
   | { readonly op: 'copy-note'; readonly partition: PartitionId; readonly detail: string };
 
 // ---- writer to reader ----

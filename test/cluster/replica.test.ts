@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { EntryTurns } from '../../engine/cluster/entry-turns.js';
 import { readMark } from '../../engine/log/mark.js';
 import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
-import { until } from '../support/deadline.js';
+import { pause, until } from '../support/deadline.js';
 import { needsNats, type NatsServer, startNats } from '../support/nats-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { batchOf, History, makeStreams, partition, plain, readBack, stream, TestReplica } from './journal-fixture.js';
@@ -388,6 +388,20 @@ t.test('a follower to whom nothing comes any more does not say that it is close 
   proxy.flow();
   await follower.reaches(1);
   t.match(follower.replies.filter(({ op }) => op === 'following').at(-1), { lag: 0 });
+});
+
+t.test('an owner that was slow to open its journal says what has taken so long', needsNats, async (t) => {
+  const nats = await setup(t);
+  const proxy = await TcpProxy.start(t, nats.port);
+  const owner = new TestReplica(t, proxy.url);
+  await owner.own(1);
+  proxy.hold('down');
+  const owned = owner.own(2);
+  await pause(1_200);
+  proxy.flow();
+  await owned;
+  const { detail } = await owner.said('copy-note');
+  t.match(detail, /owned late: its place \d{4,} ms, .* the opening \d+ ms/);
 });
 
 t.test('a follower behind a network that stands still comes after', needsNats, async (t) => {
