@@ -4,7 +4,8 @@
  *
  * - The long-lived threads (`build/engine/actor/host-thread.cjs` and the like), each in one file with the packages that it needs, as CommonJS: piscina asks for a thread's
  *   module by `require`, a thread that does not begin with ESM does not load Node's loader for it either, and what V8 made of it can be kept (`load-code.cjs`).
- * - The program and the short tasks, in `build/` in the place of what the compiler has written of the same name, with what they share beside.
+ * - The program and the short tasks, in `build/` in the place of what the compiler has written of the same name, with what they share beside. What each start of
+ *   the program loads of packages is there together (`packages.cjs`), likewise with what V8 made of it.
  *
  * Why: Node takes 0.4 ms of CPU for each module that it loads, in each thread, whatever is in it, which was a quarter of a start (docs/internals/performance-notes.md).
  */
@@ -23,10 +24,20 @@ const loaderSource = '.scripts/load-code.cjs';
 /** They find files beside themselves, native ones for the most part. The client of NATS few couriers need, and those load it when they do. */
 const notInThreads = ['better-sqlite3', 'msgpackr-extract', 'piscina', 'uWebSockets.js'];
 const laterInThreads = { 'engine/dispatch/courier-thread.ts': ['@nats-io/*'] };
+/** By name, as `require` is asked for them: what each start of the program loads, of packages that find no files beside themselves. */
+const packagesOfStart = ['hdr-histogram-js/dist/Float64Histogram.js', 'msgpackr', 'pino', 'prom-client/lib/registry.js'];
 /** In its place esbuild sees Node's own. */
 const ownRequire = /^import \{ require \} from '\S+\/commonjs\.js';$/m;
 /** Where code goes that several of them import. */
 const shared = 'engine/shared';
+const packages = `${shared}/packages`;
+/** The program's own `require` (`kernel/commonjs.ts`). */
+const door = 'engine/kernel/commonjs.ts';
+const packagesDoor = `import { createRequire } from 'node:module';
+const own = createRequire(import.meta.url);
+const packages = own('../shared/packages.cjs');
+export const require = (name) => packages[name] ?? own(name);
+`;
 /** What `import.meta.url` becomes in CommonJS, which has none: the place of a module in `build/`, below which an entry lies two folders deep. */
 const buildUrl = '__buildUrl';
 const buildUrlOfCommonJs = `const ${buildUrl} = require('node:url').pathToFileURL(require('node:path').resolve(__dirname, '../..')).href + '/';`;
@@ -36,7 +47,7 @@ const buildUrlOfModule = "import.meta.url.slice(0, import.meta.url.lastIndexOf('
 export async function bundle(sources) {
   const { threads, tasks } = threadModules(sources);
   const entries = [...(sources.includes(program) ? [program] : []), ...tasks];
-  if (entries.length + threads.length === 0) return;
+  if (threads.length === 0) return;
   // Only here: where nothing is to be built, nothing of it is loaded.
   const { build, stop } = await import('esbuild');
   const common = {
@@ -57,7 +68,15 @@ export async function bundle(sources) {
       chunkNames: `${shared}/[name]-[hash]`,
       splitting: true,
       format: 'esm',
-      plugins: [inPlace(buildUrlOfModule, { stay: entries })],
+      plugins: [inPlace(buildUrlOfModule, { stay: entries, texts: { [door]: packagesDoor } })],
+    }),
+    build({
+      ...common,
+      stdin: { contents: packagesOfStart.map((name) => `exports['${name}'] = require('${name}');`).join('\n'), resolveDir: root },
+      outdir: undefined,
+      outfile: `build/${packages}.code.cjs`,
+      external: notInThreads,
+      format: 'cjs',
     }),
     ...threads.map((thread) =>
       build({
@@ -74,21 +93,25 @@ export async function bundle(sources) {
   // The process that does it would live as long as this one, which goes on to be the server.
   await stop();
   copyFileSync(join(root, loaderSource), join(root, loader));
-  await Promise.all(threads.map((thread) => startOf(thread)));
+  await Promise.all([packages, ...threads.map((thread) => thread.replace(/\.ts$/, ''))].map((file) => keep(file)));
 }
 
 /** What is written here and not by the compiler, as paths from the root. */
 export function bundles(sources) {
   const { threads } = threadModules(sources);
-  const files = threads.flatMap((source) => ['.cjs', '.code.cjs', '.code.cjs.cache'].map((end) => source.replace(/\.ts$/, end)));
-  return files.length === 0 ? [] : [loader, ...files.map((file) => join('build', file))];
+  if (threads.length === 0) return [];
+  const files = [packages, ...threads.map((source) => source.replace(/\.ts$/, ''))];
+  return [
+    loader,
+    ...files.flatMap((file) => ['.cjs', '.code.cjs', '.code.cjs.cache'].map((end) => join('build', `${file}${end}`))),
+  ];
 }
 
-/** The file that a thread is started with. Its code is loaded once here, in a thread as it will be there. */
-async function startOf(thread) {
-  const file = join(root, 'build', thread.replace(/\.ts$/, '.cjs'));
-  writeFileSync(file, `module.exports = require('../load-code.cjs').load(__filename);\n`);
-  const cache = `require(${JSON.stringify(join(root, loader))}).cache(${JSON.stringify(file)})`;
+/** Writes `file`.cjs, which loads its code, and what V8 makes of it: it is loaded once here, in a thread as it will be there. */
+async function keep(file) {
+  const path = join(root, 'build', `${file}.cjs`);
+  writeFileSync(path, `module.exports = require('../load-code.cjs').load(__filename);\n`);
+  const cache = `require(${JSON.stringify(join(root, loader))}).cache(${JSON.stringify(path)})`;
   await once(new Worker(cache, { eval: true }), 'exit');
 }
 
@@ -110,12 +133,12 @@ function threadModules(sources) {
 
 /**
  * A module that names files beside itself goes on doing so from wherever its code has come to. `stay`: sources whose code does not move. `packages`: what is
- * loaded by `require` (`kernel/commonjs.ts`) is part of the bundle.
+ * loaded by `require` (`kernel/commonjs.ts`) is part of the bundle. `texts`: what stands in the place of sources.
  */
-function inPlace(buildUrl, { stay = [], packages = false }) {
+function inPlace(buildUrl, { stay = [], packages = false, texts = {} }) {
   const load = ({ path }) => {
     const source = relative(root, path).split(sep).join('/');
-    const contents = readFileSync(path, 'utf8');
+    const contents = texts[source] ?? readFileSync(path, 'utf8');
     if (stay.includes(source)) return { contents, loader: 'ts' };
     const url = `(${buildUrl} + ${JSON.stringify(source.replace(/\.ts$/, '.js'))})`;
     const moved = contents.replaceAll('import.meta.url', url);

@@ -18,10 +18,16 @@ function packagesOf(module: string): readonly string[] {
   return [...new Set(names)].filter((name) => name !== undefined);
 }
 
+/** Packages that are part of a bundle. */
+function packagesIn(bundle: string): readonly string[] {
+  const code = readFileSync(new URL(`../../engine/${bundle}.code.cjs`, import.meta.url), 'utf8');
+  return [...new Set(Array.from(code.matchAll(/^\s*\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)\//gm), ([, name]) => name!))];
+}
+
 t.test(
   'a node alone loads no client of NATS or OpenTelemetry, nothing that checks forms and no breaker before it listens',
   async (t) => {
-    const packages = packagesOf('gateway/main.js');
+    const packages = [...packagesIn('shared/packages'), ...packagesOf('gateway/main.js')];
     t.ok(packages.includes('prom-client') && packages.includes('pino'), 'it is seen what is loaded');
     t.same(
       packages.filter((name) => /nats|opentelemetry|typebox|cockatiel/.test(name)),
@@ -30,14 +36,8 @@ t.test(
   },
 );
 
-/** Packages that are part of the code that a thread begins with. */
-function packagesIn(thread: string): readonly string[] {
-  const code = readFileSync(new URL(`../../engine/${thread}-thread.code.cjs`, import.meta.url), 'utf8');
-  return [...new Set(Array.from(code.matchAll(/^\s*\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)\//gm), ([, name]) => name!))];
-}
-
 t.test('nor does the thread that delivers, before it is told of NATS', async (t) => {
-  const packages = [...packagesIn('dispatch/courier'), ...packagesOf('engine/dispatch/courier-thread.cjs')];
+  const packages = [...packagesIn('dispatch/courier-thread'), ...packagesOf('engine/dispatch/courier-thread.cjs')];
   t.ok(packages.includes('undici'));
   t.same(
     packages.filter((name) => /nats|pino|prom-client|better-sqlite3|typebox/.test(name)),
@@ -46,7 +46,7 @@ t.test('nor does the thread that delivers, before it is told of NATS', async (t)
 });
 
 t.test('a host loads what packs its messages and measures them, and nothing that touches a disk or a socket', async (t) => {
-  const packages = [...packagesIn('actor/host'), ...packagesOf('engine/actor/host-thread.cjs')];
+  const packages = [...packagesIn('actor/host-thread'), ...packagesOf('engine/actor/host-thread.cjs')];
   t.ok(packages.includes('msgpackr'));
   t.same(
     packages.filter((name) => /nats|pino|prom-client|better-sqlite3|undici|typebox|uws/.test(name)),
@@ -75,7 +75,7 @@ t.test('a thread begins with one file and the program with few, others have one 
   t.ok(filesBelow('engine/actor/host.js') > few, 'they are counted');
 });
 
-t.test('what V8 made of the code of each thread is taken by a thread that begins', async (t) => {
+t.test('what V8 made of the code of each thread and of packages is taken at a start', async (t) => {
   const look = `const vm = require('node:vm');
     const { Script } = vm;
     vm.Script = class extends Script {
@@ -85,7 +85,8 @@ t.test('what V8 made of the code of each thread is taken by a thread that begins
       }
     };
     for (const file of process.argv.slice(1)) require(file);`;
-  const files = threads.map((thread) => fileURLToPath(new URL(`../../engine/${thread}-thread.cjs`, import.meta.url)));
+  const bundles = [...threads.map((thread) => `${thread}-thread`), 'shared/packages'];
+  const files = bundles.map((bundle) => fileURLToPath(new URL(`../../engine/${bundle}.cjs`, import.meta.url)));
   const said = execFileSync(process.execPath, [...shippedFlags, '-e', look, ...files], { encoding: 'utf8' });
-  t.equal(said, 'true\n'.repeat(threads.length));
+  t.equal(said, 'true\n'.repeat(bundles.length));
 });
