@@ -29,12 +29,15 @@ export class NewStretch implements Consequence {
   readonly #request: number;
   readonly #now: MonoMs;
   readonly #first: Sequence;
-  readonly #bytes: Uint8Array;
+  /** What they came in, up to `close`: kept until they are durable it would outlive young collections, and only a full one gives it back. */
+  #bytes: Uint8Array;
   readonly #from: number;
   #to: number;
   readonly #handles: Handle[] = [];
   /** Where in `#bytes` their ids are. */
-  readonly #ids: number[] = [];
+  #idsAt: number[] = [];
+  /** One behind the other, from `close` on. */
+  #ids = nothing;
 
   /** `cursor` stands on the first one. */
   constructor(parts: NewStretchParts, { cursor, request }: { readonly cursor: RecordCursor; readonly request: number }) {
@@ -53,7 +56,7 @@ export class NewStretch implements Consequence {
     const handle = ledger.enter(cursor, this.#now);
     this.#to = cursor.endAt;
     this.#handles.push(handle);
-    this.#ids.push(cursor.eventAt);
+    this.#idsAt.push(cursor.eventAt);
     if (memory.state.columns.dueAtMs(handle) - cursor.at <= keepPayloadMs) payloads.keep(handle, cursor.body);
   }
 
@@ -61,6 +64,9 @@ export class NewStretch implements Consequence {
   close(): void {
     const { ledger } = this.#parts;
     ledger.append(this.#bytes, { from: this.#from, to: this.#to, first: this.#first, count: this.#handles.length });
+    this.#ids = idsIn(this.#bytes, this.#idsAt);
+    this.#bytes = nothing;
+    this.#idsAt = [];
     ledger.hold(this);
   }
 
@@ -77,12 +83,19 @@ export class NewStretch implements Consequence {
   }
 
   voided(loss: Loss): void {
-    for (const [at, start] of this.#ids.entries()) {
-      const event = this.#bytes.slice(start, start + eventIdBytes);
-      const command = { op: 'schedule', event, body: noBody } as const;
+    for (let at = 0; at < this.#handles.length; at++) {
+      const event = this.#ids.slice(at * eventIdBytes, (at + 1) * eventIdBytes);
+      const command = { op: 'schedule', event, body: nothing } as const;
       this.#parts.answers.refuseUndone(this.#request + at, { command, ...loss });
     }
   }
 }
 
-const noBody = new Uint8Array(0);
+const nothing = new Uint8Array(0);
+
+function idsIn(bytes: Uint8Array, places: readonly number[]): Uint8Array<ArrayBuffer> {
+  const ids = new Uint8Array(places.length * eventIdBytes);
+  let end = 0;
+  for (const from of places) for (let byte = 0; byte < eventIdBytes; byte++) ids[end++] = bytes[from + byte]!;
+  return ids;
+}
