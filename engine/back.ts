@@ -9,7 +9,7 @@
  *
  * Main thread.
  */
-import { snapshotRecordsOf } from './actor/snapshots.js';
+import { snapshotRecordsOf } from './actor/life/snapshots.js';
 import type { HostMail, PartitionOrder } from './actor/mail.js';
 import type { HostNotice, PartitionNews } from './actor/notices.js';
 import { BackgroundTasks } from './background-tasks.js';

@@ -14,15 +14,15 @@
  * Main thread.
  */
 import { ClusterNode, type PartitionHands } from './cluster/cluster-node.js';
-import { ClusterOrigins } from './cluster/cluster-origins.js';
-import type { ClusterRecord } from './cluster/cluster-record.js';
+import { ClusterOrigins } from './cluster/origins/cluster-origins.js';
+import type { ClusterRecord } from './cluster/membership/cluster-record.js';
 import type { ClusterView } from './cluster/cluster-view.js';
 import { joinCluster } from './cluster/joining.js';
-import { keepEvents } from './cluster/kept-events.js';
-import type { Member } from './cluster/members.js';
-import { OwnedStreams } from './cluster/owned-streams.js';
-import { Peers } from './cluster/peers.js';
-import type { Keeping } from './cluster/sheaf-errand.js';
+import { keepEvents } from './cluster/peers/kept-events.js';
+import type { Member } from './cluster/membership/members.js';
+import { OwnedStreams } from './cluster/peers/owned-streams.js';
+import { Peers } from './cluster/peers/peers.js';
+import type { Keeping } from './cluster/peers/sheaf-errand.js';
 import { CrewCouriers } from './crew-couriers.js';
 import type { EngineConfig, EngineOptions } from './engine-options.js';
 import { Front } from './front.js';

@@ -8,8 +8,8 @@
  */
 import type { ClusterNode } from './cluster/cluster-node.js';
 import { ClusterStanding } from './cluster/cluster-standing.js';
-import { Namesakes } from './cluster/namesakes.js';
-import { NodeTotalsExchange } from './cluster/node-totals.js';
+import { Namesakes } from './cluster/membership/namesakes.js';
+import { NodeTotalsExchange } from './cluster/membership/node-totals.js';
 import type { Role } from './config.js';
 import { totalsSilenceMsMax } from './kernel/limits.js';
 import { version } from './kernel/version.js';

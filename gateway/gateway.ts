@@ -9,7 +9,7 @@ import { Calls } from './calls.js';
 import { addressOf, urlOf } from './address.js';
 import { Connections } from './connections.js';
 import type { Services } from './handler/services.js';
-import { DestinationCheck } from './input/destination.js';
+import { DestinationCheck } from './input/fields/destination.js';
 import { censusAgeMsMax, connectionsMax, connectionsPerAddressMax, keyFileAgeMsMax, streamPatienceMs } from './limits.js';
 import { GatewayHealth } from './gateway-health.js';
 import { MemoryGauge } from './memory-gauge.js';

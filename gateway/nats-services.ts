@@ -2,7 +2,7 @@
 import type { Clock, Engine, Logger, NatsDoor } from '../engine/index.js';
 import { NatsTelling } from './announce/nats-telling.js';
 import { Ingestion } from './ingest/ingestion.js';
-import type { DestinationCheck } from './input/destination.js';
+import type { DestinationCheck } from './input/fields/destination.js';
 
 export interface NatsServicesParts {
   readonly engine: Engine;

@@ -1,7 +1,7 @@
 /**
  * The only door to TypeBox: what describes a form, and what compiles it to a check.
  *
- * It comes as 200 small files, a fifth of what a start cost the main thread, and most events are read without it (`input/plain-event.ts`). So it is
+ * It comes as 200 small files, a fifth of what a start cost the main thread, and most events are read without it (`input/bytes/plain-event.ts`). So it is
  * loaded when it is first asked for: by a form that is looked at (`form.ts`), or with the description of the API. By `require`, as ES modules they
  * took twice as long.
  */

@@ -20,7 +20,7 @@ import { indexSegment } from '../../engine/log/index-task.js';
 import { LogWriter } from '../../engine/log/log-writer.js';
 import type { LogOptions } from '../../engine/log/protocol.js';
 import { RecordBatchBuilder } from '../../engine/log/record-batch.js';
-import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
+import { listSegments, partitionDir } from '../../engine/log/segment/segment-files.js';
 import { takeSnapshot } from '../../engine/partition/snapshot-task.js';
 
 const slots = 4_096;

@@ -2,11 +2,11 @@
 import { type WaitReason, waitReasons } from '../event/status.js';
 import type { WallMs } from '../kernel/brand.js';
 import type { HostFigures, LatencyFigures } from '../observe/figures.js';
-import type { Backlog } from './backlog.js';
-import type { CourierDesk } from './courier-desk.js';
+import type { Backlog } from './firing/backlog.js';
+import type { CourierDesk } from './firing/courier-desk.js';
 import type { HostCounters } from './host-counters.js';
 import type { PartitionActor } from './partition-actor.js';
-import type { WaitingRoom } from './waiting-room.js';
+import type { WaitingRoom } from './firing/waiting-room.js';
 
 export interface HostParts {
   readonly actors: readonly PartitionActor[];

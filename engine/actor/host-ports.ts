@@ -7,7 +7,7 @@ import type { PartitionId } from '../kernel/brand.js';
 import type { Clock } from '../kernel/clock.js';
 import type { LeaseBoard } from '../kernel/lease-board.js';
 import type { ReaderRequest, WriterRequest } from '../log/protocol.js';
-import type { CourierDeskPorts } from './courier-desk.js';
+import type { CourierDeskPorts } from './firing/courier-desk.js';
 import type { HostNotice } from './notices.js';
 import type { HostReply } from './replies.js';
 

@@ -1,16 +1,16 @@
 /** What the partitions of a host have in common. */
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { SpaceLevel } from '../log/protocol.js';
-import type { Backlog } from './backlog.js';
+import type { Backlog } from './firing/backlog.js';
 import type { BodyStore } from './body-store.js';
-import type { CourierDesk } from './courier-desk.js';
-import type { GatheredBodies } from './gathered-bodies.js';
+import type { CourierDesk } from './firing/courier-desk.js';
+import type { GatheredBodies } from './desks/gathered-bodies.js';
 import type { HostCounters } from './host-counters.js';
-import type { LabelFlows } from './label-flows.js';
+import type { LabelFlows } from './ledger/label-flows.js';
 import type { HostPorts } from './host-ports.js';
 import type { Reads } from './reads.js';
-import type { SnapshotTurn } from './snapshot-turn.js';
-import type { WaitingRoom } from './waiting-room.js';
+import type { SnapshotTurn } from './life/snapshot-turn.js';
+import type { WaitingRoom } from './firing/waiting-room.js';
 
 export interface HostShared {
   readonly ports: HostPorts;

@@ -27,22 +27,22 @@ import {
 import type { ErrorCode } from '../kernel/errors.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { ReplicaReply, WriteFailure } from '../log/protocol.js';
-import { type FilterWords, SegmentFilter } from '../log/segment-filter.js';
+import { type FilterWords, SegmentFilter } from '../log/index/segment-filter.js';
 import type { PartitionPhase } from '../observe/figures.js';
 import type { Request } from '../partition/command.js';
 import type { SettingsRequest } from '../partition/decide-settings.js';
 import { PartitionState } from '../partition/state.js';
 import type { Wheel } from '../wheel/wheel.js';
-import { Answers } from './answers.js';
+import { Answers } from './desks/answers.js';
 import type { HostShared } from './host-shared.js';
 import type { PartitionOrder } from './mail.js';
 import type { Enquiry, NumberedSheaf } from './requests.js';
-import type { Loss } from './ledger.js';
-import { PartitionLife } from './partition-life.js';
-import { Rebuilding } from './rebuilding.js';
-import type { RecoveryResult, RunningAttempt } from './recovery.js';
-import { type Tenant, Tenure } from './tenure.js';
-import type { QueuePlace } from './timekeeper.js';
+import type { Loss } from './ledger/ledger.js';
+import { PartitionLife } from './life/partition-life.js';
+import { Rebuilding } from './life/rebuilding.js';
+import type { RecoveryResult, RunningAttempt } from './life/recovery.js';
+import { type Tenant, Tenure } from './life/tenure.js';
+import type { QueuePlace } from './firing/timekeeper.js';
 
 /** A failed commit is followed by a replay after this long, doubling up to the second figure while it fails again. */
 const reloadWaitMs = 250;

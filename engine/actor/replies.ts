@@ -2,7 +2,7 @@
 import type { ErrorCode, FieldError } from '../kernel/errors.js';
 import type { Tally } from '../event/label-filter.js';
 import type { Sequence, WallMs } from '../kernel/brand.js';
-import type { FlowFigures } from './label-flows.js';
+import type { FlowFigures } from './ledger/label-flows.js';
 import type { ListCoverage } from '../event/event-list.js';
 import type { EventId } from '../kernel/event-id.js';
 import type { SettingsRow } from '../event/origin-settings.js';

@@ -21,15 +21,15 @@ import { ClusterCounts } from '../observe/cluster-counts.js';
 import type { Logger } from '../observe/logger.js';
 import { type ClusterTimes, usualTimes } from './cluster-times.js';
 import { type ClusterView, clusterView } from './cluster-view.js';
-import { Course } from './course.js';
-import { FailureHolds } from './failure-holds.js';
-import type { LogStreamsShape } from './log-streams.js';
-import { type Member, type MemberMap, Members } from './members.js';
-import { type NodeReport, NodeReports } from './node-reports.js';
-import { type Owner, type OwnerMap, Ownership } from './ownership.js';
-import { Outlook } from './outlook.js';
-import { nextStep, type Stage, type Step, stages } from './partition-course.js';
-import { Session } from './session.js';
+import { Course } from './ownership/course.js';
+import { FailureHolds } from './ownership/failure-holds.js';
+import type { LogStreamsShape } from './journal/log-streams.js';
+import { type Member, type MemberMap, Members } from './membership/members.js';
+import { type NodeReport, NodeReports } from './membership/node-reports.js';
+import { type Owner, type OwnerMap, Ownership } from './ownership/ownership.js';
+import { Outlook } from './ownership/outlook.js';
+import { nextStep, type Stage, type Step, stages } from './ownership/partition-course.js';
+import { Session } from './membership/session.js';
 
 /** What this node has done with a partition, told to its host. */
 export interface PartitionHands {

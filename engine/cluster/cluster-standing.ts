@@ -9,7 +9,7 @@
 import type { PartitionId } from '../kernel/brand.js';
 import type { ClusterCounts, ClusterFigures } from '../observe/cluster-counts.js';
 import type { ClusterNode } from './cluster-node.js';
-import type { Namesakes } from './namesakes.js';
+import type { Namesakes } from './membership/namesakes.js';
 
 export interface ClusterStandingParts {
   readonly partitions: number;

@@ -10,7 +10,7 @@ import {
   sessionRenewMs,
   sessionTtlMs,
 } from '../kernel/limits.js';
-import type { SessionTimes } from './session.js';
+import type { SessionTimes } from './membership/session.js';
 
 export interface ClusterTimes extends SessionTimes {
   readonly settledMs: number;

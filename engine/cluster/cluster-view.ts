@@ -1,9 +1,9 @@
 /** The cluster as one node sees it, as the contract names it: who lives, who owns what, who stands by and how far behind. */
 import type { PartitionId } from '../kernel/brand.js';
-import type { Member, MemberMap } from './members.js';
-import type { NodeReport } from './node-reports.js';
-import type { OwnerMap } from './ownership.js';
-import type { Place } from './placement.js';
+import type { Member, MemberMap } from './membership/members.js';
+import type { NodeReport } from './membership/node-reports.js';
+import type { OwnerMap } from './ownership/ownership.js';
+import type { Place } from './ownership/placement.js';
 
 /** JSON-ready. */
 export interface ClusterView {

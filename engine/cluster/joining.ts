@@ -16,9 +16,9 @@ import { type NatsAddress, shownAddress } from '../nats/nats-address.js';
 import type { NatsLink } from '../nats/nats-link.js';
 import { StreamUnfit } from '../nats/streams.js';
 import type { Logger } from '../observe/logger.js';
-import { ensureBuckets } from './buckets.js';
-import { type ClusterRecord, findClusterRecord, openClusterRecord } from './cluster-record.js';
-import { ensureLogStreams, usualLogStreams } from './log-streams.js';
+import { ensureBuckets } from './membership/buckets.js';
+import { type ClusterRecord, findClusterRecord, openClusterRecord } from './membership/cluster-record.js';
+import { ensureLogStreams, usualLogStreams } from './journal/log-streams.js';
 
 /** A connection is made in milliseconds, so at first it is looked for often. */
 const joinSoonMs = 20;

@@ -18,12 +18,12 @@ import { LogWriter } from '../log/log-writer.js';
 import type { LogOptions, LogReply, WriterRequest } from '../log/protocol.js';
 import type { NatsAddress } from '../nats/nats-address.js';
 import { NatsLink } from '../nats/nats-link.js';
-import { BaseShelf } from './base-shelf.js';
-import { bulkPullTurns, EntryTurns } from './entry-turns.js';
-import { LocalCopy } from './local-copy.js';
-import { PartitionJournal } from './partition-journal.js';
-import { Replica } from './replica.js';
-import { StreamDoor } from './stream-door.js';
+import { BaseShelf } from './journal/base-shelf.js';
+import { bulkPullTurns, EntryTurns } from './journal/entry-turns.js';
+import { LocalCopy } from './journal/local-copy.js';
+import { PartitionJournal } from './journal/partition-journal.js';
+import { Replica } from './journal/replica.js';
+import { StreamDoor } from './journal/stream-door.js';
 
 const tickMs = 1_000;
 /** Behind a part of a base, so much of the time that reading it took. */

@@ -3,7 +3,7 @@
  *
  * Nine events of ten are plain: texts of printable ASCII without escapes, nothing nested but tags. Made into fields, checked,
  * made into a spec and encoded, such an event costs 5 us; written from where it lies, 1 us. Whoever fills this in has judged
- * every field (`gateway/input/plain-event.ts`); what is not plain goes the long way, and comes out as the very same bytes. An event with
+ * every field (`gateway/input/bytes/plain-event.ts`); what is not plain goes the long way, and comes out as the very same bytes. An event with
  * a key costs 1.5 us more for its fingerprint, where the long way takes 8 more.
  *
  * One instance serves many; it holds nothing between two events but its memory.

@@ -2,7 +2,7 @@
  * Specs of new events, encoded one behind the other: what a front door hands to the engine.
  *
  * An object for each event, with its strings and arrays, cost the main thread more than anything that it did with them. Whoever
- * can write a spec from what came in (`gateway/input/plain-event.ts`) needs no object; `add` is for all others.
+ * can write a spec from what came in (`gateway/input/bytes/plain-event.ts`) needs no object; `add` is for all others.
  *
  * To be used again and again: the engine has copied what it needs when `scheduleSheet` returns.
  */

@@ -20,7 +20,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { StartError } from '../kernel/errors.js';
-import { makeDir, syncDir } from './segment-files.js';
+import { makeDir, syncDir } from './segment/segment-files.js';
 import { type Database, openDatabase, storageFaultOf } from './sqlite.js';
 
 const formatVersion = 2;

@@ -7,14 +7,14 @@
  */
 import type { StoredRecord } from '../event/record.js';
 import { invariant } from '../kernel/errors.js';
-import { HandleCache } from './handle-cache.js';
-import { unlessRemoved } from './log-beginning.js';
-import { PartitionSegments } from './partition-segments.js';
+import { HandleCache } from './reading/handle-cache.js';
+import { unlessRemoved } from './segment/log-beginning.js';
+import { PartitionSegments } from './reading/partition-segments.js';
 import type { SegmentTask } from './protocol.js';
-import { runCheckpoint } from './segment.js';
-import { buildIndex, type SegmentIndex } from './segment-index.js';
-import { partitionDir, type SegmentName } from './segment-files.js';
-import type { SegmentReader } from './segment-reader.js';
+import { runCheckpoint } from './segment/segment.js';
+import { buildIndex, type SegmentIndex } from './index/segment-index.js';
+import { partitionDir, type SegmentName } from './segment/segment-files.js';
+import type { SegmentReader } from './segment/segment-reader.js';
 import { openDatabase, storageFaultOf } from './sqlite.js';
 
 /** Segments open at once while tags are followed into older ones. */

@@ -25,7 +25,7 @@ import type { Clock } from '../kernel/clock.js';
 import { InvariantError, invariant } from '../kernel/errors.js';
 import { isDamaged } from './damage.js';
 import { DiskSpace } from './disk-space.js';
-import { PartitionLog, type SegmentStorage, segmentStorage } from './partition-log.js';
+import { PartitionLog, type SegmentStorage, segmentStorage } from './segment/partition-log.js';
 import type { LogOptions, LogReply, LogRequest, SegmentNotice } from './protocol.js';
 import { storageFaultOf } from './sqlite.js';
 

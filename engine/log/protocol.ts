@@ -21,7 +21,7 @@ import type { ListPlace, ListSpan } from '../event/event-list.js';
 import type { EventStatus } from '../event/status.js';
 import type { HistoryEntry, EventView } from '../event/view.js';
 import type { DamageScope } from './damage.js';
-import type { FilterWords } from './segment-filter.js';
+import type { FilterWords } from './index/segment-filter.js';
 
 // ---- log writer ----
 
@@ -36,7 +36,7 @@ export type LogRequest =
   /** Commit what has come, checkpoint, close the files; the thread's task ends. */
   | { readonly op: 'close' };
 
-/** In a cluster, where a replica stands between the host and the log writer (`cluster/replica.ts`). */
+/** In a cluster, where a replica stands between the host and the log writer (`cluster/journal/replica.ts`). */
 export type ReplicaRequest =
   /** Keep the copy of the log as the journal goes on, or no longer. Tells `following` now and then. */
   | { readonly op: 'follow'; readonly partition: PartitionId; readonly on: boolean }

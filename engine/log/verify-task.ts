@@ -6,12 +6,12 @@
  */
 import type { Sequence } from '../kernel/brand.js';
 import { DamageError } from './damage.js';
-import { unlessRemoved } from './log-beginning.js';
-import type { LogPosition } from './mark.js';
+import { unlessRemoved } from './segment/log-beginning.js';
+import type { LogPosition } from './segment/mark.js';
 import type { SegmentTask } from './protocol.js';
 import { RecordBatchBuilder } from './record-batch.js';
-import { listSegments, partitionDir, type SegmentName } from './segment-files.js';
-import { SegmentReader } from './segment-reader.js';
+import { listSegments, partitionDir, type SegmentName } from './segment/segment-files.js';
+import { SegmentReader } from './segment/segment-reader.js';
 
 /** Rejects with what is wrong. A segment that retention has removed meanwhile is in order. */
 export async function verifySegment({ dataDir, partition, first, next }: SegmentTask): Promise<void> {

@@ -3,8 +3,8 @@
  *
  *     202 with id B --kept, no owner--> taken in: the same key as event A --alias record--> whoever asks for B is told of A
  *
- * Only in a cluster, where events are accepted while nobody owns their partition (`cluster/kept-events.ts`). An alias is kept as long as its
- * event: retention carries its record forward (`actor/retention.ts`), and what it has not carried goes with its segment.
+ * Only in a cluster, where events are accepted while nobody owns their partition (`cluster/peers/kept-events.ts`). An alias is kept as long as its
+ * event: retention carries its record forward (`actor/life/retention.ts`), and what it has not carried goes with its segment.
  *
  * Part of the state: follows from the records alone.
  */

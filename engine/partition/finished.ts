@@ -23,7 +23,7 @@ import { type EventStatus, eventStatuses } from '../event/status.js';
 import type { Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import { segmentLabelPairsMax } from '../kernel/limits.js';
-import type { SegmentFilter } from '../log/segment-filter.js';
+import type { SegmentFilter } from '../log/index/segment-filter.js';
 import { FinishedPage } from './finished-page.js';
 import { type LabelOutline, type LabelPair, LabelSums } from './label-sums.js';
 import type { ListedRows } from './row-filter.js';

@@ -9,19 +9,19 @@
  */
 import type { Sequence } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
-import { HandleCache } from '../log/handle-cache.js';
-import { readBeginning } from '../log/log-beginning.js';
-import { logStart } from '../log/mark.js';
-import { PartitionSegments } from '../log/partition-segments.js';
+import { HandleCache } from '../log/reading/handle-cache.js';
+import { readBeginning } from '../log/segment/log-beginning.js';
+import { logStart } from '../log/segment/mark.js';
+import { PartitionSegments } from '../log/reading/partition-segments.js';
 import type { SnapshotTask } from '../log/protocol.js';
 import { RecordCursor } from '../log/record-batch.js';
-import { Replay } from '../log/replay.js';
-import { partitionDir } from '../log/segment-files.js';
-import { SegmentFilter } from '../log/segment-filter.js';
-import type { SegmentIndex } from '../log/segment-index.js';
-import type { SegmentReader } from '../log/segment-reader.js';
-import { chooseSnapshot } from '../log/snapshot-choice.js';
-import { writeSnapshot } from '../log/snapshot-file.js';
+import { Replay } from '../log/reading/replay.js';
+import { partitionDir } from '../log/segment/segment-files.js';
+import { SegmentFilter } from '../log/index/segment-filter.js';
+import type { SegmentIndex } from '../log/index/segment-index.js';
+import type { SegmentReader } from '../log/segment/segment-reader.js';
+import { chooseSnapshot } from '../log/snapshot/snapshot-choice.js';
+import { writeSnapshot } from '../log/snapshot/snapshot-file.js';
 import { SnapshotIntake, sectionsOf, snapshotForm } from './snapshot.js';
 import { PartitionState } from './state.js';
 

@@ -11,7 +11,7 @@
  * Columns are taken from their list (`columns.ts`) by name: a snapshot with other columns than this version has is not read,
  * and the replay is longer.
  *
- * Pure: no file in here (`log/snapshot-file.ts`).
+ * Pure: no file in here (`log/snapshot/snapshot-file.ts`).
  */
 import { decodeAlias, encodeAlias } from '../event/alias-codec.js';
 import type { Handle, PartitionId, Sequence } from '../kernel/brand.js';

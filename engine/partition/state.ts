@@ -31,7 +31,7 @@ import type { EventId } from '../kernel/event-id.js';
 import { labelPairsMax } from '../kernel/limits.js';
 import type { SegmentOutline } from '../log/protocol.js';
 import type { RecordCursor } from '../log/record-batch.js';
-import { SegmentFilter } from '../log/segment-filter.js';
+import { SegmentFilter } from '../log/index/segment-filter.js';
 import { EventColumns, hashAt, hashOfId } from './columns.js';
 import { FinishedEvents, type PageOutline } from './finished.js';
 import { HandleTable } from './handle-table.js';

@@ -1,7 +1,7 @@
 /**
  * Changes of all events that match a filter, over all partitions.
  *
- * Each partition gets its share of the limit and works on its own (`actor/bulk-desk.ts`); what some leave of theirs is shared out
+ * Each partition gets its share of the limit and works on its own (`actor/desks/bulk-desk.ts`); what some leave of theirs is shared out
  * again among those that have more.
  *
  * `matched` counts events in a state that the change is about, as far as they were looked at; `changed` those that it changed.

@@ -2,7 +2,7 @@
  * Statistics of one source, one type, or both: counts from all partitions, flows from all hosts, in the form of the statistics of
  * everything.
  */
-import { flowNames, type FlowFigures, windowSpans } from '../actor/label-flows.js';
+import { flowNames, type FlowFigures, windowSpans } from '../actor/ledger/label-flows.js';
 import { addTally, byDeliveryTypeOf, byStatusOf, emptyTally, type LabelFilter } from '../event/label-filter.js';
 import { waitReasons } from '../event/status.js';
 import type { PartitionId } from '../kernel/brand.js';

@@ -1,6 +1,6 @@
 /**
  * Whose changes does this node tell to others than its callers, over NATS? Each change once in a cluster, so: a node alone those of all
- * partitions, in one stream; a member of a cluster those of the partitions that it owns, in a stream for each (`cluster/owned-streams.ts`), since each
+ * partitions, in one stream; a member of a cluster those of the partitions that it owns, in a stream for each (`cluster/peers/owned-streams.ts`), since each
  * comes and goes by itself.
  *
  * Whoever tells remembers under the stream's name how far it has come. What the next one tells twice bears the same ids.

@@ -20,7 +20,7 @@ import { StartError } from '../kernel/errors.js';
 import { version } from '../kernel/version.js';
 import { readFormat } from '../log/data-dir.js';
 import { sumOfFile } from '../log/file-sum.js';
-import { makeDir, syncDir } from '../log/segment-files.js';
+import { makeDir, syncDir } from '../log/segment/segment-files.js';
 import { type BackedUpFile, writeManifest } from './backup-manifest.js';
 import { heldPartitions, whatItHolds } from './held-partitions.js';
 import { copyFile, PartitionCopy } from './partition-copy.js';

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import type { PartitionId } from '../kernel/brand.js';
 import type { DirIdentity } from '../log/data-dir.js';
-import { partitionDir } from '../log/segment-files.js';
+import { partitionDir } from '../log/segment/segment-files.js';
 
 export function heldPartitions(dataDir: string, { partitions, cluster }: DirIdentity): PartitionId[] {
   const all = Array.from({ length: partitions }, (_, partition) => partition as PartitionId);

@@ -14,7 +14,7 @@ import { SystemClock } from '../kernel/clock.js';
 import { InvariantError } from '../kernel/errors.js';
 import { type EventId, formatEventId, parseEventId, partitionOf, slotOf } from '../kernel/event-id.js';
 import { openStoppedDir } from '../log/data-dir.js';
-import { listSegments, partitionDir } from '../log/segment-files.js';
+import { listSegments, partitionDir } from '../log/segment/segment-files.js';
 import { heldPartitions, whatItHolds } from './held-partitions.js';
 import { type LostRecord, lostRecordsOf } from './lost-events.js';
 import { segmentBytesOf, surveyPartition } from './partition-survey.js';

@@ -14,10 +14,10 @@ import { noSequence, type PartitionId, type Sequence, type WallMs } from '../ker
 import { invariant } from '../kernel/errors.js';
 import { DamageError } from '../log/damage.js';
 import { becomeOneFile } from '../log/index-task.js';
-import { readBeginning, writeBeginning } from '../log/log-beginning.js';
-import { createMark, type LogPosition, logStart, Mark } from '../log/mark.js';
+import { readBeginning, writeBeginning } from '../log/segment/log-beginning.js';
+import { createMark, type LogPosition, logStart, Mark } from '../log/segment/mark.js';
 import { RecordBatchBuilder } from '../log/record-batch.js';
-import { Segment } from '../log/segment.js';
+import { Segment } from '../log/segment/segment.js';
 import {
   listIndexes,
   listSegments,
@@ -27,9 +27,9 @@ import {
   segmentPath,
   syncDir,
   syncFile,
-} from '../log/segment-files.js';
-import { SegmentReader } from '../log/segment-reader.js';
-import { surveySegment } from '../log/segment-survey.js';
+} from '../log/segment/segment-files.js';
+import { SegmentReader } from '../log/segment/segment-reader.js';
+import { surveySegment } from '../log/segment/segment-survey.js';
 import { storageFaultOf } from '../log/sqlite.js';
 import { isOneFile } from './partition-copy.js';
 

@@ -9,10 +9,10 @@ import { basename, join } from 'node:path';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { DamageError } from '../log/damage.js';
 import { becomeOneFile } from '../log/index-task.js';
-import { readBeginning, writeBeginning } from '../log/log-beginning.js';
-import { createMark, hasMark, type LogPosition, logStart, Mark } from '../log/mark.js';
+import { readBeginning, writeBeginning } from '../log/segment/log-beginning.js';
+import { createMark, hasMark, type LogPosition, logStart, Mark } from '../log/segment/mark.js';
 import { RecordBatchBuilder } from '../log/record-batch.js';
-import { Segment } from '../log/segment.js';
+import { Segment } from '../log/segment/segment.js';
 import {
   listIndexes,
   listSegments,
@@ -23,8 +23,8 @@ import {
   segmentPath,
   syncDir,
   syncFile,
-} from '../log/segment-files.js';
-import { SegmentReader } from '../log/segment-reader.js';
+} from '../log/segment/segment-files.js';
+import { SegmentReader } from '../log/segment/segment-reader.js';
 import type { Progress } from './progress.js';
 
 export interface PartitionCopyParts {

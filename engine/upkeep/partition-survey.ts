@@ -9,13 +9,13 @@ import type { LogRecord } from '../event/record.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import type { EventId } from '../kernel/event-id.js';
 import { DamageError, LogFormatError } from '../log/damage.js';
-import { beginningPath, readBeginning } from '../log/log-beginning.js';
-import { hasMark, type LogPosition, logStart, readMark } from '../log/mark.js';
-import { listIndexes, listSegments, listSnapshots, partitionDir, type SegmentName } from '../log/segment-files.js';
-import { isIntact } from '../log/segment-index.js';
-import { SegmentReader } from '../log/segment-reader.js';
-import { SnapshotReader } from '../log/snapshot-file.js';
-import { type RecordFault, type SurveyPosition, surveySegment } from '../log/segment-survey.js';
+import { beginningPath, readBeginning } from '../log/segment/log-beginning.js';
+import { hasMark, type LogPosition, logStart, readMark } from '../log/segment/mark.js';
+import { listIndexes, listSegments, listSnapshots, partitionDir, type SegmentName } from '../log/segment/segment-files.js';
+import { isIntact } from '../log/index/segment-index.js';
+import { SegmentReader } from '../log/segment/segment-reader.js';
+import { SnapshotReader } from '../log/snapshot/snapshot-file.js';
+import { type RecordFault, type SurveyPosition, surveySegment } from '../log/segment/segment-survey.js';
 import { storageFaultOf } from '../log/sqlite.js';
 
 export interface Fault {

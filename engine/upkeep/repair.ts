@@ -20,7 +20,7 @@ import { InvariantError, invariant, StartError } from '../kernel/errors.js';
 import { formatEventId } from '../kernel/event-id.js';
 import { version } from '../kernel/version.js';
 import { openStoppedDir, repairUnfinished, writeWhole } from '../log/data-dir.js';
-import { makeDir, partitionDir, syncDir } from '../log/segment-files.js';
+import { makeDir, partitionDir, syncDir } from '../log/segment/segment-files.js';
 import { writeMendedLog } from './mended-log.js';
 import { segmentBytesOf, surveyPartition } from './partition-survey.js';
 import { Progress, type Say } from './progress.js';

@@ -16,7 +16,7 @@ import { SystemClock } from '../kernel/clock.js';
 import { StartError } from '../kernel/errors.js';
 import { type DirIdentity, restoreUnfinished, writeFormat, writeWhole } from '../log/data-dir.js';
 import { sumOfFile } from '../log/file-sum.js';
-import { makeDir, syncDir } from '../log/segment-files.js';
+import { makeDir, syncDir } from '../log/segment/segment-files.js';
 import { storageFaultOf } from '../log/sqlite.js';
 import { type BackedUpFile, type BackupManifest, readManifest } from './backup-manifest.js';
 import { heldPartitions } from './held-partitions.js';

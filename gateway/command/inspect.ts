@@ -1,7 +1,7 @@
 /** `escapement inspect`: what `inspectEvent` finds, as JSON with a line for each record. */
 import { type Command, command, type Inspection } from '../../engine/index.js';
 import { renderHistory, renderView } from '../handler/event-json.js';
-import { formatInstant } from '../input/instant.js';
+import { formatInstant } from '../input/fields/instant.js';
 import { exitCodes } from './exit-codes.js';
 import { dataDirOf, dataDirSetting, print, tell } from './terminal.js';
 

@@ -13,7 +13,7 @@ import { AnswerMemory } from '../http/answer-memory.js';
 import { nullText, putBytes, putNull, putText, putWhole } from '../http/json-put.js';
 import { headOf, type Reply } from '../http/reply.js';
 import type { RequestId } from '../http/request-id.js';
-import { formatInstant, RepeatedInstant } from '../input/instant.js';
+import { formatInstant, RepeatedInstant } from '../input/fields/instant.js';
 import { renderAccepted } from './event-json.js';
 
 export interface AcceptedPlace {

@@ -6,8 +6,8 @@ import { type Change, type Condition, type Engine, type EventName, type EventVie
 import { readQuery, refuseQuery } from '../http/query.js';
 import { type Reply, replyJson } from '../http/reply.js';
 import type { Request } from '../http/request.js';
-import { readExternalJobId } from '../input/external-job-id.js';
-import { readIfMatch } from '../input/if-match.js';
+import { readExternalJobId } from '../input/fields/external-job-id.js';
+import { readIfMatch } from '../input/fields/if-match.js';
 import { isRefusal, type Refusal, refuse } from '../input/refusal.js';
 import { renderView } from './event-json.js';
 import type { Answer, Handler, Services } from './services.js';

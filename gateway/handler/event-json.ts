@@ -5,7 +5,7 @@
  * payload as an object and would lose what it is sent for. All documented fields are there, null when unset.
  */
 import { type EventSpec, type EventView, formatEventId, type HistoryEntry } from '../../engine/index.js';
-import { formatInstant } from '../input/instant.js';
+import { formatInstant } from '../input/fields/instant.js';
 
 /** Producers put credentials into these; whoever may read an event must not learn them. */
 const redactedHeaders = new Set(['authorization', 'cookie', 'x-api-key']);

@@ -3,7 +3,7 @@ import { EngineError, formatEventId } from '../../engine/index.js';
 import { readQuery } from '../http/query.js';
 import { replyJson } from '../http/reply.js';
 import type { Request } from '../http/request.js';
-import { readExternalJobId } from '../input/external-job-id.js';
+import { readExternalJobId } from '../input/fields/external-job-id.js';
 import { isRefusal, type Refusal, refuse } from '../input/refusal.js';
 import { renderList, renderView } from './event-json.js';
 import type { Answer, Services } from './services.js';

@@ -3,7 +3,7 @@ import type { WallMs } from '../../engine/index.js';
 import { readQuery, refuseQuery } from '../http/query.js';
 import { replyJson } from '../http/reply.js';
 import type { Request } from '../http/request.js';
-import { formatInstant, parseInstant } from '../input/instant.js';
+import { formatInstant, parseInstant } from '../input/fields/instant.js';
 import { isRefusal } from '../input/refusal.js';
 import type { Answer, Services } from './services.js';
 

@@ -3,7 +3,7 @@ import type { Clock, Engine } from '../../engine/index.js';
 import type { GatewayHealth } from '../gateway-health.js';
 import type { Reply } from '../http/reply.js';
 import type { Request } from '../http/request.js';
-import type { DestinationCheck } from '../input/destination.js';
+import type { DestinationCheck } from '../input/fields/destination.js';
 import type { Refusal } from '../input/refusal.js';
 import type { EventDesk } from '../stream/event-session.js';
 import type { AnswerToCome } from './answer-to-come.js';

@@ -22,7 +22,7 @@ import {
 import { Inlet } from '../../engine/nats-tools.js';
 import { renderResults } from '../handler/batch-results.js';
 import { scheduleSheets } from '../handler/scheduled-sheets.js';
-import type { DestinationCheck } from '../input/destination.js';
+import type { DestinationCheck } from '../input/fields/destination.js';
 import { takeSteps } from '../steps.js';
 import { type MessageEvents, readMessage } from './message-events.js';
 import { outcomeOf, type MessageOutcome } from './message-outcome.js';

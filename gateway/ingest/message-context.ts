@@ -9,10 +9,10 @@
 import { createHash, hash } from 'node:crypto';
 import { type Clock, fingerprintBytes, type InletMessage } from '../../engine/index.js';
 import { ingestStream, ingestSubject } from '../../engine/nats-tools.js';
-import type { DestinationCheck } from '../input/destination.js';
+import type { DestinationCheck } from '../input/fields/destination.js';
 import type { EventContext } from '../input/event-input.js';
 import { type Refusal, refuse } from '../input/refusal.js';
-import { readTraceparent } from '../input/traceparent.js';
+import { readTraceparent } from '../input/fields/traceparent.js';
 
 const source = /^[A-Za-z0-9._:-]{1,128}$/;
 /** What an `Idempotency-Key` may be, less room for an index. */

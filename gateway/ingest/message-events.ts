@@ -1,7 +1,7 @@
 /** The events of a message, from its bytes onto sheets: the same way that a batch over HTTP goes. */
 import type { Clock, InletMessage } from '../../engine/index.js';
 import { UnreadableError } from '../input/batch-forms.js';
-import type { DestinationCheck } from '../input/destination.js';
+import type { DestinationCheck } from '../input/fields/destination.js';
 import { readOntoSheets, type SheetedEvents } from '../input/event-sheets.js';
 import { isRefusal, type Refusal } from '../input/refusal.js';
 import { contextOf } from './message-context.js';

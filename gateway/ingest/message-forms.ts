@@ -5,13 +5,13 @@
  */
 import { eventBodyBytesMax, ingestEventsMax } from '../../engine/index.js';
 import { type EventSequence, takeMsgpackEvent, takenOrLocated, UnreadableError } from '../input/batch-forms.js';
-import { encodingOf } from '../input/body-text.js';
+import { encodingOf } from '../input/bytes/body-text.js';
 import type { EventBytes } from '../input/event-fields.js';
-import { locateEventWithin } from '../input/event-span.js';
-import { JsonScan, JsonSyntaxError } from '../input/json-scan.js';
-import { MsgpackScan, MsgpackSyntaxError } from '../input/msgpack-scan.js';
-import { absent } from '../input/plain-cursor.js';
-import type { PlainTaker } from '../input/plain-taker.js';
+import { locateEventWithin } from '../input/bytes/event-span.js';
+import { JsonScan, JsonSyntaxError } from '../input/bytes/json-scan.js';
+import { MsgpackScan, MsgpackSyntaxError } from '../input/bytes/msgpack-scan.js';
+import { absent } from '../input/bytes/plain-cursor.js';
+import type { PlainTaker } from '../input/bytes/plain-taker.js';
 import { isRefusal, refuse, refuseFields } from '../input/refusal.js';
 
 export interface MessageContent {

@@ -2,7 +2,7 @@
  * The bytes of events that were rejected, for whoever keeps them: read from their message once more, as nearly none is ever rejected and where each
  * of them lies is not remembered.
  */
-import { takesNone } from '../input/plain-taker.js';
+import { takesNone } from '../input/bytes/plain-taker.js';
 import { isRefusal, type Refusal } from '../input/refusal.js';
 import { stepping } from '../steps.js';
 import { contentOf } from './message-forms.js';

@@ -11,7 +11,7 @@
 import { type InletMessage, type PublishResult, type Publisher, rejectedBytesMax, rejectMsMax } from '../../engine/index.js';
 import { rejectedSubject } from '../../engine/nats-tools.js';
 import { renderRefusal } from '../handler/batch-results.js';
-import { formatInstant } from '../input/instant.js';
+import { formatInstant } from '../input/fields/instant.js';
 import type { RejectedEvent } from './rejected-events.js';
 
 export interface Rejections {

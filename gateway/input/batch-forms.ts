@@ -8,14 +8,14 @@
  */
 import { batchEventsMax, eventBodyBytesMax } from '../../engine/index.js';
 import { msgpackJsonBytesMax } from '../limits.js';
-import { encodingOf } from './body-text.js';
+import { encodingOf } from './bytes/body-text.js';
 import type { EventBytes } from './event-fields.js';
-import { locateEvent } from './event-span.js';
-import { type BatchShape, type BatchWalk, TooManyEventsError, walkBatch } from './json-batch.js';
-import { JsonSyntaxError } from './json-scan.js';
-import { JsonTooLongError } from './json-bytes.js';
-import { MsgpackScan, MsgpackSyntaxError, NotJsonError } from './msgpack-scan.js';
-import { type PlainTaker, takesAll } from './plain-taker.js';
+import { locateEvent } from './bytes/event-span.js';
+import { type BatchShape, type BatchWalk, TooManyEventsError, walkBatch } from './bytes/json-batch.js';
+import { JsonSyntaxError } from './bytes/json-scan.js';
+import { JsonTooLongError } from './bytes/json-bytes.js';
+import { MsgpackScan, MsgpackSyntaxError, NotJsonError } from './bytes/msgpack-scan.js';
+import { type PlainTaker, takesAll } from './bytes/plain-taker.js';
 import { pointerTo } from './pointer.js';
 import { isRefusal, type Refusal, refuse, refuseFields } from './refusal.js';
 

@@ -2,7 +2,7 @@
 import { type BulkRequest, bulkLimitMax, type FieldError } from '../../engine/index.js';
 import { type EventBytes, parseFields } from './event-fields.js';
 import { isCommaSeparated, isFilterName, readFilter } from './event-filter-input.js';
-import { readJson } from './json-body.js';
+import { readJson } from './bytes/json-body.js';
 import { pointerTo } from './pointer.js';
 import { isRefusal, type Refusal, refuseFields } from './refusal.js';
 

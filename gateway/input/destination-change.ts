@@ -2,9 +2,9 @@
 import { type DestinationChange, originConcurrencyMax } from '../../engine/index.js';
 import { originRateMax, originRateMin, originSecretCharsMax } from '../limits.js';
 import { Form, type Sent } from '../form.js';
-import { encodingOf } from './body-text.js';
-import { locateEvent, repeatedKey } from './event-span.js';
-import { JsonSyntaxError } from './json-scan.js';
+import { encodingOf } from './bytes/body-text.js';
+import { locateEvent, repeatedKey } from './bytes/event-span.js';
+import { JsonSyntaxError } from './bytes/json-scan.js';
 import { type Refusal, refuse, refuseFields } from './refusal.js';
 
 const concurrencyText = `an integer from 1 to ${originConcurrencyMax}, or null for the default`;

@@ -1,5 +1,5 @@
 /** The body of a call that takes none: nothing, or the `{}` that some clients always send. A field in it is a typo. */
-import { encodingOf } from './body-text.js';
+import { encodingOf } from './bytes/body-text.js';
 import { pointerTo } from './pointer.js';
 import { type Refusal, refuse, refuseFields } from './refusal.js';
 

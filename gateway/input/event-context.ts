@@ -1,10 +1,10 @@
 /** What the events of a request take from the request itself: the moment, the key, the trace. */
 import type { Clock } from '../../engine/index.js';
-import type { DestinationCheck } from './destination.js';
+import type { DestinationCheck } from './fields/destination.js';
 import type { EventContext } from './event-input.js';
-import { readIdempotencyKey } from './idempotency-key.js';
+import { readIdempotencyKey } from './fields/idempotency-key.js';
 import type { Refusal } from './refusal.js';
-import { readTraceparent } from './traceparent.js';
+import { readTraceparent } from './fields/traceparent.js';
 
 export function readContext(
   request: { readonly idempotencyKey: string | null; readonly traceparent: string | null },

@@ -6,7 +6,7 @@ import { type FieldError, payloadBytesMax, payloadDepthMax } from '../../engine/
 import { fieldErrorsMax } from '../limits.js';
 import type { Form } from '../form.js';
 import { type ValueError, valueErrorTypes } from '../typebox.js';
-import { type EventSpan, repeatedKey } from './event-span.js';
+import { type EventSpan, repeatedKey } from './bytes/event-span.js';
 import { type Refusal, refuse, refuseFields } from './refusal.js';
 
 /** `latin1` when the body is pure ASCII, which is read faster. */

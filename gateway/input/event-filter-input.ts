@@ -19,7 +19,7 @@ import {
   type WallMs,
 } from '../../engine/index.js';
 import { filterValuesMax } from '../limits.js';
-import { parseInstant } from './instant.js';
+import { parseInstant } from './fields/instant.js';
 
 /** Values by name, in the order in which they came; any of them is meant. */
 export type FilterTexts = ReadonlyMap<string, readonly string[]>;

@@ -22,13 +22,13 @@ import {
   type WallMs,
 } from '../../engine/index.js';
 import { fieldErrorsMax } from '../limits.js';
-import { readDeliveryHeaders } from './delivery-headers.js';
-import type { DestinationCheck } from './destination.js';
+import { readDeliveryHeaders } from './fields/delivery-headers.js';
+import type { DestinationCheck } from './fields/destination.js';
 import { type EventBytes, formErrors, parseFields, payloadIn, refuseDeepPayload, refuseHalfPair } from './event-fields.js';
 import { type EventFields, eventForm } from './event-schema.js';
-import { readExpiry, readTime } from './event-time.js';
+import { readExpiry, readTime } from './fields/event-time.js';
 import { isRefusal, type Refusal, refuse, refuseFields } from './refusal.js';
-import { readTags } from './tags.js';
+import { readTags } from './fields/tags.js';
 
 /** What an event takes from its request. */
 export interface EventContext {

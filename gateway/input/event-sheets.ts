@@ -7,10 +7,10 @@
 import type { SpecSheet } from '../../engine/index.js';
 import type { EventBytes } from './event-fields.js';
 import { type EventContext, readEvent } from './event-input.js';
-import { PlainEventReader } from './plain-event.js';
-import type { PlainTaker } from './plain-taker.js';
+import { PlainEventReader } from './bytes/plain-event.js';
+import type { PlainTaker } from './bytes/plain-taker.js';
 import { isRefusal, type Refusal } from './refusal.js';
-import { SheetStock } from './sheet-stock.js';
+import { SheetStock } from './bytes/sheet-stock.js';
 
 /** Read in one step, about 2 ms: so many events, or so many bytes of them. */
 const stepEvents = 500;

@@ -1,7 +1,7 @@
 /** The name under which a PUT creates an event: from its path and its query, with the same rules as in a body. */
 import { Form } from '../form.js';
 import { eventForm } from './event-schema.js';
-import { readExternalJobId } from './external-job-id.js';
+import { readExternalJobId } from './fields/external-job-id.js';
 import { type Refusal, refuseFields } from './refusal.js';
 
 export interface NewName {

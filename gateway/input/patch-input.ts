@@ -4,10 +4,10 @@ import { fieldErrorsMax } from '../limits.js';
 import { type EventBytes, formErrors, parseFields, payloadIn, refuseDeepPayload, refuseHalfPair } from './event-fields.js';
 import { readPriority } from './event-input.js';
 import { type PatchFields, patchForm } from './event-schema.js';
-import { readExpiry, readTime } from './event-time.js';
-import { readJson } from './json-body.js';
+import { readExpiry, readTime } from './fields/event-time.js';
+import { readJson } from './bytes/json-body.js';
 import { isRefusal, type Refusal, refuseFields } from './refusal.js';
-import { readTagChanges } from './tags.js';
+import { readTagChanges } from './fields/tags.js';
 
 /** `nowMs`: what a delay is counted from. */
 export function readPatch(body: Buffer, nowMs: number): SpecPatch | Refusal {

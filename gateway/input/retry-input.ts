@@ -2,8 +2,8 @@
 import type { FieldError, RetryTimes, WallMs } from '../../engine/index.js';
 import { type EventBytes, formErrors, parseFields } from './event-fields.js';
 import { retryTimesForm } from './event-schema.js';
-import { readExpiry, readTime } from './event-time.js';
-import { readJson } from './json-body.js';
+import { readExpiry, readTime } from './fields/event-time.js';
+import { readJson } from './bytes/json-body.js';
 import { isRefusal, type Refusal, refuseFields } from './refusal.js';
 
 /** `nowMs`: what a delay is counted from. */

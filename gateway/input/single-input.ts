@@ -1,9 +1,9 @@
 /** A body that is one event. */
 import type { EventSpec, NewEvent, PlainSpec, SpecSheet } from '../../engine/index.js';
-import { encodingOf } from './body-text.js';
+import { encodingOf } from './bytes/body-text.js';
 import { type EventContext, readEvent } from './event-input.js';
-import { readJson } from './json-body.js';
-import { PlainEventReader } from './plain-event.js';
+import { readJson } from './bytes/json-body.js';
+import { PlainEventReader } from './bytes/plain-event.js';
 import { isRefusal, type Refusal } from './refusal.js';
 
 const plainEvents = new PlainEventReader();

@@ -1,7 +1,7 @@
 /** A change as clients see it. Batches are written down once for all who get the same one. */
 import { formatEventId, type StatusChange } from '../../engine/index.js';
 import { rounded } from '../handler/event-json.js';
-import { formatInstant } from '../input/instant.js';
+import { formatInstant } from '../input/fields/instant.js';
 
 const written = new WeakMap<readonly StatusChange[], string>();
 

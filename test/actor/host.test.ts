@@ -7,7 +7,7 @@ import type { SpecPatch } from '../../engine/event/spec-patch.js';
 import type { PartitionId, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, formatEventId } from '../../engine/kernel/event-id.js';
 import { dueMax, turnBudgetMs, unsyncedRecordsMax } from '../../engine/kernel/limits.js';
-import { type FilterWords, SegmentFilter } from '../../engine/log/segment-filter.js';
+import { type FilterWords, SegmentFilter } from '../../engine/log/index/segment-filter.js';
 import { noLatency } from '../../engine/observe/latency.js';
 import { failedOutcome, outcomeOf } from '../event/outcomes.js';
 import { acceptedRecords, batchesOf, bodyOf, newId, start, TestHost } from './host-fixture.js';

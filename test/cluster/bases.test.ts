@@ -2,9 +2,9 @@
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Base } from '../../engine/cluster/base-shelf.js';
-import { baseSubject } from '../../engine/cluster/log-streams.js';
-import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
+import type { Base } from '../../engine/cluster/journal/base-shelf.js';
+import { baseSubject } from '../../engine/cluster/journal/log-streams.js';
+import { listSegments, partitionDir } from '../../engine/log/segment/segment-files.js';
 import { until } from '../support/deadline.js';
 import { connectNats, needsNats, type NatsServer, startNats } from '../support/nats-server.js';
 import { damageBase } from './damaged-base.js';

@@ -2,7 +2,7 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import t from 'tap';
 import { ClusterNode } from '../../engine/cluster/cluster-node.js';
-import { commandSubject, logStreamOf } from '../../engine/cluster/log-streams.js';
+import { commandSubject, logStreamOf } from '../../engine/cluster/journal/log-streams.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { LeaseBoard } from '../../engine/kernel/lease-board.js';
 import { claimsInFlightMax } from '../../engine/kernel/limits.js';

@@ -1,8 +1,8 @@
 /** A nats-server with the streams of a cluster, and links to it. */
 import type { Test } from 'tap';
-import { ensureBuckets } from '../../engine/cluster/buckets.js';
+import { ensureBuckets } from '../../engine/cluster/membership/buckets.js';
 import type { ClusterTimes } from '../../engine/cluster/cluster-times.js';
-import { ensureLogStreams } from '../../engine/cluster/log-streams.js';
+import { ensureLogStreams } from '../../engine/cluster/journal/log-streams.js';
 import { readNatsAddress } from '../../engine/nats/nats-address.js';
 import { NatsLink } from '../../engine/nats/nats-link.js';
 import { until } from '../support/deadline.js';

@@ -1,10 +1,10 @@
 /** Nodes with hosts that hold no events, over a real nats-server: who ends up with what, and how it gets there. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import t, { type Test } from 'tap';
-import { sessionStream, sessionSubject } from '../../engine/cluster/buckets.js';
+import { sessionStream, sessionSubject } from '../../engine/cluster/membership/buckets.js';
 import { ClusterNode } from '../../engine/cluster/cluster-node.js';
 import type { ClusterTimes } from '../../engine/cluster/cluster-times.js';
-import type { SessionTimes } from '../../engine/cluster/session.js';
+import type { SessionTimes } from '../../engine/cluster/membership/session.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { LeaseBoard } from '../../engine/kernel/lease-board.js';
 import { leaseMarginMs, memberSettledMs, sessionRenewMs, sessionTtlMs } from '../../engine/kernel/limits.js';

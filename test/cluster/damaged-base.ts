@@ -1,7 +1,7 @@
 /** What a damaged disk of the server's makes of a base. */
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
-import { baseStream } from '../../engine/cluster/log-streams.js';
+import { baseStream } from '../../engine/cluster/journal/log-streams.js';
 
 /** The newest part of the base of this subject becomes another message, with one bit flipped. */
 export async function damageBase(connection: NatsConnection, subject: string): Promise<void> {

@@ -1,10 +1,10 @@
 /** Copies that are thousands of entries behind, against a real server: how often they ask, and what else may happen while entries come in bulk. */
 import t, { type Test } from 'tap';
-import type { BulkReading } from '../../engine/cluster/bulk-reading.js';
-import type { Entry, StoredEntry } from '../../engine/cluster/journal-entry.js';
+import type { BulkReading } from '../../engine/cluster/journal/bulk-reading.js';
+import type { Entry, StoredEntry } from '../../engine/cluster/journal/journal-entry.js';
 import type { Sequence } from '../../engine/kernel/brand.js';
 import { InvariantError } from '../../engine/kernel/errors.js';
-import { logStart } from '../../engine/log/mark.js';
+import { logStart } from '../../engine/log/segment/mark.js';
 import { until } from '../support/deadline.js';
 import { needsNats, type NatsServer, startNats, startNatsCluster } from '../support/nats-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';

@@ -7,7 +7,7 @@
  */
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import root, { type Test } from 'tap';
-import { sessionPattern } from '../../engine/cluster/buckets.js';
+import { sessionPattern } from '../../engine/cluster/membership/buckets.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { Follower } from '../crash/follower.js';
 import type { Cluster } from '../support/cluster.js';

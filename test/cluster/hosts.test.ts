@@ -2,10 +2,10 @@
 import { rmSync } from 'node:fs';
 import { jetstreamManager } from '@nats-io/jetstream';
 import t, { type Test } from 'tap';
-import { baseStream, ensureLogStreams } from '../../engine/cluster/log-streams.js';
+import { baseStream, ensureLogStreams } from '../../engine/cluster/journal/log-streams.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import type { EventId } from '../../engine/kernel/event-id.js';
-import { listSegments, listSnapshots, partitionDir } from '../../engine/log/segment-files.js';
+import { listSegments, listSnapshots, partitionDir } from '../../engine/log/segment/segment-files.js';
 import { bodyOf, newId } from '../actor/host-fixture.js';
 import { sheafOf } from '../actor/sheaves.js';
 import { until } from '../support/deadline.js';

@@ -4,8 +4,8 @@
  */
 import { jetstreamManager, type MsgRequest } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { readEntry, type StoredEntry } from '../../engine/cluster/journal-entry.js';
-import { journalSubject, type LogStreamsShape, logStreamOf } from '../../engine/cluster/log-streams.js';
+import { readEntry, type StoredEntry } from '../../engine/cluster/journal/journal-entry.js';
+import { journalSubject, type LogStreamsShape, logStreamOf } from '../../engine/cluster/journal/log-streams.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 
 export interface JournalAudit {

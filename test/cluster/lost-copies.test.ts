@@ -12,9 +12,9 @@
  *     all is gone but bases, of partition 3: markers, journal and every copy. What is in bases is served, and the loss is told (P5)
  */
 import t, { type Test } from 'tap';
-import { logStreamOf } from '../../engine/cluster/log-streams.js';
+import { logStreamOf } from '../../engine/cluster/journal/log-streams.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
-import { listSegments, partitionDir } from '../../engine/log/segment-files.js';
+import { listSegments, partitionDir } from '../../engine/log/segment/segment-files.js';
 import { type Cluster, startCluster } from '../support/cluster.js';
 import { pause, until } from '../support/deadline.js';
 import type { Client } from '../support/http.js';

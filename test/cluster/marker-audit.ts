@@ -4,8 +4,13 @@
  */
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type LogStreamsShape, logStreamOf, markerPattern, partitionOfSubject } from '../../engine/cluster/log-streams.js';
-import { type Marker, readMarker } from '../../engine/cluster/ownership.js';
+import {
+  type LogStreamsShape,
+  logStreamOf,
+  markerPattern,
+  partitionOfSubject,
+} from '../../engine/cluster/journal/log-streams.js';
+import { type Marker, readMarker } from '../../engine/cluster/ownership/ownership.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 
 export interface WrittenMarker extends Marker {

@@ -4,8 +4,8 @@
  */
 import { jetstreamManager } from '@nats-io/jetstream';
 import t from 'tap';
-import { sessionStream } from '../../engine/cluster/buckets.js';
-import { logStreamOf } from '../../engine/cluster/log-streams.js';
+import { sessionStream } from '../../engine/cluster/membership/buckets.js';
+import { logStreamOf } from '../../engine/cluster/journal/log-streams.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { startCluster } from '../support/cluster.js';
 import { pause, until } from '../support/deadline.js';

@@ -3,8 +3,14 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
-import type { StoredEntry } from '../../engine/cluster/journal-entry.js';
-import { baseStream, baseSubject, journalSubject, type LogStreamsShape, logStreamOf } from '../../engine/cluster/log-streams.js';
+import type { StoredEntry } from '../../engine/cluster/journal/journal-entry.js';
+import {
+  baseStream,
+  baseSubject,
+  journalSubject,
+  type LogStreamsShape,
+  logStreamOf,
+} from '../../engine/cluster/journal/log-streams.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import type { NatsServer } from '../support/nats-server.js';
 import { entriesOf } from './journal-audit.js';

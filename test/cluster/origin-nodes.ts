@@ -5,8 +5,8 @@
 import type { Test } from 'tap';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { NumberedHostRequest } from '../../engine/actor/requests.js';
-import { ClusterOrigins } from '../../engine/cluster/cluster-origins.js';
-import type { Member } from '../../engine/cluster/members.js';
+import { ClusterOrigins } from '../../engine/cluster/origins/cluster-origins.js';
+import type { Member } from '../../engine/cluster/membership/members.js';
 import { CrewCouriers } from '../../engine/crew-couriers.js';
 import { DestinationDesk } from '../../engine/destination-desk.js';
 import { Courier } from '../../engine/dispatch/courier.js';

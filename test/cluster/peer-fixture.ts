@@ -2,10 +2,10 @@
 import type { Test } from 'tap';
 import type { HostReply } from '../../engine/actor/replies.js';
 import type { HostRequest, NumberedHostRequest } from '../../engine/actor/requests.js';
-import type { ClusterOrigins } from '../../engine/cluster/cluster-origins.js';
-import type { PeerAnswer, PeerQuestion } from '../../engine/cluster/peer-question.js';
-import { Peers } from '../../engine/cluster/peers.js';
-import type { Keeping } from '../../engine/cluster/sheaf-errand.js';
+import type { ClusterOrigins } from '../../engine/cluster/origins/cluster-origins.js';
+import type { PeerAnswer, PeerQuestion } from '../../engine/cluster/peers/peer-question.js';
+import { Peers } from '../../engine/cluster/peers/peers.js';
+import type { Keeping } from '../../engine/cluster/peers/sheaf-errand.js';
 import { ClusterCounts } from '../../engine/observe/cluster-counts.js';
 import type { StatusChange } from '../../engine/event/status-change.js';
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';

@@ -4,7 +4,7 @@
  * with their cursor. At last one is killed: nothing that was acknowledged is lost, and no more comes twice than the product tells.
  */
 import t from 'tap';
-import { Placement } from '../../engine/cluster/placement.js';
+import { Placement } from '../../engine/cluster/ownership/placement.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import { Follower } from '../crash/follower.js';
 import { type Cluster, type ClusterAnswer, startCluster } from '../support/cluster.js';

@@ -8,8 +8,8 @@
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
 import t, { type Test } from 'tap';
-import { sessionPattern } from '../../engine/cluster/buckets.js';
-import { usualLogStreams } from '../../engine/cluster/log-streams.js';
+import { sessionPattern } from '../../engine/cluster/membership/buckets.js';
+import { usualLogStreams } from '../../engine/cluster/journal/log-streams.js';
 import { claimsInFlightMax, memberSettledMs, sessionTtlMs } from '../../engine/kernel/limits.js';
 import { Cluster } from '../support/cluster.js';
 import { pause, until, within } from '../support/deadline.js';

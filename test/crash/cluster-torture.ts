@@ -12,7 +12,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { usualLogStreams } from '../../engine/cluster/log-streams.js';
+import { usualLogStreams } from '../../engine/cluster/journal/log-streams.js';
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
 import { auditJournals } from '../cluster/journal-audit.js';
 import { auditMarkers } from '../cluster/marker-audit.js';

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { listSegments } from '../../engine/log/segment-files.js';
+import { listSegments } from '../../engine/log/segment/segment-files.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
 import { until } from '../support/deadline.js';
 import { startReceiver } from '../support/receiver.js';

@@ -4,7 +4,7 @@ import t from 'tap';
 import type { LogRecord } from '../../engine/event/record.js';
 import { LogReader } from '../../engine/log/log-reader.js';
 import type { ReaderReply } from '../../engine/log/protocol.js';
-import { listSegments } from '../../engine/log/segment-files.js';
+import { listSegments } from '../../engine/log/segment/segment-files.js';
 import { Journal, TestLog, partition, plain, readBack } from './log-fixture.js';
 
 /** The one file of a small log that was closed, and everything that can be read from it. */

@@ -1,8 +1,8 @@
 /** Files of a log as a later version might have written them: whole, and in a format that this one does not read. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { crcOf } from '../../engine/log/checksum.js';
-import { markPath } from '../../engine/log/mark.js';
-import type { SegmentName } from '../../engine/log/segment-files.js';
+import { markPath } from '../../engine/log/segment/mark.js';
+import type { SegmentName } from '../../engine/log/segment/segment-files.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
 
 export function makeSegmentLater({ path }: SegmentName): void {

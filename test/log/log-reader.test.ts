@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import t from 'tap';
 import type { LogRecord } from '../../engine/event/record.js';
 import { noSequence } from '../../engine/kernel/brand.js';
-import { listSegments } from '../../engine/log/segment-files.js';
+import { listSegments } from '../../engine/log/segment/segment-files.js';
 import { readBatch } from '../../engine/log/record-batch.js';
 import { Journal, TestLog, partition, plain, seq } from './log-fixture.js';
 import { damageIn, damages, removeRecords, type Stored } from './stored-records.js';

@@ -1,14 +1,14 @@
 import { statSync } from 'node:fs';
 import t from 'tap';
 import type { LogRecord } from '../../engine/event/record.js';
-import { type SegmentStorage, segmentStorage } from '../../engine/log/partition-log.js';
-import { readMark } from '../../engine/log/mark.js';
+import { type SegmentStorage, segmentStorage } from '../../engine/log/segment/partition-log.js';
+import { readMark } from '../../engine/log/segment/mark.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import type { WriterReply } from '../../engine/log/protocol.js';
-import type { Segment } from '../../engine/log/segment.js';
-import { listSegments } from '../../engine/log/segment-files.js';
+import type { Segment } from '../../engine/log/segment/segment.js';
+import { listSegments } from '../../engine/log/segment/segment-files.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
-import { StripInsert } from '../../engine/log/strip-insert.js';
+import { StripInsert } from '../../engine/log/segment/strip-insert.js';
 import { Journal, TestLog, batchOf, partition, plain, seq } from './log-fixture.js';
 
 const durable = (replies: readonly WriterReply[]) => replies.flatMap((reply) => (reply.op === 'durable' ? [reply.seq] : []));

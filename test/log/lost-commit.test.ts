@@ -4,7 +4,7 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { listSegments } from '../../engine/log/segment-files.js';
+import { listSegments } from '../../engine/log/segment/segment-files.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
 import { Journal, TestLog, readBack } from './log-fixture.js';
 

@@ -3,7 +3,7 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { LogRecord } from '../../engine/event/record.js';
-import { listIndexes, listSegments, listSnapshots } from '../../engine/log/segment-files.js';
+import { listIndexes, listSegments, listSnapshots } from '../../engine/log/segment/segment-files.js';
 import { verifySegment } from '../../engine/log/verify-task.js';
 import { sectionsOf, snapshotForm } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';

@@ -1,8 +1,8 @@
 /** What stands in a segment changed behind everybody's back, record by record, wherever they lie in its rows. */
 import { crcOf } from '../../engine/log/checksum.js';
-import { listSegments } from '../../engine/log/segment-files.js';
+import { listSegments } from '../../engine/log/segment/segment-files.js';
 import { type Database, openDatabase } from '../../engine/log/sqlite.js';
-import { placeBytes, Strip, stripHeadBytes } from '../../engine/log/strip.js';
+import { placeBytes, Strip, stripHeadBytes } from '../../engine/log/segment/strip.js';
 
 /** One record of a row, to be changed in place or exchanged. */
 export interface Stored {

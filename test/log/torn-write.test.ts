@@ -1,8 +1,8 @@
 /** F2: what a crash leaves of a commit that was being written. */
 import { appendFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { markPath } from '../../engine/log/mark.js';
-import { listSegments } from '../../engine/log/segment-files.js';
+import { markPath } from '../../engine/log/segment/mark.js';
+import { listSegments } from '../../engine/log/segment/segment-files.js';
 import { Journal, TestLog, partition, plain, readBack } from './log-fixture.js';
 
 /** An open log with a few commits, and what its files were after each of them. */

@@ -4,7 +4,7 @@ import { type AliasRecord, aliasKind } from '../../engine/event/record.js';
 import type { Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, mintEventId } from '../../engine/kernel/event-id.js';
 import { historyOf, viewOf } from '../../engine/event/view.js';
-import { SegmentFilter } from '../../engine/log/segment-filter.js';
+import { SegmentFilter } from '../../engine/log/index/segment-filter.js';
 import { SnapshotIntake, sectionsOf } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { now, specOf } from '../event/specs.js';

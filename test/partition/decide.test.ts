@@ -8,7 +8,7 @@ import type { Handle, Sequence, Slot, WallMs } from '../../engine/kernel/brand.j
 import { InvariantError } from '../../engine/kernel/errors.js';
 import { type EventId, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
 import { idempotencyKeyMs } from '../../engine/kernel/limits.js';
-import { SegmentFilter } from '../../engine/log/segment-filter.js';
+import { SegmentFilter } from '../../engine/log/index/segment-filter.js';
 import { now, specOf } from '../event/specs.js';
 import { bodyOf, failedOutcome, outcomeOf, partition, TestPartition } from './partition-fixture.js';
 

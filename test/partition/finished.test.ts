@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Sequence, Slot, WallMs } from '../../engine/kernel/brand.js';
 import { type EventId, formatEventId, mintEventId } from '../../engine/kernel/event-id.js';
-import { SegmentFilter } from '../../engine/log/segment-filter.js';
+import { SegmentFilter } from '../../engine/log/index/segment-filter.js';
 import { type DeliveryType, deliveryTypes } from '../../engine/event/spec.js';
 import { emptyTally, type LabelHashes, tallyPlace } from '../../engine/event/label-filter.js';
 import { type EventStatus, eventStatuses } from '../../engine/event/status.js';

@@ -5,7 +5,7 @@ import { eventStatuses } from '../../engine/event/status.js';
 import type { Handle, Sequence, WallMs } from '../../engine/kernel/brand.js';
 import { InvariantError } from '../../engine/kernel/errors.js';
 import { type EventId, formatEventId } from '../../engine/kernel/event-id.js';
-import { SegmentFilter } from '../../engine/log/segment-filter.js';
+import { SegmentFilter } from '../../engine/log/index/segment-filter.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import { now, specOf } from '../event/specs.js';
 import { Random } from '../wheel/random.js';

@@ -3,7 +3,7 @@ import { eventStatuses } from '../../engine/event/status.js';
 import type { Handle, PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import { carriedKind } from '../../engine/event/record.js';
-import { isFinal } from '../../engine/log/segment-index.js';
+import { isFinal } from '../../engine/log/index/segment-index.js';
 import { sectionsOf } from '../../engine/partition/snapshot.js';
 import { PartitionState } from '../../engine/partition/state.js';
 import type { SimulatedLog } from '../support/simulated-disk.js';

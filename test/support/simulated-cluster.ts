@@ -5,9 +5,9 @@
  * sent meanwhile arrives or does not; the server drops a session too early. The checker runs after every step: two nodes never act for the same
  * partition at the same time. The rules of members.ts and session.ts that it rests on are written down here once more, as plainly as possible.
  */
-import { type Facts, isFree, nextStep, type Stage, type Step } from '../../engine/cluster/partition-course.js';
-import { mayFollow, type Owner } from '../../engine/cluster/ownership.js';
-import { Placement } from '../../engine/cluster/placement.js';
+import { type Facts, isFree, nextStep, type Stage, type Step } from '../../engine/cluster/ownership/partition-course.js';
+import { mayFollow, type Owner } from '../../engine/cluster/ownership/ownership.js';
+import { Placement } from '../../engine/cluster/ownership/placement.js';
 import type { PartitionId } from '../../engine/kernel/brand.js';
 import type { Random } from '../wheel/random.js';
 

@@ -16,7 +16,7 @@ import { carriedKind, type LogRecord, type StoredRecord } from '../../engine/eve
 import type { PartitionId, Sequence } from '../../engine/kernel/brand.js';
 import { crcOf } from '../../engine/log/checksum.js';
 import type { SegmentOutline } from '../../engine/log/protocol.js';
-import type { FilterWords } from '../../engine/log/segment-filter.js';
+import type { FilterWords } from '../../engine/log/index/segment-filter.js';
 import { RecordBatchBuilder, RecordCursor, readBatch } from '../../engine/log/record-batch.js';
 
 interface Stored {

@@ -1,10 +1,10 @@
-/** What a simulated reader does for retention: as `engine/log/retirement.ts`, on the simulated disk. */
+/** What a simulated reader does for retention: as `engine/log/reading/retirement.ts`, on the simulated disk. */
 import { encodeCarried } from '../../engine/event/carried-codec.js';
 import { carriedKind, isAboutEvent, noEvent } from '../../engine/event/record.js';
 import type { Sequence } from '../../engine/kernel/brand.js';
 import type { EventId } from '../../engine/kernel/event-id.js';
 import type { Bundle, BundleQuestion } from '../../engine/log/protocol.js';
-import { isFinal } from '../../engine/log/segment-index.js';
+import { isFinal } from '../../engine/log/index/segment-index.js';
 import type { SimulatedLog } from './simulated-disk.js';
 
 /** The oldest segment, if it ended before `endedBefore` and has an index. */

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import type { MonoMs } from '../../engine/kernel/brand.js';
 import { openDataDir } from '../../engine/log/data-dir.js';
 import { becomeOneFile } from '../../engine/log/index-task.js';
-import { listSegments, listSnapshots } from '../../engine/log/segment-files.js';
+import { listSegments, listSnapshots } from '../../engine/log/segment/segment-files.js';
 import { backupDataDir, type BackupResult } from '../../engine/upkeep/backup.js';
 import { PartitionCopy } from '../../engine/upkeep/partition-copy.js';
 import { surveyPartition } from '../../engine/upkeep/partition-survey.js';

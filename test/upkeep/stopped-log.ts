@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { LogRecord } from '../../engine/event/record.js';
 import { formatEventId } from '../../engine/kernel/event-id.js';
 import type { Sequence } from '../../engine/kernel/brand.js';
-import { listSegments, snapshotPath } from '../../engine/log/segment-files.js';
-import { SegmentReader } from '../../engine/log/segment-reader.js';
-import { writeSnapshot } from '../../engine/log/snapshot-file.js';
+import { listSegments, snapshotPath } from '../../engine/log/segment/segment-files.js';
+import { SegmentReader } from '../../engine/log/segment/segment-reader.js';
+import { writeSnapshot } from '../../engine/log/snapshot/snapshot-file.js';
 import { type PartitionVerdict, verifyDataDir } from '../../engine/upkeep/verify.js';
 import { Journal, partition, TestLog } from '../log/log-fixture.js';
 

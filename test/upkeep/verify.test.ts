@@ -14,7 +14,7 @@ import t from 'tap';
 import { encodeCarried } from '../../engine/event/carried-codec.js';
 import { carriedKind, type LogRecord } from '../../engine/event/record.js';
 import { openDataDir } from '../../engine/log/data-dir.js';
-import { listSegments } from '../../engine/log/segment-files.js';
+import { listSegments } from '../../engine/log/segment/segment-files.js';
 import { openDatabase } from '../../engine/log/sqlite.js';
 import { surveyPartition } from '../../engine/upkeep/partition-survey.js';
 import { lostRecordsOf } from '../../engine/upkeep/lost-events.js';

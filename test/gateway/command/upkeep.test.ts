@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { listSegments } from '../../../engine/log/segment-files.js';
+import { listSegments } from '../../../engine/log/segment/segment-files.js';
 import { until, within } from '../../support/deadline.js';
 import { Program } from '../../support/process.js';
 import { startServer, temporaryDir } from '../../support/server.js';

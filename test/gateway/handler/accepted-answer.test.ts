@@ -7,8 +7,8 @@ import { renderAccepted } from '../../../gateway/handler/event-json.js';
 import { RequestId } from '../../../gateway/http/request-id.js';
 import { headOf, type Reply } from '../../../gateway/http/reply.js';
 import { readEvent } from '../../../gateway/input/event-input.js';
-import { locateEvent } from '../../../gateway/input/event-span.js';
-import { PlainEventReader } from '../../../gateway/input/plain-event.js';
+import { locateEvent } from '../../../gateway/input/bytes/event-span.js';
+import { PlainEventReader } from '../../../gateway/input/bytes/plain-event.js';
 import { isRefusal } from '../../../gateway/input/refusal.js';
 import { eventContext, randomEvent } from '../input/random-event.js';
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Clock, InletMessage } from '../../../engine/index.js';
 import { contextOf } from '../../../gateway/ingest/message-context.js';
 import type { EventContext } from '../../../gateway/input/event-input.js';
-import { DestinationCheck } from '../../../gateway/input/destination.js';
+import { DestinationCheck } from '../../../gateway/input/fields/destination.js';
 import { isRefusal } from '../../../gateway/input/refusal.js';
 
 const parts = { clock: { wallMs: () => 1_795_000_000_000 } as Clock, destinations: new DestinationCheck(() => null) };

@@ -3,7 +3,7 @@ import t from 'tap';
 import { contentOf } from '../../../gateway/ingest/message-forms.js';
 import { UnreadableError } from '../../../gateway/input/batch-forms.js';
 import { readOntoSheets } from '../../../gateway/input/event-sheets.js';
-import { takesNone } from '../../../gateway/input/plain-taker.js';
+import { takesNone } from '../../../gateway/input/bytes/plain-taker.js';
 import { isRefusal } from '../../../gateway/input/refusal.js';
 import { stepping } from '../../../gateway/steps.js';
 import { eventContext } from '../input/random-event.js';

@@ -6,7 +6,7 @@ import { readNatsAddress } from '../../../engine/nats/nats-address.js';
 import { NatsDesk } from '../../../engine/nats-desk.js';
 import { createLogger } from '../../../engine/observe/logger.js';
 import { Ingestion } from '../../../gateway/ingest/ingestion.js';
-import { DestinationCheck } from '../../../gateway/input/destination.js';
+import { DestinationCheck } from '../../../gateway/input/fields/destination.js';
 import { until } from '../../support/deadline.js';
 import { FakeEngine } from '../../support/fake-engine.js';
 import { connectNats, needsNats, startNats } from '../../support/nats-server.js';

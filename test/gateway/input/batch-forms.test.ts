@@ -7,9 +7,9 @@ import { type BatchForm, eventsOf, UnreadableError } from '../../../gateway/inpu
 import { readBatch } from '../../../gateway/input/batch-input.js';
 import { stepping } from '../../../gateway/steps.js';
 import { eventsRead } from './read-events.js';
-import { DestinationCheck } from '../../../gateway/input/destination.js';
+import { DestinationCheck } from '../../../gateway/input/fields/destination.js';
 import { readOntoSheets } from '../../../gateway/input/event-sheets.js';
-import { takesNone } from '../../../gateway/input/plain-taker.js';
+import { takesNone } from '../../../gateway/input/bytes/plain-taker.js';
 import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
 import { Random } from '../../wheel/random.js';
 import { eventContext, randomEvent } from './random-event.js';

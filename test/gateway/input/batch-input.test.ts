@@ -3,7 +3,7 @@ import { batchEventsMax } from '../../../engine/index.js';
 import { readBatch } from '../../../gateway/input/batch-input.js';
 import { stepping } from '../../../gateway/steps.js';
 import { eventsRead } from './read-events.js';
-import { DestinationCheck } from '../../../gateway/input/destination.js';
+import { DestinationCheck } from '../../../gateway/input/fields/destination.js';
 import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
 
 const destination = 'https://example.org/hook';

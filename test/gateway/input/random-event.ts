@@ -1,5 +1,5 @@
 /** Events as anybody might send them, of which about a third are plain. For whatever must come to the same by the short way as by the long one. */
-import { DestinationCheck } from '../../../gateway/input/destination.js';
+import { DestinationCheck } from '../../../gateway/input/fields/destination.js';
 import type { EventContext } from '../../../gateway/input/event-input.js';
 import { Random } from '../../wheel/random.js';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { aheadMsMax, type EventSpec, payloadBytesMax } from '../../../engine/index.js';
-import { DestinationCheck } from '../../../gateway/input/destination.js';
+import { DestinationCheck } from '../../../gateway/input/fields/destination.js';
 import type { EventContext } from '../../../gateway/input/event-input.js';
 import { isRefusal, type Refusal } from '../../../gateway/input/refusal.js';
 import { readWhole } from '../../../gateway/input/single-input.js';
