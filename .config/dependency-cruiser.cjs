@@ -37,6 +37,17 @@ const sees = {
   ],
 };
 
+/**
+ * Parts of a large folder, in order: each imports those before it and the folder's own files, which put the parts
+ * together or are known to all of them.
+ */
+const parts = {
+  'engine/log': ['segment', 'index', 'reading', 'snapshot'],
+  'engine/actor': ['ledger', 'firing', 'desks', 'life'],
+  'engine/cluster': ['journal', 'membership', 'peers', 'ownership', 'origins'],
+  'gateway/input': ['fields', 'bytes'],
+};
+
 /** Package: the sources that may import it. Tests and benches may import any. */
 const doors = {
   'uWebSockets.js': '^gateway/server[.]ts$',
@@ -68,6 +79,16 @@ const directions = Object.entries(sees).map(([folder, others]) => ({
   },
 }));
 
+const partsInOrder = Object.entries(parts).flatMap(([folder, names]) =>
+  names.slice(0, -1).map((name, at) => ({
+    name: `${folder.replace('/', '-')}-${name}-is-below`,
+    comment: `${folder}/${name} is what ${names.slice(at + 1).join(', ')} rest on`,
+    severity: 'error',
+    from: { path: `^${folder}/${name}/` },
+    to: { path: `^${folder}/(${names.slice(at + 1).join('|')})/` },
+  })),
+);
+
 const oneDoor = Object.entries(doors).map(([name, door]) => ({
   name: `door-of-${name}`,
   comment: `${name} is imported from ${door} only`,
@@ -79,6 +100,7 @@ const oneDoor = Object.entries(doors).map(([name, door]) => ({
 module.exports = {
   forbidden: [
     ...directions,
+    ...partsInOrder,
     ...oneDoor,
     {
       name: 'gateway-sees-the-door-only',
