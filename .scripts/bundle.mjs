@@ -7,7 +7,7 @@
  * - The program and the short tasks, in `build/` in the place of what the compiler has written of the same name, with what they share beside. What each start of
  *   the program loads of packages is there together (`packages.cjs`), likewise with what V8 made of it.
  *
- * Why: Node takes 0.4 ms of CPU for each module that it loads, in each thread, whatever is in it, which was a quarter of a start (docs/internals/performance-notes.md).
+ * Why: Node takes 0.4 ms of CPU for each module that it loads, in each thread, whatever is in it, which was a quarter of a start (docs/internals/performance/).
  */
 import { once } from 'node:events';
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';

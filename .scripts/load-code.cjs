@@ -2,7 +2,7 @@
  * The code that a thread begins with, and what V8 made of it when it was built.
  *
  * Copied to `build/engine/`. Beside `x-thread.cjs`, which a thread is started with and which asks for it here, lie `x-thread.code.cjs`, its code with the packages that it needs, and
- * `x-thread.code.cjs.cache`, all functions that a thread calls to load it as V8's bytecode: compiling them was a fifth of what a start costs (docs/internals/performance-notes.md).
+ * `x-thread.code.cjs.cache`, all functions that a thread calls to load it as V8's bytecode: compiling them was a fifth of what a start costs (docs/internals/performance/).
  * V8 looks by itself whether that is of its own version, its own flags and of a source of this length; where it is not, or where there is none, it compiles as ever. A build removes
  * the cache before it writes the code.
  */

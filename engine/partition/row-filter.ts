@@ -1,7 +1,7 @@
 /**
  * A filter over rows of numbers: of pending events and of finished ones that no index knows yet.
  *
- * Made once for a scan, asked for every row: 1,000,000 rows take 3 to 10 ms (`docs/internals/performance-notes.md`). A row that
+ * Made once for a scan, asked for every row: 1,000,000 rows take 3 to 10 ms (`docs/internals/performance/`). A row that
  * passes matches for certain when the filter asks for no text, else probably (`labels.ts`).
  */
 import { tagOfText } from '../event/content.js';

@@ -1,5 +1,5 @@
 /**
- * Events of one body that differ in their payload alone, as those of an array mostly do. What stands before and behind the payload of the next one is
+ * Events of one body that differ in their payload alone, as those of an array often do. What stands before and behind the payload of the next one is
  * compared with the event before, and where it is the same nothing of it is read again: a loop over the bytes instead of each member's name, text
  * and judgement. With what then need not be written down again it is a sixth of what the main thread does for an event of an array.
  *
