@@ -12,7 +12,7 @@ import { promiseOf } from './verdict.js';
 
 const rounds = 6;
 const retentionMs = 5_000;
-const timeout = 150_000;
+const timeout = 300_000;
 
 t.setTimeout(timeout);
 

@@ -5,7 +5,7 @@ import { promiseOf } from './verdict.js';
 
 /** A second and a half each with the restart. With those of the torture with retention: twenty kills under load. */
 const rounds = 14;
-const timeout = 150_000;
+const timeout = 300_000;
 
 t.setTimeout(timeout);
 
