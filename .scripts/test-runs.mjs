@@ -16,7 +16,7 @@ import { root } from './step.mjs';
 import { byProcess, isAlone, needsDisk, sourceOf, startsCluster } from './test-files.mjs';
 import { lookMs, TestTurns } from './test-turns.mjs';
 
-const limitMs = 180_000;
+const limitMs = 330_000;
 /** As the server ships: as many threads of V8 as there are cores instead of four. Two of the checks by themselves took 10 to 20 % less CPU with it. */
 export const nodeFlags = ['--v8-pool-size=0'];
 const groupScript = join('.scripts', 'test-group.mjs');
