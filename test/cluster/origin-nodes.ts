@@ -70,6 +70,20 @@ export class OriginWorld {
     this.world.own(partition, name);
   }
 
+  /** Who owns what, and what each courier knows of an origin, for whoever has to find out what went wrong. */
+  async described(origin: string): Promise<string> {
+    const owners = this.states.map((_, partition) => this.world.owners.of(partition as PartitionId)?.session);
+    const nodes = [...this.nodes.values()].map(async ({ peer, courier, granted }) => {
+      const known = await courier?.ask({ about: 'one', origin, row: null, closeBreaker: false });
+      return { session: peer.session, granted, known };
+    });
+    return JSON.stringify({
+      owners,
+      kept: this.states.map(({ settings }) => settings.of(origin)),
+      nodes: await Promise.all(nodes),
+    });
+  }
+
   /** What the host of `name` answers. */
   answer(name: string, asked: NumberedHostRequest): readonly HostReply[] {
     const { request, partition } = asked;
