@@ -87,6 +87,11 @@ export class OriginWorld {
   /** What the host of `name` answers. */
   answer(name: string, asked: NumberedHostRequest): readonly HostReply[] {
     const { request, partition } = asked;
+    // As its journal would say: what reaches an owner when it is one no more, or its session is over, is decided by the next.
+    if (this.world.owners.of(partition)?.session !== this.nodes.get(name)!.peer.session)
+      return [
+        { op: 'refused', request, code: 'not-owner', detail: 'it has another owner', event: null, status: null, errors: [] },
+      ];
     const state = this.states[partition]!;
     this.asked.push(`${name}: ${asked.op} ${partition}`);
     if (asked.op === 'settings-of')
