@@ -10,8 +10,8 @@ const rounds = 8;
 const everyMs = 100;
 /** More than what may be in flight there at once. */
 const hangingEvents = 300;
-/** Beyond the first one. */
-const looksMax = 2;
+/** Beyond the first one. A machine that others keep busy for seconds is looked at again; what a hanging destination does to others it does each time. */
+const looksMax = 12;
 
 t.test('one of a hundred destinations hangs, and the others get theirs on time', async (t) => {
   const receivers: Receiver[] = [];
