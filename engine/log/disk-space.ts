@@ -82,11 +82,11 @@ export class DiskSpace {
     const { freeBytesMin, ballastBytes } = this.#options;
     const doubt = this.#doubt;
     const isRoomier = doubt === null || free + this.#ballastBytes >= doubt.freeBytes + ballastBytes;
-    const full = this.#level === 'stop' && !isRoomier ? 'stop' : 'refuse';
+    const meanwhile = this.#level === 'stop' && !isRoomier ? 'stop' : 'refuse';
     if (free < freeBytesMin / 2 && this.#ballastBytes === 0) return this.#enter('stop');
     if (free < freeBytesMin) {
       this.#removeBallast();
-      return this.#enter(full);
+      return this.#enter(meanwhile);
     }
     const wanted = doubt === null ? ballastBytes : 2 * ballastBytes;
     const missing = wanted - this.#ballastBytes;
@@ -97,7 +97,7 @@ export class DiskSpace {
       return this.#enter('ok');
     }
     // At the start the ballast still grows and the level stays `ok`; once freed, it must be whole again.
-    return this.#enter(this.#level === 'ok' ? 'ok' : full);
+    return this.#enter(this.#level === 'ok' ? 'ok' : meanwhile);
   }
 
   /** A commit met a full disk, whatever the file system says is free. Returns whether the level is another one now. */
