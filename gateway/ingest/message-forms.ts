@@ -7,11 +7,12 @@ import { eventBodyBytesMax, ingestEventsMax } from '../../engine/index.js';
 import { type EventSequence, takeMsgpackEvent, takenOrLocated, UnreadableError } from '../input/batch-forms.js';
 import { encodingOf } from '../input/bytes/body-text.js';
 import type { EventBytes } from '../input/event-fields.js';
-import { locateEventWithin } from '../input/bytes/event-span.js';
+import { locateEvent, locateEventWithin } from '../input/bytes/event-span.js';
 import { JsonScan, JsonSyntaxError } from '../input/bytes/json-scan.js';
-import { MsgpackScan, MsgpackSyntaxError } from '../input/bytes/msgpack-scan.js';
+import { MsgpackSyntaxError } from '../input/bytes/msgpack-head.js';
+import { MsgpackScan } from '../input/bytes/msgpack-scan.js';
 import { absent } from '../input/bytes/plain-cursor.js';
-import type { PlainTaker } from '../input/bytes/plain-taker.js';
+import { type PlainTaker, takesAll } from '../input/bytes/plain-taker.js';
 import { isRefusal, refuse, refuseFields } from '../input/refusal.js';
 
 export interface MessageContent {
@@ -40,8 +41,8 @@ function firstByte(data: Buffer): number {
 function* jsonEvent(body: Buffer, taker: PlainTaker): EventSequence {
   const encoding = textEncodingOf(body);
   if (body.length > eventBodyBytesMax) throw new UnreadableError(overlong);
-  const other = read(() => takenOrLocated({ body, encoding }, taker));
-  if (other !== null) yield other;
+  if (takesAll(taker, body, { at: 0, end: body.length })) return;
+  yield { body, encoding, span: read(() => locateEvent(body)) };
 }
 
 function* jsonArray(body: Buffer, taker: PlainTaker): EventSequence {
@@ -95,7 +96,7 @@ function* msgpackArray(data: Buffer, taker: PlainTaker): EventSequence {
     if (events === 0) throw new UnreadableError(noEvents);
     if (events > ingestEventsMax) throw new UnreadableError(tooMany);
     for (let index = 0; index < events; index++) {
-      const from = scan.copy();
+      const from = scan.at;
       const event = takeMsgpackEvent(scan);
       if (isRefusal(event)) {
         scan.moveTo(from);

@@ -13,8 +13,10 @@ import type { EventBytes } from './event-fields.js';
 import { locateEvent } from './bytes/event-span.js';
 import { type BatchShape, type BatchWalk, TooManyEventsError, walkBatch } from './bytes/json-batch.js';
 import { JsonSyntaxError } from './bytes/json-scan.js';
-import { JsonTooLongError } from './bytes/json-bytes.js';
-import { MsgpackScan, MsgpackSyntaxError, NotJsonError } from './bytes/msgpack-scan.js';
+import { JsonBytes, JsonTooLongError } from './bytes/json-bytes.js';
+import { MsgpackSyntaxError } from './bytes/msgpack-head.js';
+import { NotJsonError } from './bytes/msgpack-json.js';
+import { MsgpackScan } from './bytes/msgpack-scan.js';
 import { type PlainTaker, takesAll } from './bytes/plain-taker.js';
 import { pointerTo } from './pointer.js';
 import { isRefusal, type Refusal, refuse, refuseFields } from './refusal.js';
@@ -140,12 +142,12 @@ function* msgpackArray(scan: MsgpackScan, taker: PlainTaker): EventSequence {
   if (events > batchEventsMax) throw unreadable(tooMany);
   let jsonBytes = 0;
   for (let index = 0; index < events; index++) {
-    const from = scan.copy();
+    const from = scan.at;
     const event = takeMsgpackEvent(scan);
     if (isRefusal(event)) {
       scan.moveTo(from);
       yield* skipEvent(scan);
-    } else jsonBytes += event.body.length;
+    } else jsonBytes += event.end - event.start;
     if (jsonBytes > msgpackJsonBytesMax)
       throw unreadable(refuse('too-large', `as JSON the batch has more than ${msgpackJsonBytesMax} bytes`));
     const other = isRefusal(event) ? event : takenOrLocated(event, taker);
@@ -160,19 +162,21 @@ function* skipEvent(scan: MsgpackScan): EventSequence {
   }
 }
 
-/** An event in bytes of its own. */
-export type EventText = Pick<EventBytes, 'body' | 'encoding'>;
-
-/** Null: it has been taken. */
-export function takenOrLocated({ body, encoding }: EventText, taker: PlainTaker): EventBytes | null {
-  return takesAll(taker, body, { at: 0, end: body.length }) ? null : { body, encoding, span: locateEvent(body) };
+/** Null: it has been taken. What is returned lies in the memory of `written`, up to the next event. */
+export function takenOrLocated({ bytes, start, end }: JsonBytes, taker: PlainTaker): EventBytes | null {
+  if (takesAll(taker, bytes, { at: start, end })) return null;
+  const body = bytes.subarray(start, end);
+  return { body, encoding: textEncodingOf(body), span: locateEvent(body) };
 }
 
-/** Where it is refused the place is anywhere in the event. Throws MsgpackSyntaxError. */
-export function takeMsgpackEvent(scan: MsgpackScan): EventText | Refusal {
+/** All events that come as MessagePack, one after the other: nobody looks at one any more when the next is written. */
+const written = new JsonBytes(eventBodyBytesMax);
+
+/** As JSON, up to the next one. Where it is refused the place is anywhere in the event. Throws MsgpackSyntaxError. */
+export function takeMsgpackEvent(scan: MsgpackScan): JsonBytes | Refusal {
   try {
-    const body = scan.takeAsJson(eventBodyBytesMax);
-    return { body, encoding: textEncodingOf(body) };
+    scan.takeAsJson(written);
+    return written;
   } catch (error) {
     if (error instanceof NotJsonError)
       return refuseFields([{ pointer: '', detail: `cannot be written as JSON: ${error.message}` }]);

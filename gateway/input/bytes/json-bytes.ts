@@ -1,33 +1,84 @@
-/** JSON as it is written, byte by byte into memory that grows up to a bound. */
+/**
+ * JSON as it is written, byte by byte, one value behind the other into memory that is used again.
+ *
+ * What has been written stays as it is for as long as `bytes` is the same object, so that values may be compared with those before them. When
+ * `turnBytes` are full the next value begins at the front, and `bytes` is another object over the same memory. Whoever keeps a value for longer than
+ * up to the next `begin` copies it.
+ */
+import { putWhole } from '../../http/json-put.js';
 
 /** Longer as JSON than it may be. */
 export class JsonTooLongError extends Error {
   override readonly name = 'JsonTooLongError';
 }
 
+/** What the processor's nearest caches hold; some 200 events. */
+const turnBytes = 64 * 1024;
+const wholeCharsMax = 16;
 const escapes: Readonly<Record<number, string>> = { 8: '\\b', 9: '\\t', 10: '\\n', 12: '\\f', 13: '\\r', 34: '\\"', 92: '\\\\' };
 
 export class JsonBytes {
-  readonly #bytesMax: number;
-  #bytes = Buffer.allocUnsafe(512);
-  #length = 0;
+  bytes: Buffer = Buffer.alloc(0);
+  /** Where the value begins, and where what has been written of it ends. */
+  start = 0;
+  end = 0;
+  readonly #valueBytesMax: number;
+  /** The value ends here at the latest. */
+  #stop = 0;
 
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+  constructor(valueBytesMax: number) {
+    this.#valueBytesMax = valueBytesMax;
+  }
+
+  /** The next value. */
+  begin(): void {
+    if (this.bytes.length === 0) this.bytes = Buffer.allocUnsafeSlow(turnBytes + this.#valueBytesMax);
+    if (this.end > turnBytes) {
+      this.bytes = Buffer.from(this.bytes.buffer);
+      this.end = 0;
+    }
+    this.start = this.end;
+    this.#stop = this.start + this.#valueBytesMax;
   }
 
   byte(byte: number): void {
-    this.#room(1);
-    this.#bytes[this.#length++] = byte;
+    if (this.end === this.#stop) throw this.#tooLong();
+    this.bytes[this.end++] = byte;
   }
 
   ascii(text: string): void {
     this.#room(text.length);
-    this.#length += this.#bytes.write(text, this.#length, 'latin1');
+    for (let at = 0; at < text.length; at++) this.bytes[this.end++] = text.charCodeAt(at);
+  }
+
+  /** As `String` writes it. */
+  number(value: number): void {
+    if (value >= 0 && Number.isSafeInteger(value) && this.#stop - this.end >= wholeCharsMax) {
+      this.end = putWhole(value, this.bytes, this.end);
+    } else this.ascii(String(value));
+  }
+
+  /**
+   * A text that lies in `from`; false, and nothing is written, if it is not all ASCII without escapes, or too long. Most texts are short, and one
+   * loop takes less than a single call to copy or to check them.
+   */
+  plainText(from: Buffer, textAt: number, textEnd: number): boolean {
+    const { bytes } = this;
+    const by = this.end + 1 - textAt;
+    if (textEnd + by >= this.#stop) return false;
+    for (let at = textAt; at < textEnd; at++) {
+      const byte = from[at]!;
+      if (byte < 0x20 || byte > 0x7f || byte === 0x22 || byte === 0x5c) return false;
+      bytes[at + by] = byte;
+    }
+    bytes[this.end] = 0x22;
+    bytes[textEnd + by] = 0x22;
+    this.end = textEnd + by + 1;
+    return true;
   }
 
   /** `text`: valid UTF-8. Copied in stretches between what has to be escaped. */
-  quoted(text: Buffer): void {
+  text(text: Buffer): void {
     this.byte(0x22);
     let from = 0;
     for (let at = 0; at < text.length; at++) {
@@ -41,22 +92,16 @@ export class JsonBytes {
     this.byte(0x22);
   }
 
-  /** A copy of its own length. */
-  taken(): Buffer {
-    return Buffer.from(this.#bytes.subarray(0, this.#length));
-  }
-
   #copy(text: Buffer, from: number, to: number): void {
     this.#room(to - from);
-    this.#length += text.copy(this.#bytes, this.#length, from, to);
+    this.end += text.copy(this.bytes, this.end, from, to);
   }
 
   #room(more: number): void {
-    const needed = this.#length + more;
-    if (needed <= this.#bytes.length) return;
-    if (needed > this.#bytesMax) throw new JsonTooLongError(`as JSON it has more than ${this.#bytesMax} bytes`);
-    const larger = Buffer.allocUnsafe(Math.min(this.#bytesMax, Math.max(needed, 2 * this.#bytes.length)));
-    this.#bytes.copy(larger, 0, 0, this.#length);
-    this.#bytes = larger;
+    if (this.end + more > this.#stop) throw this.#tooLong();
+  }
+
+  #tooLong(): JsonTooLongError {
+    return new JsonTooLongError(`as JSON it has more than ${this.#valueBytesMax} bytes`);
   }
 }

@@ -1,13 +1,23 @@
 import t from 'tap';
 import { Packr } from 'msgpackr';
+import { JsonBytes } from '../../../../gateway/input/bytes/json-bytes.js';
+import { NotJsonError } from '../../../../gateway/input/bytes/msgpack-json.js';
 import { MsgpackScan } from '../../../../gateway/input/bytes/msgpack-scan.js';
+import { Random } from '../../../wheel/random.js';
+import { randomMsgpack } from './random-msgpack.js';
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const max = 20_000_000;
 
+function take(scan: MsgpackScan, bytesMax = max): string {
+  const json = new JsonBytes(bytesMax);
+  scan.takeAsJson(json);
+  return json.bytes.toString('utf8', json.start, json.end);
+}
+
 function toJson(bytes: Buffer): string {
   const scan = new MsgpackScan(bytes);
-  const json = scan.takeAsJson(max).toString();
+  const json = take(scan);
   scan.expectEnd();
   const other = new MsgpackScan(bytes);
   other.skipValue();
@@ -41,6 +51,80 @@ t.test('random values become the JSON that JSON.stringify would make of them', a
   t.same(wrong, []);
 });
 
+t.test('whatever head a value has, its JSON is what is said of it, and stays in the memory that is used again', async (t) => {
+  const random = new Random(29);
+  const json = new JsonBytes(max);
+  let [memory, turns, wrong]: [Buffer | null, number, string[]] = [null, 0, []];
+  let written: { readonly start: number; readonly end: number; readonly expected: string }[] = [];
+  for (let round = 0; round < 5_000; round++) {
+    const { bytes, json: expected } = randomMsgpack(random, 0);
+    const scan = new MsgpackScan(bytes);
+    scan.takeAsJson(json);
+    scan.expectEnd();
+    if (json.bytes !== memory) {
+      [memory, written] = [json.bytes, []];
+      turns++;
+    }
+    written.push({ start: json.start, end: json.end, expected });
+    // The last one, and any of those before it.
+    for (const value of [written.at(-1)!, random.pick(written)]) {
+      const is = json.bytes.toString('utf8', value.start, value.end);
+      if (is !== value.expected) wrong.push(`round ${round}: ${is.slice(0, 200)} for ${value.expected.slice(0, 200)}`);
+    }
+  }
+  t.same(wrong, []);
+  t.ok(turns > 3 && turns < 500, `${turns} turns`);
+});
+
+t.test('a value that was given up half-way is gone with the next', async (t) => {
+  const json = new JsonBytes(40);
+  const bytes = Buffer.from('93a3616263c400c0', 'hex');
+  let givenUp = 0;
+  for (let round = 0; round < 10_000; round++) {
+    try {
+      new MsgpackScan(bytes).takeAsJson(json);
+    } catch (error) {
+      if (error instanceof NotJsonError) givenUp++;
+    }
+    new MsgpackScan(packr.pack({ round })).takeAsJson(json);
+    const is = json.bytes.toString('utf8', json.start, json.end);
+    if (is !== `{"round":${round}}`) t.fail(is);
+  }
+  t.equal(givenUp, 10_000);
+});
+
+t.test('the bound is exact, whatever reaches it', async (t) => {
+  const values = [
+    123_456,
+    -5,
+    0.25,
+    2n ** 60n,
+    null,
+    true,
+    'text',
+    'é',
+    'a"b',
+    '\u0001',
+    [],
+    {},
+    [[7]],
+    { a: 1 },
+    [1, 'b', null],
+  ];
+  for (const value of values) {
+    const bytes = packr.pack(value);
+    const text = toJson(bytes);
+    const length = Buffer.byteLength(text);
+    t.equal(take(new MsgpackScan(bytes), length), text);
+    t.throws(() => take(new MsgpackScan(bytes), length - 1), { name: 'JsonTooLongError' }, text);
+  }
+});
+
+t.test('a text that is not UTF-8 makes all of it unreadable, also where it is too long', async (t) => {
+  const notUtf8 = Buffer.concat([Buffer.from('d9c8', 'hex'), Buffer.alloc(199, 0x61), Buffer.from([0xff])]);
+  for (const bytesMax of [10, 150, max]) t.throws(() => take(new MsgpackScan(notUtf8), bytesMax), { name: 'MsgpackSyntaxError' });
+});
+
 t.test('integers of 64 bits keep their digits, keys their order and number', async (t) => {
   t.equal(toJson(Buffer.from('cfffffffffffffffff', 'hex')), '18446744073709551615');
   t.equal(toJson(Buffer.from('d38000000000000000', 'hex')), '-9223372036854775808');
@@ -67,7 +151,7 @@ t.test('every prefix of a value is refused, and so is what means nothing', async
   const whole = packr.pack({ a: [1, 'two', 3.5, null, { b: 'c'.repeat(40) }], d: 2 ** 40 });
   for (let length = 0; length < whole.length; length++) {
     const cut = whole.subarray(0, length);
-    t.throws(() => new MsgpackScan(cut).takeAsJson(max), { name: 'MsgpackSyntaxError' }, `${length} bytes`);
+    t.throws(() => take(new MsgpackScan(cut)), { name: 'MsgpackSyntaxError' }, `${length} bytes`);
     t.throws(() => new MsgpackScan(cut).skipValue(), { name: 'MsgpackSyntaxError' });
   }
   for (const hex of ['c1', '92c1', 'a2c328', 'dfffffffffa161', 'ddffffffff', 'dbffffffff'])
@@ -78,9 +162,7 @@ t.test('every prefix of a value is refused, and so is what means nothing', async
 t.test('a million levels cost no stack, and what grows beyond its bound is given up', async (t) => {
   const deep = Buffer.concat([Buffer.alloc(400_000, 0x91), Buffer.from([0xc0])]);
   t.equal(toJson(deep).length, 800_004);
-  t.throws(() => new MsgpackScan(Buffer.alloc(1_000, 0x91)).takeAsJson(999), { name: 'JsonTooLongError' });
-  t.throws(
-    () => new MsgpackScan(Buffer.concat([Buffer.from('db00030d40', 'hex'), Buffer.alloc(200_000)])).takeAsJson(1_199_999),
-    { name: 'JsonTooLongError' },
-  );
+  t.throws(() => take(new MsgpackScan(Buffer.alloc(1_000, 0x91)), 999), { name: 'JsonTooLongError' });
+  const zeros = Buffer.concat([Buffer.from('db00030d40', 'hex'), Buffer.alloc(200_000)]);
+  t.throws(() => take(new MsgpackScan(zeros), 1_199_999), { name: 'JsonTooLongError' });
 });
