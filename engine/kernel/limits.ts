@@ -268,6 +268,8 @@ export const journalTryMs = 2_000;
 export const basePartBytesMax = 256 * KiB;
 /** The journal keeps what the newest of so many sealed segments hold, though bases have it: should these be damaged, nothing is missing. */
 export const journalKeepsSegments = 2;
+/** Whoever follows a journal has so much of it in memory, and for a second, before it is written to the copy: as one, which costs little more than one entry. */
+export const followedBytesMax = 256 * KiB;
 /** Copies of one partition that a node sets aside; a disk that damages more of them is to be looked at, and not to be filled. */
 export const copiesSetAsideMax = 3;
 /** Entries of a partition that somebody who follows it has been sent and has not taken: 8 MiB at most. */

@@ -60,7 +60,7 @@ export interface LogWriterParts {
 class Lane {
   log: PartitionLog | null = null;
   failed = false;
-  waiting: Uint8Array[] = [];
+  readonly waiting: Uint8Array[] = [];
   /** Bytes since the reader was asked for a checkpoint, and since the -wal file began anew. */
   unaskedBytes = 0;
   walBytes = 0;
@@ -118,6 +118,15 @@ export class LogWriter {
       return true;
     }
     return false;
+  }
+
+  /** Commit all that waits of one partition; others wait on. */
+  commitAll(partition: PartitionId): void {
+    const { waiting } = this.#laneOf(partition);
+    while (waiting.length > 0) {
+      this.#turns.delete(partition);
+      this.#commit(partition);
+    }
   }
 
   /** About once a second: marks, segments that are full or old, free space, idle checkpoints. */

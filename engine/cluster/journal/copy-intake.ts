@@ -19,6 +19,7 @@
  */
 import type { PartitionId, Sequence } from '../../kernel/brand.js';
 import type { Clock } from '../../kernel/clock.js';
+import { followedBytesMax } from '../../kernel/limits.js';
 import { DamageError, LogFormatError } from '../../log/damage.js';
 import type { ReplicaReply } from '../../log/protocol.js';
 import type { Base, BaseShelf } from './base-shelf.js';
@@ -160,6 +161,12 @@ export class CopyIntake {
   /** Throws Apart and Gap. */
   take(entry: StoredEntry): void {
     this.#take(entry, { mayWait: false });
+  }
+
+  /** The same for whoever follows: in memory until there is more of it, or somebody looks, or calls `LocalCopy.write`. The journal has it. */
+  takeLater(entry: StoredEntry): void {
+    this.#take(entry, { mayWait: true });
+    if (this.#copy.waitingBytes >= followedBytesMax) this.#copy.write();
   }
 
   #take(entry: StoredEntry, { mayWait }: { readonly mayWait: boolean }): void {

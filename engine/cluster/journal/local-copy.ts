@@ -70,6 +70,7 @@ export class LocalCopy {
   #fault: { readonly detail: string; readonly isDamage: boolean } | null = null;
   /** Where it will end when what waits is written; null: nothing waits. */
   #end: LogPosition | null = null;
+  #waitingBytes = 0;
 
   constructor(parts: LocalCopyParts) {
     this.#parts = parts;
@@ -88,6 +89,7 @@ export class LocalCopy {
   open(): void {
     if (this.#fault === null) this.write();
     this.#fault = null;
+    this.#waitingBytes = 0;
     this.#end = null;
     this.#log = this.#parts.writer.open(this.#parts.partition);
     this.#checkFault();
@@ -102,6 +104,7 @@ export class LocalCopy {
   close(): void {
     if (this.#log === null) return;
     this.#log = null;
+    this.#waitingBytes = 0;
     this.#end = null;
     this.#parts.writer.shut(this.#parts.partition);
   }
@@ -111,13 +114,19 @@ export class LocalCopy {
     return this.#end ?? this.#open.last;
   }
 
+  /** Of the batches that wait. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** Batches, which follow `last`. Throws CopyFault. */
   append(batch: Uint8Array<ArrayBuffer>): void {
     const { writer, partition } = this.#parts;
     this.#careful(() => {
       writer.submit({ op: 'append', partition, batch });
-      while (writer.commitNext());
+      writer.commitAll(partition);
     });
+    this.#waitingBytes = 0;
     this.#end = null;
   }
 
@@ -125,16 +134,17 @@ export class LocalCopy {
   appendLater(batch: Uint8Array<ArrayBuffer>, end: LogPosition): void {
     const { writer, partition } = this.#parts;
     this.#careful(() => writer.submit({ op: 'append', partition, batch }));
+    this.#waitingBytes += batch.length;
     this.#end = end;
   }
 
   /** What waits. Throws CopyFault. */
   write(): void {
     if (this.#end === null) return;
+    const { writer, partition } = this.#parts;
+    this.#waitingBytes = 0;
     this.#end = null;
-    this.#careful(() => {
-      while (this.#parts.writer.commitNext());
-    });
+    this.#careful(() => writer.commitAll(partition));
   }
 
   /** The next record begins a segment. Throws CopyFault. */

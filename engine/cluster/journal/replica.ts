@@ -4,7 +4,8 @@
  *     idle --follow--> following --own--> claiming --`open` is the newest entry--> owning --release, drop, fenced--> idle
  *
  * idle       Files closed.
- * following  The copy is kept as the journal goes on, entry by entry (`copy-intake.ts`).
+ * following  The copy is kept as the journal goes on, entry by entry (`copy-intake.ts`). Entries are written together, with the next tick at the latest: what
+ *            costs is the transaction, and what a crash takes of them is in the journal.
  * claiming   What the journal has is taken in, read from its leader. Then the opening entry, fenced: has the owner before written something
  *            meanwhile, it is tried again behind that. From `open` on nothing of it is accepted any more, and what it had written until then
  *            is taken in.
@@ -149,6 +150,7 @@ export class Replica {
   tick(): void {
     const { lag } = this.#intake;
     if (this.#mode === 'following' && (lag !== 0 || this.#toldLag !== 0)) this.#tellLag();
+    if (this.#mode === 'following') this.#run(async () => this.#copy.write());
     if (this.#mode !== 'owning' || !this.#copy.wantsSeal) return;
     this.#writer.seal();
     this.#write();
@@ -191,7 +193,7 @@ export class Replica {
     this.#endFollowing = journal.follow(this.#intake.place, {
       hear: (entry, left) =>
         carefully(() => {
-          this.#intake.take(entry);
+          this.#intake.takeLater(entry);
           this.#intake.lag = left;
           if (left === 0 && this.#toldLag !== 0) this.#tellLag();
         }),

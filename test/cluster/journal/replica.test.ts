@@ -3,8 +3,10 @@ import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { EntryTurns } from '../../../engine/cluster/journal/entry-turns.js';
+import { followedBytesMax } from '../../../engine/kernel/limits.js';
 import { readMark } from '../../../engine/log/segment/mark.js';
 import { listSegments, partitionDir } from '../../../engine/log/segment/segment-files.js';
+import { SegmentReader } from '../../../engine/log/segment/segment-reader.js';
 import { pause, until } from '../../support/deadline.js';
 import { needsNats, type NatsServer, startNats } from '../../support/nats-server.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
@@ -24,6 +26,16 @@ async function recordsOf(test: TestReplica) {
   const { records, failure } = readBack(test.dataDir);
   if (failure !== null) throw new Error(failure);
   return plain(records);
+}
+
+/** The last sequence on disk of a log that somebody has open. */
+function writtenOf(test: TestReplica): number {
+  const reader = new SegmentReader(listSegments(partitionDir(test.dataDir, partition)).at(-1)!);
+  try {
+    return reader.lastBefore(Number.MAX_SAFE_INTEGER).seq;
+  } finally {
+    reader.close();
+  }
 }
 
 const segmentsOf = (test: TestReplica) => listSegments(partitionDir(test.dataDir, partition)).map(({ first }) => first);
@@ -53,6 +65,38 @@ t.test('a follower has the same records and the same segments as the owner', nee
   const expected = plain(history.records);
   for (const test of [owner, follower, late]) t.same(await recordsOf(test), expected);
 });
+
+t.test(
+  'what a follower hears is written together: with the next tick, when there is much of it, and before it takes over',
+  needsNats,
+  async (t) => {
+    const nats = await setup(t);
+    const owner = new TestReplica(t, nats.url);
+    const follower = new TestReplica(t, nats.url);
+    follower.replica.follow(true);
+    await owner.own(1);
+    const history = new History();
+    const hears = async (payload?: Buffer) => {
+      await owner.append([history.accepted(payload === undefined ? {} : { payload })]);
+      await follower.reaches(history.records.length);
+    };
+    await hears();
+    await hears();
+    t.equal(writtenOf(owner), 2, 'an owner has written what is durable');
+    t.equal(writtenOf(follower), 0);
+    follower.replica.tick();
+    t.equal(writtenOf(follower), 2);
+    const large = Buffer.from(JSON.stringify('x'.repeat(followedBytesMax / 2)));
+    await hears(large);
+    t.equal(writtenOf(follower), 2);
+    await hears(large);
+    t.equal(writtenOf(follower), 4);
+    await hears();
+    await follower.own(2);
+    t.equal(writtenOf(follower), 5);
+    t.same(await recordsOf(follower), plain(history.records));
+  },
+);
 
 t.test(
   'a batch that is too large for one message comes in several, all of them or none behind the last',
