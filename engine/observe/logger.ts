@@ -2,16 +2,18 @@
  * Logs: one JSON object a line on stdout, with `level`, `time` and `component`, so that any collector reads them; or one
  * readable line each, for a terminal. The only door to pino.
  *
- * Writes are synchronous: what was logged before a crash is there, and a log line is rare here (never one per event).
+ * Writes are synchronous: what was logged before a crash is there, and a log line is rare here (never one per event). What cannot be written is
+ * lost rather than waited for: `line-output.ts`.
  * No secret gets into a line, whoever logs what: `redaction.ts`.
  *
  * Every thread may have its own logger, since a line is written to the file descriptor in one piece.
  */
 import type { DestinationStream } from 'pino';
 import { require } from '../kernel/commonjs.js';
+import { LineOutput } from './line-output.js';
 import { redactedFields, withoutSecrets } from './redaction.js';
 
-const { destination, pino, stdSerializers, stdTimeFunctions } = require('pino') as typeof import('pino');
+const { pino, stdSerializers, stdTimeFunctions } = require('pino') as typeof import('pino');
 
 export type LogFields = Readonly<Record<string, unknown>>;
 type Log = (fields: LogFields, message: string) => void;
@@ -35,9 +37,12 @@ export interface LoggerOptions {
   readonly sink?: { write(line: string): void };
 }
 
-export function createLogger({ level, format, sink = destination({ dest: 1, sync: true }) }: LoggerOptions): Logger {
+const stdoutFd = 1;
+
+export function createLogger({ level, format, sink }: LoggerOptions): Logger {
   const shown = format === 'json' ? (line: string) => line : prettyLine;
-  const stream: DestinationStream = { write: (line) => sink.write(withoutSecrets(shown(line))) };
+  const output = sink ?? new LineOutput({ fd: stdoutFd, lostLine: (lines) => shown(lostLine(lines)) });
+  const stream: DestinationStream = { write: (line) => output.write(withoutSecrets(shown(line))) };
   const options = {
     level,
     // Process id and host name are the collector's to add; they would be the longest part of most lines.
@@ -48,6 +53,11 @@ export function createLogger({ level, format, sink = destination({ dest: 1, sync
     redact: { paths: redactedFields, censor: '[redacted]' },
   };
   return pino(options, stream);
+}
+
+function lostLine(lines: number): string {
+  const fields = { level: 'warn', time: new Date().toISOString(), component: 'main', lines };
+  return `${JSON.stringify({ ...fields, msg: 'log lines could not be written and are lost' })}\n`;
 }
 
 /** `10:02:03.004 WARN  gateway  slow request  path=/api/v1/events ms=812`; a stack follows on lines of its own. */

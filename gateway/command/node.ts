@@ -54,6 +54,8 @@ export function nodeCommand(role: Role, onListening: (listening: Listening) => v
 Exit codes: 0 stopped, 1 could not start, 70 a defect, 130 a second signal cut the stop short.`,
     async run({ values, surroundings }) {
       const config = configFrom(values, { role, ...surroundings });
+      // Nobody may be reading, or its disk be full: no reason not to run.
+      process.stdout.on('error', () => undefined);
       const url = await startNode(config);
       process.stdout.write(`Escapement listening on ${url}\n`);
       onListening({ url, config });
@@ -67,12 +69,14 @@ async function startNode(config: Config): Promise<string> {
   await refuseWhatCannotStart(config);
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   exitOnDefect(logger);
+  const started = exitOnEarlySignal(logger);
   // Before anything is touched. How many partitions a cluster has is known when it is joined.
   if (config.cluster === null) connectionsOf(config, config.partitions);
   const engine = await createEngine({ config, logger });
   try {
     const connections = connectionsOf(config, engine.cluster()?.partitions.length ?? config.partitions);
     const gateway = await startGateway({ engine, config, logger, connections });
+    started();
     const withinMs = config.cluster === null ? stopMsMax.alone : stopMsMax.inCluster;
     stopOnSignal(logger, {
       withinMs,
@@ -98,6 +102,21 @@ function connectionsOf({ role, actorThreads }: Config, partitions: number): numb
 
 /** Under `npm start` one Ctrl-C arrives twice: from the terminal, and passed on by npm. Nobody presses it this fast. */
 const sameSignalMs = 500;
+
+/**
+ * Until a node has started there is nothing that an orderly stop would save. Left to the system, a signal would do nothing at all in a container, where
+ * the process is the first: such a one dies of signals that it has asked for only. Returns what ends it.
+ */
+function exitOnEarlySignal(logger: Logger): () => void {
+  const onSignal = (signal: NodeJS.Signals): never => {
+    logger.info({ component: 'main', signal }, 'stopped before it had started');
+    return process.exit(exitCodes.done);
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return () => {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  };
+}
 
 /** The first signal stops in order, the second at once. */
 function stopOnSignal(logger: Logger, { withinMs, stop }: { readonly withinMs: number; stop(): Promise<void> }): void {

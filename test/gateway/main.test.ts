@@ -77,6 +77,18 @@ t.test('what cannot start is refused with one line and touches nothing', async (
   );
 });
 
+t.test(
+  'a signal that comes before it has started ends it at once, also where it is the first process and the system would do nothing',
+  async (t) => {
+    const args = ['engine', '--nats-url', 'nats://127.0.0.1:1', '--port', '0', '--data-dir', join(temporaryDir(t), 'data')];
+    const program = run(t, { args });
+    await program.line(/waiting for NATS to join the cluster/);
+    program.signal('SIGTERM');
+    t.same(await within('it ends', program.exited), { code: 0, signal: null });
+    t.match(program.stdout.at(-1), /stopped before it had started/);
+  },
+);
+
 t.test('one Ctrl-C that arrives twice lets an attempt finish, a second one does not', async (t) => {
   const receiver = await startReceiver(t);
   receiver.answer('/slow', { delayMs: 700 });
