@@ -17,16 +17,34 @@
  * a node alone is the truth, that of a member is a copy of a journal, and who took the one for the other would lose events or deliver them twice.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join, relative } from 'node:path';
+import type { PartitionId } from '../kernel/brand.js';
 import { StartError } from '../kernel/errors.js';
-import { makeDir, syncDir } from './segment/segment-files.js';
+import { makeDir, partitionDir, syncDir } from './segment/segment-files.js';
 import { type Database, openDatabase, storageFaultOf } from './sqlite.js';
 
 const formatVersion = 2;
 const slotHash = 'fnv1a32';
 const secretBytes = 32;
 const streamIdChars = 6;
+
+/** As they are made here, and as a backup or the operator may have put them there. */
+const webhookSecretForm = /^whsec_[A-Za-z0-9+/=]+$/;
+const streamIdForm = /^[A-Za-z0-9_-]{6}$/;
+const nodeIdForm = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** What a start that was cut short may leave behind before there is a `format.json`, and what a fresh mount brings along. */
 const beginnings = ['lock', 'lock-journal', 'lock.pid', 'lock.pid.new', 'format.json.new', 'lost+found'];
@@ -65,13 +83,21 @@ export function openDataDir({ dataDir, ...identity }: DirIdentity & { readonly d
   return explained(dataDir, () => {
     checkFormat(dataDir, identity);
     makeDir(dataDir);
+    // SQLite would say of a file system that can only be read that it is unable to open a file.
+    accessSync(dataDir, constants.W_OK);
     const lock = lockDir(dataDir, 'stop it, or choose another with ESCAPEMENT_DATA_DIR');
     try {
       // Once more, now that nobody else can be making it.
       if (!checkFormat(dataDir, identity)) {
         writeFormat(dataDir, identity);
+      } else if (identity.cluster === null) {
+        refuseMissingPartition(dataDir, identity);
       }
-      const nodeId = keep(join(dataDir, 'node-id'), () => randomBytes(8).toString('hex'));
+      const nodeId = keep(dataDir, {
+        name: 'node-id',
+        make: () => randomBytes(8).toString('hex'),
+        isSound: (text) => nodeIdForm.test(text),
+      });
       const opened: DataDir = { path: dataDir, nodeId, close: () => unlockDir(dataDir, lock) };
       return identity.cluster === null ? { ...opened, ...keptAlone(dataDir) } : opened;
     } catch (error) {
@@ -83,13 +109,22 @@ export function openDataDir({ dataDir, ...identity }: DirIdentity & { readonly d
 
 function keptAlone(dataDir: string): Pick<AloneDataDir, 'webhookSecret' | 'streamId'> {
   return {
-    webhookSecret: keep(join(dataDir, 'webhook-secret'), () => `whsec_${randomBytes(secretBytes).toString('base64')}`),
-    streamId: keep(join(dataDir, 'stream-id'), () => randomBytes(6).toString('base64url').slice(0, streamIdChars)),
+    webhookSecret: keep(dataDir, {
+      name: 'webhook-secret',
+      make: () => `whsec_${randomBytes(secretBytes).toString('base64')}`,
+      isSound: (text) => webhookSecretForm.test(text),
+    }),
+    streamId: keep(dataDir, {
+      name: 'stream-id',
+      make: () => randomBytes(6).toString('base64url').slice(0, streamIdChars),
+      isSound: (text) => streamIdForm.test(text),
+    }),
   };
 }
 
-/** What makes a directory ours, so it comes last. */
+/** What makes a directory ours, so it comes last; from then on a partition that has no folder has lost it. */
 export function writeFormat(dataDir: string, { partitions, cluster }: DirIdentity): void {
+  if (cluster === null) for (const dir of partitionDirs(dataDir, partitions)) makeDir(dir);
   const format = { format: formatVersion, partitions, hash: slotHash, ...(cluster === null ? {} : { cluster }) };
   writeWhole(join(dataDir, 'format.json'), { text: `${JSON.stringify(format)}\n` });
 }
@@ -218,13 +253,40 @@ function unlockDir(dataDir: string, lock: Database): void {
   lock.close();
 }
 
-/** The text of `path`, made once. Secrets, so nobody but the owner may read it. */
-function keep(path: string, make: () => string): string {
+/**
+ * Of a node alone: throws StartError for a partition whose folder is gone. It would begin anew, as if nothing had ever been accepted. A member of a
+ * cluster holds copies, of some.
+ */
+function refuseMissingPartition(dataDir: string, { partitions }: DirIdentity): void {
+  const gone = partitionDirs(dataDir, partitions).find((dir) => !existsSync(dir));
+  if (gone === undefined) return;
+  throw new StartError(`data directory ${dataDir} has lost ${relative(dataDir, gone)}: bring it back, or restore a backup`);
+}
+
+function partitionDirs(dataDir: string, partitions: number): string[] {
+  return Array.from({ length: partitions }, (_, partition) => partitionDir(dataDir, partition as PartitionId));
+}
+
+interface Kept {
+  readonly name: string;
+  make(): string;
+  /** Whether it can be what was made. */
+  isSound(text: string): boolean;
+}
+
+/** The text of a file, made once. Secrets, so nobody but the owner may read it. Throws StartError when it is damaged: a new one would be another. */
+function keep(dataDir: string, { name, make, isSound }: Kept): string {
+  const path = join(dataDir, name);
   const known = readIfThere(path)?.trim();
-  if (known) return known;
-  const made = make();
-  writeWhole(path, { text: `${made}\n`, mode: 0o600 });
-  return made;
+  if (known === undefined) {
+    const made = make();
+    writeWhole(path, { text: `${made}\n`, mode: 0o600 });
+    return made;
+  }
+  if (isSound(known)) return known;
+  throw new StartError(
+    `data directory ${dataDir} has an unreadable ${name}: restore it from a backup, or remove it to get a new one`,
+  );
 }
 
 /** All of it or nothing, and durable. */

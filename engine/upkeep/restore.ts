@@ -62,7 +62,7 @@ export function restoreBackup({ from, dataDir, evenIfDamaged, say }: RestoreRequ
   if (damagedFiles.length > 0 && !evenIfDamaged) return { manifest, damagedFiles, damaged: [], isRestored: false };
 
   makeDir(dirname(dataDir));
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  if (!existsSync(dataDir)) mkdirSync(dataDir, { mode: 0o700 });
   writeFileSync(join(dataDir, restoreUnfinished), '');
   copyAll({ from, dataDir, manifest, progress: progressOf('copied') });
   const verifying = progressOf('verified');

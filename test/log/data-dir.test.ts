@@ -1,12 +1,14 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { StartError } from '../../engine/kernel/errors.js';
 import { openDataDir } from '../../engine/log/data-dir.js';
 import { tempDir } from './log-fixture.js';
+
+const noProc = existsSync('/proc/self') ? false : 'this system has no /proc';
 
 function refusalOf(work: () => unknown): string {
   try {
@@ -133,6 +135,59 @@ t.test('a path that cannot be a directory is one clear line', (t) => {
   t.end();
 });
 
+t.test('a file system that makes no folders is one clear line, not an endless search', { skip: noProc }, (t) => {
+  for (const dataDir of ['/proc/escapement', '/proc/escapement/data', '/proc/self/data']) {
+    t.match(
+      refusalOf(() => openDataDir({ dataDir, partitions: 4, cluster: null })),
+      /data directory .* cannot be used: ENOENT: .* mkdir '\/proc/,
+    );
+  }
+  t.end();
+});
+
+t.test('what is kept in it and cannot be what was made is refused, not replaced and not used', (t) => {
+  for (const name of ['webhook-secret', 'node-id', 'stream-id']) {
+    for (const text of ['', '\u0000\u0001 damaged \u0002']) {
+      const dataDir = tempDir(t);
+      openDataDir({ dataDir, partitions: 4, cluster: null }).close();
+      writeFileSync(join(dataDir, name), text);
+      t.match(
+        refusalOf(() => openDataDir({ dataDir, partitions: 4, cluster: null })),
+        new RegExp(`has an unreadable ${name}: restore it from a backup`),
+      );
+      t.equal(readFileSync(join(dataDir, name), 'utf8'), text);
+      rmSync(join(dataDir, name));
+      openDataDir({ dataDir, partitions: 4, cluster: null }).close();
+    }
+  }
+  t.end();
+});
+
+t.test('a partition whose folder is gone is not begun anew (I8)', (t) => {
+  for (const lost of ['partitions', 'partitions/0002']) {
+    const dataDir = tempDir(t);
+    openDataDir({ dataDir, partitions: 4, cluster: null }).close();
+    rmSync(join(dataDir, lost), { recursive: true });
+    const before = picture(dataDir).filter(([name]) => name !== 'lock');
+    t.match(
+      refusalOf(() => openDataDir({ dataDir, partitions: 4, cluster: null })),
+      new RegExp(`has lost partitions/000${lost === 'partitions' ? 0 : 2}: bring it back, or restore a backup$`),
+    );
+    t.same(
+      picture(dataDir).filter(([name]) => name !== 'lock'),
+      before,
+    );
+  }
+  t.end();
+});
+
+t.test('a member of a cluster has the partitions that it has copied, so none is missed', (t) => {
+  const dataDir = tempDir(t);
+  for (let start = 0; start < 2; start += 1) openDataDir({ dataDir, partitions: 64, cluster: 'c1' }).close();
+  t.notOk(readdirSync(dataDir).includes('partitions'));
+  t.end();
+});
+
 t.test('two engines of one process cannot share it', (t) => {
   const dataDir = tempDir(t);
   const first = openDataDir({ dataDir, partitions: 4, cluster: null });
@@ -160,6 +215,6 @@ t.test('a directory held by another process is refused until that process is kil
 });
 
 /** Names, sizes and times of all files. */
-function picture(dir: string): unknown {
+function picture(dir: string): [name: string, bytes: number, changedMs: number][] {
   return readdirSync(dir).map((name) => [name, statSync(join(dir, name)).size, statSync(join(dir, name)).mtimeMs]);
 }

@@ -11,7 +11,7 @@
  * A name is used once. SQLite removes a -wal file by its name, so a second segment under the name of a failed one could
  * lose its own to a connection that still has the old one open; hence the `-2`, which replaces the one without.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { PartitionId, Sequence } from '../../kernel/brand.js';
 
@@ -108,15 +108,26 @@ export function syncFile(path: string): void {
   }
 }
 
-/** Make `dir` and its parents, each durable in the one above. */
+/**
+ * Make `dir` and its parents, each durable in the one above. Node's own way of making parents never returns where a system says ENOENT below a
+ * folder that is there, as below /proc.
+ */
 export function makeDir(dir: string): void {
-  const made = mkdirSync(dir, { recursive: true });
-  if (made === undefined) return;
-  const above = dirname(made);
-  for (let at = dirname(dir); ; at = dirname(at)) {
-    syncDir(at);
-    if (at === above) return;
+  if (isDir(dir)) return;
+  const above = dirname(dir);
+  if (!existsSync(above)) makeDir(above);
+  try {
+    mkdirSync(dir);
+  } catch (error) {
+    // Another thread may make the same: a host makes the folder of its partitions, and so does the next host.
+    if (isDir(dir)) return;
+    throw error;
   }
+  syncDir(above);
+}
+
+function isDir(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function entriesOf(dir: string): string[] {
