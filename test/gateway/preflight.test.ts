@@ -1,8 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { refuseWhatCannotStart } from '../../gateway/preflight.js';
+import { testCertificate, testKey } from '../support/tls-pair.js';
 
 const host = '127.0.0.1';
 
@@ -30,11 +32,32 @@ t.test('an address of another machine is refused', async (t) => {
 });
 
 t.test('a TLS file that cannot be read is refused by its variable', async (t) => {
-  const tls = { certFile: t.testdir({ 'cert.pem': 'x' }).concat('/cert.pem'), keyFile: '/nonexistent/key.pem' };
+  const tls = { certFile: t.testdir({ 'cert.pem': testCertificate }).concat('/cert.pem'), keyFile: '/nonexistent/key.pem' };
   await t.rejects(
     refuseWhatCannotStart({ host, port: 0, tls, apiKeys: null }),
     /ESCAPEMENT_TLS_KEY: cannot read \/nonexistent\/key\.pem \(ENOENT\)/,
   );
+});
+
+t.test('TLS files that say nothing, or do not belong together, are refused by what is wrong with them', async (t) => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const dir = t.testdir({
+    'cert.pem': testCertificate,
+    'key.pem': testKey,
+    'other.pem': privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    'junk.pem': 'junk',
+  });
+  const started = (cert: string, key: string): Promise<void> => {
+    const tls = { certFile: `${dir}/${cert}.pem`, keyFile: `${dir}/${key}.pem` };
+    return refuseWhatCannotStart({ host, port: 0, tls, apiKeys: null });
+  };
+  await t.rejects(started('junk', 'key'), {
+    name: 'StartError',
+    message: /TLS_CERT: .*junk\.pem is no certificate chain in PEM/,
+  });
+  await t.rejects(started('cert', 'junk'), { name: 'StartError', message: /TLS_KEY: .*junk\.pem is no private key in PEM/ });
+  await t.rejects(started('cert', 'other'), { name: 'StartError', message: /other\.pem is not the key of the certificate in / });
+  await started('cert', 'key');
 });
 
 t.test('API keys that cannot be read, or that others may write, are refused before anything is touched', async (t) => {
