@@ -2,8 +2,11 @@
  * The connection to NATS of one thread, for as long as the thread lives.
  *
  * The client as it comes gives up after some twenty seconds and drops what it had buffered. This one never gives up: not before the first connection,
- * not after a refused login, not behind a server that has gone silent (two pings of 2 s each without an answer). Whoever uses it must hold no more
+ * not after a refused login, not behind a server that has gone silent (three pings of a second each without an answer). Whoever uses it must hold no more
  * than a bounded number of things in the air, and learns through `watch` when they have to be sent again.
+ *
+ * Of several servers it goes to the one that it has not tried for the longest time. The client by itself tries the one first that it has just lost: a frozen one
+ * takes the connection and says nothing, until the time for connecting is over.
  *
  * Modes
  *   connecting  Never connected yet: tried once a second -> connected.
@@ -34,8 +37,12 @@ export interface NatsLinkParts {
 
 const retryMs = 1_000;
 const connectMsMax = 5_000;
-/** A server that has gone silent is noticed after two of these. */
-const pingMs = 2_000;
+/**
+ * A server that has gone silent is noticed after three to four seconds: the session of a node was renewed at most 2 s before and its lease is 7 s, so
+ * it is renewed through another server in time, and the node keeps what it has.
+ */
+const pingMs = 1_000;
+const pingsUnansweredMax = 3;
 
 export class NatsLink {
   readonly #parts: NatsLinkParts;
@@ -156,8 +163,9 @@ function optionsOf({ address, name }: NatsLinkParts): ConnectionOptions {
     maxReconnectAttempts: -1,
     // A login that is refused may be put right on the server.
     ignoreAuthErrorAbort: true,
+    reconnectToServer: (servers) => servers.reduce((one, other) => (other.lastConnect < one.lastConnect ? other : one)),
     pingInterval: pingMs,
-    maxPingOut: 2,
+    maxPingOut: pingsUnansweredMax,
     // A stack for each message that times out costs more than the message.
     noAsyncTraces: true,
   };
