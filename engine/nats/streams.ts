@@ -146,6 +146,7 @@ const lookedAt = {
   storage: (found, needed) => `its messages are kept in ${found}, not ${needed}`,
   max_age: (found) => `it drops messages after ${Number(found) / 1e9} s`,
   max_msgs_per_subject: (found) => `it keeps only ${found} messages of a subject`,
+  allow_msg_ttl: () => 'its messages do not end by themselves (allow_msg_ttl)',
   allow_direct: () => 'it may be read from a copy that lags behind (allow_direct)',
 } as const satisfies Partial<Record<keyof StreamConfig, (found: unknown, needed: unknown) => string>>;
 
@@ -156,7 +157,7 @@ function checkFits(there: StreamConfig, needs: StreamNeeds): void {
   for (const [name, tell] of Object.entries(lookedAt) as [keyof typeof lookedAt, (found: unknown, needed: unknown) => string][]) {
     const needed = needs[name];
     // A server leaves out what is not set.
-    const found = there[name] ?? (name === 'allow_direct' ? false : undefined);
+    const found = there[name] ?? (name.startsWith('allow_') ? false : undefined);
     if (needed !== undefined && found !== needed) wrong.push(tell(found, needed));
   }
   if (wrong.length > 0)
