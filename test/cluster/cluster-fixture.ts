@@ -34,7 +34,7 @@ export async function setUpCluster(t: Test, { partitions, streams } = shape) {
 }
 
 /** Closed with the test. */
-export async function linkTo(t: Test, nats: NatsServer): Promise<NatsLink> {
+export async function linkTo(t: Test, nats: Pick<NatsServer, 'url'>): Promise<NatsLink> {
   const link = new NatsLink({ address: readNatsAddress(nats.url)!, name: 'test' });
   t.teardown(() => link.close());
   await until('connected', () => link.state.isConnected);

@@ -53,6 +53,8 @@ interface Asked {
   readonly sequence: number;
   /** Null: never. */
   readonly seenAt: number | null;
+  /** Since when nothing had been missed when it ended before our eyes; null: it did not. */
+  readonly endedIn: number | null;
 }
 
 const readMsMax = 2_000;
@@ -177,23 +179,26 @@ export class Members implements MemberMap {
     const settledAt = known?.settledAt ?? now + Math.max(0, this.#parts.settledMs - lived);
     const isRenewed = known !== undefined && (known.isRenewed || told.renewals > known.renewals);
     const { member, renewals } = told;
-    this.#sights.set(session, { member, sequence, renewals, isRenewed, settledAt, seenAt: now });
+    // What is told once more, behind a connection that was lost, is no renewal.
+    const seenAt = known?.sequence === sequence ? known.seenAt : now;
+    this.#sights.set(session, { member, sequence, renewals, isRenewed, settledAt, seenAt });
     for (const former of told.former) if (!this.#gone.has(former)) this.over(former);
     if (known === undefined || known.isRenewed !== isRenewed || known.member.weight !== told.member.weight) this.#changed();
   }
 
   #becomeCurrent(subjects: ReadonlySet<string>): void {
-    this.#currentSince = performance.now();
+    // What is not there any more may have been renewed while it was not looked at.
     for (const session of [...this.#sights.keys()]) {
       if (!subjects.has(sessionSubject(session))) this.#vanish(session);
     }
+    this.#currentSince = performance.now();
     this.#changed();
   }
 
   #vanish(session: string): void {
     const sight = this.#sights.get(session);
     if (sight === undefined) return;
-    this.#asked.set(session, { at: 0, sequence: 0, seenAt: sight.seenAt });
+    this.#asked.set(session, { at: 0, sequence: sight.sequence, seenAt: sight.seenAt, endedIn: this.#currentSince });
     this.#sights.delete(session);
     this.#changed();
   }
@@ -206,14 +211,17 @@ export class Members implements MemberMap {
   async #lookUp(session: string): Promise<void> {
     const now = performance.now();
     if (this.#currentSince === null) return;
-    const asked = this.#asked.get(session) ?? { at: 0, sequence: 0, seenAt: null };
-    const silentSince = Math.max(asked.seenAt ?? Number.NEGATIVE_INFINITY, this.#currentSince);
+    const asked = this.#asked.get(session) ?? { at: 0, sequence: 0, seenAt: null, endedIn: null };
+    const missedUntil = asked.endedIn === this.#currentSince ? Number.NEGATIVE_INFINITY : this.#currentSince;
+    const silentSince = Math.max(asked.seenAt ?? Number.NEGATIVE_INFINITY, missedUntil);
     if (now - silentSince < this.#parts.ttlMs || now - asked.at < askAgainMs) return;
     this.#asked.set(session, { ...asked, at: now });
     const found = await this.#read(session);
     if (found === undefined || this.#gone.has(session)) return;
     if (found === null) this.over(session);
-    else if (found !== asked.sequence) this.#asked.set(session, { at: now, sequence: found, seenAt: performance.now() });
+    else if (found !== asked.sequence)
+      this.#asked.set(session, { ...asked, at: now, sequence: found, seenAt: performance.now() });
+    else if (now - silentSince > this.#silentMsMax) await this.#end(session, found);
   }
 
   /** The sequence of its newest renewal; null: there is none; undefined: the leader does not say. */
@@ -229,10 +237,15 @@ export class Members implements MemberMap {
     }
   }
 
+  /** Longer than one that lives is. */
+  get #silentMsMax(): number {
+    return this.#parts.ttlMs + this.#parts.renewMs;
+  }
+
   #lookAround(): void {
     const now = performance.now();
-    const silentMsMax = this.#parts.ttlMs + this.#parts.renewMs;
-    for (const [session, { seenAt }] of this.#sights) if (now - seenAt > silentMsMax) void this.#checkSilent(session, seenAt);
+    for (const [session, { seenAt }] of this.#sights)
+      if (now - seenAt > this.#silentMsMax) void this.#checkSilent(session, seenAt);
     if (now >= this.#nextSettlingAt) this.#changed();
   }
 

@@ -1,4 +1,5 @@
 /** Who lives, who has settled, and who is certainly gone. */
+import { jetstreamManager } from '@nats-io/jetstream';
 import t, { type Test } from 'tap';
 import { sessionStream, sessionSubject } from '../../../engine/cluster/membership/buckets.js';
 import { Members } from '../../../engine/cluster/membership/members.js';
@@ -6,11 +7,13 @@ import { sessionText } from '../../../engine/cluster/membership/session-text.js'
 import { writeBehind } from '../../../engine/nats/compare-and-set.js';
 import { pause, until } from '../../support/deadline.js';
 import { needsNats } from '../../support/nats-server.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
 import { linkTo, setUpCluster, times } from '../cluster-fixture.js';
 
-async function setup(t: Test, { settledMs = 600, ttlMs = times.ttlMs } = {}) {
+async function setup(t: Test, { settledMs = 600, ttlMs = times.ttlMs, isVeiled = false } = {}) {
   const { nats, connection } = await setUpCluster(t);
-  const link = await linkTo(t, nats);
+  const proxy = isVeiled ? await TcpProxy.start(t, nats.port) : null;
+  const link = await linkTo(t, proxy ?? nats);
   const members = new Members({ link, ttlMs, renewMs: times.renewMs, settledMs });
   t.teardown(() => members.close());
   await until('current', () => members.isCurrent);
@@ -35,7 +38,7 @@ async function setup(t: Test, { settledMs = 600, ttlMs = times.ttlMs } = {}) {
     await writeBehind(connection, { ...at, payload: '', headers: [['KV-Operation', 'DEL']] }, 2_000);
   }
   const names = () => members.alive.map(({ session }) => session).sort();
-  return { nats, link, members, renew, leave, names };
+  return { nats, connection, proxy, link, members, renew, leave, names };
 }
 
 t.test('a session is alive at once, settled after a while, and away when its time is over', needsNats, async (t) => {
@@ -185,18 +188,64 @@ t.test(
   },
 );
 
-t.test('a session that ended while the server was away is found to be gone, a full time to live later', needsNats, async (t) => {
-  const { nats, members, renew, names, link } = await setup(t);
-  await renew('a');
+t.test('a session that is told once more behind a lost connection has not been renewed by that', needsNats, async (t) => {
+  const ttlMs = 6_000;
+  const { link, members, renew, names } = await setup(t, { ttlMs });
+  await renew('a', { forMs: ttlMs });
   await until('it is seen', () => names().length === 1);
-  await nats.kill();
-  await until('away', () => !members.isCurrent);
-  t.equal(members.isGone('a'), false);
-  await pause(times.ttlMs + 500);
-  await nats.restart();
-  await until('back', () => link.state.isConnected && members.isCurrent);
+  const seenAt = members.lastSeen('a');
+  await pause(ttlMs - 2_000);
+  await link.connection!.reconnect();
+  await until('back', () => link.state.reconnects > 0 && members.isCurrent);
   const backAt = performance.now();
+  t.equal(members.lastSeen('a'), seenAt);
   await until('its time is over', () => names().length === 0);
   await until('it is gone', () => members.isGone('a'));
-  t.ok(performance.now() - backAt >= times.ttlMs - 50, 'it might have been renewed while nothing was heard');
+  t.ok(performance.now() - seenAt! >= ttlMs, 'not before a full time to live');
+  t.ok(performance.now() - backAt < ttlMs, 'and not another one later');
+});
+
+t.test('a session that is not seen, and that the leader has for ever, is ended as well', needsNats, async (t) => {
+  const { members, renew } = await setup(t, { ttlMs: 1_000 });
+  // Two tokens: the watch does not see it.
+  await renew('hid.den', { forMs: 60_000 });
+  await until('it is gone', () => members.isGone('hid.den'), 10_000);
+  t.equal(await renew('hid.den', { forMs: 60_000, renewals: 1 }), 'behind', 'and it is renewed no more');
+});
+
+t.test(
+  'a session that ended while the server was away is found to be gone, not before a full time to live',
+  needsNats,
+  async (t) => {
+    const { nats, members, renew, names, link } = await setup(t);
+    await renew('a');
+    await until('it is seen', () => names().length === 1);
+    const seenAt = members.lastSeen('a')!;
+    await nats.kill();
+    await until('away', () => !members.isCurrent);
+    t.equal(members.isGone('a'), false);
+    await pause(times.ttlMs + 500);
+    await nats.restart();
+    await until('back', () => link.state.isConnected && members.isCurrent);
+    await until('its time is over', () => names().length === 0);
+    await until('it is gone', () => members.isGone('a'));
+    t.ok(performance.now() - seenAt >= times.ttlMs);
+  },
+);
+
+t.test('a session that is absent behind a lost connection may have been renewed meanwhile', needsNats, async (t) => {
+  const { connection, proxy, members, renew, names } = await setup(t, { isVeiled: true });
+  await renew('a', { forMs: 60_000 });
+  await until('it is seen', () => names().length === 1);
+  proxy!.refuse();
+  await until('away', () => !members.isCurrent);
+  await pause(times.ttlMs);
+  const manager = await jetstreamManager(connection);
+  await manager.streams.purge(sessionStream, { filter: sessionSubject('a') });
+  proxy!.flow();
+  await until('back', () => members.isCurrent);
+  const backAt = performance.now();
+  t.same(names(), []);
+  await until('it is gone', () => members.isGone('a'));
+  t.ok(performance.now() - backAt >= times.ttlMs - 50);
 });
