@@ -299,7 +299,7 @@ export class ClusterNode {
         hands.take(partition, step.epoch);
         break;
       case 'release':
-        course.stage = 'releasing';
+        course.released(performance.now());
         hands.release(partition);
         break;
       case 'drop':
@@ -319,11 +319,12 @@ export class ClusterNode {
     // Without a session there is none to begin or end: nothing is written then.
     const session = this.#session.name ?? '';
     const { node } = this.#parts.self;
+    const idle = released ? { idleMs: course.idleMs(performance.now()) } : {};
     if (released && !course.isFollowed) course.left();
     course.stage = released ? 'yielding' : 'claiming';
     this.#markersInFlight++;
     try {
-      const result = await this.#ownership.write(partition, { epoch, session, node, released });
+      const result = await this.#ownership.write(partition, { epoch, session, node, released, ...idle });
       course.isHandedOver = released && result === 'written' && this.#ownership.of(partition)?.released === true;
     } finally {
       this.#markersInFlight--;
@@ -334,7 +335,7 @@ export class ClusterNode {
 
   #drop(partition: PartitionId): void {
     const course = this.#courses[partition]!;
-    if (course.stage !== 'restoring') course.servedAt = performance.now();
+    if (course.stage === 'serving') course.servedAt = performance.now() - this.#session.overForMs;
     course.left();
     this.#parts.hands.drop(partition);
   }
@@ -414,7 +415,7 @@ export class ClusterNode {
   #ownerChanged(partition: PartitionId, owner: Owner | null): void {
     const course = this.#courses[partition]!;
     course.seenEpoch = Math.max(course.seenEpoch, owner?.epoch ?? 0);
-    if (owner?.released === true) course.servedAt = performance.now();
+    if (owner?.released === true) course.servedAt = performance.now() - (owner.idleMs ?? 0);
     else course.noteOwned(owner?.session === this.#session.name, performance.now());
     this.#lookSoon();
   }

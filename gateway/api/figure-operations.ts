@@ -80,7 +80,7 @@ const cluster = Type.Object(
           epoch: Type.Integer({ minimum: 0, description: 'counts its owners' }),
           standby: nullable(Type.String({ description: 'who takes over next, and keeps a copy' })),
           standby_lag: nullable(Type.Integer({ minimum: 0, description: 'entries behind; null: no copy yet' })),
-          last_takeover_ms: nullable(Type.Number({ description: 'how long nobody served it' })),
+          last_takeover_ms: nullable(Type.Number({ description: 'for how long nothing of it could start' })),
           takeover_duplicates: nullable(Type.Integer({ minimum: 0, description: 'attempts that were made again' })),
           data_loss_count: nullable(Type.Integer({ minimum: 0, description: 'how often its journal has lost something' })),
         },

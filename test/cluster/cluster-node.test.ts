@@ -300,6 +300,43 @@ t.test('a node that is gone without a word is replaced when its session is over'
   await wellDone(t);
 });
 
+t.test(
+  'a hand-off is counted from when its owner starts nothing any more, not from when that has ended',
+  needsNats,
+  async (t) => {
+    const { join, shared, wellDone } = await setup(t);
+    const a = await join('a');
+    await shared('a');
+    a.hosts.releaseMs = 800;
+    const b = await join('b');
+    await shared('a', 'b');
+    const handed = await until('it is told', () => {
+      const rows = b.node.view().partitions.filter(({ owner }) => owner === 'b');
+      return rows.every(({ last_takeover_ms }) => last_takeover_ms !== null) && rows;
+    });
+    t.equal(handed.length, shape.partitions / 2);
+    for (const { partition, last_takeover_ms: ms } of handed) t.ok(ms! >= 790, `partition ${partition}: ${ms} ms`);
+    await wellDone(t);
+  },
+);
+
+t.test('a node that stood still counts from when its lease was over, not from when it has noticed', needsNats, async (t) => {
+  const { join, shared, wellDone } = await setup(t, brief);
+  const a = await join('a');
+  await shared('a');
+  const stillMs = 2 * brief.ttlMs;
+  const before = a.node.session;
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stillMs);
+  await until('it has another session', () => a.node.session !== null && a.node.session !== before);
+  await shared('a');
+  const rows = await until('it is told', () => {
+    const { partitions } = a.node.view();
+    return partitions.every(({ epoch, last_takeover_ms }) => epoch === 2 && last_takeover_ms !== null) && partitions;
+  });
+  for (const { partition, last_takeover_ms: ms } of rows) t.ok(ms! >= stillMs - brief.ttlMs, `partition ${partition}: ${ms} ms`);
+  await wellDone(t);
+});
+
 t.test('a node that joins and leaves every now and then moves nothing (P9)', needsNats, async (t) => {
   const { nodes, join, shared, wellDone } = await setup(t);
   // As in service: a visit is far from it also where others keep the machine busy.

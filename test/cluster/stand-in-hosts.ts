@@ -36,6 +36,8 @@ export class StandInHosts implements PartitionHands {
   readonly broken = new Set<PartitionId>();
   /** Entries that what it follows is behind. */
   lag = 0;
+  /** From when it starts nothing any more until it has released a partition. */
+  releaseMs = 5;
   readonly #board: LeaseBoard;
   readonly #registry: OwnerRegistry;
   /** The epoch that it was told to take, until that has ended. */
@@ -89,7 +91,7 @@ export class StandInHosts implements PartitionHands {
       if (epoch === undefined) return;
       this.#end(partition);
       this.node?.news({ op: 'released', partition, epoch });
-    }, 5);
+    }, this.releaseMs);
   }
 
   drop(partition: PartitionId): void {

@@ -84,6 +84,11 @@ export class Session {
     return this.#mode;
   }
 
+  /** How long its lease has been over, of the session that was the last; 0 while it is ahead. A process that was stopped finds that out long after. */
+  get overForMs(): number {
+    return Math.max(0, machineNow() - this.#leaseUntil);
+  }
+
   /** From now on it takes no partitions. Told with the next renewal, which is due at once. */
   retire(): void {
     this.#weight = 0;

@@ -26,7 +26,7 @@ export class Course {
   /** How often its next owner did not take it when it was released, so that it came back here; and when that was last. */
   returns = 0;
   returnedAt = Number.NEGATIVE_INFINITY;
-  /** When it was last known to be served by anybody. */
+  /** When anybody was last known to start attempts of it. */
   servedAt: number | null = null;
 
   /** Some host was told to take it, and it has not ended. */
@@ -43,6 +43,17 @@ export class Course {
     this.isFollowed = true;
     this.lag = null;
     this.stage = 'following';
+  }
+
+  /** The host was told to end it in order: from now on nothing starts. */
+  released(now: number): void {
+    this.stage = 'releasing';
+    this.servedAt = now;
+  }
+
+  /** For how long nothing has been started here, in whole milliseconds. */
+  idleMs(now: number): number {
+    return Math.round(now - (this.servedAt ?? now));
   }
 
   /** Neither followed nor served any more. */

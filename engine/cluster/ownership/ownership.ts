@@ -19,6 +19,8 @@ export interface Owner {
   readonly node: string;
   /** It has ended in order: anybody may claim. */
   readonly released: boolean;
+  /** Of one that has ended: how long nothing had been started when the marker was written. */
+  readonly idleMs?: number;
   /** Place in the stream, behind which the next marker is written. */
   readonly markerSeq: number;
 }
@@ -38,7 +40,7 @@ export interface OwnershipParts extends LogStreamsShape {
   unreadable(partition: PartitionId, detail: string): void;
 }
 
-export type Marker = Pick<Owner, 'epoch' | 'session' | 'node' | 'released'>;
+export type Marker = Pick<Owner, 'epoch' | 'session' | 'node' | 'released' | 'idleMs'>;
 
 const apiMsMax = 2_000;
 const triesMax = 4;
@@ -127,13 +129,13 @@ export class Ownership implements OwnerMap {
   async #tryToWrite(partition: PartitionId, { marker, after }: { marker: Marker; after: number }): Promise<boolean> {
     const { connection } = this.#parts.link;
     if (connection === null) return false;
-    const { epoch, node, session, released } = marker;
-    const payload = JSON.stringify({ epoch, node, session, released });
+    const { epoch, node, session, released, idleMs } = marker;
+    const payload = JSON.stringify({ epoch, node, session, released, idle_ms: idleMs });
     try {
       const result = await writeBehind(connection, { ...this.#at(partition), payload, after }, apiMsMax);
       if (result.kind === 'behind') return false;
       if (result.sequence > (this.of(partition)?.markerSeq ?? 0)) {
-        this.#set(partition, { epoch, node, session, released, markerSeq: result.sequence });
+        this.#set(partition, { ...marker, markerSeq: result.sequence });
       }
       return true;
     } catch {
@@ -210,9 +212,11 @@ function isSame(one: Marker, other: Marker): boolean {
 /** Null for what is none. */
 export function readMarker(data: Uint8Array): Marker | null {
   try {
-    const { epoch, node, session, released } = JSON.parse(Buffer.from(data).toString()) as Record<string, unknown>;
+    const { epoch, node, session, released, idle_ms } = JSON.parse(Buffer.from(data).toString()) as Record<string, unknown>;
     const isOne = typeof node === 'string' && typeof session === 'string' && typeof released === 'boolean';
-    return isOne && Number.isSafeInteger(epoch) ? { epoch: epoch as number, node, session, released } : null;
+    if (!isOne || !Number.isSafeInteger(epoch)) return null;
+    const marker = { epoch: epoch as number, node, session, released };
+    return typeof idle_ms === 'number' && idle_ms >= 0 ? { ...marker, idleMs: idle_ms } : marker;
   } catch {
     // No JSON object, so no marker.
     return null;
