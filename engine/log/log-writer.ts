@@ -27,6 +27,7 @@ import { isDamaged } from './damage.js';
 import { DiskSpace } from './disk-space.js';
 import { PartitionLog, type SegmentStorage, segmentStorage } from './segment/partition-log.js';
 import type { LogOptions, LogReply, LogRequest, SegmentNotice } from './protocol.js';
+import type { SummedBatch } from './record-batch.js';
 import { storageFaultOf } from './sqlite.js';
 
 const MiB = 1024 * 1024;
@@ -60,7 +61,7 @@ export interface LogWriterParts {
 class Lane {
   log: PartitionLog | null = null;
   failed = false;
-  readonly waiting: Uint8Array[] = [];
+  readonly waiting: SummedBatch[] = [];
   /** Bytes since the reader was asked for a checkpoint, and since the -wal file began anew. */
   unaskedBytes = 0;
   walBytes = 0;
@@ -105,7 +106,7 @@ export class LogWriter {
     const lane = this.#laneOf(request.partition);
     if (request.op === 'reopen') this.#reopen(request.partition, request.after);
     else if (!lane.failed) {
-      lane.waiting.push(request.batch);
+      lane.waiting.push(request);
       this.#turns.add(request.partition);
     }
   }
@@ -332,9 +333,9 @@ export class LogWriter {
 }
 
 /** From the front of `waiting`, at least one; shortens it. */
-function takeUpTo(waiting: Uint8Array[], bytesMax: number): { readonly batches: Uint8Array[]; readonly bytes: number } {
+function takeUpTo(waiting: SummedBatch[], bytesMax: number): { readonly batches: SummedBatch[]; readonly bytes: number } {
   let bytes = 0;
   let count = 0;
-  while (count < waiting.length && bytes < bytesMax) bytes += waiting[count++]!.length;
+  while (count < waiting.length && bytes < bytesMax) bytes += waiting[count++]!.batch.length;
   return { batches: waiting.splice(0, count), bytes };
 }

@@ -29,7 +29,13 @@ export type WriterRequest = LogRequest | ReplicaRequest;
 
 export type LogRequest =
   /** Records of one partition with consecutive sequences, as `record-batch.ts` lays them out. */
-  | { readonly op: 'append'; readonly partition: PartitionId; readonly batch: Uint8Array<ArrayBuffer> }
+  | {
+      readonly op: 'append';
+      readonly partition: PartitionId;
+      readonly batch: Uint8Array<ArrayBuffer>;
+      /** As in `SummedBatch`. */
+      readonly crcs?: readonly number[];
+    }
   /** After every replay: make sure that all of it is on disk and go on behind `after`; when a commit has failed, in a new segment
    *  unless the failure was a full disk. Answered by `reopened` or `failed`; before that the partition is not used. */
   | { readonly op: 'reopen'; readonly partition: PartitionId; readonly after: Sequence }

@@ -70,6 +70,13 @@ export function recordIn(
   } as StoredRecord;
 }
 
+/** A batch that is to be written. */
+export interface SummedBatch {
+  readonly batch: Uint8Array;
+  /** Of its records (`crcOf`), in their order, where somebody has summed these bytes already: a call for each of them costs as much as summing it. */
+  readonly crcs?: readonly number[];
+}
+
 /** Records that lie behind each other in a batch. */
 export interface RecordSpan {
   readonly from: number;

@@ -151,7 +151,7 @@ class RowWriter {
   }
 
   flush(): void {
-    if (this.#builder.count > 0) this.#segment.append([this.#builder.take()]);
+    if (this.#builder.count > 0) this.#segment.append([{ batch: this.#builder.take() }]);
   }
 
   #add(record: StoredRecord): void {

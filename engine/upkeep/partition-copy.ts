@@ -167,7 +167,7 @@ function appendAll({ reader, segment, last }: { reader: SegmentReader; segment: 
       throw new DamageError('broken', `${reader.name.path} ends at sequence ${seq}, expected ${last}`);
     }
     const batch = builder.take();
-    segment.append([batch]);
+    segment.append([{ batch }]);
     unfoldedBytes += batch.length;
     if (unfoldedBytes < checkpointBytes) continue;
     segment.checkpoint('restart');

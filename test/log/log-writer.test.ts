@@ -240,7 +240,7 @@ t.test('a tail that nobody answered for does not come back from the failed file'
   // As if the failed commit had reached the disk after all, as another event at the same place.
   const failed = openDatabase(listSegments(log.dir)[0]!.path, { mode: 'write' });
   const ghost = new Journal(2).accepted();
-  new StripInsert(failed).insert([batchOf([ghost])], { seq: seq(1), chain: 0 });
+  new StripInsert(failed).insert([{ batch: batchOf([ghost]) }], { seq: seq(1), chain: 0 });
   failed.close();
   t.same(plain(log.replay().records.slice(1)), plain([second]));
   t.end();

@@ -334,7 +334,8 @@ export class CopyIntake {
       throw new Gap('broken', `partition ${partition}: ${detail}`);
     }
     const batch = isKnown || entry.first === last.seq + 1 ? entry.body : withoutUpTo(entry.body, last.seq);
-    const found = isKnown ? { seq: entry.last, chain: this.#chainAt(entry.last) } : chainThrough(batch, last);
+    const through = isKnown ? null : chainThrough(batch, last);
+    const found = through ?? { seq: entry.last, chain: this.#chainAt(entry.last) };
     if (found.seq !== entry.last || found.chain !== entry.chain) {
       throw new Apart(
         'broken',
@@ -342,10 +343,10 @@ export class CopyIntake {
       );
     }
     if (entry.segment !== null && entry.first === last.seq + 1) this.#copy.seal(entry.segment);
-    if (isKnown) return;
+    if (through === null) return;
     // For the last one of a pull they are written as one; what costs is the transaction, not what is in it.
-    if (mayWait) this.#copy.appendLater(batch as Uint8Array<ArrayBuffer>, { seq: entry.last, chain: entry.chain });
-    else this.#copy.append(batch as Uint8Array<ArrayBuffer>);
+    if (mayWait) this.#copy.appendLater(batch as Uint8Array<ArrayBuffer>, through);
+    else this.#copy.append(batch as Uint8Array<ArrayBuffer>, through.crcs);
   }
 
   #chainAt(seq: Sequence): number | null {

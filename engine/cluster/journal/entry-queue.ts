@@ -18,6 +18,8 @@ export interface Bunch {
   readonly last: Sequence;
   /** Chain value at `last`. */
   readonly chain: number;
+  /** Of its records, in their order. */
+  readonly crcs: readonly number[];
 }
 
 export class EntryQueue {
@@ -60,6 +62,7 @@ export class EntryQueue {
     let { seq, chain } = after;
     const builder = this.#builder;
     builder.clear();
+    const crcs: number[] = [];
     let isFull = false;
     while (!isFull && this.#waiting.length > 0) {
       this.#cursor ??= new RecordCursor(this.#waiting[0]!);
@@ -77,7 +80,9 @@ export class EntryQueue {
         to = cursor.endAt;
         count++;
         seq = cursor.seq;
-        chain = chainOf(chain, crcOf(cursor.record));
+        const crc = crcOf(cursor.record);
+        crcs.push(crc);
+        chain = chainOf(chain, crc);
       }
       if (count > 0) builder.appendSpan(cursor.bytes, { from, to, first: (seq - count + 1) as Sequence, count });
       if (isFull) break;
@@ -85,22 +90,25 @@ export class EntryQueue {
       this.#cursor = null;
     }
     if (builder.count === 0) return null;
-    return { body: builder.take(), first: (after.seq + 1) as Sequence, last: seq, chain };
+    return { body: builder.take(), first: (after.seq + 1) as Sequence, last: seq, chain, crcs };
   }
 }
 
-/** Chain value behind all records of `batch` that follow `after`. */
-export function chainThrough(batch: Uint8Array, after: LogPosition): LogPosition {
+/** Chain value behind all records of `batch` that follow `after`, and the sums of all that are in it. */
+export function chainThrough(batch: Uint8Array, after: LogPosition): LogPosition & { readonly crcs: readonly number[] } {
   let { seq, chain } = after;
-  if (batch.length <= startOfRecords) return after;
+  const crcs: number[] = [];
+  if (batch.length <= startOfRecords) return { seq, chain, crcs };
   const cursor = new RecordCursor(batch);
   while (cursor.next()) {
+    const crc = crcOf(cursor.record);
+    crcs.push(crc);
     if (cursor.seq <= after.seq) continue;
     invariant(cursor.seq === seq + 1, () => `expected sequence ${seq + 1} in a batch, found ${cursor.seq}`);
     seq = cursor.seq;
-    chain = chainOf(chain, crcOf(cursor.record));
+    chain = chainOf(chain, crc);
   }
-  return { seq, chain };
+  return { seq, chain, crcs };
 }
 
 /** The same batch without what is up to `seq`, which is in it. */

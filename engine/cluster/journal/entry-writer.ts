@@ -200,7 +200,7 @@ export class EntryWriter {
     }
     if (entry.segment !== null) copy.seal(entry.segment);
     if (!hasRecords(entry)) return;
-    copy.append(entry.body as Uint8Array<ArrayBuffer>);
+    copy.append(entry.body as Uint8Array<ArrayBuffer>, entry.crcs);
     tell({ op: 'durable', partition, seq: entry.last, commitMs: clock.monoMs() - beganMs });
   }
 

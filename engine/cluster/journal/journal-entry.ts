@@ -45,6 +45,8 @@ export interface Entry {
   readonly begins: Sequence;
   readonly losses: number;
   readonly body: Uint8Array;
+  /** Of the records in it, where whoever has made it knows them. They are not in the journal. */
+  readonly crcs?: readonly number[];
 }
 
 /** One that is in the journal. */

@@ -119,23 +119,23 @@ export class LocalCopy {
     return this.#waitingBytes;
   }
 
-  /** Batches, which follow `last`. Throws CopyFault. */
-  append(batch: Uint8Array<ArrayBuffer>): void {
+  /** Records, which follow `last`; `crcs` as in `SummedBatch`. Throws CopyFault. */
+  append(batch: Uint8Array<ArrayBuffer>, crcs: readonly number[] = []): void {
     const { writer, partition } = this.#parts;
     this.#careful(() => {
-      writer.submit({ op: 'append', partition, batch });
+      writer.submit({ op: 'append', partition, batch, crcs });
       writer.commitAll(partition);
     });
     this.#waitingBytes = 0;
     this.#end = null;
   }
 
-  /** Batches, which follow `last`, up to `end`: they wait, and are written with those that follow them when somebody looks, or by `write`. Throws CopyFault. */
-  appendLater(batch: Uint8Array<ArrayBuffer>, end: LogPosition): void {
+  /** The same up to `seq`: they wait, and are written with those that follow them when somebody looks, or by `write`. Throws CopyFault. */
+  appendLater(batch: Uint8Array<ArrayBuffer>, { seq, chain, crcs }: LogPosition & { readonly crcs: readonly number[] }): void {
     const { writer, partition } = this.#parts;
-    this.#careful(() => writer.submit({ op: 'append', partition, batch }));
+    this.#careful(() => writer.submit({ op: 'append', partition, batch, crcs }));
     this.#waitingBytes += batch.length;
-    this.#end = end;
+    this.#end = { seq, chain };
   }
 
   /** What waits. Throws CopyFault. */

@@ -21,6 +21,7 @@ import type { LogRecord } from '../../event/record.js';
 import { noSequence, type PartitionId, type Sequence, type WallMs } from '../../kernel/brand.js';
 import type { Clock } from '../../kernel/clock.js';
 import { chainStart } from '../checksum.js';
+import type { SummedBatch } from '../record-batch.js';
 import { DamageError } from '../damage.js';
 import { createMark, hasMark, type LogPosition, Mark } from './mark.js';
 import { Segment, type SegmentOptions } from './segment.js';
@@ -95,7 +96,7 @@ export class PartitionLog {
   }
 
   /** Commit `batches` in one transaction. After it threw anything but a full disk, only `reopenAfter` and `close` may follow. */
-  append(batches: readonly Uint8Array[]): void {
+  append(batches: readonly SummedBatch[]): void {
     try {
       this.#segment.append(batches);
       if (this.#options.durability === 'fsync') this.#mark.advance(this.#segment.last);

@@ -22,7 +22,7 @@ import { invariant } from '../../kernel/errors.js';
 import { chainOf, crcOf } from '../checksum.js';
 import { DamageError, LogFormatError } from '../damage.js';
 import type { LogPosition } from './mark.js';
-import { RecordBatchBuilder } from '../record-batch.js';
+import { RecordBatchBuilder, type SummedBatch } from '../record-batch.js';
 import { type SegmentName, syncDir, syncFile } from './segment-files.js';
 import { type Database, openDatabase, type Statement } from '../sqlite.js';
 import { Strip } from './strip.js';
@@ -142,7 +142,7 @@ export class Segment {
    * All of `batches` in one transaction, behind `last`. If it throws, nothing of them counts; whether the file can be used
    * again is for the caller to say by the kind of error.
    */
-  append(batches: readonly Uint8Array[]): void {
+  append(batches: readonly SummedBatch[]): void {
     this.#begin.run();
     let last = this.#last;
     try {
@@ -154,7 +154,7 @@ export class Segment {
       throw error;
     }
     this.#last = last;
-    for (const batch of batches) this.#bytes += batch.length;
+    for (const { batch } of batches) this.#bytes += batch.length;
   }
 
   /**
@@ -238,7 +238,7 @@ function insertCarried(
 ): void {
   const builder = new RecordBatchBuilder();
   for (const record of carried) builder.append(record);
-  new StripInsert(database).insert([builder.take()], before);
+  new StripInsert(database).insert([{ batch: builder.take() }], before);
 }
 
 /** The chain is taken on from what is stored, so what is stored must fit what comes before it. */

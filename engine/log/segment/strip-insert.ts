@@ -6,7 +6,7 @@
 import { InvariantError } from '../../kernel/errors.js';
 import { chainOf, crcOf } from '../checksum.js';
 import type { LogPosition } from './mark.js';
-import { RecordCursor } from '../record-batch.js';
+import { RecordCursor, type SummedBatch } from '../record-batch.js';
 import type { Database, Statement } from '../sqlite.js';
 import { StripBuilder } from './strip.js';
 
@@ -20,7 +20,7 @@ export class StripInsert {
   }
 
   /** All of the batches, behind `last`; returns the last of their records. Throws InvariantError when they do not follow it. */
-  insert(batches: readonly Uint8Array[], last: LogPosition): LogPosition {
+  insert(batches: readonly SummedBatch[], last: LogPosition): LogPosition {
     // Of a transaction that failed.
     this.#strip.clear();
     let end = last;
@@ -30,15 +30,16 @@ export class StripInsert {
   }
 
   /** Whole spans of the batch are moved, since a view of each record costs as much as its bytes. */
-  #take(batch: Uint8Array, last: LogPosition): LogPosition {
+  #take({ batch, crcs }: SummedBatch, last: LogPosition): LogPosition {
     const cursor = new RecordCursor(batch);
     let { seq, chain } = last;
     let from = cursor.endAt;
+    let place = 0;
     while (cursor.next()) {
       if (cursor.seq !== seq + 1) throw new InvariantError(`expected sequence ${seq + 1} to append, found ${cursor.seq}`);
       seq = cursor.seq;
       if (this.#strip.isEmpty) this.#first = seq;
-      const crc = crcOf(cursor.record);
+      const crc = crcs?.[place++] ?? crcOf(cursor.record);
       chain = chainOf(chain, crc);
       this.#strip.place({ bytes: cursor.endAt - from, crc, chain });
       if (!this.#strip.isFullWith(cursor.endAt - from)) continue;

@@ -44,7 +44,7 @@ t.test('what was appended is there byte for byte, however it came and however it
     const commit = Array.from({ length: batches }, (_, place) => {
       const some = records(written.length + 1, place * 3 + 1);
       written.push(...some);
-      return batchOf(some);
+      return { batch: batchOf(some) };
     });
     last = strips.insert(commit, last);
   }
@@ -76,7 +76,7 @@ t.test('small batches of a commit come together, and a strip ends at two pages o
   const { records, rows, strips } = setup(t);
   const all = records(1, 1_000, [50]);
   strips.insert(
-    all.map((record) => batchOf([record])),
+    all.map((record) => ({ batch: batchOf([record]) })),
     logStart,
   );
   const sizes = rows().map(({ content }) => content.length);
@@ -87,7 +87,7 @@ t.test('small batches of a commit come together, and a strip ends at two pages o
 
 t.test('a large record is the last of its strip', (t) => {
   const { records, rows, strips } = setup(t);
-  strips.insert([batchOf([...records(1, 3, [10]), ...records(4, 1, [200_000]), ...records(5, 2, [10])])], logStart);
+  strips.insert([{ batch: batchOf([...records(1, 3, [10]), ...records(4, 1, [200_000]), ...records(5, 2, [10])]) }], logStart);
   t.same(
     rows().map(({ first, content }) => Strip.of(first, content)!.count),
     [4, 2],
@@ -98,10 +98,10 @@ t.test('a large record is the last of its strip', (t) => {
 t.test('records that do not follow the last one are not written, and leave nothing behind for those that do', (t) => {
   const { records, rows, strips } = setup(t);
   t.throws(
-    () => strips.insert([batchOf(records(1, 2)), batchOf(records(4, 3))], logStart),
+    () => strips.insert([{ batch: batchOf(records(1, 2)) }, { batch: batchOf(records(4, 3)) }], logStart),
     /expected sequence 3 to append, found 4/,
   );
-  strips.insert([batchOf(records(1, 1, [5]))], logStart);
+  strips.insert([{ batch: batchOf(records(1, 1, [5])) }], logStart);
   t.equal(Strip.of(1, rows().at(-1)!.content)!.count, 1);
   t.end();
 });
@@ -109,7 +109,7 @@ t.test('records that do not follow the last one are not written, and leave nothi
 t.test('whatever bit of a strip is flipped: its sum does not fit, and one record is lost at most', (t) => {
   const { records, rows, strips } = setup(t);
   const written = records(1, 9, [0, 20, 60]);
-  strips.insert([batchOf(written)], logStart);
+  strips.insert([{ batch: batchOf(written) }], logStart);
   const { content } = rows()[0]!;
   for (let bit = 0; bit < content.length * 8; bit++) {
     content[bit >> 3]! ^= 1 << (bit & 7);
@@ -130,7 +130,7 @@ t.test('whatever bit of a strip is flipped: its sum does not fit, and one record
 
 t.test('a row that says another sequence than its records is not believed, and its records are', (t) => {
   const { records, rows, strips } = setup(t);
-  strips.insert([batchOf(records(1, 5, [20]))], logStart);
+  strips.insert([{ batch: batchOf(records(1, 5, [20])) }], logStart);
   const { content } = rows()[0]!;
   const moved = Strip.of(65, content)!;
   t.notOk(moved.isWhole);
@@ -141,7 +141,7 @@ t.test('a row that says another sequence than its records is not believed, and i
 
 t.test('what is no strip is not taken for one', (t) => {
   const { records, rows, strips } = setup(t);
-  strips.insert([batchOf(records(1, 2, [20]))], logStart);
+  strips.insert([{ batch: batchOf(records(1, 2, [20])) }], logStart);
   const { content } = rows()[0]!;
   for (const other of [null, 'text', 7, Buffer.alloc(0), Buffer.alloc(300), content.subarray(0, -1), content.subarray(1)]) {
     t.equal(Strip.of(1, other), null);
@@ -149,5 +149,24 @@ t.test('what is no strip is not taken for one', (t) => {
     t.same([first, isDoubtful, found.filter(({ crc, sum }) => crc === sum)], [1, false, []]);
   }
   t.equal(Strip.of('1', content), null);
+  t.end();
+});
+
+t.test('sums that are known already are stored as if they were made here', (t) => {
+  const { records, rows, strips } = setup(t);
+  const written = records(1, 40, [5, 700]);
+  const crcs = written.map(crcOfRecord);
+  const before = strips.insert(
+    [{ batch: batchOf(written.slice(0, 7)) }, { batch: batchOf(written.slice(7)), crcs: crcs.slice(7) }],
+    logStart,
+  );
+  let chain = chainStart;
+  for (const crc of crcs) chain = chainOf(chain, crc);
+  t.same(before, { seq: 40, chain });
+  for (const { first, content } of rows()) {
+    const strip = Strip.of(first, content)!;
+    t.ok(strip.isWhole);
+    for (let place = 0; place < strip.count; place++) t.ok(strip.isSound(place), `sequence ${strip.first + place}`);
+  }
   t.end();
 });
