@@ -34,6 +34,9 @@ const sentences: Readonly<Record<string, string>> = {
   EPROTO: 'TLS handshake failed',
 };
 
+/** What undici says when it drops a connection itself, because of a `100 Continue` or a `101 Switching Protocols` that nobody asked for. */
+const unasked: ReadonlySet<string> = new Set(['bad response', 'bad upgrade']);
+
 /** Node's codes for certificates that do not hold have no prefix in common. */
 const certificate =
   /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECRYPT|DECODE)|SIGNATURE|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH/;
@@ -46,12 +49,15 @@ export function failureOf(error: Error): Failure {
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
     return { error: cut(`request cannot be sent: ${error.message}`), unhealthy: false };
   }
+  if (code === 'UND_ERR_SOCKET' && unasked.has(error.message)) {
+    return { error: 'answer is a 100 or 101, which was not asked for', unhealthy: true };
+  }
   return { error: sentences[code] ?? cut(described(error, code)), unhealthy: true };
 }
 
 function described(error: Error, code: string): string {
-  // Not every fault that undici's parser finds has a code.
-  if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return 'answer is not valid HTTP';
+  // Not every fault that undici's parser finds has a code, and a status below 100 is one of its assertions.
+  if (code.startsWith('HPE_') || code === 'ERR_ASSERTION' || error.name === 'HTTPParserError') return 'answer is not valid HTTP';
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return `TLS: ${reasonOf(error)}`;
   if (certificate.test(code)) return `TLS: certificate not accepted (${error.message})`;
   return error.message === '' ? error.name : error.message;

@@ -10,6 +10,9 @@ t.test('errors are short sentences for people', (t) => {
     [new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH')]), 'connection refused', true],
     [withCode('UND_ERR_CONNECT_TIMEOUT'), 'no connection within 10000 ms', true],
     [withCode('HPE_INVALID_CONSTANT'), 'answer is not valid HTTP', true],
+    [withCode('ERR_ASSERTION', 'The expression evaluated to a falsy value'), 'answer is not valid HTTP', true],
+    [withCode('UND_ERR_SOCKET', 'other side closed'), 'connection closed before the answer was complete', true],
+    [withCode('UND_ERR_SOCKET', 'bad response'), 'answer is a 100 or 101, which was not asked for', true],
     [withCode('CERT_HAS_EXPIRED', 'certificate has expired'), 'TLS: certificate not accepted (certificate has expired)', true],
     [
       withCode('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate'),

@@ -78,6 +78,7 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
     socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 500 No\r\ncontent-length: 2\r\n\r\nno'),
   '/hints': (socket) => socket.write('HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n'),
   '/until-close': (socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nall of it'),
+  '/status-99': answer('099 Odd'),
   '/200': answer('200 OK'),
   '/300': answer('300 Multiple Choices'),
   '/302': answer('302 Found', 'location: /200'),
