@@ -23,6 +23,7 @@ export class JsonBytes {
   start = 0;
   end = 0;
   readonly #valueBytesMax: number;
+  #view: DataView = new DataView(new ArrayBuffer(0));
   /** The value ends here at the latest. */
   #stop = 0;
 
@@ -32,7 +33,10 @@ export class JsonBytes {
 
   /** The next value. */
   begin(): void {
-    if (this.bytes.length === 0) this.bytes = Buffer.allocUnsafeSlow(turnBytes + this.#valueBytesMax);
+    if (this.bytes.length === 0) {
+      this.bytes = Buffer.allocUnsafeSlow(turnBytes + this.#valueBytesMax);
+      this.#view = new DataView(this.bytes.buffer);
+    }
     if (this.end > turnBytes) {
       this.bytes = Buffer.from(this.bytes.buffer);
       this.end = 0;
@@ -59,20 +63,26 @@ export class JsonBytes {
   }
 
   /**
-   * A text that lies in `from`; false, and nothing is written, if it is not all ASCII without escapes, or too long. Most texts are short, and one
-   * loop takes less than a single call to copy or to check them.
+   * A text that lies in `from`; false, and it is not written, if it is not all ASCII without escapes, or too long. Most texts are short, and one
+   * loop takes less than a single call to copy or to check them; four bytes at a time, as one by one writing down an event takes a third longer.
    */
-  plainText(from: Buffer, textAt: number, textEnd: number): boolean {
-    const { bytes } = this;
+  plainText(from: DataView, textAt: number, textEnd: number): boolean {
+    const view = this.#view;
     const by = this.end + 1 - textAt;
     if (textEnd + by >= this.#stop) return false;
-    for (let at = textAt; at < textEnd; at++) {
-      const byte = from[at]!;
-      if (byte < 0x20 || byte > 0x7f || byte === 0x22 || byte === 0x5c) return false;
-      bytes[at + by] = byte;
+    let at = textAt;
+    for (; at + 4 <= textEnd; at += 4) {
+      const four = from.getInt32(at);
+      if (!isPlain(four)) return false;
+      view.setInt32(at + by, four);
     }
-    bytes[this.end] = 0x22;
-    bytes[textEnd + by] = 0x22;
+    for (; at < textEnd; at++) {
+      const byte = from.getUint8(at);
+      if (!isPlain(spaces | byte)) return false;
+      view.setUint8(at + by, byte);
+    }
+    view.setUint8(this.end, 0x22);
+    view.setUint8(textEnd + by, 0x22);
     this.end = textEnd + by + 1;
     return true;
   }
@@ -104,4 +114,18 @@ export class JsonBytes {
   #tooLong(): JsonTooLongError {
     return new JsonTooLongError(`as JSON it has more than ${this.#valueBytesMax} bytes`);
   }
+}
+
+/** In front of a byte that is looked at alone. */
+const spaces = 0x20202000;
+
+/** Whether four bytes are ASCII, and none of them a control character, a quote or a backslash. */
+function isPlain(four: number): boolean {
+  const belowSpace = four - 0x20202020;
+  return ((four | belowSpace | zerosIn(four ^ 0x22222222) | zerosIn(four ^ 0x5c5c5c5c)) & 0x80808080) === 0;
+}
+
+/** The highest bit of a byte is set where it is zero, if no byte has it set; the borrow of one may reach the next, so only whether there is any counts. */
+function zerosIn(four: number): number {
+  return (four - 0x01010101) & ~four;
 }

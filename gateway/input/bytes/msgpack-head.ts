@@ -14,6 +14,8 @@ export type Kind = 'map' | 'array' | 'text' | 'literal' | 'foreign';
 
 export class MsgpackHeads {
   readonly bytes: Buffer;
+  /** The same bytes. */
+  readonly view: DataView;
   at = 0;
   // What the last head said, besides its kind. Fields and no object, as there may be 32 million heads in a body.
   /** The head's own byte. */
@@ -25,6 +27,7 @@ export class MsgpackHeads {
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   /** The place is behind the head then, in front of the bytes or members that it announces. */

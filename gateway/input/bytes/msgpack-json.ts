@@ -60,10 +60,10 @@ export function writeAsJson(heads: MsgpackHeads, out: JsonBytes): void {
 }
 
 function writeText(heads: MsgpackHeads, out: JsonBytes): void {
-  const { at, bytes } = heads;
+  const { at } = heads;
   heads.move(heads.length);
-  if (out.plainText(bytes, at, heads.at)) return;
-  const text = bytes.subarray(at, heads.at);
+  if (out.plainText(heads.view, at, heads.at)) return;
+  const text = heads.bytes.subarray(at, heads.at);
   if (!isUtf8(text)) throw new MsgpackSyntaxError(at, 'a text is not UTF-8');
   out.text(text);
 }

@@ -9,8 +9,9 @@ import { randomMsgpack } from './random-msgpack.js';
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const max = 20_000_000;
 
-function take(scan: MsgpackScan, bytesMax = max): string {
-  const json = new JsonBytes(bytesMax);
+const roomy = new JsonBytes(max);
+
+function take(scan: MsgpackScan, json = roomy): string {
   scan.takeAsJson(json);
   return json.bytes.toString('utf8', json.start, json.end);
 }
@@ -115,14 +116,30 @@ t.test('the bound is exact, whatever reaches it', async (t) => {
     const bytes = packr.pack(value);
     const text = toJson(bytes);
     const length = Buffer.byteLength(text);
-    t.equal(take(new MsgpackScan(bytes), length), text);
-    t.throws(() => take(new MsgpackScan(bytes), length - 1), { name: 'JsonTooLongError' }, text);
+    t.equal(take(new MsgpackScan(bytes), new JsonBytes(length)), text);
+    t.throws(() => take(new MsgpackScan(bytes), new JsonBytes(length - 1)), { name: 'JsonTooLongError' }, text);
   }
+});
+
+t.test('a character is written as JSON.stringify writes it, wherever it stands in a text', async (t) => {
+  const wrong: string[] = [];
+  for (let code = 0; code < 0x100; code++) {
+    for (let length = 1; length <= 9; length++) {
+      for (let place = 0; place < length; place++) {
+        for (const around of [' ', '!', '#', '[', ']', '\u007f']) {
+          const text = `${around.repeat(place)}${String.fromCharCode(code)}${around.repeat(length - place - 1)}`;
+          if (toJson(packr.pack(text)) !== JSON.stringify(text)) wrong.push(JSON.stringify(text));
+        }
+      }
+    }
+  }
+  t.same(wrong, []);
 });
 
 t.test('a text that is not UTF-8 makes all of it unreadable, also where it is too long', async (t) => {
   const notUtf8 = Buffer.concat([Buffer.from('d9c8', 'hex'), Buffer.alloc(199, 0x61), Buffer.from([0xff])]);
-  for (const bytesMax of [10, 150, max]) t.throws(() => take(new MsgpackScan(notUtf8), bytesMax), { name: 'MsgpackSyntaxError' });
+  for (const bytesMax of [10, 150, max])
+    t.throws(() => take(new MsgpackScan(notUtf8), new JsonBytes(bytesMax)), { name: 'MsgpackSyntaxError' });
 });
 
 t.test('integers of 64 bits keep their digits, keys their order and number', async (t) => {
@@ -162,7 +179,7 @@ t.test('every prefix of a value is refused, and so is what means nothing', async
 t.test('a million levels cost no stack, and what grows beyond its bound is given up', async (t) => {
   const deep = Buffer.concat([Buffer.alloc(400_000, 0x91), Buffer.from([0xc0])]);
   t.equal(toJson(deep).length, 800_004);
-  t.throws(() => take(new MsgpackScan(Buffer.alloc(1_000, 0x91)), 999), { name: 'JsonTooLongError' });
+  t.throws(() => take(new MsgpackScan(Buffer.alloc(1_000, 0x91)), new JsonBytes(999)), { name: 'JsonTooLongError' });
   const zeros = Buffer.concat([Buffer.from('db00030d40', 'hex'), Buffer.alloc(200_000)]);
-  t.throws(() => take(new MsgpackScan(zeros), 1_199_999), { name: 'JsonTooLongError' });
+  t.throws(() => take(new MsgpackScan(zeros), new JsonBytes(1_199_999)), { name: 'JsonTooLongError' });
 });
