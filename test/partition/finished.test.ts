@@ -339,8 +339,9 @@ t.test('counts fit whatever is put back, finishes again, and is known of late', 
       finished.addTo(tally, labels);
       if (!finished.isSummed || tally.join() !== tallyOf(ended.values(), labels).join())
         wrong.push(`seed ${seed}, step ${step}: ${tally} of ${JSON.stringify(labels)}`);
-      for (const [place, { first, counts }] of finished.outline.entries()) {
-        const end = finished.outline[place + 1]?.first ?? Number.POSITIVE_INFINITY;
+      const { outline } = finished;
+      for (const [place, { first, counts }] of outline.entries()) {
+        const end = outline[place + 1]?.first ?? Number.POSITIVE_INFINITY;
         const own = countsOf([...ended.values()].filter((each) => each.seq >= first && each.seq < end));
         if (own.join() !== counts.join())
           wrong.push(`seed ${seed}, step ${step}: page ${first} counts ${counts}, expected ${own}`);
