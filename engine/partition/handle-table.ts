@@ -21,6 +21,9 @@ const smallCapacity = 512;
 const fullest = 3 / 4;
 /** Of every shard that is empty: a thousand arrays for each table cost more than most tables ever hold. */
 const noEntries = new Int32Array(0);
+/** Of every table in which nothing has a place yet, as most pages of finished events stay: 12 KB for each, and nobody writes to these. */
+const noShards: Int32Array[] = new Array<Int32Array>(1 << shardBits).fill(noEntries);
+const noCounts = new Int32Array(1 << shardBits);
 /** Spreads a poor hash (Knuth's multiplicative method): the top bits choose the shard, the low bits the place. */
 const spread = (hash: number) => Math.imul(hash, 0x9e3779b1) >>> 0;
 /** A handle + 1 has 27 bits (`pendingPerPartitionMax`); 0 is an empty place. */
@@ -37,8 +40,8 @@ const usualWaiting = 256;
 const firstWaiting = 8;
 
 export class HandleTable {
-  readonly #shards: Int32Array[] = new Array<Int32Array>(1 << shardBits).fill(noEntries);
-  readonly #counts = new Int32Array(1 << shardBits);
+  #shards = noShards;
+  #counts = noCounts;
   readonly #hashOf: (handle: Handle) => number;
   readonly #waitingMax: number;
   /** Hash and handle of each. */
@@ -140,6 +143,10 @@ export class HandleTable {
     const waiting = this.#waiting;
     const end = 2 * this.#waits;
     this.#waits = 0;
+    if (this.#shards === noShards) {
+      this.#shards = [...noShards];
+      this.#counts = new Int32Array(noCounts.length);
+    }
     if (end > 2 * usualWaiting) {
       this.#waiting = new Int32Array(2 * firstWaiting);
       this.expect(0);
