@@ -166,7 +166,7 @@ function checkFormat(dataDir: string, { partitions, cluster }: DirIdentity): boo
     if (existsSync(join(dataDir, restoreUnfinished))) {
       throw new StartError(`a restore into data directory ${dataDir} was cut short: remove the directory and restore again`);
     }
-    const strange = entriesOf(dataDir).find((name) => !beginnings.includes(name) && !name.startsWith('.'));
+    const strange = entriesOf(dataDir).find((name) => !isBeginning(dataDir, name) && !name.startsWith('.'));
     if (strange === undefined) return false;
     throw new StartError(
       `data directory ${dataDir} is not empty and not Escapement's (it holds ${strange}): choose another with ESCAPEMENT_DATA_DIR`,
@@ -183,6 +183,13 @@ function checkFormat(dataDir: string, { partitions, cluster }: DirIdentity): boo
     );
   }
   return true;
+}
+
+/** The folders of the partitions come before `format.json`, and are empty until it is there. */
+function isBeginning(dataDir: string, name: string): boolean {
+  if (name !== 'partitions') return beginnings.includes(name);
+  const dir = join(dataDir, name);
+  return entriesOf(dir).every((partition) => entriesOf(join(dir, partition)).length === 0);
 }
 
 function ofAnother(

@@ -117,7 +117,15 @@ t.test('a start that was cut short before there was a format can be repeated', (
   const dataDir = tempDir(t);
   for (const name of ['lock', 'lock.pid', 'format.json.new']) writeFileSync(join(dataDir, name), '');
   mkdirSync(join(dataDir, 'lost+found'));
+  mkdirSync(join(dataDir, 'partitions', '0000'), { recursive: true });
   openDataDir({ dataDir, partitions: 4, cluster: null }).close();
+  rmSync(join(dataDir, 'format.json'));
+  writeFileSync(join(dataDir, 'partitions', '0000', 'mark'), '');
+  t.match(
+    refusalOf(() => openDataDir({ dataDir, partitions: 4, cluster: null })),
+    /is not empty and not Escapement's/,
+    'but not one that has lost it',
+  );
   t.end();
 });
 
