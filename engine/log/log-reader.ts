@@ -22,26 +22,21 @@ import { historyOf, viewOf } from '../event/view.js';
 import type { PartitionId, Sequence } from '../kernel/brand.js';
 import { invariant } from '../kernel/errors.js';
 import { encodeMessages } from '../kernel/message-codec.js';
+import { Checkpointers } from './checkpointers.js';
 import { ChangeSlices } from './reading/change-slices.js';
 import { readFailureOf } from './damage.js';
 import { bodiesOf, findById, findByKey, listedView, recordsOfEvent, storedFacts } from './reading/event-lookup.js';
 import { listFinished } from './reading/finished-list.js';
 import { tallyOf } from './reading/finished-tally.js';
 import { HandleCache } from './reading/handle-cache.js';
-import { hasMark, logStart, readMark } from './segment/mark.js';
 import { PartitionSegments } from './reading/partition-segments.js';
 import type { LogOptions, PoolReply, PoolRequest, ReaderReply, ReaderRequest, SegmentNotice, SegmentTask } from './protocol.js';
-import { Replay } from './reading/replay.js';
+import { Replays } from './replays.js';
 import { bundlesOf, outdatedSegment, removeBefore, sweepBefore } from './reading/retirement.js';
 import { finalsOfIndexed, retriesOfKnown } from './reading/retry-pages.js';
-import { runCheckpoint } from './segment/segment.js';
-import type { SegmentName } from './segment/segment-files.js';
 import type { SegmentIndex } from './index/segment-index.js';
 import type { SegmentReader } from './segment/segment-reader.js';
 import { matchesOf } from './reading/spec-walk.js';
-import { type Choice, chooseSnapshot } from './snapshot/snapshot-choice.js';
-import type { SnapshotReader } from './snapshot/snapshot-file.js';
-import { type Database, openDatabase, storageFaultOf } from './sqlite.js';
 
 /** Open segments beside one for each partition: a file in WAL mode takes three descriptors. */
 const spareReadersMax = 16;
@@ -55,35 +50,13 @@ export interface LogReaderParts {
   readonly pool: (request: PoolRequest) => void;
 }
 
-interface RunningReplay {
-  readonly replay: Replay;
-  readonly partition: PartitionId;
-  /** What is left of it. */
-  snapshot: SnapshotReader | null;
-  /** First sequences of the segments whose index it has told of. */
-  readonly indexed: ReadonlySet<Sequence>;
-}
-
-/** A replay that waits for indexes. */
-interface WaitingReplay {
-  readonly partition: PartitionId;
-  readonly snapshotForm: number;
-}
-
-interface Checkpointer {
-  readonly name: SegmentName;
-  readonly database: Database;
-}
-
 export class LogReader {
   readonly #parts: LogReaderParts;
   readonly #readers: HandleCache<SegmentReader>;
   readonly #indexes = new HandleCache<SegmentIndex>(indexesMax);
   readonly #partitions = new Map<PartitionId, PartitionSegments>();
-  readonly #checkpointers = new Map<PartitionId, Checkpointer>();
-  /** By tag. */
-  readonly #replays = new Map<number, RunningReplay>();
-  readonly #waitingReplays = new Map<number, WaitingReplay>();
+  readonly #checkpointers = new Checkpointers();
+  readonly #replays: Replays;
   /** First sequences of segments whose index is being built. */
   readonly #underWay = new Map<PartitionId, Set<Sequence>>();
   readonly #changeSlices = new ChangeSlices();
@@ -96,6 +69,13 @@ export class LogReader {
   constructor(parts: LogReaderParts) {
     this.#parts = parts;
     this.#readers = new HandleCache(parts.options.partitions.length + spareReadersMax);
+    this.#replays = new Replays({
+      reply: parts.reply,
+      segmentsOf: (partition) => this.#segmentsOf(partition),
+      isBuilding: (partition) => (this.#underWay.get(partition)?.size ?? 0) > 0,
+      done: (segments, replayed) => this.#replayed(segments, replayed),
+      ended: () => this.#verifyNext(),
+    });
   }
 
   /** Answers by `reply`, mostly before it returns. */
@@ -104,7 +84,7 @@ export class LogReader {
       this.#answer(request);
     } catch (error) {
       const isReplay = request.op === 'replay' || request.op === 'replay-next';
-      if (isReplay) this.#endReplay(request.tag);
+      if (isReplay) this.#replays.end(request.tag);
       this.#parts.reply({ op: 'failed', tag: request.tag, ...readFailureOf(error, isReplay ? 'broken' : 'damaged') });
     }
   }
@@ -114,11 +94,13 @@ export class LogReader {
     const segments = this.#partitions.get(notice.partition);
     // Before its replay nothing of a partition is open or known; the replay finds everything by itself.
     if (segments === undefined) return;
-    if (notice.op === 'checkpoint') this.#checkpoint(segments);
-    else if (notice.op === 'replaced') this.#forget(segments);
-    else {
+    if (notice.op === 'checkpoint') {
+      if (segments.open !== null) this.#checkpointers.checkpoint(segments.partition, segments.open);
+    } else if (notice.op === 'replaced') {
+      this.#forget(segments);
+    } else {
       segments.refresh();
-      this.#closeCheckpointer(segments.partition);
+      this.#checkpointers.close(segments.partition);
       this.#askForIndexes(segments);
     }
   }
@@ -145,8 +127,8 @@ export class LogReader {
     const segments = this.#partitions.get(partition);
     if (segments === undefined) return;
     if (detail === null) segments.findIndexes();
-    if (segments.hasIndex(first) && !this.#isReplaying(partition)) this.#tellIndexed(segments, { first, next });
-    if (this.#underWay.get(partition)?.size === 0) this.#beginWaitingReplays(partition);
+    if (segments.hasIndex(first) && !this.#replays.has(partition)) this.#tellIndexed(segments, { first, next });
+    if (this.#underWay.get(partition)?.size === 0) this.#replays.indexesAreBuilt(partition);
   }
 
   #tellIndexed(segments: PartitionSegments, { first, next }: { readonly first: Sequence; readonly next: Sequence }): void {
@@ -157,10 +139,10 @@ export class LogReader {
 
   close(): void {
     this.#unverified = [];
-    for (const tag of [...this.#replays.keys()]) this.#endReplay(tag);
+    this.#replays.endAll();
     this.#readers.close();
     this.#indexes.close();
-    for (const partition of [...this.#checkpointers.keys()]) this.#closeCheckpointer(partition);
+    this.#checkpointers.closeAll();
   }
 
   #answer(request: Exclude<ReaderRequest, { readonly op: 'close' }>): void {
@@ -170,7 +152,7 @@ export class LogReader {
         this.#askForReplay(request);
         return;
       case 'replay-next':
-        this.#continueReplay(tag);
+        this.#replays.proceed(tag);
         return;
       case 'bodies':
         this.#parts.reply({ op: 'bodies', tag, ...bodiesOf(this.#segmentsOf(request.partition), request.seqs) });
@@ -249,74 +231,23 @@ export class LogReader {
     }
   }
 
-  #askForReplay({ tag, partition, snapshotForm }: Extract<ReaderRequest, { op: 'replay' }>): void {
-    for (const [other, running] of this.#replays) if (running.partition === partition) this.#endReplay(other);
-    for (const [other, waiting] of this.#waitingReplays) if (waiting.partition === partition) this.#waitingReplays.delete(other);
+  #askForReplay(request: Extract<ReaderRequest, { op: 'replay' }>): void {
+    const { partition } = request;
+    this.#replays.giveWay(partition);
     const segments = this.#segmentsOf(partition);
     segments.refresh();
     sweepBefore(segments.dir, segments.first);
     segments.findIndexes();
     this.#askForIndexes(segments);
-    const choice = chooseSnapshot(segments, { form: snapshotForm, withoutIndexes: false });
-    if (choice.wantsIndexes && (this.#underWay.get(partition)?.size ?? 0) > 0) {
-      choice.snapshot?.close();
-      this.#waitingReplays.set(tag, { partition, snapshotForm });
-    } else {
-      this.#beginReplay(tag, { segments, choice });
-    }
+    this.#replays.begin(request);
   }
 
-  /** Every index that was asked for is there, or cannot be built. */
-  #beginWaitingReplays(partition: PartitionId): void {
-    const segments = this.#segmentsOf(partition);
-    for (const [tag, { snapshotForm, ...waiting }] of this.#waitingReplays) {
-      if (waiting.partition !== partition) continue;
-      this.#waitingReplays.delete(tag);
-      try {
-        const choice = chooseSnapshot(segments, { form: snapshotForm, withoutIndexes: false });
-        this.#beginReplay(tag, { segments, choice });
-      } catch (error) {
-        this.#endReplay(tag);
-        this.#parts.reply({ op: 'failed', tag, ...readFailureOf(error, 'broken') });
-      }
-    }
-  }
-
-  #beginReplay(tag: number, { segments, choice }: { readonly segments: PartitionSegments; readonly choice: Choice }): void {
-    const { partition } = segments;
-    const { snapshot, damaged } = choice;
-    const mark = segments.open === null && !hasMark(segments.dir) ? logStart : readMark(segments.dir, partition);
-    const outline = segments.outline();
-    const indexed = new Set(outline.filter(({ filter }) => filter !== null).map(({ first }) => first));
-    const from = snapshot?.header.position ?? segments.beginning;
-    this.#replays.set(tag, { replay: new Replay(segments, { mark, from }), partition, snapshot, indexed });
-    this.#parts.reply({ op: 'replay-start', tag, segments: outline, damaged });
-    this.#continueReplay(tag);
-    // One part is under way while the actor takes in the other.
-    this.#continueReplay(tag);
-  }
-
-  #continueReplay(tag: number): void {
-    const running = this.#replays.get(tag);
-    // Ended, or replaced by a newer one while the request was on its way.
-    if (running === undefined) return;
-    const { replay, partition, snapshot, indexed } = running;
-    const section = snapshot?.next() ?? null;
-    if (section !== null) {
-      this.#parts.reply({ op: 'replay-section', tag, section, done: snapshot!.done * replay.done });
-      return;
-    }
-    snapshot?.close();
-    running.snapshot = null;
-    const batch = replay.next();
-    if (batch !== null) {
-      this.#parts.reply({ op: 'replay-batch', tag, batch, done: replay.done });
-      return;
-    }
-    const segments = this.#segmentsOf(partition);
-    this.#verifyBefore(segments, replay.first);
-    this.#endReplay(tag);
-    this.#parts.reply({ op: 'replay-done', tag, last: replay.last });
+  /** Word of the indexes that were built meanwhile, which waited for it. */
+  #replayed(
+    segments: PartitionSegments,
+    { first, indexed }: { readonly first: Sequence; readonly indexed: ReadonlySet<Sequence> },
+  ): void {
+    this.#verifyBefore(segments, first);
     for (const { name, next } of segments.sealed()) {
       if (!indexed.has(name.first)) this.#tellIndexed(segments, { first: name.first, next });
     }
@@ -334,24 +265,11 @@ export class LogReader {
 
   /** Not beside a replay, which it would take a core from while everybody waits for it. */
   #verifyNext(): void {
-    if (this.#isVerifying || this.#replays.size + this.#waitingReplays.size > 0) return;
+    if (this.#isVerifying || !this.#replays.isIdle) return;
     const task = this.#unverified.shift();
     if (task === undefined) return;
     this.#isVerifying = true;
     this.#parts.pool({ op: 'verify', task });
-  }
-
-  #endReplay(tag: number): void {
-    this.#replays.get(tag)?.snapshot?.close();
-    this.#replays.delete(tag);
-    this.#verifyNext();
-  }
-
-  #isReplaying(partition: PartitionId): boolean {
-    for (const replay of [...this.#replays.values(), ...this.#waitingReplays.values()]) {
-      if (replay.partition === partition) return true;
-    }
-    return false;
   }
 
   #askForIndexes(segments: PartitionSegments): void {
@@ -367,40 +285,14 @@ export class LogReader {
     }
   }
 
-  #checkpoint(segments: PartitionSegments): void {
-    const name = segments.open;
-    if (name === null) return;
-    try {
-      runCheckpoint(this.#checkpointerOf(segments.partition, name).database, 'passive');
-    } catch (error) {
-      // The writer moves what stays behind, and meets the same error with more to say about it.
-      if (storageFaultOf(error) === null) throw error;
-      this.#closeCheckpointer(segments.partition);
-    }
-  }
-
-  #checkpointerOf(partition: PartitionId, name: SegmentName): Checkpointer {
-    const known = this.#checkpointers.get(partition);
-    if (known !== undefined && known.name.path === name.path) return known;
-    this.#closeCheckpointer(partition);
-    const opened = { name, database: openDatabase(name.path, { mode: 'write' }) };
-    this.#checkpointers.set(partition, opened);
-    return opened;
-  }
-
   /** Whoever asks next finds what is there then. */
   #forget(segments: PartitionSegments): void {
     const { partition } = segments;
     for (const name of segments.names) segments.release(name);
-    for (const [tag, running] of this.#replays) if (running.partition === partition) this.#endReplay(tag);
-    this.#closeCheckpointer(partition);
+    this.#replays.endOf(partition);
+    this.#checkpointers.close(partition);
     this.#underWay.delete(partition);
     this.#partitions.delete(partition);
-  }
-
-  #closeCheckpointer(partition: PartitionId): void {
-    this.#checkpointers.get(partition)?.database.close();
-    this.#checkpointers.delete(partition);
   }
 
   #segmentsOf(partition: PartitionId): PartitionSegments {
