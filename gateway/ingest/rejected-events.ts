@@ -34,7 +34,7 @@ function* withBytes(rejected: ReadonlyMap<number, Refusal>, data: Buffer): Gener
     // A pause, behind what was taken: nothing is.
     if (event === null) continue;
     const refusal = rejected.get(index);
-    if (refusal !== undefined) found.push({ index, refusal, event: isRefusal(event) ? null : sliceOf(event) });
+    if (refusal !== undefined) found.push({ index, refusal, event: isRefusal(event) ? null : copyOf(event) });
     index++;
     if (found.length === rejected.size) break;
     bytes += isRefusal(event) ? 0 : event.span.end - event.span.at;
@@ -45,12 +45,7 @@ function* withBytes(rejected: ReadonlyMap<number, Refusal>, data: Buffer): Gener
   return found;
 }
 
-function sliceOf({
-  body,
-  span,
-}: {
-  readonly body: Buffer;
-  readonly span: { readonly at: number; readonly end: number };
-}): Buffer {
-  return body.subarray(span.at, span.end);
+/** What came as MessagePack lies in memory that the next event is written to. */
+function copyOf({ body, span }: { readonly body: Buffer; readonly span: { readonly at: number; readonly end: number } }): Buffer {
+  return Buffer.from(body.subarray(span.at, span.end));
 }
