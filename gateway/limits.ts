@@ -59,6 +59,11 @@ export const bulkBodyBytesMax = 256 * KiB;
 /** Values of one field in the filter of a list. */
 export const filterValuesMax = 100;
 
+/** The rest of a body that is refused is thrown away before the answer leaves, until nothing has come for so long, */
+export const refusedBodySilenceMs = 250;
+/** or for so long in all. */
+export const refusedBodyMsMax = 3_000;
+
 /** A client's message on the status stream. */
 export const streamMessageBytesMax = 16 * KiB;
 /** A longer one closes the socket with 1009, which says why; of one that is longer than this the library takes nothing, and breaks off. */

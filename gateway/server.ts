@@ -30,8 +30,9 @@ import type { Connections } from './connections.js';
 import { Exchange } from './exchange.js';
 import { isLarge, joinInSteps } from './http/joined-body.js';
 import { RequestHead } from './http/request-head.js';
-import { upgradeHeadOf } from './http/reply.js';
+import { type Reply, upgradeHeadOf } from './http/reply.js';
 import { RequestId } from './http/request-id.js';
+import { LateRefusal } from './late-refusal.js';
 import {
   bodyBytesInFlightMax,
   streamAnswersBytesMax,
@@ -145,8 +146,9 @@ export class Server {
     const exchange = this.#begin({ response, head, method });
     const query = request.getQuery() ?? '';
     const admitted = this.#options.calls.admit({ method, path, query, head });
-    if ('status' in admitted) exchange.answer(admitted);
-    else this.#proceed({ response, exchange, call: admitted, head, method, path, query });
+    if (!('status' in admitted)) this.#proceed({ response, exchange, call: admitted, head, method, path, query });
+    else if (admitted.close && isBodyComing(head)) refuseLate({ response, exchange }, admitted);
+    else exchange.answer(admitted);
   }
 
   #begin({ response, head, method }: { response: HttpResponse; head: RequestHead; method: string }): Exchange {
@@ -186,14 +188,27 @@ export class Server {
   #receive(admitted: Admitted): void {
     const { response, exchange, call, path } = admitted;
     const chunks: Buffer[] = [];
+    let refusal: LateRefusal | null = null;
+    const refuse = (reply: Reply) => {
+      chunks.length = 0;
+      this.#bodyBytes -= exchange.bodyBytes;
+      exchange.bodyBytes = 0;
+      refusal = new LateRefusal(() => exchange.answer(reply));
+    };
     response.onData((data, isLast) => {
       if (!exchange.isOpen) return;
-      exchange.bodyBytes += data.byteLength;
-      this.#bodyBytes += data.byteLength;
-      if (exchange.bodyBytes > call.route.bodyBytesMax) exchange.answer(tooLarge(call.route, path));
-      else if (this.#bodyBytes > bodyBytesInFlightMax) exchange.answer(noRoomForBody(path));
-      else chunks.push(isLast && chunks.length === 0 && call.route.readsAtOnce ? Buffer.from(data) : copyOf(data));
-      if (!isLast || !exchange.isOpen) return;
+      if (refusal === null) {
+        exchange.bodyBytes += data.byteLength;
+        this.#bodyBytes += data.byteLength;
+        if (exchange.bodyBytes > call.route.bodyBytesMax) refuse(tooLarge(call.route, path));
+        else if (this.#bodyBytes > bodyBytesInFlightMax) refuse(noRoomForBody(path));
+        else chunks.push(isLast && chunks.length === 0 && call.route.readsAtOnce ? Buffer.from(data) : copyOf(data));
+      }
+      if (refusal !== null) {
+        refusal.heard(isLast);
+        return;
+      }
+      if (!isLast) return;
       if (chunks.length === 1) this.#perform(admitted, chunks[0]!);
       else if (isLarge(exchange.bodyBytes))
         void joinInSteps(chunks, exchange.bodyBytes).then((body) => this.#perform(admitted, body));
@@ -271,6 +286,16 @@ export class Server {
 }
 
 const emptyBody = Buffer.alloc(0);
+
+/** Behind a head whose framing can be trusted. Who has asked whether to send it was told to by the library. */
+function isBodyComing(head: RequestHead): boolean {
+  return head.bodyBytes !== 0 && head.framingFault() === null;
+}
+
+function refuseLate({ response, exchange }: Pick<Admitted, 'response' | 'exchange'>, reply: Reply): void {
+  const refusal = new LateRefusal(() => exchange.answer(reply));
+  response.onData((_data, isLast) => refusal.heard(isLast));
+}
 
 function copyOf(data: ArrayBuffer): Buffer {
   return Buffer.from(new Uint8Array(data));

@@ -21,27 +21,46 @@ t.test('a body that is declared too long is refused unread', async (t) => {
   }
 });
 
-t.test('a chunked body is counted, and refused as soon as it is too long', async (t) => {
+t.test('whoever sends all of a body that is too long sees why it was refused, and no reset connection', async (t) => {
   const { port, engine } = await setupGateway(t);
-  const client = rawConnect(port);
-  t.teardown(() => client.socket.destroy());
-  client.socket.write(
-    `POST ${events} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
-  );
-  const chunk = Buffer.alloc(64 * 1024, ' ');
-  let sent = 0;
-  while (!client.isClosed() && sent < 8 * eventBodyBytesMax) {
-    client.socket.write('10000\r\n');
-    client.socket.write(chunk);
-    client.socket.write('\r\n');
-    sent += chunk.length;
-    await client.until((text) => text.includes('413'), 5);
-    if (client.text().includes('413')) break;
+  const piece = Buffer.alloc(64 * 1024, ' ');
+  async function* pieces() {
+    for (let sent = 0; sent <= 4 * eventBodyBytesMax; sent += piece.length) yield piece;
   }
-  await client.until(() => client.isClosed());
-  t.match(client.text(), /^HTTP\/1\.1 413/);
-  t.ok(sent < 4 * eventBodyBytesMax, `refused after ${sent} bytes`);
-  t.ok(client.isClosed());
+  const headers = { 'content-type': 'application/json' };
+  for (let round = 0; round < 5; round++) {
+    for (const body of [pieces(), Buffer.alloc(40 * eventBodyBytesMax, ' ')]) {
+      const answer = await fetch(`http://127.0.0.1:${port}${events}`, { method: 'POST', headers, body, duplex: 'half' });
+      t.match([answer.status, await answer.json()], [413, { code: 'too-large' }]);
+      t.equal(answer.headers.get('connection'), 'close');
+    }
+  }
+  t.equal(engine.events.size, 0);
+});
+
+t.test('a chunked body that is too long is refused when its client waits, and when it never ends', async (t) => {
+  const { port, engine } = await setupGateway(t);
+  const head = `POST ${events} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const chunk = `10000\r\n${' '.repeat(64 * 1024)}\r\n`;
+  const connected = () => {
+    const client = rawConnect(port);
+    t.teardown(() => client.socket.destroy());
+    client.socket.write(head);
+    return client;
+  };
+  const waiting = connected();
+  for (let sent = 0; sent <= eventBodyBytesMax; sent += 64 * 1024) waiting.socket.write(chunk);
+  await waiting.until(() => waiting.isClosed(), 60_000);
+  t.match(waiting.text(), /^HTTP\/1\.1 413/);
+  t.ok(waiting.isClosed());
+
+  const endless = connected();
+  const deadline = performance.now() + 60_000;
+  while (!endless.isClosed() && performance.now() < deadline) {
+    endless.socket.write(chunk);
+    await endless.until(() => false, 20);
+  }
+  t.ok(endless.isClosed());
   t.equal(engine.events.size, 0);
 });
 
