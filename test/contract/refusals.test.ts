@@ -4,7 +4,7 @@ import type { Problem } from '../support/http.js';
 import { startReceiver } from '../support/receiver.js';
 import { sharedServer } from '../support/shared-server.js';
 
-const { client } = await sharedServer(t);
+const { client, url } = await sharedServer(t);
 const receiver = await startReceiver(t);
 const destination = receiver.url;
 const began = new Date().toISOString();
@@ -204,4 +204,21 @@ t.test('nothing of all that was stored or sent', async (t) => {
   const stored = await client.get<{ data: readonly unknown[] }>(`/api/v1/events?created_from=${began}`);
   t.same(stored.body.data, []);
   t.same(receiver.arrivals, []);
+});
+
+// By a process of its own, as the client has to be writing while the server closes.
+t.test('whoever sends all of a body that is too long sees why it was refused, and no reset connection', async (t) => {
+  const bodyBytesMax = 512 * 1024;
+  const piece = Buffer.alloc(64 * 1024, ' ');
+  async function* pieces() {
+    for (let sent = 0; sent <= 4 * bodyBytesMax; sent += piece.length) yield piece;
+  }
+  for (let round = 0; round < 5; round++) {
+    for (const body of [pieces(), Buffer.alloc(40 * bodyBytesMax, ' ')]) {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(`${url}/api/v1/events`, { method: 'POST', headers, body, duplex: 'half' });
+      t.match([answer.status, await answer.json()], [413, { code: 'too-large' }]);
+      t.equal(answer.headers.get('connection'), 'close');
+    }
+  }
 });
