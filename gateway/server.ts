@@ -186,23 +186,19 @@ export class Server {
 
   /** Chunks are ours only during the callback, so each is copied if it is kept; whoever sends too much gets an answer and no more. */
   #receive(admitted: Admitted): void {
-    const { response, exchange, call, path } = admitted;
+    const { response, exchange, call } = admitted;
     const chunks: Buffer[] = [];
     let refusal: LateRefusal | null = null;
-    const refuse = (reply: Reply) => {
-      chunks.length = 0;
-      this.#bodyBytes -= exchange.bodyBytes;
-      exchange.bodyBytes = 0;
-      refusal = new LateRefusal(() => exchange.answer(reply));
-    };
     response.onData((data, isLast) => {
       if (!exchange.isOpen) return;
       if (refusal === null) {
-        exchange.bodyBytes += data.byteLength;
-        this.#bodyBytes += data.byteLength;
-        if (exchange.bodyBytes > call.route.bodyBytesMax) refuse(tooLarge(call.route, path));
-        else if (this.#bodyBytes > bodyBytesInFlightMax) refuse(noRoomForBody(path));
-        else chunks.push(isLast && chunks.length === 0 && call.route.readsAtOnce ? Buffer.from(data) : copyOf(data));
+        const reply = this.#counted(admitted, data.byteLength);
+        if (reply === null) {
+          chunks.push(isLast && chunks.length === 0 && call.route.readsAtOnce ? Buffer.from(data) : copyOf(data));
+        } else {
+          chunks.length = 0;
+          refusal = new LateRefusal(() => exchange.answer(reply));
+        }
       }
       if (refusal !== null) {
         refusal.heard(isLast);
@@ -214,6 +210,17 @@ export class Server {
         void joinInSteps(chunks, exchange.bodyBytes).then((body) => this.#perform(admitted, body));
       else this.#perform(admitted, Buffer.concat(chunks));
     });
+  }
+
+  /** More of the body has come. Why there is too much of it, which is let go of then. */
+  #counted({ exchange, call, path }: Admitted, bytes: number): Reply | null {
+    exchange.bodyBytes += bytes;
+    this.#bodyBytes += bytes;
+    const isTooLarge = exchange.bodyBytes > call.route.bodyBytesMax;
+    if (!isTooLarge && this.#bodyBytes <= bodyBytesInFlightMax) return null;
+    this.#bodyBytes -= exchange.bodyBytes;
+    exchange.bodyBytes = 0;
+    return isTooLarge ? tooLarge(call.route, path) : noRoomForBody(path);
   }
 
   async #idleWithin(graceMs: number): Promise<void> {
@@ -294,7 +301,9 @@ function isBodyComing(head: RequestHead): boolean {
 
 function refuseLate({ response, exchange }: Pick<Admitted, 'response' | 'exchange'>, reply: Reply): void {
   const refusal = new LateRefusal(() => exchange.answer(reply));
-  response.onData((_data, isLast) => refusal.heard(isLast));
+  response.onData((_data, isLast) => {
+    if (exchange.isOpen) refusal.heard(isLast);
+  });
 }
 
 function copyOf(data: ArrayBuffer): Buffer {
