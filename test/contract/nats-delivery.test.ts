@@ -66,6 +66,11 @@ t.test('deliveries to subjects', needsNats, async (t) => {
     const receiver = await startReceiver(t);
     await nats.kill();
     await until('the loss is shown', async () => (await health()).nats?.status === 'degraded');
+    // The courier has a connection of its own, and loses it a moment later or sooner.
+    await until(
+      'the courier knows',
+      async () => ((await client.get('/api/v1/destinations/nats%3A')).body as { breaker: string }).breaker === 'open',
+    );
     const { body } = await client.schedule({ delivery_type: 'NATS', destination: 'orders.late', max_retries: 0 });
     const webhook = await client.schedule({ destination: `${receiver.url}/hook` });
     t.match(await ended(webhook.body.id, 'DELIVERED'), { attempts: 1 });
