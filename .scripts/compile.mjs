@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { bundle, bundles } from './bundle.mjs';
+import { bundle, bundleScripts, bundles } from './bundle.mjs';
 import { bundleTap } from './bundle-tap.mjs';
 import { PreparationError, root, step } from './step.mjs';
 
@@ -62,7 +62,7 @@ function filesBelow(folder) {
 function fingerprintOf(sources) {
   // What is kept of V8 is of one version.
   const hash = createHash('sha256').update(`${process.version}\0`);
-  for (const file of ['package-lock.json', 'tsconfig.json', ...sources]) {
+  for (const file of ['package-lock.json', 'tsconfig.json', ...bundleScripts, ...sources]) {
     hash
       .update(`${file}\0`)
       .update(readFileSync(join(root, file)))

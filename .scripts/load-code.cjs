@@ -1,14 +1,16 @@
 /**
- * The code that a thread begins with, and what V8 made of it when it was built.
+ * The code that the program or a thread begins with, and what V8 made of it when it was built.
  *
  * Copied to `build/engine/`. Beside `x-thread.cjs`, which a thread is started with and which asks for it here, lie `x-thread.code.cjs`, its code with the packages that it needs, and
- * `x-thread.code.cjs.cache`, all functions that a thread calls to load it as V8's bytecode: compiling them was a fifth of what a start costs (docs/internals/performance/).
+ * `x-thread.code.cjs.cache`, all functions that a thread calls to load it as V8's bytecode: compiling them was a fifth of what a start costs (docs/internals/performance/). Likewise beside
+ * `gateway/main.js` and the packages in `shared/`.
  * V8 looks by itself whether that is of its own version, its own flags and of a source of this length; where it is not, or where there is none, it compiles as ever. A build removes
  * the cache before it writes the code.
  */
 'use strict';
 const { readFileSync, writeFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
+const { dirname } = require('node:path');
 const { Script, constants } = require('node:vm');
 
 /** Exports of the code that belongs to a file. */
@@ -17,7 +19,7 @@ exports.load = (file) => run(file, cachedDataOf(file)).exports;
 /** Runs the code that belongs to a file and writes down what V8 has made of it. */
 exports.cache = (file) => writeFileSync(cacheOf(file), run(file, undefined).script.createCachedData());
 
-const codeOf = (file) => file.replace(/\.cjs$/, '.code.cjs');
+const codeOf = (file) => file.replace(/\.c?js$/, '.code.cjs');
 const cacheOf = (file) => `${codeOf(file)}.cache`;
 
 function run(file, cachedData) {
@@ -30,7 +32,7 @@ function run(file, cachedData) {
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const module = { exports: {} };
-  script.runInThisContext()(module.exports, createRequire(file), module, file, __dirname);
+  script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file));
   return { script, exports: module.exports };
 }
 

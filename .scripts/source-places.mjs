@@ -6,7 +6,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { root } from './step.mjs';
 
 const inStack = /\b(build\/[^\s():]+\.c?js):(\d+):(\d+)/g;
@@ -19,8 +19,8 @@ export function inSources(output) {
     return maps.get(file);
   };
   const sourceOf = (file, line, column) => {
-    const { lineNumber, columnNumber } = mapOf(file)?.findOrigin(Number(line), Number(column)) ?? {};
-    return lineNumber === undefined ? null : [file.replace(/^build\//, '').replace(/\.c?js$/, '.ts'), lineNumber, columnNumber];
+    const { fileName, lineNumber, columnNumber } = mapOf(file)?.findOrigin(Number(line), Number(column)) ?? {};
+    return lineNumber === undefined ? null : [posix.join(posix.dirname(file), fileName), lineNumber, columnNumber];
   };
   return output
     .replace(inStack, (whole, ...place) => sourceOf(...place.slice(0, 3))?.join(':') ?? whole)

@@ -42,4 +42,4 @@ function isEntryPoint(): boolean {
   return script !== undefined && import.meta.url === pathToFileURL(realpathSync(script)).href;
 }
 
-if (isEntryPoint()) await main({ argv: process.argv.slice(2) });
+if (isEntryPoint()) void main({ argv: process.argv.slice(2) });
