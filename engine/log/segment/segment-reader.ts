@@ -49,8 +49,9 @@ export class SegmentReader {
   readonly #database: Database;
   /** The strip that begins at or before a sequence. */
   readonly #at: Statement;
-  readonly #from: Statement;
-  readonly #together: StripsTogether;
+  /** Prepared when they are needed: who reads a whole log needs the one, who reads bodies the other. */
+  #from: Statement | null = null;
+  #together: StripsTogether | null = null;
   /** Newest last. */
   readonly #kept: Strip[] = [];
 
@@ -61,8 +62,6 @@ export class SegmentReader {
     try {
       this.header = readHeader(this.#database, name);
       this.#at = this.#database.prepare('SELECT first, content FROM strip WHERE first <= ? ORDER BY first DESC LIMIT 1').raw();
-      this.#together = new StripsTogether(this.#database);
-      this.#from = this.#database.prepare('SELECT first, content FROM strip WHERE first >= ? AND first < ? ORDER BY first').raw();
     } catch (error) {
       this.#database.close();
       throw error;
@@ -100,8 +99,8 @@ export class SegmentReader {
     const records: LogRecord[] = [];
     for (let place = 0; place < seqs.length; ) {
       const kept = this.#keptWith(seqs[place]!);
-      const strips = kept === null ? this.#together.of(seqs, place) : [kept];
-      const until = kept === null ? place + this.#together.asked : place + 1;
+      const strips = kept === null ? this.#stripsTogether.of(seqs, place) : [kept];
+      const until = kept === null ? place + this.#stripsTogether.asked : place + 1;
       let at = 0;
       for (; place < until || (place < seqs.length && seqs[place]! <= (strips.at(-1)?.last ?? noSequence)); place++) {
         const seq = seqs[place]!;
@@ -133,7 +132,7 @@ export class SegmentReader {
     const begun = after.seq + 1 < before ? this.#stripWith((after.seq + 1) as Sequence) : null;
     if (begun !== null) position = this.#take(begun, { after, before, into });
     if (into.bytes >= bytesMax) return position;
-    for (const row of this.#from.iterate(position.seq + 1, before) as IterableIterator<Row>) {
+    for (const row of this.#rowsFrom.iterate(position.seq + 1, before) as IterableIterator<Row>) {
       const strip = Strip.of(row[0], row[1]);
       if (strip === null) throw this.#brokenAt((position.seq + 1) as Sequence, 'a row that is no strip of records');
       position = this.#take(strip, { after: position, before, into });
@@ -178,7 +177,7 @@ export class SegmentReader {
       const begun = this.#at.get(from) as Row | undefined;
       const begin = (begun?.[0] as number | undefined) ?? from;
       // A row that says another sequence than its records may say one that is behind the end.
-      for (const [first, content] of this.#from.iterate(begin, Number.MAX_SAFE_INTEGER) as IterableIterator<Row>) {
+      for (const [first, content] of this.#rowsFrom.iterate(begin, Number.MAX_SAFE_INTEGER) as IterableIterator<Row>) {
         const surveyed = surveyStrip(first as Sequence, content);
         for (const record of surveyed.records) if (record.seq >= from && record.seq < before) records.push(record);
         if (surveyed.isDoubtful && surveyed.last >= from) doubtful.push({ first: surveyed.first, last: surveyed.last });
@@ -195,6 +194,16 @@ export class SegmentReader {
 
   close(): void {
     this.#database.close();
+  }
+
+  get #rowsFrom(): Statement {
+    this.#from ??= this.#database.prepare('SELECT first, content FROM strip WHERE first >= ? AND first < ? ORDER BY first').raw();
+    return this.#from;
+  }
+
+  get #stripsTogether(): StripsTogether {
+    this.#together ??= new StripsTogether(this.#database);
+    return this.#together;
   }
 
   /** The one with the record at `seq`; null: there is none. Throws DamageError when it cannot be told. */
