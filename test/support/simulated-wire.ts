@@ -51,7 +51,7 @@ export class Wire<Message> {
   /** As `postMessage` of one object; `moved` buffers are the receiver's from now on. */
   send(message: Message, moved: readonly ArrayBuffer[] = []): void {
     const label = this.#parts.label(message);
-    const copy = structuredClone(message, { transfer: [...moved] });
+    const copy = copyOf(message, moved);
     this.#later(label, () => this.#parts.take(copy));
   }
 
@@ -63,4 +63,24 @@ export class Wire<Message> {
       if (!this.#isCut) arrive();
     });
   }
+}
+
+/**
+ * As `structuredClone`, which takes three times as long for objects of a few fields, and a simulation sends thousands of those. Left to it is what is
+ * not plain, and what is taken away from the sender.
+ */
+function copyOf<Value>(value: Value, moved: readonly ArrayBuffer[]): Value {
+  if (typeof value === 'function' || typeof value === 'symbol') return structuredClone(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((each) => copyOf(each, moved)) as Value;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return copyOfOther(value, moved);
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) copy[key] = copyOf((value as Record<string, unknown>)[key], moved);
+  return copy as Value;
+}
+
+function copyOfOther<Value extends object>(value: Value, moved: readonly ArrayBuffer[]): Value {
+  const own = moved.filter((buffer) => ArrayBuffer.isView(value) && value.buffer === buffer);
+  if (value instanceof Uint8Array && own.length === 0) return new Uint8Array(value) as object as Value;
+  return structuredClone(value, { transfer: own });
 }
