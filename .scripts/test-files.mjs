@@ -15,15 +15,19 @@ const sharesProcess =
   /^build\/test\/(actor|dispatch|event|kernel|log|observe|partition|router|status|wheel|gateway\/(?!command)[^/]+)\/|gateway\/(?!main)[^/]+$/;
 /** Likewise, in folders where others start servers and engines. */
 const sharesProcessByName =
-  /^build\/test\/(command-line|config|settings|bench\/(benches|results)|tooling\/(load-code|test-turns|memory-folder)|crash\/(tenures|verdict)|simulation\/checkers|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
+  /^build\/test\/(command-line|config|settings|bench\/(benches|results)|tooling\/(docs|load-code|test-turns|memory-folder)|crash\/(tenures|verdict)|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
+/** Each of them runs the whole engine in its own time, thread and disk: what V8 has compiled for one is most of what the next one needs, 20 % of the CPU of all of them. */
+const simulates = /^build\/test\/(scenario|simulation)\//;
 /** There some files do the same, and others start servers. */
 const mayShareProcess = /^build\/test\/(cluster|deploy|nats)\//;
 /** Their tests start whole engines in their own process, and stop them: its threads and modules are warm for the next file. */
 const startsEngines = /^build\/test\/(engine|upkeep)\//;
 /** Likewise with nats-servers. */
 const startsNats = /^build\/test\/(cluster|contract|nats)\//;
+/** Their tests start servers as processes of their own; what is warm here is the client. A torture of a cluster takes a minute. */
+const startsServers = /^build\/test\/(crash\/(?!cluster)|contract\/|gateway\/(command\/|main[.]))/;
 /** By what they share. More would save little, end together when one of them ends the process, and take longer than a process may: those that wait for others take ten seconds and more each. */
-const filesPerProcess = { functions: 16, engines: 4, nats: 3, server: 5, cluster: 8, sixOwners: 2 };
+const filesPerProcess = { functions: 32, simulations: 8, engines: 4, servers: 5, nats: 3, server: 5, cluster: 8, sixOwners: 2 };
 
 /** Compiled test files, as paths from the root, long ones first. `patterns`: words of which the path of the source contains one; none: all. */
 export function testFiles(patterns) {
@@ -49,7 +53,7 @@ export function isAlone(file) {
 
 /** Where a process is killed, a commit takes as long as on a disk, and the kill may come in the middle of it; and what is measured is measured with one. */
 export function needsDisk(file) {
-  return isAlone(file) || file.startsWith('build/test/crash/');
+  return isAlone(file) || (file.startsWith('build/test/crash/') && !sharesProcessByName.test(file));
 }
 
 /** They start nodes, gateways and servers of NATS: five processes and more, which wait most of the time for a session to end. */
@@ -88,9 +92,12 @@ function sharedBy(file) {
   if (imports(file, 'support/shared-cluster.js')) return 'cluster';
   if (imports(file, '/six-owners.js')) return 'sixOwners';
   if (sharesProcess.test(file) || sharesProcessByName.test(file)) return 'functions';
+  if (simulates.test(file)) return 'simulations';
   if (startsEngines.test(file)) return 'engines';
   if (startsCluster(file)) return null;
-  if (needsNatsServer(file)) return startsNats.test(file) ? 'nats' : null;
+  if (needsNatsServer(file) && startsNats.test(file)) return 'nats';
+  if (startsServers.test(file)) return 'servers';
+  if (needsNatsServer(file)) return null;
   return mayShareProcess.test(file) ? 'functions' : null;
 }
 

@@ -14,10 +14,13 @@ const files = process.argv.slice(2);
 process.argv = [process.argv[0], files[0]];
 // The same as what the tests import.
 const { default: t } = await import(pathToFileURL(join(root, 'build', 'node_modules', 'tap', 'index.js')).href);
+const limitMs = 1_000 * Number(process.env.TAP_TIMEOUT ?? 0);
 
 for (const file of files) {
   // Not as a comment of tap's: it keeps those until something follows, and the file may end the process.
   console.log(`# file ${file} ${Math.round(performance.now())}`);
+  // A file may have set another limit for its own tests.
+  if (limitMs > 0) t.setTimeout(Math.max(1, limitMs - performance.now()));
   // tap waits for it: with nothing to do it would end behind the first file that has a teardown.
   const loaded = load(file);
   t.waitOn(loaded);
