@@ -13,6 +13,7 @@ import type { OriginCouriers } from './dispatch/origin-couriers.js';
 import type { Health, HealthBoard } from './health-board.js';
 import type { PartitionId, WallMs } from './kernel/brand.js';
 import { SystemClock } from './kernel/clock.js';
+import { inStep } from './kernel/in-step.js';
 import { loopDelayPeriodMs } from './kernel/loop-delay.js';
 import { EventLoopDelay } from './observe/event-loop.js';
 import type { FiguresBoard } from './observe/figures-board.js';
@@ -62,7 +63,7 @@ export class Front {
   readonly #progress: RecoveryProgress;
   readonly #clock = new SystemClock();
   readonly #loopDelay = new EventLoopDelay({ clock: this.#clock });
-  readonly #intervals: NodeJS.Timeout[] = [];
+  readonly #endTimers: (() => void)[] = [];
 
   constructor(parts: FrontParts) {
     const { partitions, linkOf, logger } = parts;
@@ -93,9 +94,9 @@ export class Front {
     this.#loopDelay.begin();
     // What happens in the first second counts from nothing.
     this.#sampleOverview();
-    this.#intervals.push(
-      setInterval(() => this.#sample(), sampleEveryMs),
-      setInterval(() => this.#loopDelay.turn(), loopDelayPeriodMs),
+    this.#endTimers.push(
+      inStep(loopDelayPeriodMs, () => this.#loopDelay.turn(), { isFirst: true }),
+      inStep(sampleEveryMs, () => this.#sample()),
     );
   }
 
@@ -115,7 +116,7 @@ export class Front {
   }
 
   close(): void {
-    for (const interval of this.#intervals) clearInterval(interval);
+    for (const end of this.#endTimers) end();
   }
 
   #sample(): void {

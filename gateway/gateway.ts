@@ -2,7 +2,7 @@
  * Puts the front doors together, HTTP and NATS (`nats-services.ts`): who may ask (`access/`), what is asked (`calls.ts`), what is watched (`ws/`), who may connect (`connections.ts`),
  * and the server that carries all of it.
  */
-import { type Clock, type Engine, type Logger, type Role, SystemClock, version } from '../engine/index.js';
+import { type Clock, type Engine, inStep, type Logger, type Role, SystemClock, version } from '../engine/index.js';
 import { Gatekeeper } from './access/gatekeeper.js';
 import { KeyWatch } from './access/key-watch.js';
 import { Calls } from './calls.js';
@@ -147,7 +147,5 @@ function describedOnce(): () => Promise<string> {
 
 /** Keeps no process alive. */
 const repeatEvery: Repeat = (everyMs, action) => {
-  const timer = setInterval(action, everyMs);
-  timer.unref();
-  return () => clearInterval(timer);
+  return inStep(everyMs, action);
 };

@@ -2,7 +2,7 @@
  * This node's part in the cluster: which partitions it follows, claims, serves and hands over.
  *
  * Its session says that it lives (session.ts), the others' who else does (members.ts), the markers whose is what (ownership.ts), and the placement whose it should
- * be (placement.ts). With each change, and ten times a second for what depends on time, every partition is looked at: from what is so (outlook.ts) follows
+ * be (placement.ts). With each change, and ten times a second while anything depends on time, every partition is looked at: from what is so (outlook.ts) follows
  * one step (partition-course.ts). Here the steps are carried out: orders to the hosts, markers to the stream.
  *
  * What a host says is believed only for the epoch that it was told to take.
@@ -14,6 +14,7 @@
  */
 import type { PartitionNews } from '../actor/notices.js';
 import type { PartitionId } from '../kernel/brand.js';
+import { inStep } from '../kernel/in-step.js';
 import type { LeaseBoard } from '../kernel/lease-board.js';
 import { claimsInFlightMax, handOverAllMsMax, partitionsMovingMax } from '../kernel/limits.js';
 import type { NatsLink } from '../nats/nats-link.js';
@@ -54,7 +55,10 @@ export interface ClusterNodeParts {
   readonly moving?: number;
 }
 
-const lookEveryMs = 100;
+/** While something follows from time alone: a turn to claim, patience that ends. */
+const lookAgainMs = 100;
+/** Where nothing does it is looked all the same, and nothing rests on it. */
+const restLookMs = 1_000;
 const stopLookMs = 10;
 
 export class ClusterNode {
@@ -67,7 +71,8 @@ export class ClusterNode {
   readonly #holds = new FailureHolds();
   readonly #outlook: Outlook;
   readonly #courses: readonly Course[];
-  readonly #timer: NodeJS.Timeout;
+  readonly #endTimer: () => void;
+  #lookAgain: NodeJS.Timeout | null = null;
   #outBecause: string | null = 'has not joined yet';
   #markersInFlight = 0;
   #isLookDue = false;
@@ -103,7 +108,7 @@ export class ClusterNode {
       ended: (session, why) => this.#sessionEnded(session, why),
       reread: () => this.#reread(),
     });
-    this.#reports = new NodeReports({ link, everyMs: times.reportMs, own: () => this.#report() });
+    this.#reports = new NodeReports({ link, everyMs: times.reportMs, own: () => (self.weight === 0 ? null : this.#report()) });
     this.#outlook = new Outlook({
       self,
       board,
@@ -118,8 +123,7 @@ export class ClusterNode {
     });
     this.#ownership.watch((partition, owner) => this.#ownerChanged(partition, owner));
     this.#members.watch(() => this.#lookSoon());
-    this.#timer = setInterval(() => this.#look(), lookEveryMs);
-    this.#timer.unref();
+    this.#endTimer = inStep(restLookMs, () => this.#look());
   }
 
   get owners(): OwnerMap {
@@ -238,7 +242,8 @@ export class ClusterNode {
   async stop(withinMs = handOverAllMsMax): Promise<void> {
     if (this.#stoppingSince === null) await this.handOver(withinMs);
     this.#isClosed = true;
-    clearInterval(this.#timer);
+    this.#endTimer();
+    this.#lookAgainIf(false);
     this.#dropAll();
     await this.#session.leave();
     this.#reports.close();
@@ -261,6 +266,7 @@ export class ClusterNode {
     let moving = this.#courses.filter((course) => course.isMoving).length;
     const first = this.#firstToLookAt;
     this.#firstToLookAt = 0;
+    let isAtRest = this.#outlook.isAtRest(now);
     for (let at = 0; at < this.#courses.length; at++) {
       const partition = ((first + at) % this.#courses.length) as PartitionId;
       const course = this.#courses[partition]!;
@@ -270,10 +276,17 @@ export class ClusterNode {
         mayMove: moving < movingMax,
         stoppingSince: this.#stoppingSince,
       });
+      isAtRest &&= this.#outlook.isAtRestWith(course, facts);
       const step = nextStep(course, facts);
       if (step.do === 'release') moving++;
       this.#carryOut(partition, step);
     }
+    this.#lookAgainIf(!isAtRest);
+  }
+
+  #lookAgainIf(isNeeded: boolean): void {
+    if (this.#lookAgain !== null) clearTimeout(this.#lookAgain);
+    this.#lookAgain = isNeeded ? setTimeout(() => this.#look(), lookAgainMs).unref() : null;
   }
 
   #carryOut(partition: PartitionId, step: Step): void {

@@ -20,6 +20,7 @@ import {
   ingestPullBytes,
   ingestPullMessages,
 } from '../kernel/limits.js';
+import { inStep } from '../kernel/in-step.js';
 import { KeptMemory } from '../kernel/kept-memory.js';
 import { HeldMessage, type InletMessage } from './inlet-message.js';
 import type { NatsLink } from './nats-link.js';
@@ -48,7 +49,7 @@ export class Inlet {
   readonly #parts: InletParts;
   readonly #held = new Set<HeldMessage>();
   readonly #unwatch: () => void;
-  readonly #keepAlive: NodeJS.Timeout;
+  readonly #endKeepAlive: () => void;
   #heldBytes = 0;
   /** Of messages. What they came in is garbage at once that way, and not only when they are done. */
   readonly #memory = new KeptMemory(keptBytesMax);
@@ -59,8 +60,7 @@ export class Inlet {
   constructor(parts: InletParts) {
     this.#parts = parts;
     this.#unwatch = parts.link.watch(({ isConnected }) => this.#linkChanged(isConnected));
-    this.#keepAlive = setInterval(() => this.#keepHeldAlive(), ingestAckWaitMs / 4);
-    this.#keepAlive.unref();
+    this.#endKeepAlive = inStep(ingestAckWaitMs / 4, () => this.#keepHeldAlive());
   }
 
   /** Messages that were taken and are not done. */
@@ -83,7 +83,7 @@ export class Inlet {
         };
       });
     }
-    clearInterval(this.#keepAlive);
+    this.#endKeepAlive();
   }
 
   #linkChanged(isConnected: boolean): void {

@@ -7,6 +7,7 @@
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { createInbox, nanos } from '@nats-io/transport-node';
+import { inStep } from '../kernel/in-step.js';
 import { ingestConsumer, ingestStream } from './streams.js';
 
 /** When there was no room: how long until it is looked again. */
@@ -36,7 +37,7 @@ export class PullSession {
   #open = 0;
   #heardAt = 0;
   #roomTimer: NodeJS.Timeout | null = null;
-  #pulse: NodeJS.Timeout | null = null;
+  #endPulse: () => void = () => undefined;
   #isOver = false;
 
   constructor(parts: PullSessionParts) {
@@ -53,8 +54,7 @@ export class PullSession {
       },
     });
     this.#heardAt = performance.now();
-    this.#pulse = setInterval(() => this.#checkPulse(), heartbeatMs);
-    this.#pulse.unref();
+    this.#endPulse = inStep(heartbeatMs, () => this.#checkPulse());
     this.#pull();
   }
 
@@ -65,7 +65,7 @@ export class PullSession {
   end(): void {
     this.#isOver = true;
     if (this.#roomTimer !== null) clearTimeout(this.#roomTimer);
-    if (this.#pulse !== null) clearInterval(this.#pulse);
+    this.#endPulse();
     if (this.#subscription !== null && !this.#parts.connection.isClosed()) this.#subscription.unsubscribe();
   }
 

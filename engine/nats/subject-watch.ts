@@ -20,6 +20,7 @@ import {
   nuid,
   type Subscription,
 } from '@nats-io/transport-node';
+import { inStep } from '../kernel/in-step.js';
 import { deliveryOf } from './delivery-subject.js';
 import type { NatsLink } from './nats-link.js';
 
@@ -114,7 +115,7 @@ class Reading {
   readonly #lost: (fault: string) => void;
   readonly #seen = new Set<string>();
   #subscription: Subscription | null = null;
-  #pulse: NodeJS.Timeout | null = null;
+  #endPulse: () => void = () => undefined;
   #heardAt = performance.now();
   #received = 0;
   #isOver = false;
@@ -152,8 +153,7 @@ class Reading {
       // What it has sent already is in the number that it had delivered.
       if (consumer.num_pending === 0 && consumer.delivered.consumer_seq === this.#received) this.#becomeCurrent();
       this.#heardAt = performance.now();
-      this.#pulse = setInterval(() => this.#checkPulse(), beatMs);
-      this.#pulse.unref();
+      this.#endPulse = inStep(beatMs, () => this.#checkPulse());
     } catch (error) {
       this.#lose(error instanceof Error ? error.message : String(error));
     }
@@ -161,7 +161,7 @@ class Reading {
 
   end(): void {
     this.#isOver = true;
-    if (this.#pulse !== null) clearInterval(this.#pulse);
+    this.#endPulse();
     if (this.#subscription !== null && !this.#connection.isClosed()) this.#subscription.unsubscribe();
   }
 

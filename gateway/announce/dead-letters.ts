@@ -17,6 +17,7 @@ import {
   type Engine,
   EngineError,
   formatEventId,
+  inStep,
   type NatsDoor,
   type StatusBatch,
   type StatusChange,
@@ -53,7 +54,7 @@ const deaths: StatusFilter = { status: ['DEAD'], source: null, type: null, event
 export class DeadLetters {
   readonly #parts: DeadLettersParts;
   readonly #of: string;
-  readonly #timer: NodeJS.Timeout;
+  readonly #endTimer: () => void;
   readonly #unwatch: () => void;
   #mode: 'away' | 'following' | 'resting' = 'away';
   #subscription: Subscription | null = null;
@@ -82,8 +83,7 @@ export class DeadLetters {
       if (!isConnected) this.#leave();
       else void this.#look();
     });
-    this.#timer = setInterval(() => void this.#look(), parts.lookEveryMs ?? lookEveryMs);
-    this.#timer.unref();
+    this.#endTimer = inStep(parts.lookEveryMs ?? lookEveryMs, () => void this.#look());
     this.#deathsSeen = parts.nats.deaths().number;
     // Without an answer it is asked again when there is somebody to tell.
     if (parts.stream.beginning === null) this.#find().catch(() => undefined);
@@ -96,7 +96,7 @@ export class DeadLetters {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    clearInterval(this.#timer);
+    this.#endTimer();
     this.#unwatch();
     const isConnected = this.#mode !== 'away';
     this.#leave();

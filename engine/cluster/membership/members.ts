@@ -13,6 +13,7 @@
  * Invariant: a session that is gone never comes back, since no name is used twice. Main thread.
  */
 import { EngineError } from '../../kernel/errors.js';
+import { inStep } from '../../kernel/in-step.js';
 import { readNewest } from '../../nats/compare-and-set.js';
 import type { NatsLink } from '../../nats/nats-link.js';
 import { type SubjectNews, SubjectWatch } from '../../nats/subject-watch.js';
@@ -70,7 +71,7 @@ export class Members implements MemberMap {
   readonly #gone = new Set<string>();
   readonly #asked = new Map<string, Asked>();
   readonly #listeners = new Set<() => void>();
-  readonly #sweep: NodeJS.Timeout;
+  readonly #endSweep: () => void;
   #nextSettlingAt = Number.POSITIVE_INFINITY;
   /** Since when nothing was missed. */
   #currentSince: number | null = null;
@@ -88,8 +89,7 @@ export class Members implements MemberMap {
         this.#changed();
       },
     });
-    this.#sweep = setInterval(() => this.#lookAround(), Math.max(50, parts.renewMs / 4));
-    this.#sweep.unref();
+    this.#endSweep = inStep(Math.max(50, parts.renewMs / 4), () => this.#lookAround());
   }
 
   /** Nothing is being missed at the moment. */
@@ -159,7 +159,7 @@ export class Members implements MemberMap {
   }
 
   close(): void {
-    clearInterval(this.#sweep);
+    this.#endSweep();
     this.#watch.close();
   }
 

@@ -1,5 +1,5 @@
 /**
- * How it is with what each node serves and follows: said by every node about once a second, heard by all.
+ * How it is with what each node serves and follows: said by every node that keeps partitions about once a second, heard by all.
  *
  * Whoever hands a partition over wants to know that the next owner is close behind, and an operator wants to see how far standbys are and how long
  * takeovers took. Nothing rests on it: plain messages that nobody keeps; one that is lost is followed by the next. What a node has said is forgotten
@@ -7,6 +7,7 @@
  */
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { PartitionId } from '../../kernel/brand.js';
+import { inStep } from '../../kernel/in-step.js';
 import type { NatsLink } from '../../nats/nats-link.js';
 
 const subjectPrefix = 'escapement.cluster.report.';
@@ -30,7 +31,7 @@ export interface NodeReport {
 export interface NodeReportsParts {
   readonly link: NatsLink;
   readonly everyMs: number;
-  /** What this node says; null: it has no session, and says nothing. */
+  /** What this node says; null: it has no session or is a gateway, and says nothing. */
   own(): { readonly session: string; readonly report: NodeReport } | null;
 }
 
@@ -43,7 +44,7 @@ export class NodeReports {
   readonly #parts: NodeReportsParts;
   readonly #heard = new Map<string, { readonly report: NodeReport; readonly at: number }>();
   readonly #unwatch: () => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #endTimer: () => void;
   #subscription: Subscription | null = null;
 
   constructor(parts: NodeReportsParts) {
@@ -52,8 +53,7 @@ export class NodeReports {
       // The client subscribes anew after a reconnect; after one that was closed there is another connection.
       if (isConnected && (this.#subscription === null || this.#subscription.isClosed())) this.#subscribe();
     });
-    this.#timer = setInterval(() => this.#tell(), parts.everyMs);
-    this.#timer.unref();
+    this.#endTimer = inStep(parts.everyMs, () => this.#tell());
   }
 
   of(session: string): NodeReport | null {
@@ -67,7 +67,7 @@ export class NodeReports {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#endTimer();
     this.#unwatch();
     const { connection } = this.#parts.link;
     if (this.#subscription !== null && connection !== null) this.#subscription.unsubscribe();

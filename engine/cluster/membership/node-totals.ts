@@ -9,6 +9,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Msg, Subscription } from '@nats-io/transport-node';
+import { inStep } from '../../kernel/in-step.js';
 import type { NatsLink } from '../../nats/nats-link.js';
 import type { HeardTotals, NodeTotals } from '../../observe/cluster-totals.js';
 import { decodeTotals, encodeTotals } from './totals-message.js';
@@ -37,7 +38,7 @@ export class NodeTotalsExchange {
   readonly #parts: NodeTotalsExchangeParts;
   readonly #startedAt = performance.now();
   readonly #unwatch: () => void;
-  readonly #timer: NodeJS.Timeout | null;
+  readonly #endTimer: (() => void) | null;
   #subscription: Subscription | null = null;
   #saidRevision = -1;
   #silentTimes = 0;
@@ -48,14 +49,13 @@ export class NodeTotalsExchange {
       // The client subscribes anew after a reconnect; after one that was closed there is another connection.
       if (isConnected && (this.#subscription === null || this.#subscription.isClosed())) this.#subscribe();
     });
-    this.#timer = parts.own === null ? null : setInterval(() => this.#sayIfNeeded(), parts.everyMs ?? usualEveryMs);
-    this.#timer?.unref();
+    this.#endTimer = parts.own === null ? null : inStep(parts.everyMs ?? usualEveryMs, () => this.#sayIfNeeded());
   }
 
   /** With a last word: what waits here waits elsewhere now. */
   close(): void {
-    if (this.#timer !== null) {
-      clearInterval(this.#timer);
+    if (this.#endTimer !== null) {
+      this.#endTimer();
       this.#say({ isLast: true });
     }
     this.#unwatch();

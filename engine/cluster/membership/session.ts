@@ -18,6 +18,7 @@
  * Invariant: the lease board is ahead only in `in`. Main thread.
  */
 import { randomBytes } from 'node:crypto';
+import { inStep } from '../../kernel/in-step.js';
 import { type LeaseBoard, machineNow } from '../../kernel/lease-board.js';
 import { readNewest, writeBehind } from '../../nats/compare-and-set.js';
 import type { NatsLink } from '../../nats/nats-link.js';
@@ -52,7 +53,7 @@ export class Session {
   readonly #parts: SessionParts;
   readonly #former: string[] = [];
   readonly #unwatch: () => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #endTimer: () => void;
   #mode: Mode = 'out';
   #name: string | null = null;
   #weight: number;
@@ -70,8 +71,7 @@ export class Session {
     this.#parts = parts;
     this.#weight = parts.self.weight;
     this.#beats = this.#countBeats();
-    this.#timer = setInterval(() => this.#look(), Math.min(250, parts.times.renewMs / 4));
-    this.#timer.unref();
+    this.#endTimer = inStep(Math.min(250, parts.times.renewMs / 4), () => this.#look());
     this.#unwatch = parts.link.watch(({ isConnected }) => this.#linkChanged(isConnected));
   }
 
@@ -100,7 +100,7 @@ export class Session {
   async leave(): Promise<void> {
     const wasIn = this.name;
     this.#mode = 'closed';
-    clearInterval(this.#timer);
+    this.#endTimer();
     this.#unwatch();
     this.#parts.board.grantUntil(0);
     await this.#work;

@@ -85,6 +85,20 @@ export class Outlook {
     this.#formerOurs.add(session);
   }
 
+  /** Nothing follows from time alone, as far as nodes go. Of each partition says `isAtRestWith`. */
+  isAtRest(now: number): boolean {
+    const isPatient = this.#newcomersSince !== null || this.#turnsFrom === Number.POSITIVE_INFINITY;
+    return !isPatient && !this.#parts.members.isSomebodyNew(now);
+  }
+
+  /** It is where it should be, with an owner that lives. Whatever changes that is news. */
+  isAtRestWith({ stage, freeSince, misplacedSince }: Course, facts: Facts): boolean {
+    const { session, mayBegin, owner, isHeld, isStopping } = facts;
+    if (session === null || !mayBegin || isHeld || isStopping || owner === undefined || owner === null) return false;
+    if (stage !== 'serving' && stage !== 'following' && stage !== 'elsewhere') return false;
+    return freeSince === null && misplacedSince === null && this.#parts.members.of(owner.session) !== null;
+  }
+
   /** Places partitions anew if other nodes have settled. */
   refresh(now: number): void {
     const { members } = this.#parts;

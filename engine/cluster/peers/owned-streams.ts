@@ -11,6 +11,7 @@
  */
 import type { ChangeSlice, StatusChange } from '../../event/status-change.js';
 import { noSequence, type PartitionId, type Sequence } from '../../kernel/brand.js';
+import { inStep } from '../../kernel/in-step.js';
 import type { EngineError } from '../../kernel/errors.js';
 import type { StatusFilter } from '../../status/filter.js';
 import { MarkedStream } from '../../status/marked-stream.js';
@@ -38,14 +39,13 @@ export class OwnedStreams implements ToldStreams {
   readonly #parts: OwnedStreamsParts;
   readonly #streams = new Map<PartitionId, OwnedStream>();
   readonly #listeners = new Set<ToldStreamsListener>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #endTimer: () => void;
 
   constructor(parts: OwnedStreamsParts) {
     this.#parts = parts;
-    this.#timer = setInterval(() => {
+    this.#endTimer = inStep(tickMs, () => {
       for (const stream of this.#streams.values()) stream.tick();
-    }, tickMs);
-    this.#timer.unref();
+    });
   }
 
   watch(listener: ToldStreamsListener): () => void {
@@ -71,7 +71,7 @@ export class OwnedStreams implements ToldStreams {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#endTimer();
     for (const partition of [...this.#streams.keys()]) this.ends(partition);
   }
 }
