@@ -294,9 +294,11 @@ export const peerPartBytesMax = 512 * KiB;
 export const peerBatchBytesMax = 16 * KiB;
 /** Put together: the open requests of one node, which its mailbox for the other one bounds, and as much again for the rest. */
 export const peerMessageBytesMax = 2 * mailboxBytesMax;
-/** Nodes show each other that they live this often ... */
+/** Nodes show each other that they live this often while one waits for something of the other ... */
 export const peerPulseMs = 1_000;
-/** ... and what one was asked is lost when it has been silent for this long: longer than a pause that its collector of garbage makes. */
+/** ... and else this often: all of them do it to all others. */
+export const peerRestPulseMs = 4_000;
+/** What one was asked is lost when it has been silent for this long: longer than a pause that its collector of garbage makes. */
 export const peerSilenceMsMax = 4_000;
 /** A node that makes attempts has so long to put in force what was set for an origin: longer than a session lasts without renewal. */
 export const inForceMsMax = 15_000;
@@ -316,8 +318,10 @@ export const ownerWaitMsMax = 15_000;
 export const ownerAgainMs = 100;
 /** How long new events may take to become safe for the next owner. */
 export const keepMsMax = 5_000;
-/** An owner looks this often whether something was kept for its partitions that it was too slow for, or out of reach. */
+/** An owner looks this often whether something was kept for its partitions that it was too slow for, or out of reach, while it is asked for new events ... */
 export const keptLookMs = 500;
+/** ... and else this often: whoever keeps some says so. */
+export const keptRestLookMs = 2_000;
 /** New events may be on their way to an owner for so long, while they are kept as well: whoever sends them, or reads them, may be frozen for as long as it has a session. */
 export const onItsWayMsMax = 60_000;
 /** A node that starts waits this long for NATS, and for a leader of what it needs there: servers that start together need a while. */

@@ -238,6 +238,11 @@ export class HostLink {
     return this.#isDown;
   }
 
+  /** Something was asked and has no answer. */
+  get isOwed(): boolean {
+    return this.#openItems > 0;
+  }
+
   #flush(): void {
     this.#gathered = 0;
     for (const gathering of this.#gathering.values()) this.#closeSheaf(gathering);

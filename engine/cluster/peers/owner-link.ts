@@ -36,13 +36,36 @@ const keptBytesMax = 4 * 1024 * 1024;
 
 /** Of all partitions together. */
 export class OwnerLoad {
-  items = 0;
-  bytes = 0;
   readonly memory = new KeptMemory(keptBytesMax);
+  readonly #begins: () => void;
+  #items = 0;
+  #bytes = 0;
+
+  /** `begins`: there was nothing open, and now there is. */
+  constructor(begins: () => void = () => undefined) {
+    this.#begins = begins;
+  }
+
+  /** What is open, under way or waiting. */
+  get items(): number {
+    return this.#items;
+  }
+
+  add(items: number, bytes: number): void {
+    const wasNothing = this.#items === 0;
+    this.#items += items;
+    this.#bytes += bytes;
+    if (wasNothing) this.#begins();
+  }
+
+  remove(items: number, bytes: number): void {
+    this.#items -= items;
+    this.#bytes -= bytes;
+  }
 
   refusal(partition: PartitionId): EngineError | null {
-    if (this.items < mailboxItemsMax && this.bytes < mailboxBytesMax) return null;
-    return new EngineError('overloaded', `${this.items} requests wait for partition ${partition} and others`);
+    if (this.#items < mailboxItemsMax && this.#bytes < mailboxBytesMax) return null;
+    return new EngineError('overloaded', `${this.#items} requests wait for partition ${partition} and others`);
   }
 }
 
@@ -76,14 +99,12 @@ export class OwnerLink implements PartitionLink {
     }
     const load = this.#load;
     const bytes = bytesOf(request);
-    load.items++;
-    load.bytes += bytes;
+    load.add(1, bytes);
     const since = this.#parts.monoMs();
     let isOpen = true;
     const settle = (tell: () => void): void => {
       isOpen = false;
-      load.items--;
-      load.bytes -= bytes;
+      load.remove(1, bytes);
       tell();
     };
     const errand: Errand = {
@@ -123,8 +144,7 @@ export class OwnerLink implements PartitionLink {
     const bytes = event.bodyEnd - event.bodyAt;
     this.#builder.append(event);
     this.#gathering.add(asker, place, bytes);
-    this.#load.items++;
-    this.#load.bytes += bytes;
+    this.#load.add(1, bytes);
     if (this.#builder.isFull || this.#gathering.count >= sheafEventsMax) this.#flush();
     else this.#flushSoon();
   }
@@ -134,7 +154,7 @@ export class OwnerLink implements PartitionLink {
     this.#goAgain(Number.POSITIVE_INFINITY);
   }
 
-  /** Several times a second. */
+  /** Several times a second while anything is open. */
   tick(): void {
     const now = this.#parts.monoMs();
     this.#goAgain(now);
@@ -199,8 +219,7 @@ export class OwnerLink implements PartitionLink {
       over: (isAlone) => {
         if (!this.#sheaves.delete(errand)) return;
         if (isAlone) memory.free(events);
-        this.#load.items -= sheaf.count;
-        this.#load.bytes -= sheaf.bytes;
+        this.#load.remove(sheaf.count, sheaf.bytes);
       },
     });
     this.#sheaves.add(errand);

@@ -5,7 +5,7 @@
  *     link --requests--> other node --replies--> link
  *
  * Modes
- *   talking  Requests leave as they come, each second a pulse. A part is missing, the other one says so, or has been silent for too long -> a new
+ *   talking  Requests leave as they come, and a pulse each second while an answer is owed or something is watched, else every few. A part is missing, the other one says so, or has been silent for too long -> a new
  *            conversation begins, and what was open is lost as if a host had died. NATS is away -> waiting.
  *   waiting  Nothing leaves; what comes waits in the link. NATS is back: a new conversation -> talking.
  *   closed   The other node is gone: what is open is lost, and nothing comes any more.
@@ -17,10 +17,10 @@ import type { StatusChange } from '../../event/status-change.js';
 import type { PartitionId } from '../../kernel/brand.js';
 import { EngineError } from '../../kernel/errors.js';
 import { decodeMessages, layOutMessages } from '../../kernel/message-codec.js';
-import { peerBatchBytesMax, peerSilenceMsMax } from '../../kernel/limits.js';
+import { peerBatchBytesMax, peerPulseMs, peerRestPulseMs, peerSilenceMsMax } from '../../kernel/limits.js';
 import { HostLink } from '../../router/host-link.js';
 import { InLane, OutLane, type PeerMessage } from './peer-lanes.js';
-import type { PeerPart } from './peer-message.js';
+import type { PeerPart, PeerTopic } from './peer-message.js';
 import type { PeerPost } from './peer-post.js';
 import { type NumberedAnswer, OpenQuestions, type PeerAnswer, type PeerQuestion } from './peer-question.js';
 import type { WatchAnswer, WatchRequest } from './watch-desk.js';
@@ -44,12 +44,15 @@ export class PeerCall {
   #conversation = 0;
   #out: OutLane | null = null;
   #in = new InLane();
-  #heardAt = 0;
+  /** When it was sent the first thing since it was heard; null: nothing. */
+  #unheardSince: number | null = null;
+  #pulsedAt = 0;
+  readonly #watched = new Set<PartitionId>();
   #isClosed = false;
 
   constructor(parts: PeerCallParts) {
     this.#parts = parts;
-    this.link = new HostLink((bytes) => this.#out?.send('requests', bytes), {
+    this.link = new HostLink((bytes) => this.#send('requests', bytes), {
       lossOfReads: 'not-owner',
       batchBytesMax: peerBatchBytesMax,
       encode: layOutMessages,
@@ -59,19 +62,21 @@ export class PeerCall {
   }
 
   watch(request: WatchRequest): void {
-    this.#out?.send('watch', layOutMessages([request]));
+    if (request.on) this.#watched.add(request.partition);
+    else this.#watched.delete(request.partition);
+    this.#send('watch', layOutMessages([request]));
   }
 
   /** Rejects with EngineError when the conversation ends before the answer. */
   ask(question: PeerQuestion): Promise<PeerAnswer> {
-    const out = this.#out;
-    if (out === null) return Promise.reject(new EngineError('partition-unavailable', 'this node is cut off from the others'));
-    return this.#questions.ask(question, (numbered) => out.send('questions', layOutMessages([numbered])));
+    if (this.#out === null)
+      return Promise.reject(new EngineError('partition-unavailable', 'this node is cut off from the others'));
+    return this.#questions.ask(question, (numbered) => this.#send('questions', layOutMessages([numbered])));
   }
 
   heard(part: PeerPart): void {
     if (part.conversation !== this.#conversation || this.#out === null) return;
-    this.#heardAt = this.#parts.monoMs();
+    this.#unheardSince = null;
     if (part.topic === 'broken') {
       this.#beginAnew('the other node has missed a part of what it was asked');
       return;
@@ -89,8 +94,10 @@ export class PeerCall {
   /** About once a second. */
   pulse(): void {
     if (this.#out === null) return;
-    if (this.#parts.monoMs() - this.#heardAt > peerSilenceMsMax) this.#beginAnew('the other node does not answer');
-    else this.#out.send('pulse', nothing);
+    const now = this.#parts.monoMs();
+    if (this.#unheardSince !== null && now - this.#unheardSince > peerSilenceMsMax)
+      this.#beginAnew('the other node does not answer');
+    else if (this.#isAwaited || now - this.#pulsedAt > peerRestPulseMs - peerPulseMs / 2) this.#sendPulse();
   }
 
   postChanged(isUp: boolean): void {
@@ -120,16 +127,33 @@ export class PeerCall {
   }
 
   #talk(): void {
-    const { post, session, monoMs } = this.#parts;
+    const { post, session } = this.#parts;
     this.#in = new InLane();
-    this.#heardAt = monoMs();
+    this.#unheardSince = null;
+    this.#watched.clear();
     this.#out = new OutLane({
       conversation: ++this.#conversation,
       publish: (part) => post.publish(session, part),
       partBytesMax: () => post.partBytesMax,
     });
     // So that the other node knows of it even if nothing is asked for long.
-    this.#out.send('pulse', nothing);
+    this.#sendPulse();
+  }
+
+  /** Something is to come of it. At rest nothing is missed while it is silent, but that it keeps other settings for origins than before. */
+  get #isAwaited(): boolean {
+    return this.link.isOwed || this.#questions.isOwed || this.#watched.size > 0;
+  }
+
+  #sendPulse(): void {
+    this.#pulsedAt = this.#parts.monoMs();
+    this.#send('pulse', nothing);
+  }
+
+  #send(topic: PeerTopic, bytes: Uint8Array): void {
+    if (this.#out === null) return;
+    this.#unheardSince ??= this.#parts.monoMs();
+    this.#out.send(topic, bytes);
   }
 
   #end(detail: string): void {

@@ -2,7 +2,7 @@
  * The owner's end of conversations: other nodes ask it about partitions and about itself, and are sent status changes.
  *
  * A node that asks numbers its conversations; a higher number ends the one before, of which nothing is answered any more. A conversation of which a part is
- * missing is over: whoever asked is told, and begins another one. One of which nothing is heard, though who asks sends a pulse each second, is forgotten:
+ * missing is over: whoever asked is told, and begins another one. One of which nothing is heard, though who asks sends a pulse every few seconds, is forgotten:
  * a node that was frozen may begin one under a session that is over, and is never told to be gone once more.
  *
  * Main thread.
@@ -10,7 +10,7 @@
 import type { HostRequest } from '../../actor/requests.js';
 import type { PartitionId } from '../../kernel/brand.js';
 import { decodeMessages, layOutMessages } from '../../kernel/message-codec.js';
-import { peerSilenceMsMax } from '../../kernel/limits.js';
+import { peerRestPulseMs, peerSilenceMsMax } from '../../kernel/limits.js';
 import { InLane, OutLane, type PeerMessage } from './peer-lanes.js';
 import type { PeerPart, PeerTopic } from './peer-message.js';
 import type { PeerPost } from './peer-post.js';
@@ -64,8 +64,8 @@ export class PeerDesk {
   }
 }
 
-/** Who asks has given the conversation up by then. */
-const visitSilenceMsMax = 2 * peerSilenceMsMax;
+/** Who asks has given the conversation up by then, also one that had nothing to ask. */
+const visitSilenceMsMax = 2 * peerSilenceMsMax + peerRestPulseMs;
 
 /** One conversation. */
 class Visit {

@@ -38,6 +38,11 @@ export class OpenQuestions {
   readonly #askers = new Map<number, Asker>();
   #last = 0;
 
+  /** Something was asked and has no answer. */
+  get isOwed(): boolean {
+    return this.#askers.size > 0;
+  }
+
   /** `send` is called at once. Rejects with EngineError. */
   ask(question: PeerQuestion, send: (question: NumberedQuestion) => void): Promise<PeerAnswer> {
     if (this.#askers.size >= peerQuestionsMax)

@@ -12,6 +12,7 @@
 import type { StatusChange } from '../../event/status-change.js';
 import type { PartitionId, Sequence } from '../../kernel/brand.js';
 import { EngineError } from '../../kernel/errors.js';
+import { inStep } from '../../kernel/in-step.js';
 import { ownerAgainMs, peerPulseMs } from '../../kernel/limits.js';
 import type { NatsLink } from '../../nats/nats-link.js';
 import type { ClusterCounts } from '../../observe/cluster-counts.js';
@@ -77,7 +78,10 @@ export class Peers {
   readonly #links: readonly OwnerLink[];
   readonly #self: Watcher;
   readonly #unwatch: readonly (() => void)[];
-  readonly #intervals: readonly NodeJS.Timeout[];
+  readonly #load: OwnerLoad;
+  readonly #endPulse: () => void;
+  /** While anything is open: most of what a node at rest did was to look for what waits. */
+  #ticking: NodeJS.Timeout | null = null;
   #session: string | null;
 
   constructor(parts: PeersParts) {
@@ -94,10 +98,10 @@ export class Peers {
       watching: (answer) => this.#watching(answer),
       changes: (changes) => parts.changes(changes),
     };
-    const load = new OwnerLoad();
+    this.#load = new OwnerLoad(() => this.#beginTicking());
     this.#links = Array.from({ length: partitions }, (_, number) => {
       const partition = number as PartitionId;
-      return new OwnerLink({ partition, owner: () => this.#ownerOf(partition), keep, monoMs }, load);
+      return new OwnerLink({ partition, owner: () => this.#ownerOf(partition), keep, monoMs }, this.#load);
     });
     this.#post = new PeerPost({
       link: parts.link,
@@ -125,15 +129,10 @@ export class Peers {
     });
     this.#membersChanged();
     this.#unwatch = [members.watch(() => this.#membersChanged()), owners.watch((partition) => this.ownerChanged(partition))];
-    this.#intervals = [
-      setInterval(() => {
-        for (const link of this.#links) link.tick();
-      }, ownerAgainMs),
-      setInterval(() => {
-        for (const call of this.#calls.values()) call.pulse();
-        this.#desk.tick();
-      }, peerPulseMs),
-    ];
+    this.#endPulse = inStep(peerPulseMs, () => {
+      for (const call of this.#calls.values()) call.pulse();
+      this.#desk.tick();
+    });
   }
 
   linkOf(partition: PartitionId): PartitionLink {
@@ -179,11 +178,24 @@ export class Peers {
   }
 
   close(): void {
-    for (const interval of this.#intervals) clearInterval(interval);
+    this.#endPulse();
+    this.#endTicking();
     for (const unwatch of this.#unwatch) unwatch();
     for (const call of this.#calls.values()) call.close('this node is stopping');
     for (const link of this.#links) link.end();
     this.#post.close();
+  }
+
+  #beginTicking(): void {
+    this.#ticking ??= setInterval(() => {
+      for (const link of this.#links) link.tick();
+      if (this.#load.items === 0) this.#endTicking();
+    }, ownerAgainMs);
+  }
+
+  #endTicking(): void {
+    if (this.#ticking !== null) clearInterval(this.#ticking);
+    this.#ticking = null;
   }
 
   #membersChanged(): void {
@@ -196,6 +208,8 @@ export class Peers {
       call.close('its owner is gone');
       this.#desk.gone(session);
     }
+    // Before it knows its own it could take that for another node's, and write to itself for ever.
+    if (this.#session === null) return;
     for (const session of alive) {
       if (session === this.#session || this.#calls.has(session)) continue;
       const call = new PeerCall({

@@ -27,7 +27,7 @@ t.test('a conversation in which nothing is heard any more is forgotten, with wha
   const { clock, desk, watchers, hear } = setup();
   hear('watch', [{ partition: 0, on: true, round: 1 }]);
   t.equal(watchers.size, 1);
-  clock.now += 3 * peerSilenceMsMax;
+  clock.now += 4 * peerSilenceMsMax;
   desk.tick();
   t.equal(watchers.size, 0);
 });

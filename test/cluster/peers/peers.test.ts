@@ -7,12 +7,12 @@ import { encodePart, peerSubject } from '../../../engine/cluster/peers/peer-mess
 import type { PartitionId, Sequence } from '../../../engine/kernel/brand.js';
 import { EngineError } from '../../../engine/kernel/errors.js';
 import { formatEventId } from '../../../engine/kernel/event-id.js';
-import { peerQuestionsMax } from '../../../engine/kernel/limits.js';
+import { peerPulseMs, peerQuestionsMax } from '../../../engine/kernel/limits.js';
 import { EventSheafBuilder } from '../../../engine/log/event-sheaf.js';
 import { Publisher } from '../../../engine/nats/publisher.js';
 import { newId } from '../../actor/host-fixture.js';
 import { eventsIn } from '../../actor/sheaves.js';
-import { until, within } from '../../support/deadline.js';
+import { pause, until, within } from '../../support/deadline.js';
 import { destinationOf } from '../../support/fake-engine.js';
 import { connectNats, needsNats, startNats } from '../../support/nats-server.js';
 import { accepting, joined, type NodeOptions, PeerNode, refusing, World } from '../peer-fixture.js';
@@ -309,3 +309,38 @@ t.test('all others hear that a partition keeps other settings, or begin a conver
   await until('both have heard', () => a.settingsChanged.length > 0 && c.settingsChanged.length > 0);
   t.same([a.settingsChanged, c.settingsChanged, b.settingsChanged], [[own], [own], []]);
 });
+
+t.test(
+  'nodes pulse each second while one waits for the other, less often at rest, and never themselves',
+  needsNats,
+  async (t) => {
+    const nats = await startNats(t);
+    const world = new World();
+    const node = (session: string, options: NodeOptions = {}) => new PeerNode(t, world, { url: nats.url, session, options });
+    const [a, b] = [node('a'), node('b')];
+    await Promise.all([a.connected(), b.connected()]);
+    // As when it joins: others, and what it hears of them, know of its session before it does.
+    a.session = null;
+    world.join('b');
+    world.join('a');
+    a.session = 'a';
+    const letters: string[] = [];
+    const connection = await connectNats(t, nats.url);
+    connection.subscribe('escapement.n.>', { callback: (_, { subject }) => void letters.push(subject) });
+    await connection.flush();
+    world.join('c');
+    const pulsed = async (to: string, from: string, ms: number): Promise<number> => {
+      letters.length = 0;
+      await pause(ms);
+      return letters.filter((subject) => subject === peerSubject({ to, from })).length;
+    };
+    const atRest = await pulsed('b', 'a', 3 * peerPulseMs);
+    t.ok(atRest <= 2, `${atRest} at rest`);
+    world.own(1, 'b');
+    const asked = a.peers.linkOf(own).ask({ op: 'get', partition: own, event: newId() });
+    asked.catch(() => undefined);
+    const waiting = await pulsed('b', 'a', 3 * peerPulseMs);
+    t.ok(waiting >= 3, `${waiting} while an answer is owed`);
+    t.notOk(letters.includes(peerSubject({ to: 'a', from: 'a' })));
+  },
+);
