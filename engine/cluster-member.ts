@@ -19,6 +19,7 @@ import type { ClusterRecord } from './cluster/membership/cluster-record.js';
 import type { ClusterView } from './cluster/cluster-view.js';
 import { joinCluster } from './cluster/joining.js';
 import { keepEvents } from './cluster/peers/kept-events.js';
+import { tellKept } from './cluster/peers/kept-news.js';
 import type { Member } from './cluster/membership/members.js';
 import { OwnedStreams } from './cluster/peers/owned-streams.js';
 import { Peers } from './cluster/peers/peers.js';
@@ -266,7 +267,10 @@ export class ClusterMember implements Node {
 
   async #keep(partition: PartitionId, events: Uint8Array): Promise<Keeping> {
     const keeping = await keepEvents(this.#publisher, partition, events);
-    if (keeping === 'stored') this.#node.counts.eventsKept += eventsIn(events);
+    if (keeping === 'stored') {
+      this.#node.counts.eventsKept += eventsIn(events);
+      tellKept(this.#ground.link, partition);
+    }
     return keeping;
   }
 }

@@ -14,6 +14,7 @@ import type { HostReply } from './actor/replies.js';
 import { Back, type BackParts } from './back.js';
 import type { ClusterNode, PartitionHands } from './cluster/cluster-node.js';
 import { KeptEvents } from './cluster/peers/kept-events.js';
+import { hearKept } from './cluster/peers/kept-news.js';
 import { OpenPartitions } from './cluster/peers/open-partitions.js';
 import type { OwnerHost } from './cluster/peers/sheaf-errand.js';
 import { SureOwner } from './cluster/peers/sure-owner.js';
@@ -45,6 +46,7 @@ export class MemberHosts implements PartitionHands {
   readonly links: readonly HostLink[];
   readonly #parts: MemberHostsParts;
   readonly #open: OpenPartitions;
+  readonly #endKeptNews: () => void;
   /** By partition. */
   readonly #owners: SureOwner[] = [];
 
@@ -67,6 +69,7 @@ export class MemberHosts implements PartitionHands {
       changed: parts.openOrClosed,
       monoMs: () => performance.now(),
     });
+    this.#endKeptNews = hearKept(link, (partition) => this.#open.keptFor(partition));
   }
 
   isOpen(partition: PartitionId): boolean {
@@ -103,6 +106,7 @@ export class MemberHosts implements PartitionHands {
 
   /** Requests are taken no more, attempts in flight end. */
   async drain(): Promise<void> {
+    this.#endKeptNews();
     this.#open.close();
     await this.back.drain((host) => this.links[host]!.send({ op: 'drain' }));
   }

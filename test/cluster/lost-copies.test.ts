@@ -135,6 +135,8 @@ t.test(
       await store.rememberIds(own, isKnown ? null : forgetfulMs);
       const before = heard.again(own);
       await until(`an entry is published again whose id is ${isKnown ? 'known' : 'forgotten'}`, async () => {
+        // An owner at rest asks the stream first what was kept for it, which would not be answered.
+        await archive.add(a);
         proxies.a.hold('down');
         // From here on no acknowledgement comes through.
         const { newest } = await store.journal(own);

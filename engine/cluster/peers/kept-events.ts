@@ -3,7 +3,7 @@
  *
  *     asker --sheaf, PubAck--> escapement.p.<p>.c --read in order--> owner decides, durable --> purged
  *
- * An owner reads them before it takes any request, so that a repeat by its producer meets the first one; and looks again twice a second, since a node may keep
+ * An owner reads them before it takes any request, so that a repeat by its producer meets the first one; and looks again and again, since a node may keep
  * what an owner that lives is too slow for. Events bear their ids, so one that had been decided already stays one;
  * and one that repeats another, whose answer was lost, leaves its id behind as an alias, since somebody may have been told 202 and that id.
  *

@@ -7,13 +7,15 @@
  *
  * An owner decides about events that no owner has answered for before it takes any request, so that a repeat by their producer meets the first one, and who
  * asks for one finds it. That holds also for an owner that was cut off for a moment. Other nodes may keep more while it is too slow for them, or out of
- * their reach, so it looks again twice a second, and says how old what it knows is: `sure-owner.ts` does not answer on the ground of an older look.
+ * their reach. Whoever does says so, but its word may be lost; so an owner looks again and again: twice a second while it is asked for new events or finds
+ * some that were kept, and every two seconds at rest. It says how old what it knows is: `sure-owner.ts` does not answer on the ground of an older look.
  *
  * Invariant: none is open while the lease is over, whoever was told or not. Main thread.
  */
 import type { PartitionId } from '../../kernel/brand.js';
+import { inStep } from '../../kernel/in-step.js';
 import type { LeaseBoard } from '../../kernel/lease-board.js';
-import { keptLookMs, onItsWayMsMax, ownerAgainMs } from '../../kernel/limits.js';
+import { keptLookMs, keptRestLookMs, onItsWayMsMax, ownerAgainMs } from '../../kernel/limits.js';
 import type { KeptEvents, TakenIn } from './kept-events.js';
 import type { OwnerHost } from './sheaf-errand.js';
 
@@ -48,16 +50,19 @@ export class OpenPartitions {
   readonly #parts: OpenPartitionsParts;
   /** Served: those that are not open yet take in what was kept. */
   readonly #served = new Map<PartitionId, Service>();
-  readonly #look: NodeJS.Timeout;
+  readonly #endLook: () => void;
   #isLooking = false;
+  /** Monotonic. */
+  #lookedAt = never;
+  /** Monotonic: when somebody wanted to know how old a look is, or something was found. */
+  #neededAt = never;
 
   constructor(parts: OpenPartitionsParts) {
     this.#parts = parts;
-    this.#look = setInterval(() => {
+    this.#endLook = inStep(keptLookMs, () => {
       for (const partition of this.#served.keys()) this.isOpen(partition);
-      void this.#lookForKept();
-    }, keptLookMs);
-    this.#look.unref();
+      if (this.#isLookDue) void this.#lookForKept();
+    });
   }
 
   isOpen(partition: PartitionId): boolean {
@@ -83,18 +88,26 @@ export class OpenPartitions {
   }
 
   close(): void {
-    clearInterval(this.#look);
+    this.#endLook();
     for (const partition of [...this.#served.keys()]) this.ends(partition);
   }
 
   /** For how long it has not been known whether something was kept: 0 or more, monotonic. */
   unawareMs(partition: PartitionId): number {
-    return this.#parts.monoMs() - (this.#served.get(partition)?.knownAt ?? never);
+    const now = this.#parts.monoMs();
+    this.#neededAt = now;
+    return now - (this.#served.get(partition)?.knownAt ?? never);
   }
 
   /** A sheaf that is on its way here may have come by the other one, through what was kept. */
   hasTakenInLately(partition: PartitionId): boolean {
     return this.#parts.monoMs() - (this.#served.get(partition)?.tookInAt ?? never) < onItsWayMsMax;
+  }
+
+  /** Something was kept for it, says somebody. */
+  keptFor(partition: PartitionId): void {
+    const service = this.#served.get(partition);
+    if (service !== undefined && this.isOpen(partition)) void this.#takeIn(partition, service);
   }
 
   /** Has what was kept before this call decided. `not now`: also when the partition is not open any more. */
@@ -144,14 +157,21 @@ export class OpenPartitions {
     return service.taking;
   }
 
+  get #isLookDue(): boolean {
+    const now = this.#parts.monoMs();
+    return now - this.#neededAt < keptRestLookMs || now - this.#lookedAt > keptRestLookMs - keptLookMs / 2;
+  }
+
   async #lookForKept(): Promise<void> {
     if (this.#isLooking || this.#served.size === 0) return;
     this.#isLooking = true;
     const beganAt = this.#parts.monoMs();
+    this.#lookedAt = beganAt;
     const served = [...this.#served];
     const found = await this.#parts.kept.look(this.#served.keys());
     this.#isLooking = false;
     if (found === null) return;
+    if (found.length > 0) this.#neededAt = beganAt;
     for (const [partition, service] of served) {
       if (!found.includes(partition)) service.knownAt = Math.max(service.knownAt, beganAt);
       else if (this.isOpen(partition)) void this.#takeIn(partition, service);

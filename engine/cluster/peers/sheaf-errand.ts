@@ -9,9 +9,9 @@
  *
  * An owner that has decided about some of them, and whose answer was lost, finds that it has when it is asked again, since they bear their ids.
  *
- * *Why nobody hears at once that they are kept.* An owner takes in what was kept before it takes requests, and looks again every half second. One that takes
- * requests already, and could not be reached or does not answer, has found them by then: whoever heard "accepted" earlier could ask it for an event
- * that it does not know, or give the event's name to another one.
+ * *Why nobody hears at once that they are kept.* An owner takes in what was kept before it takes requests, and hears of more or looks for them. One that
+ * takes requests already, and could not be reached or does not answer, has found them by then, or looks before it denies or decides anything (`sure-owner.ts`):
+ * whoever heard "accepted" earlier could ask it for an event that it does not know, or give the event's name to another one.
  *
  * Main thread.
  */

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import type { TakenIn } from '../../../engine/cluster/peers/kept-events.js';
 import { OpenPartitions } from '../../../engine/cluster/peers/open-partitions.js';
 import type { PartitionId } from '../../../engine/kernel/brand.js';
-import { keptLookMs } from '../../../engine/kernel/limits.js';
+import { keptLookMs, keptRestLookMs } from '../../../engine/kernel/limits.js';
 import { pause, until } from '../../support/deadline.js';
 
 const partition = 3 as PartitionId;
@@ -106,7 +106,11 @@ t.test('a partition that ends while it looks does not open', async (t) => {
 
 const [first, second] = [0, 1] as PartitionId[] as [PartitionId, PartitionId];
 
-function setupMany(t: Test, takeIn: (partition: PartitionId) => Promise<TakenIn>) {
+function setupMany(
+  t: Test,
+  takeIn: (partition: PartitionId) => Promise<TakenIn>,
+  found: readonly PartitionId[] = [first, second],
+) {
   const asked: PartitionId[] = [];
   const changed: PartitionId[] = [];
   let looks = 0;
@@ -118,7 +122,7 @@ function setupMany(t: Test, takeIn: (partition: PartitionId) => Promise<TakenIn>
       },
       look: () => {
         looks++;
-        return Promise.resolve([first, second]);
+        return Promise.resolve(found);
       },
     },
     lease: { isAhead: true },
@@ -157,4 +161,27 @@ t.test('whoever serves nothing does not look', async (t) => {
   const { looks } = setupMany(t, () => Promise.resolve('all'));
   await pause(1.5 * keptLookMs);
   t.equal(looks(), 0);
+});
+
+t.test('it looks less often while nobody asks for new events and nothing is kept', async (t) => {
+  const { open, looked, looks } = setupMany(t, () => Promise.resolve('nothing'), []);
+  open.serves(first);
+  await looked(1);
+  await pause(keptRestLookMs);
+  t.ok(looks() <= 2, `${looks()} looks at rest`);
+  const before = looks();
+  const asking = setInterval(() => open.unawareMs(first), 100);
+  t.teardown(() => clearInterval(asking));
+  await pause(4 * keptLookMs);
+  t.ok(looks() >= before + 3, `${looks() - before} while it is asked`);
+});
+
+t.test('at the word that something is kept it is taken in at once, where the partition is served', async (t) => {
+  const { open, asked } = setupMany(t, () => Promise.resolve('all'), []);
+  open.serves(first);
+  await until('it is open', () => open.isOpen(first));
+  asked.length = 0;
+  open.keptFor(first);
+  open.keptFor(second);
+  t.same(asked, [first]);
 });
