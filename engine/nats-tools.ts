@@ -4,7 +4,7 @@
  * Not in `index.ts`, since with it comes the client of NATS, 70 ms of a start.
  */
 export { Inlet } from './nats/inlet.js';
-export { publishAsking } from './nats/interest.js';
+export { Interest } from './nats/interest.js';
 export { loadProgress, saveProgress } from './nats/progress.js';
 export {
   deadSubject,

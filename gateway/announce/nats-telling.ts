@@ -5,6 +5,7 @@
  * Needs no gateway: a node that only keeps partitions tells as well.
  */
 import { type Engine, type Logger, type NatsDoor, OneStream, type ToldStream, type ToldStreams } from '../../engine/index.js';
+import { Interest } from '../../engine/nats-tools.js';
 import { DeadLetters } from './dead-letters.js';
 import { StatusAnnouncer } from './status-announcer.js';
 
@@ -21,6 +22,7 @@ interface Tellers {
 
 export class NatsTelling {
   readonly #parts: NatsTellingParts;
+  readonly #interest = new Interest();
   readonly #tellers = new Map<ToldStream, Tellers>();
   /** Those that have ended remember how far they came. */
   readonly #ending = new Set<Promise<unknown>>();
@@ -47,6 +49,7 @@ export class NatsTelling {
       announcer: new StatusAnnouncer({
         stream,
         nats,
+        interest: this.#interest,
         putOff: (err) => logger.warn({ component: 'status', err }, 'changes cannot be told over NATS, which is tried again'),
       }),
       deadLetters: new DeadLetters({

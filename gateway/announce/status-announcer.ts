@@ -17,19 +17,22 @@
 import {
   announcedBytesMax,
   EngineError,
+  inStep,
   type NatsDoor,
   type StatusBatch,
   type StatusChange,
   type Subscription,
   type ToldStream,
 } from '../../engine/index.js';
-import { ensureProgress, loadProgress, publishAsking, saveProgress, statusSubject } from '../../engine/nats-tools.js';
+import { ensureProgress, type Interest, loadProgress, saveProgress, statusSubject } from '../../engine/nats-tools.js';
 import { changeItems } from '../stream/change-item.js';
 import { everything, placeNow } from './everything.js';
 
 export interface StatusAnnouncerParts {
   readonly stream: ToldStream;
   readonly nats: NatsDoor;
+  /** Shared by all that a node tells. */
+  readonly interest: Pick<Interest, 'ask'>;
   readonly putOff: (error: unknown) => void;
 }
 
@@ -41,7 +44,7 @@ const handedOnMsMax = 60_000;
 
 export class StatusAnnouncer {
   readonly #parts: StatusAnnouncerParts;
-  readonly #timer: NodeJS.Timeout;
+  readonly #endTimer: () => void;
   readonly #unwatch: () => void;
   /** Everything up to here was told, or nobody was there to hear it. Null: not known yet. */
   #place: string | null = null;
@@ -62,13 +65,12 @@ export class StatusAnnouncer {
       if (!isConnected) this.#fallSilent();
       else void this.#look();
     });
-    this.#timer = setInterval(() => void this.#look(), lookEveryMs);
-    this.#timer.unref();
+    this.#endTimer = inStep(lookEveryMs, () => void this.#look());
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    clearInterval(this.#timer);
+    this.#endTimer();
     this.#unwatch();
     this.#fallSilent();
     if (this.#parts.stream.isHandedOn && this.#parts.nats.link.connection !== null) await this.#save(this.#place);
@@ -83,7 +85,7 @@ export class StatusAnnouncer {
       await this.#takeUp(connection);
       // Before the question: what happens between the two is told if the answer is yes.
       const place = this.#subscription === null ? await placeNow(this.#parts.stream) : this.#subscription.place();
-      const isHeard = await publishAsking(connection, this.#emptyBatches(place));
+      const isHeard = await this.#parts.interest.ask(connection, this.#emptyBatches(place));
       if (this.#isClosed || link.connection !== connection) return;
       if (isHeard && this.#subscription === null) await this.#announce(this.#place ?? place);
       else if (!isHeard) {
