@@ -292,3 +292,22 @@ t.test('a copy with a segment missing in the middle is set aside when a replay h
   t.match(await owner.said('owned', ({ epoch }) => epoch === 3), { losses: 0 }, 'nothing was lost');
   t.same(await recordsOf(owner), plain(history.records));
 });
+
+t.test('while nothing is sealed a round looks at no file', needsNats, async (t) => {
+  const { owner, history } = await setup(t);
+  const { copy, replica } = owner;
+  const sealedRun = copy.sealedRun.bind(copy);
+  let looks = 0;
+  copy.sealedRun = (...args) => {
+    looks++;
+    return sealedRun(...args);
+  };
+  await replica.keepBases();
+  await owner.append([history.accepted()]);
+  await replica.keepBases();
+  t.equal(looks, 0);
+  const before = await owner.bases.list();
+  await write(owner, history, 10);
+  await replica.keepBases();
+  t.ok(looks > 0 && (await owner.bases.list()).length > before.length, 'what was sealed since is in bases');
+});

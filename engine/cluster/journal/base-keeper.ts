@@ -59,6 +59,8 @@ export class BaseKeeper {
   #coverage: Coverage | null = null;
   /** Bases that end before this are gone. */
   #retiredBefore = 1 as Sequence;
+  /** Everything was done when this segment was open: as long as it is, nothing more is sealed, and no file need be looked at. */
+  #doneUntil: Sequence | null = null;
 
   constructor(parts: BaseKeeperParts) {
     this.#parts = parts;
@@ -67,14 +69,21 @@ export class BaseKeeper {
   /** Everything that there is to do by now. Throws what the disk or JetStream has against it; the next round begins anew. */
   async round(): Promise<void> {
     const { copy, era, writer } = this.#parts;
-    if (this.#coverage?.era !== era.count) this.#coverage = await this.#look();
+    if (this.#coverage?.era !== era.count) {
+      this.#doneUntil = null;
+      this.#coverage = await this.#look();
+    }
     const coverage = this.#coverage;
     try {
-      const { segments } = copy;
-      while (await this.#addPart(coverage));
-      await this.#purge(coverage, segments);
+      const { openSegment } = copy;
+      if (this.#doneUntil !== openSegment) {
+        const { segments } = copy;
+        while (await this.#addPart(coverage));
+        this.#doneUntil = (await this.#purge(coverage, segments)) ? openSegment : null;
+      }
       await this.#retire(writer.stamp.begins);
     } catch (error) {
+      this.#doneUntil = null;
       this.#coverage = null;
       throw error;
     }
@@ -125,27 +134,29 @@ export class BaseKeeper {
     return true;
   }
 
-  async #purge(coverage: Coverage, segments: readonly Sequence[]): Promise<void> {
+  /** False: something was in the way. */
+  async #purge(coverage: Coverage, segments: readonly Sequence[]): Promise<boolean> {
     const { journal, writer, era, write } = this.#parts;
     const sealed = segments.slice(0, -1);
     const covered = sealed.filter((_, at) => segments[at + 1]! <= coverage.end.seq + 1);
     const floor = covered.at(-journalKeepsSegments) ?? covered[0];
-    if (floor === undefined || floor <= coverage.purgedTo) return;
+    if (floor === undefined || floor <= coverage.purgedTo) return true;
     const upTo = (floor - 1) as Sequence;
     const [oldest, newest] = [await era.still(journal.from(0)), await era.still(journal.newest())];
-    if (oldest === null || newest === null) return;
+    if (oldest === null || newest === null) return false;
     if (oldest.last >= floor || oldest.place === newest.place) {
       coverage.purgedTo = floor;
-      return;
+      return true;
     }
     const low = await era.still(newestWithin((place) => journal.from(place), { low: oldest, high: newest, upTo }));
     const kept = await era.still(journal.from(low.place + 1));
-    if (kept === null || kept.place > newest.place) return;
+    if (kept === null || kept.place > newest.place) return false;
     const noted = writer.note('purge', kept.first);
     write();
-    if (!(await era.still(noted))) return;
+    if (!(await era.still(noted))) return false;
     await era.still(journal.removeBefore(kept.place));
     coverage.purgedTo = floor;
+    return true;
   }
 
   /** Those that end before the log begins; the journal has said so. */

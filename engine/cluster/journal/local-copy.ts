@@ -153,6 +153,11 @@ export class LocalCopy {
     this.#careful(() => this.#parts.writer.seal(this.#parts.partition, createdAt));
   }
 
+  /** First sequence of its open segment, as this thread knows it: no file is looked at. Throws CopyFault. */
+  get openSegment(): Sequence {
+    return this.#open.segment.name.first;
+  }
+
   get wantsSeal(): boolean {
     return this.#parts.writer.wantsSeal(this.#parts.partition);
   }
