@@ -120,7 +120,9 @@ async function untilShared(url, engines) {
     const answer = await fetch(`${url}/api/v1/cluster`);
     const { nodes, partitions } = await answer.json();
     const isServed = partitions.every(({ owner, last_takeover_ms }) => owner !== null && last_takeover_ms !== null);
-    const share = Math.floor(partitions.length / engines.length);
+    // None has more than its share, rounded up; so the last one may have less than that, rounded down.
+    const most = Math.ceil(partitions.length / engines.length);
+    const share = Math.max(1, partitions.length - most * (engines.length - 1));
     const isFair = engines.every((name) => nodes.some(({ id, partitions }) => id === name && partitions.length >= share));
     if (isServed && isFair) return;
     if (performance.now() > deadline) throw new PreparationError(`they do not: ${JSON.stringify({ nodes })}`);
