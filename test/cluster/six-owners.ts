@@ -5,11 +5,10 @@
 import { Webhook } from 'standardwebhooks';
 import type t from 'tap';
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
-import { type Cluster, startCluster } from '../support/cluster.js';
+import { type Cluster, startCluster, clusterNodeFlags } from '../support/cluster.js';
 import { until } from '../support/deadline.js';
 import { type NatsServer, startNats } from '../support/nats-server.js';
 import type { Arrival } from '../support/receiver.js';
-import { shippedFlags } from '../support/server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 export const engines: readonly string[] = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -76,7 +75,7 @@ async function start(root: typeof t): Promise<SixOwners> {
         return [name, env];
       }),
     ),
-    nodeFlags: [...shippedFlags, '--import', new URL('../crash/thread-pauser.js', import.meta.url).href],
+    nodeFlags: [...clusterNodeFlags, '--import', new URL('../crash/thread-pauser.js', import.meta.url).href],
   });
   return { cluster, nats, ways };
 }

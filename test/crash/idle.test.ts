@@ -3,10 +3,10 @@
  * sleep of their own accord, which no load of the machine makes more: 20 a second when this was written, 103 when each thread had
  * timers for its figures, its clock and the delay of its event loop apart.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { pause, until } from '../support/deadline.js';
 import { startServer } from '../support/server.js';
+import { sleepsOf } from '../support/sleeps.js';
 import { scheduleMany } from './punctuality.js';
 
 const wakeUpsPerSecondMax = 40;
@@ -28,10 +28,10 @@ t.test(
     const perSecond = await until(
       `it wakes up less than ${wakeUpsPerSecondMax} times a second`,
       async () => {
-        const before = sleeps(server.pid);
+        const before = sleepsOf(server.pid);
         const began = performance.now();
         await pause(lookMs);
-        const rate = (sleeps(server.pid) - before) / ((performance.now() - began) / 1_000);
+        const rate = (sleepsOf(server.pid) - before) / ((performance.now() - began) / 1_000);
         return rate < wakeUpsPerSecondMax && rate;
       },
       60_000,
@@ -40,13 +40,3 @@ t.test(
     t.equal((await server.client.get('/health/ready')).status, 200, 'and is there');
   },
 );
-
-/** Of all threads of a process, so far. */
-function sleeps(pid: number): number {
-  let sum = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
-    sum += Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)![1]);
-  }
-  return sum;
-}

@@ -15,7 +15,7 @@ import { stopMsMax } from '../../engine/kernel/limits.js';
 import { until, within } from './deadline.js';
 import { Client } from './http.js';
 import { type NatsServer, startNats } from './nats-server.js';
-import { Server, type ServerOptions } from './server.js';
+import { Server, type ServerOptions, shippedFlags } from './server.js';
 
 export interface ClusterOptions {
   /** Each with a gateway and partitions. */
@@ -63,6 +63,12 @@ export type NodeRole = NonNullable<ServerOptions['command']>;
 
 /** Two for each of three: every node has one to give away and one to keep. Each costs every node files and a replay at each start. */
 const usualPartitions = 6;
+/**
+ * Some ten seconds after its start V8 makes each heap smaller, several times: a quarter of a second of CPU for each node, and what it brings is 15 MB, of which no
+ * test says anything.
+ */
+export const clusterNodeFlags = [...shippedFlags, '--no-memory-reducer'];
+
 /** A node that starts waits for NATS. */
 const startMsMax = 60_000;
 
@@ -133,7 +139,7 @@ export class Cluster {
     const {
       env = {},
       envOf = {},
-      nodeFlags,
+      nodeFlags = clusterNodeFlags,
       script,
       natsUrlOf = () => this.nats.map(({ url }) => url).join(','),
     } = this.#options;
@@ -150,7 +156,7 @@ export class Cluster {
           ...env,
           ...envOf[name],
         },
-        ...(nodeFlags === undefined ? {} : { nodeFlags }),
+        nodeFlags,
         ...(script === undefined ? {} : { script }),
       },
       startMsMax,
