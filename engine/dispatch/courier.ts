@@ -20,6 +20,7 @@ import type { Attempt, Outcome } from '../event/attempt.js';
 import { decodeSpec } from '../event/spec-codec.js';
 import type { PartitionId, WallMs } from '../kernel/brand.js';
 import type { LeaseBoard } from '../kernel/lease-board.js';
+import { type Placed, PlacedSet } from '../kernel/placed-set.js';
 import { type Deliverer, type DeliveryResult, failedWithout, withheld } from './deliverer.js';
 import type { HostNumber, Origin } from './origin.js';
 import type { Destination, DestinationAnswer, DestinationQuestion } from './destination.js';
@@ -46,7 +47,7 @@ const clockLookMs = 1_000;
 const askedMsMax = 2_000;
 const askedLookMs = 2;
 
-interface RunningAttempt {
+interface RunningAttempt extends Placed {
   readonly attempt: Attempt;
   /** Of the lease board: when the lease has ended since, it does not start. */
   readonly term: number;
@@ -62,9 +63,12 @@ export class Courier {
   readonly #lease: Pick<LeaseBoard, 'isAheadIn'> | null;
   readonly #send: CourierParts['send'];
   readonly #origins: Origins;
-  readonly #running = new Set<RunningAttempt>();
+  readonly #running = new PlacedSet<RunningAttempt>();
   readonly #terms = new Map<HostNumber, number>();
+  /** Of this turn. A host stays in it: a map that is emptied each turn would keep alive what was in it, see `PlacedSet`. */
   readonly #outbox = new Map<HostNumber, CourierReply[]>();
+  /** For whom there is something in it, in the order in which that came. */
+  #told: HostNumber[] = [];
   /** Timers of attempts that wait for their moment. */
   readonly #waits = new Set<CancelTimer>();
   #turnEnds = false;
@@ -242,7 +246,7 @@ export class Courier {
 
   #start(host: HostNumber, attempt: Attempt): void {
     const origin = this.#origins.start(attempt.origin, host);
-    const running: RunningAttempt = { attempt, term: this.#terms.get(host) ?? 0, host, isCalledOff: false };
+    const running: RunningAttempt = { attempt, term: this.#terms.get(host) ?? 0, host, isCalledOff: false, place: -1 };
     this.#running.add(running);
     const perform = () => this.#perform(running);
     void (origin.breaker === null ? perform() : origin.breaker.run(perform)).then((result) => {
@@ -330,9 +334,12 @@ export class Courier {
   }
 
   #post(host: HostNumber, reply: CourierReply): void {
-    const replies = this.#outbox.get(host);
-    if (replies === undefined) this.#outbox.set(host, [reply]);
-    else replies.push(reply);
+    const replies = this.#outbox.get(host) ?? [];
+    if (replies.length === 0) {
+      this.#told.push(host);
+      this.#outbox.set(host, replies);
+    }
+    replies.push(reply);
     this.#endTurnSoon();
   }
 
@@ -347,9 +354,15 @@ export class Courier {
     this.#origins.settle(this.#news, { grant: !this.#draining });
     this.#turnEnds = false;
     this.#turns++;
-    const outbox = [...this.#outbox];
-    this.#outbox.clear();
-    for (const [host, replies] of outbox) this.#send(host, replies);
+    const told = this.#told;
+    this.#told = [];
+    for (const host of told) {
+      const replies = this.#outbox.get(host);
+      // The host may have gone, and another one have come in its place.
+      if (replies === undefined || replies.length === 0) continue;
+      this.#outbox.set(host, []);
+      this.#send(host, replies);
+    }
   }
 
   #mayLeave({ term }: RunningAttempt): boolean {
