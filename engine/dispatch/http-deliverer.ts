@@ -4,6 +4,7 @@
  *
  * The payload's bytes go out as they came: nothing is parsed or written anew between the producer and the receiver.
  */
+import { PlacedSet } from '../kernel/placed-set.js';
 import { createConnector } from './connector.js';
 import { Connections } from './connections.js';
 import { type Deliverer, type Delivery, type DeliveryResult, failedWithout } from './deliverer.js';
@@ -43,7 +44,7 @@ export class HttpDeliverer implements Deliverer {
   readonly #parts: HttpDelivererParts;
   readonly #signers: Signers;
   readonly #connections: Connections;
-  readonly #running = new Set<HttpExchange>();
+  readonly #running = new PlacedSet<HttpExchange>();
   readonly #addresses = new Map<string, Address>();
   #closed = false;
 
@@ -100,7 +101,7 @@ export class HttpDeliverer implements Deliverer {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const exchange of this.#running) exchange.fail({ error: 'the courier was closed', unhealthy: false });
+    for (const exchange of [...this.#running]) exchange.fail({ error: 'the courier was closed', unhealthy: false });
     this.#connections.close();
   }
 }

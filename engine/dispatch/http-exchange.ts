@@ -12,6 +12,7 @@
 import type { Dispatcher } from 'undici';
 import type { WallMs } from '../kernel/brand.js';
 import { responseKeptBytesMax, responseReadBytesMax } from '../kernel/limits.js';
+import type { Placed } from '../kernel/placed-set.js';
 import { type DeliveryResult, failedWithout, timedOutAfter, withheld } from './deliverer.js';
 import { type Failure, failureOf } from './failure.js';
 import { retryAfterMs } from './retry-after.js';
@@ -27,7 +28,8 @@ export interface ExchangeParts {
   readonly settle: (result: DeliveryResult, reusable: boolean) => void;
 }
 
-export class HttpExchange implements Dispatcher.DispatchHandler {
+export class HttpExchange implements Dispatcher.DispatchHandler, Placed {
+  place = -1;
   readonly #parts: ExchangeParts;
   readonly #deadline: NodeJS.Timeout;
   #settled = false;
