@@ -7,7 +7,7 @@
  */
 import type { RetryPolicy } from '../event/spec.js';
 import type { Handle, Tick, WallMs } from '../kernel/brand.js';
-import { HandleMap } from '../kernel/handle-map.js';
+import { NumberMap } from '../kernel/number-map.js';
 import type { PartitionState } from '../partition/state.js';
 import { Wheel } from '../wheel/wheel.js';
 import type { Labels } from '../event/status-change.js';
@@ -25,7 +25,7 @@ export interface Running {
 export class PartitionMemory {
   readonly state: PartitionState;
   readonly places = new Places();
-  readonly running = new HandleMap<Running>();
+  readonly running = new NumberMap<Handle, Running>();
   /** Events due before this were so when nobody could start them: before this memory was made, or before the clock jumped to it. */
   overdueBeforeMs: WallMs;
   wheel: Wheel;

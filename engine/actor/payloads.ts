@@ -15,7 +15,7 @@
  * time.
  */
 import type { Handle, PartitionId, Sequence, WallMs } from '../kernel/brand.js';
-import { HandleMap } from '../kernel/handle-map.js';
+import { NumberMap } from '../kernel/number-map.js';
 import { readAheadPerMomentMax, readAheadPerOriginMax } from '../kernel/limits.js';
 import type { BodyStore } from './body-store.js';
 import type { Reads } from './reads.js';
@@ -55,7 +55,7 @@ export class Payloads {
   /** Of all partitions of the host; its marks are origins. */
   readonly #store: BodyStore;
   /** Their slots there. */
-  readonly #bodies = new HandleMap<number>();
+  readonly #bodies = new NumberMap<Handle, number>();
   /** Somebody waits: to be asked for at the end of the turn. */
   #wanted: Handle[] = [];
   /** To be read ahead when the last read ahead has come. */

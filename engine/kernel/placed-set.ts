@@ -25,12 +25,15 @@ export class PlacedSet<Member extends Placed> implements Iterable<Member> {
     this.#members[this.#size++] = member;
   }
 
-  delete(member: Member): void {
+  /** Whether it was in it. */
+  delete(member: Member): boolean {
+    if (member.place === -1) return false;
     const last = this.#members[--this.#size]!;
     this.#members[member.place] = last;
     last.place = member.place;
     this.#members[this.#size] = null;
     member.place = -1;
+    return true;
   }
 
   /** Nothing may be added or deleted meanwhile. */

@@ -5,6 +5,7 @@
  */
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { nanos } from '@nats-io/transport-node';
+import type { Placed } from '../kernel/placed-set.js';
 import { deliveryOf } from './delivery-subject.js';
 
 export interface InletMessage {
@@ -34,7 +35,8 @@ export interface HeldMessageParts {
   readonly released: () => void;
 }
 
-export class HeldMessage implements InletMessage {
+export class HeldMessage implements InletMessage, Placed {
+  place = -1;
   readonly subject: string;
   readonly data: Buffer;
   readonly sequence: number;

@@ -22,6 +22,7 @@ import {
 } from '../kernel/limits.js';
 import { inStep } from '../kernel/in-step.js';
 import { KeptMemory } from '../kernel/kept-memory.js';
+import { PlacedSet } from '../kernel/placed-set.js';
 import { HeldMessage, type InletMessage } from './inlet-message.js';
 import type { NatsLink } from './nats-link.js';
 import { PullSession } from './pull-session.js';
@@ -47,7 +48,7 @@ const keptBytesMax = 8 * 1024 * 1024;
 
 export class Inlet {
   readonly #parts: InletParts;
-  readonly #held = new Set<HeldMessage>();
+  readonly #held = new PlacedSet<HeldMessage>();
   readonly #unwatch: () => void;
   readonly #endKeepAlive: () => void;
   #heldBytes = 0;
@@ -146,10 +147,6 @@ export class Inlet {
 
   #keepHeldAlive(): void {
     const before = performance.now() - ingestAckWaitMs / 4;
-    for (const message of this.#held) {
-      // In the order in which they came.
-      if (message.takenAt > before) return;
-      message.stillWorking();
-    }
+    for (const message of this.#held) if (message.takenAt <= before) message.stillWorking();
   }
 }

@@ -17,6 +17,7 @@
  */
 import { JetStreamApiError, JetStreamError, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { errors, headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { type Placed, PlacedSet } from '../kernel/placed-set.js';
 import type { NatsLink } from './nats-link.js';
 
 export interface NatsMessage {
@@ -51,7 +52,7 @@ const inTrouble: readonly number[] = [10_008, 10_023];
 
 export class Publisher {
   readonly #link: NatsLink;
-  readonly #open = new Set<Publication>();
+  readonly #open = new PlacedSet<Publication>();
   readonly #streams = new Map<string, Promise<StreamKnowledge>>();
   readonly #unwatch: () => void;
 
@@ -122,7 +123,8 @@ interface PublicationParts {
   settle(result: PublishResult): void;
 }
 
-class Publication {
+class Publication implements Placed {
+  place = -1;
   readonly #parts: PublicationParts;
   readonly #endsAt: number;
   readonly #deadline: NodeJS.Timeout;

@@ -14,6 +14,7 @@ import { EngineError, type ErrorCode, InvariantError } from '../kernel/errors.js
 import { type EventId, formatEventId } from '../kernel/event-id.js';
 import { leavingEventsMax, mailboxBytesMax, mailboxItemsMax, sheafEventsMax } from '../kernel/limits.js';
 import { encodeMessages } from '../kernel/message-codec.js';
+import { NumberMap } from '../kernel/number-map.js';
 import { type EncodedEvent, EventSheafBuilder } from '../log/event-sheaf.js';
 import { type NewEventsAsker, OpenSheaf } from './open-sheaf.js';
 import { bytesOf, eventOf, isRepeatable, type Unnumbered } from './unnumbered.js';
@@ -69,9 +70,9 @@ export class HostLink {
   readonly #encode: (requests: readonly HostRequest[]) => Uint8Array<ArrayBuffer>;
   readonly #lossOfReads: ErrorCode;
   readonly #batchBytesMax: number;
-  readonly #open = new Map<number, Open>();
+  readonly #open = new NumberMap<number, Open>();
   /** By the number of their first event. */
-  readonly #sheaves = new Map<number, OpenSheaf>();
+  readonly #sheaves = new NumberMap<number, OpenSheaf>();
   readonly #gathering = new Map<PartitionId, Gathering>();
   /** Without an answer, events of sheaves each for itself. */
   #openItems = 0;

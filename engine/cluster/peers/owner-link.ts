@@ -16,6 +16,7 @@ import type { PartitionId } from '../../kernel/brand.js';
 import { EngineError } from '../../kernel/errors.js';
 import { mailboxBytesMax, mailboxItemsMax, ownerAgainMs, ownerWaitMsMax, sheafEventsMax } from '../../kernel/limits.js';
 import { KeptMemory } from '../../kernel/kept-memory.js';
+import { PlacedSet } from '../../kernel/placed-set.js';
 import { EventSheafBuilder } from '../../log/event-sheaf.js';
 import type { Accepted, Asker, NewEventAsked, PartitionLink, Unnumbered } from '../../router/host-link.js';
 import { bytesOf } from '../../router/unnumbered.js';
@@ -78,7 +79,7 @@ export class OwnerLink implements PartitionLink {
   /** Not with an owner. */
   #waiting: Errand[] = [];
   /** Sheaves that have no answer yet, wherever they are. */
-  readonly #sheaves = new Set<SheafErrand>();
+  readonly #sheaves = new PlacedSet<SheafErrand>();
   #isClosed: EngineError | null = null;
 
   constructor(parts: OwnerLinkParts, load: OwnerLoad) {

@@ -18,6 +18,7 @@
 import { EngineError, InvariantError } from '../../kernel/errors.js';
 import { formatEventId } from '../../kernel/event-id.js';
 import { keptUnheardMs, ownerAnswersMs } from '../../kernel/limits.js';
+import type { Placed } from '../../kernel/placed-set.js';
 import { idInSheaf } from '../../log/event-sheaf.js';
 import type { HostLink } from '../../router/host-link.js';
 import { type DuplicateEvent, type NewEventsAsker, OpenSheaf } from '../../router/open-sheaf.js';
@@ -53,7 +54,8 @@ interface SheafErrandParts {
   readonly monoMs: () => number;
 }
 
-export class SheafErrand implements Errand {
+export class SheafErrand implements Errand, Placed {
+  place = -1;
   readonly since: number;
   againAt = 0;
   readonly #parts: SheafErrandParts;

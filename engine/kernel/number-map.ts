@@ -1,51 +1,51 @@
 /**
- * A map from handles to what is known of them for as long as it takes to deliver an event: thousands are added and deleted each second.
+ * A map from whole numbers, of handles or requests, for what comes and goes by the thousand each second.
  *
  * Not a `Map`, for the reason that `PlacedSet` has: the tables that a growing and shrinking `Map` leaves behind keep each other alive, with all that
  * was in them. Keys stand in one array and values in another, by linear probing, at most half full; deletion shifts the followers back, so
  * nothing is left behind. The arrays grow and do not shrink, until `clear`.
  */
-import type { Handle } from './brand.js';
-
-const firstCapacity = 16;
+const firstBits = 4;
 const nobody = -1;
 
-export class HandleMap<Value> {
-  #keys = new Int32Array(firstCapacity).fill(nobody);
-  #values: (Value | null)[] = new Array<Value | null>(firstCapacity).fill(null);
+/** `Key`: from 0 to 2 ** 53. */
+export class NumberMap<Key extends number, Value> {
+  #bits = firstBits;
+  #keys = new Float64Array(1 << firstBits).fill(nobody);
+  #values: (Value | null)[] = new Array<Value | null>(1 << firstBits).fill(null);
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  has(handle: Handle): boolean {
-    return this.#keys[this.#placeOf(handle)] === handle;
+  has(key: Key): boolean {
+    return this.#keys[this.#placeOf(key)] === key;
   }
 
-  get(handle: Handle): Value | undefined {
-    const place = this.#placeOf(handle);
-    return this.#keys[place] === handle ? this.#values[place]! : undefined;
+  get(key: Key): Value | undefined {
+    const place = this.#placeOf(key);
+    return this.#keys[place] === key ? this.#values[place]! : undefined;
   }
 
-  set(handle: Handle, value: Value): void {
-    let place = this.#placeOf(handle);
-    if (this.#keys[place] !== handle) {
+  set(key: Key, value: Value): void {
+    let place = this.#placeOf(key);
+    if (this.#keys[place] !== key) {
       if (2 * ++this.#size > this.#keys.length) {
         this.#grow();
-        place = this.#placeOf(handle);
+        place = this.#placeOf(key);
       }
-      this.#keys[place] = handle;
+      this.#keys[place] = key;
     }
     this.#values[place] = value;
   }
 
   /** Whether it was there. */
-  delete(handle: Handle): boolean {
+  delete(key: Key): boolean {
     const keys = this.#keys;
     const last = keys.length - 1;
-    let gap = this.#placeOf(handle);
-    if (keys[gap] !== handle) return false;
+    let gap = this.#placeOf(key);
+    if (keys[gap] !== key) return false;
     this.#size--;
     for (let place = (gap + 1) & last; keys[place] !== nobody; place = (place + 1) & last) {
       // Whoever would be looked for at the gap or before it is moved there.
@@ -65,28 +65,28 @@ export class HandleMap<Value> {
   }
 
   clear(): void {
-    this.#make(firstCapacity);
+    this.#make(firstBits);
     this.#size = 0;
   }
 
   /** Where it is, or else where it would be put. */
-  #placeOf(handle: number): number {
+  #placeOf(key: number): number {
     const keys = this.#keys;
     const last = keys.length - 1;
-    let place = this.#firstPlaceOf(handle);
-    while (keys[place] !== handle && keys[place] !== nobody) place = (place + 1) & last;
+    let place = this.#firstPlaceOf(key);
+    while (keys[place] !== key && keys[place] !== nobody) place = (place + 1) & last;
     return place;
   }
 
-  /** Spreads handles, which mostly follow each other, by Knuth's multiplicative method. */
-  #firstPlaceOf(handle: number): number {
-    return (Math.imul(handle, 0x9e3779b1) >>> 7) & (this.#keys.length - 1);
+  /** Knuth's multiplicative method: the top bits of the product depend on all bits of the key that 32 have room for. */
+  #firstPlaceOf(key: number): number {
+    return Math.imul(key, 0x9e3779b1) >>> (32 - this.#bits);
   }
 
   #grow(): void {
     const keys = this.#keys;
     const values = this.#values;
-    this.#make(2 * keys.length);
+    this.#make(this.#bits + 1);
     for (let at = 0; at < keys.length; at++) {
       if (keys[at] === nobody) continue;
       const place = this.#placeOf(keys[at]!);
@@ -95,8 +95,9 @@ export class HandleMap<Value> {
     }
   }
 
-  #make(capacity: number): void {
-    this.#keys = new Int32Array(capacity).fill(nobody);
-    this.#values = new Array<Value | null>(capacity).fill(null);
+  #make(bits: number): void {
+    this.#bits = bits;
+    this.#keys = new Float64Array(1 << bits).fill(nobody);
+    this.#values = new Array<Value | null>(1 << bits).fill(null);
   }
 }
