@@ -5,6 +5,7 @@ import { type CourierPorts, runCourierOn } from '../../engine/dispatch/courier-p
 import { LocalDeliverer } from '../../engine/dispatch/local-deliverer.js';
 import type { CourierReply, CourierRequest } from '../../engine/dispatch/protocol.js';
 import { SystemTiming } from '../../engine/dispatch/timing.js';
+import { mostGrownOld } from '../support/old-generation.js';
 import { attemptOf, nothingSet } from './fixtures.js';
 
 function setup(t: Test, { breaker }: { readonly breaker: boolean }) {
@@ -76,4 +77,16 @@ t.test('a host that is attached again starts without slots', async (t) => {
   ports.attach(0, port2);
   t.equal(ports.courier.taken, 0);
   t.teardown(() => port1.close());
+});
+
+t.test('attempts and their outcomes die young', async (t) => {
+  const { ask, heard } = setup(t, { breaker: true });
+  // 400 bytes of each if they do not.
+  const grownBytes = await mostGrownOld(400, async () => {
+    ask({ op: 'want', origin: 'local:sink', lane: 'regular', count: 100 });
+    await heard();
+    ask(...Array.from({ length: 100 }, local));
+    await heard();
+  });
+  t.ok(grownBytes < 6_000_000, `${grownBytes} bytes`);
 });

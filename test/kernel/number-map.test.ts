@@ -44,7 +44,7 @@ t.test('0 is one like others', async (t) => {
 
 t.test('what has left dies young', async (t) => {
   const map = new NumberMap<number, { readonly at: number }>();
-  const grownBytes = mostGrownOld(30_000, (turn) => {
+  const grownBytes = await mostGrownOld(30_000, (turn) => {
     for (let at = 0; at < 50; at++) map.set(turn * 50 + at, { at: turn + 0.5 });
     for (let at = 0; at < 50; at++) map.delete(turn * 50 + at);
   });

@@ -34,7 +34,7 @@ t.test('it has what was added and not deleted, each at its place', async (t) => 
 
 t.test('what has left dies young', async (t) => {
   const set = new PlacedSet<Member & { readonly at: number }>();
-  const grownBytes = mostGrownOld(30_000, (turn) => {
+  const grownBytes = await mostGrownOld(30_000, (turn) => {
     const members = Array.from({ length: 50 }, (_, at) => ({ name: at, at: turn + 0.5, place: -1 }));
     for (const each of members) set.add(each);
     for (const each of members) set.delete(each);

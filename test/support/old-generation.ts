@@ -6,13 +6,13 @@ setFlagsFromString('--expose-gc');
 const collectAll = runInNewContext('gc') as () => void;
 
 /** Runs so many turns, with what was there before in the old generation already. Returns by how many bytes the old generation had grown at most: collections in between may take some of it back. */
-export function mostGrownOld(turns: number, turn: (number: number) => void): number {
+export async function mostGrownOld(turns: number, turn: (number: number) => unknown): Promise<number> {
   collectAll();
   const begin = oldBytes();
   let most = 0;
   for (let number = 0; number < turns; number++) {
-    turn(number);
-    if (number % 1_000 === 0) most = Math.max(most, oldBytes() - begin);
+    await turn(number);
+    if (number % 100 === 0) most = Math.max(most, oldBytes() - begin);
   }
   return Math.max(most, oldBytes() - begin);
 }
