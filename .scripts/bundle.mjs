@@ -13,12 +13,18 @@ import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'n
 import { join, posix, relative, sep } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { exporting, packageDir, packageGroups, packagesIn } from './bundle-packages.mjs';
+import { startOnce } from './first-start.mjs';
 import { root } from './step.mjs';
 
 /** What makes bundles what they are, besides sources. */
-export const bundleScripts = ['bundle.mjs', 'bundle-packages.mjs', 'in-bundles/msgpackr-extract.cjs', 'load-code.cjs'].map(
-  (file) => `.scripts/${file}`,
-);
+export const bundleScripts = [
+  'bundle.mjs',
+  'bundle-packages.mjs',
+  'in-bundles/msgpackr-extract.cjs',
+  'load-code.cjs',
+  'first-start.mjs',
+  'keep-code.cjs',
+].map((file) => `.scripts/${file}`);
 
 const program = 'gateway/main.ts';
 /** How a thread's module is named where the thread is started. */
@@ -93,6 +99,7 @@ export async function bundle(sources) {
   await stop();
   copyFileSync(join(root, loaderSource), join(root, loader));
   await Promise.all([...groups.map((group) => `${shared}/${group}`), ...codes].map(keep));
+  if (codes.some(isProgram)) await startOnce(join('build', startOf(codes.find(isProgram))));
 }
 
 /** What is written here and not by the compiler, as paths from the root. */
@@ -147,7 +154,7 @@ async function keep(code) {
   writeFileSync(start, startText(code));
   // The compiler's, of what it has written there.
   if (isProgram(code)) rmSync(`${start}.map`, { force: true });
-  const cache = `require(${JSON.stringify(join(root, loader))}).cache(${JSON.stringify(start)})`;
+  const cache = `require(${JSON.stringify(join(root, loader))}).loadToKeep(${JSON.stringify(start)}).keep()`;
   const worker = new Worker(`process.argv.length = 1; ${cache}`, { eval: true });
   await once(worker, 'exit');
 }

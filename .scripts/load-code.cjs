@@ -16,8 +16,11 @@ const { Script, constants } = require('node:vm');
 /** Exports of the code that belongs to a file. */
 exports.load = (file) => run(file, cachedDataOf(file)).exports;
 
-/** Runs the code that belongs to a file and writes down what V8 has made of it. */
-exports.cache = (file) => writeFileSync(cacheOf(file), run(file, undefined).script.createCachedData());
+/** As `load`, in a build; `keep` writes down what V8 has made of the code until then. */
+exports.loadToKeep = (file) => {
+  const { script, exports: exported } = run(file, undefined);
+  return { exported, keep: () => writeFileSync(cacheOf(file), script.createCachedData()) };
+};
 
 const codeOf = (file) => file.replace(/\.c?js$/, '.code.cjs');
 const cacheOf = (file) => `${codeOf(file)}.cache`;

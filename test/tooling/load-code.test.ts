@@ -1,10 +1,10 @@
-import { appendFileSync, copyFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 const require = createRequire(import.meta.url);
-const loader = new URL('../../engine/load-code.cjs', import.meta.url);
+const loaderFile = new URL('../../engine/load-code.cjs', import.meta.url);
 
 /** A file to begin with, its code, and what V8 has made of it. */
 function setup(t: Test) {
@@ -12,16 +12,16 @@ function setup(t: Test) {
   const file = join(dir, 'some-thread.cjs');
   const code = join(dir, 'some-thread.code.cjs');
   const kept = `${code}.cache`;
-  copyFileSync(loader, join(dir, 'load-code.cjs'));
+  copyFileSync(loaderFile, join(dir, 'load-code.cjs'));
   writeFileSync(file, "module.exports = require('./load-code.cjs').load(__filename);\n");
   writeFileSync(code, "const { sep } = require('node:path');\nexports.answer = () => '42'.concat(sep);\nexports.answer();\n");
-  const { cache } = require(join(dir, 'load-code.cjs')) as { cache(file: string): void };
-  cache(file);
+  const loader = require(join(dir, 'load-code.cjs')) as { loadToKeep(file: string): { exported: unknown; keep(): void } };
+  loader.loadToKeep(file).keep();
   const answer = () => {
     delete require.cache[file];
     return (require(file) as { answer(): string }).answer();
   };
-  return { code, kept, answer };
+  return { loader, file, code, kept, answer };
 }
 
 t.test('code is loaded with what V8 has made of it', async (t) => {
@@ -46,4 +46,17 @@ t.test('what fails says where, in the line of the code', async (t) => {
   const { code, answer } = setup(t);
   writeFileSync(code, "exports.answer = () => {\n  throw new Error('bad');\n};\n");
   t.throws(answer, { message: 'bad', stack: /some-thread\.code\.cjs:2:9/ });
+});
+
+t.test('functions that are called until it is written down are part of it', async (t) => {
+  const { loader, file, code, kept } = setup(t);
+  writeFileSync(code, 'exports.square = (n) => {\n  const made = { n, square: n * n };\n  return made.square;\n};\n');
+  const { exported, keep } = loader.loadToKeep(file);
+  const bytes = () => {
+    keep();
+    return statSync(kept).size;
+  };
+  const before = bytes();
+  t.equal((exported as { square(n: number): number }).square(3), 9);
+  t.ok(bytes() > before);
 });
