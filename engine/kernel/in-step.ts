@@ -22,7 +22,9 @@ interface Entry {
   dueAt: number;
 }
 
-let entries: readonly Entry[] = [];
+/** A set that is gone through leaves out what is taken from it meanwhile. A node may have thousands. */
+const firsts = new Set<Entry>();
+const others = new Set<Entry>();
 let beat = 0;
 let timer: NodeJS.Timeout | null = null;
 
@@ -38,11 +40,12 @@ export function inStep(everyMs: number, action: () => void, { isFirst = false } 
   }
   const beats = everyMs / beatMs;
   const entry: Entry = { beats, action, dueAt: Math.ceil((beat + beats / 2) / beats) * beats };
-  entries = isFirst ? [entry, ...entries] : [...entries, entry];
+  const entries = isFirst ? firsts : others;
+  entries.add(entry);
   timer ??= setInterval(goOn, beatMs).unref();
   return () => {
-    entries = entries.filter((other) => other !== entry);
-    if (entries.length > 0 || timer === null) return;
+    entries.delete(entry);
+    if (firsts.size + others.size > 0 || timer === null) return;
     clearInterval(timer);
     timer = null;
   };
@@ -50,10 +53,11 @@ export function inStep(everyMs: number, action: () => void, { isFirst = false } 
 
 function goOn(): void {
   beat++;
-  for (const entry of entries) {
-    // One of them may have ended another one.
-    if (entry.dueAt > beat || !entries.includes(entry)) continue;
-    entry.dueAt = beat + entry.beats;
-    entry.action();
+  for (const entries of [firsts, others]) {
+    for (const entry of entries) {
+      if (entry.dueAt > beat) continue;
+      entry.dueAt = beat + entry.beats;
+      entry.action();
+    }
   }
 }
