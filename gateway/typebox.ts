@@ -20,4 +20,11 @@ const require = createRequire(import.meta.url);
 export const typeLibrary = () => require('@sinclair/typebox') as typeof typebox;
 export const typeBuilder = (): TypeBuilder => typeLibrary().Type;
 export const typeCompiler = () => (require('@sinclair/typebox/compiler') as typeof compiler).TypeCompiler;
-export const valueErrorTypes = () => (require('@sinclair/typebox/errors') as typeof errors).ValueErrorType;
+
+let errorTypes: typeof errors.ValueErrorType | null = null;
+
+/** Asked for each field that is refused: to find a package again takes Node 20 us and more. */
+export function valueErrorTypes(): typeof errors.ValueErrorType {
+  errorTypes ??= (require('@sinclair/typebox/errors') as typeof errors).ValueErrorType;
+  return errorTypes;
+}
