@@ -19,8 +19,8 @@ export class EntryTurns {
   readonly #places: number;
   readonly #waitMsMax: number;
   #underWay = 0;
-  /** In their order. */
-  readonly #waiting = new Set<() => void>();
+  /** In their order, at most one of each partition. */
+  readonly #waiting: (() => void)[] = [];
 
   constructor({ places = journalEntriesUnderWay, waitMsMax = journalTurnMsMax } = {}) {
     this.#places = places;
@@ -43,19 +43,18 @@ export class EntryTurns {
     return new Promise((resolve) => {
       const go = () => {
         clearTimeout(timer);
-        this.#waiting.delete(go);
+        this.#waiting.splice(this.#waiting.indexOf(go), 1);
         this.#underWay++;
         resolve();
       };
       const timer = setTimeout(go, this.#waitMsMax);
-      this.#waiting.add(go);
+      this.#waiting.push(go);
     });
   }
 
   #nextGoes(): void {
     if (this.#underWay >= this.#places) return;
-    const [first] = this.#waiting;
-    first?.();
+    this.#waiting[0]?.();
   }
 }
 

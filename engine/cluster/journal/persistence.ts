@@ -12,6 +12,7 @@
  */
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { InvariantError } from '../../kernel/errors.js';
+import { type Placed, PlacedSet } from '../../kernel/placed-set.js';
 import type { NatsLink } from '../../nats/nats-link.js';
 
 const pauseMs = 250;
@@ -26,11 +27,15 @@ export class JournalRefused extends Error {
   override readonly name = 'JournalRefused';
 }
 
+interface Waker extends Placed {
+  wake: () => void;
+}
+
 export class Persistence {
   readonly #link: NatsLink;
   readonly #unwatch: () => void;
   /** Calls these when the link comes, goes, or is not waited for any longer. */
-  #wakers = new Set<() => void>();
+  readonly #wakers = new PlacedSet<Waker>();
   #isClosed = false;
   #obstacle: string | null = null;
 
@@ -74,15 +79,15 @@ export class Persistence {
 
   /** A request that was under way when the connection was lost is never answered, and the client would wait for its time to pass. */
   async #unlessChanged<Answer>(answer: Promise<Answer>): Promise<Answer> {
-    let wake: () => void = () => undefined;
+    const waker: Waker = { place: -1, wake: () => undefined };
     const changed = new Promise<never>((_, reject) => {
-      wake = () => reject(new Error('the connection was lost'));
-      this.#wakers.add(wake);
+      waker.wake = () => reject(new Error('the connection was lost'));
     });
+    this.#wakers.add(waker);
     try {
       return await Promise.race([answer, changed]);
     } finally {
-      this.#wakers.delete(wake);
+      this.#wakers.delete(waker);
     }
   }
 
@@ -91,17 +96,18 @@ export class Persistence {
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | null = null;
       const wake = () => {
-        this.#wakers.delete(wake);
+        this.#wakers.delete(waker);
         if (timer !== null) clearTimeout(timer);
         resolve();
       };
-      this.#wakers.add(wake);
+      const waker: Waker = { place: -1, wake };
+      this.#wakers.add(waker);
       if (withinMs !== null) timer = setTimeout(wake, withinMs);
     });
   }
 
   #wake(): void {
-    for (const wake of [...this.#wakers]) wake();
+    for (const { wake } of [...this.#wakers]) wake();
   }
 }
 

@@ -28,6 +28,8 @@ export interface PeerRelayParts {
 export class PeerRelay {
   readonly #parts: PeerRelayParts;
   #replies: HostReply[] = [];
+  /** Of new events that were accepted, the last one behind the other. */
+  #run: { readonly op: 'accepted'; readonly request: number; count: number } | null = null;
   #isDue = false;
 
   constructor(parts: PeerRelayParts) {
@@ -69,14 +71,19 @@ export class PeerRelay {
     for (let at = 0; at < count; at++) this.reply(refusal(request.request + at, error));
   }
 
-  reply(reply: HostReply): void {
-    const last = this.#replies.at(-1);
-    // Neighbours in a sheaf are answered together, as the host answered them. The first of a sheaf is no neighbour of the last of another one.
-    const isFirst = reply.request % sheafEventsMax === 0;
-    if (!isFirst && reply.op === 'accepted' && last?.op === 'accepted' && last.request + last.count === reply.request) {
-      this.#replies[this.#replies.length - 1] = { ...last, count: last.count + reply.count };
+  /** Of a new event in a sheaf. Neighbours are answered together, as the host answered them; the first of a sheaf is no neighbour of the last of another one. */
+  accepted(request: number): void {
+    const run = this.#run;
+    const isFirst = request % sheafEventsMax === 0;
+    if (!isFirst && run !== null && run === this.#replies.at(-1) && run.request + run.count === request) {
+      run.count++;
       return;
     }
+    this.#run = { op: 'accepted', request, count: 1 };
+    this.reply(this.#run);
+  }
+
+  reply(reply: HostReply): void {
     this.#replies.push(reply);
     if (this.#isDue) return;
     this.#isDue = true;
@@ -101,7 +108,7 @@ class SheafOfPeer implements NewEventsAsker {
   }
 
   accepted(place: number): void {
-    this.#relay.reply({ op: 'accepted', request: this.#asked.request + place, count: 1 });
+    this.#relay.accepted(this.#asked.request + place);
   }
 
   replayed(place: number, event: DuplicateEvent): void {
