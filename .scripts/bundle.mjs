@@ -143,6 +143,8 @@ function inCommonJs(code) {
     outdir: undefined,
     outfile: `build/${code}.code.cjs`,
     format: 'cjs',
+    // What is loaded later comes by `require`: code from a cache knows no `import()`.
+    supported: { 'dynamic-import': false },
     external: ['*.node'],
     banner: { js: `${places.join(', ')};` },
   };

@@ -11,7 +11,7 @@
 const { readFileSync, writeFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { dirname } = require('node:path');
-const { Script, constants } = require('node:vm');
+const { Script } = require('node:vm');
 
 /** Exports of the code that belongs to a file. */
 exports.load = (file) => run(file, cachedDataOf(file)).exports;
@@ -29,11 +29,7 @@ function run(file, cachedData) {
   const filename = codeOf(file);
   // In one line with the code, so that the places in its map are right.
   const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'utf8')}\n})`;
-  const script = new Script(source, {
-    filename,
-    cachedData,
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
+  const script = new Script(source, { filename, cachedData });
   const module = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file));
   return { script, exports: module.exports };

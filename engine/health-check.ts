@@ -9,8 +9,6 @@
  * file and not yet in the server must not look like a server that hangs.
  */
 import { realpathSync } from 'node:fs';
-import { request } from 'node:http';
-import { request as secureRequest } from 'node:https';
 import { pathToFileURL } from 'node:url';
 import { type Command, command, readInvocation } from './command-line.js';
 import { settings, surroundingsOf } from './config.js';
@@ -59,14 +57,12 @@ function askedHost(listening: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 
-/** Null: it answered 200. */
-function faultOf(url: string): Promise<string | null> {
+/** Null: it answered 200. Node's clients are loaded here, since the server has this file, too, and no use for them: 8 ms of its start. */
+async function faultOf(url: string): Promise<string | null> {
+  const isSecure = url.startsWith('https:');
+  const { request } = isSecure ? await import('node:https') : await import('node:http');
   return new Promise((resolve) => {
-    const options = { agent: false, signal: AbortSignal.timeout(answerMsMax) } as const;
-    const asked = url.startsWith('https:')
-      ? secureRequest(url, { ...options, rejectUnauthorized: false })
-      : request(url, options);
-    asked
+    request(url, { agent: false, signal: AbortSignal.timeout(answerMsMax), ...(isSecure && { rejectUnauthorized: false }) })
       .on('response', (response) => {
         response.resume();
         resolve(response.statusCode === 200 ? null : `answers ${response.statusCode}`);

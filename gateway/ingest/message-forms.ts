@@ -13,6 +13,7 @@ import { MsgpackSyntaxError } from '../input/bytes/msgpack-head.js';
 import { MsgpackScan } from '../input/bytes/msgpack-scan.js';
 import { absent } from '../input/bytes/plain-cursor.js';
 import { type PlainTaker, takesAll } from '../input/bytes/plain-taker.js';
+import { grouped } from '../input/grouped.js';
 import { isRefusal, refuse, refuseFields } from '../input/refusal.js';
 
 export interface MessageContent {
@@ -122,7 +123,7 @@ function textEncodingOf(body: Buffer): EventBytes['encoding'] {
   return encoding;
 }
 
-const eventsMax = ingestEventsMax.toLocaleString('en');
+const eventsMax = grouped(ingestEventsMax);
 const overlong = refuse('too-large', `an event may have at most ${eventBodyBytesMax} bytes, as if it came alone`);
 const tooMany = refuse('too-large', `a message holds at most ${eventsMax} events`);
 const noEvents = refuseFields([{ pointer: '', detail: `must be one event, or an array of 1 to ${eventsMax} events` }]);

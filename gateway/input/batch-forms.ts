@@ -18,6 +18,7 @@ import { MsgpackSyntaxError } from './bytes/msgpack-head.js';
 import { NotJsonError } from './bytes/msgpack-json.js';
 import { MsgpackScan } from './bytes/msgpack-scan.js';
 import { type PlainTaker, takesAll } from './bytes/plain-taker.js';
+import { grouped } from './grouped.js';
 import { pointerTo } from './pointer.js';
 import { isRefusal, type Refusal, refuse, refuseFields } from './refusal.js';
 
@@ -209,7 +210,7 @@ function unreadable(refusal: Refusal): UnreadableError {
 const skipHeads = 100_000;
 /** Walked over between two pauses where there is no event to pause behind. */
 const pauseEveryBytes = 256 * 1024;
-const eventsMax = batchEventsMax.toLocaleString('en');
+const eventsMax = grouped(batchEventsMax);
 const notAnObject = refuseFields([{ pointer: '', detail: 'a batch must be an object with a member `events`' }]);
 const noEvents = refuseFields([{ pointer: '/events', detail: `must be an array of 1 to ${eventsMax} events` }]);
 const overlong = refuse('too-large', `an event may have at most ${eventBodyBytesMax} bytes, as if it came alone`);

@@ -8,6 +8,7 @@ import { aheadMsMax, deliveryTypes, httpMethods, namedPriorities, retryStrategie
 import { destinationCharsMax, retryInitialMsMax, retryMaxMsMax, retryMultiplierMax } from '../limits.js';
 import { text } from '../characters.js';
 import { Form, type Sent, type TypeBuilder } from '../form.js';
+import { grouped } from './grouped.js';
 import type { TSchema } from '../typebox.js';
 
 /** No control characters, no separators of lines: what can be shown can be searched for. */
@@ -72,7 +73,7 @@ export const eventForm = new Form((Type) =>
       destination: text(Type, {
         minLength: 1,
         maxLength: destinationCharsMax,
-        description: `a string of 1 to ${destinationCharsMax.toLocaleString('en')} characters`,
+        description: `a string of 1 to ${grouped(destinationCharsMax)} characters`,
       }),
       method: Type.Optional(oneOf(Type, httpMethods)),
       headers: Type.Optional(Type.Object({}, { additionalProperties: true, description: 'an object of strings' })),

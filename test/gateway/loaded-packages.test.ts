@@ -47,6 +47,16 @@ t.test(
   },
 );
 
+t.test('the program loads none of the clients and servers that Node has for HTTP', async (t) => {
+  const look = `await import(${JSON.stringify(inBuild('gateway/main.js').href)}); console.log(process.moduleLoadList.join('\\n'));`;
+  const loaded = execFileSync(process.execPath, ['--input-type=module', '-e', look], { encoding: 'utf8' }).split('\n');
+  t.ok(loaded.includes('NativeModule net'), 'it is seen what is loaded');
+  t.same(
+    loaded.filter((name) => /^NativeModule (?:_?http|https|tls|_tls)/.test(name)),
+    [],
+  );
+});
+
 t.test('nor does the thread that delivers, before it is told of NATS', async (t) => {
   const packages = [...packagesIn('engine/dispatch/courier-thread'), ...packagesOf('engine/dispatch/courier-thread.cjs')];
   t.ok(packages.includes('undici'));
@@ -66,7 +76,7 @@ t.test('a host loads what packs its messages and measures them, and nothing that
 });
 
 t.test('program and threads begin with one file', async (t) => {
-  const parts = /^(?! *\*).*\b(?:require|import)\(["']\.|^(?:import|export) .*["']\./m;
+  const parts = /^(?! *(?:\*|\/\/)).*(?:\brequire\(["']\.|\bimport\()|^(?:import|export) .*["']\./m;
   const hasParts = (file: string): boolean => parts.test(readFileSync(inBuild(file), 'utf8'));
   for (const bundle of bundles) t.notOk(hasParts(`${bundle}.code.cjs`), bundle);
   t.ok(hasParts('engine/actor/host.js'), 'other modules have theirs beside them');

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -59,12 +59,15 @@ t.test('what cannot start is refused with one line and touches nothing', async (
   t.teardown(() => other.close());
   const taken = String((other.address() as AddressInfo).port);
   const dataDir = join(temporaryDir(t), 'data');
+  const noCertificate = join(temporaryDir(t), 'certificate');
+  writeFileSync(noCertificate, 'not one');
   const cases: readonly [args: readonly string[], line: RegExp][] = [
     [['--port', taken], /^escapement: port \d+ on 127\.0\.0\.1 is in use: .*ESCAPEMENT_PORT/],
     [['--port', '70000'], /^escapement: --port must be a whole number from 0 to 65535, found "70000"$/],
     [['--host', '0.0.0.0'], /ESCAPEMENT_INSECURE=true/],
     [['--prot', '1'], /did you mean --port\?/],
     [['--egress-allow', '10.0.0.0/99'], /10\.0\.0\.0\/99/],
+    [['--tls-cert', noCertificate, '--tls-key', noCertificate], /^escapement: (?!a defect).*certificate/],
     [['gateway'], /"gateway" is no value of the flag before it; a command comes first: escapement gateway/],
   ];
   for (const [args, line] of cases) {
