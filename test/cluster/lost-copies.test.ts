@@ -39,7 +39,10 @@ const slowMs = 200;
 /** The least for which a stream knows the messages that it was sent. */
 const forgetfulMs = 100;
 
-/** One that is in the middle of the journal and will be nowhere else for a while: the newest segment is nearly empty. */
+/**
+ * One that is in the middle of the journal and will be nowhere else for a while: the newest segment is nearly empty, in each partition, so no other one is about to be
+ * sealed, and nothing to go out of a journal.
+ */
 async function untilOnlyInJournal({
   archive,
   store,
@@ -53,12 +56,16 @@ async function untilOnlyInJournal({
 }): Promise<Stored> {
   return until('the journal has an event that no base has', async () => {
     await archive.add(client, few);
-    const unsealed = await store.unsealed(partition);
-    const bytes = unsealed.reduce((sum, { body }) => sum + body.length, 0);
+    const unsealed = await Promise.all(all.map((each) => store.unsealed(each)));
+    const areNearlyEmpty = unsealed.every((entries) => bytesOf(entries) < (segmentKiB * 1024) / 4);
     // The newest entry a server would drop, and its owner write again.
-    const bodies = unsealed.slice(0, -1).map(({ body }) => Buffer.from(body));
-    return bytes < (segmentKiB * 1024) / 4 && archive.stored.find(({ text }) => bodies.some((body) => body.includes(text)));
+    const bodies = unsealed[partition]!.slice(0, -1).map(({ body }) => Buffer.from(body));
+    return areNearlyEmpty && archive.stored.find(({ text }) => bodies.some((body) => body.includes(text)));
   });
+}
+
+function bytesOf(entries: readonly { readonly body: Uint8Array }[]): number {
+  return entries.reduce((sum, { body }) => sum + body.length, 0);
 }
 
 /** What a node has said of a partition that failed on it. */
@@ -162,8 +169,8 @@ t.test(
     await cluster.stop('a');
     await cluster.shared(['b']);
     t.same(await archive.missing(b), [], 'b, which has made its copy while it was purged, has everything');
-    const bases = await Promise.all(all.map((partition) => store.bases(partition)));
     const { text } = await untilOnlyInJournal({ archive, store, client: b, partition: flipped });
+    const bases = await Promise.all(all.map((partition) => store.bases(partition)));
     await damageBase(connection, bases[newestDamaged]!.at(-1)!);
     for (const base of bases[bothDamaged]!.slice(-2)) await damageBase(connection, base);
     await damageBase(connection, bases[holed]![1]!);
