@@ -28,9 +28,17 @@ export function openDatabase(path: string, { mode, waitMs = busyMs }: { mode: 'r
 export type StorageFault = 'disk-full' | 'damaged' | 'io';
 
 export function storageFaultOf(error: unknown): StorageFault | null {
-  if (error instanceof Sqlite.SqliteError) return faultOfSqlite(error.code);
+  if (isSqliteError(error)) return faultOfSqlite(error.code);
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return null;
   return error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'disk-full' : 'io';
+}
+
+/**
+ * By name, not by class: the addon throws the class of whoever loaded it first in this thread, which is another one where two bundles, or a
+ * bundle and the package, meet.
+ */
+function isSqliteError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && error.name === 'SqliteError' && 'code' in error;
 }
 
 function faultOfSqlite(code: string): StorageFault {
