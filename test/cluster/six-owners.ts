@@ -5,7 +5,8 @@
 import { Webhook } from 'standardwebhooks';
 import type t from 'tap';
 import { sessionTtlMs } from '../../engine/kernel/limits.js';
-import { type Cluster, startCluster, clusterNodeFlags } from '../support/cluster.js';
+import { type Cluster, startCluster } from '../support/cluster.js';
+import { shippedFlags } from '../support/server.js';
 import { until } from '../support/deadline.js';
 import { type NatsServer, startNats } from '../support/nats-server.js';
 import type { Arrival } from '../support/receiver.js';
@@ -75,7 +76,7 @@ async function start(root: typeof t): Promise<SixOwners> {
         return [name, env];
       }),
     ),
-    nodeFlags: [...clusterNodeFlags, '--import', new URL('../crash/thread-pauser.js', import.meta.url).href],
+    nodeFlags: [...shippedFlags, '--import', new URL('../crash/thread-pauser.js', import.meta.url).href],
   });
   return { cluster, nats, ways };
 }

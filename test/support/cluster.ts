@@ -63,11 +63,6 @@ export type NodeRole = NonNullable<ServerOptions['command']>;
 
 /** Two for each of three: every node has one to give away and one to keep. Each costs every node files and a replay at each start. */
 const usualPartitions = 6;
-/**
- * Some ten seconds after its start V8 makes each heap smaller, several times: a quarter of a second of CPU for each node, and what it brings is 15 MB, of which no
- * test says anything.
- */
-export const clusterNodeFlags = [...shippedFlags, '--no-memory-reducer'];
 
 /** A node that starts waits for NATS. */
 const startMsMax = 60_000;
@@ -139,7 +134,7 @@ export class Cluster {
     const {
       env = {},
       envOf = {},
-      nodeFlags = clusterNodeFlags,
+      nodeFlags = shippedFlags,
       script,
       natsUrlOf = () => this.nats.map(({ url }) => url).join(','),
     } = this.#options;
