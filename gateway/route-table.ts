@@ -4,11 +4,15 @@
  * Paths are compared as they were sent: no decoding, no folding of case or slashes, so that there is one spelling of each
  * and nothing in front of us can see another path than we do. A path without a variable segment comes before one with it,
  * and of two with one the longer fixed part comes first: `/events/external/{id}` before `/events/{id}/history`.
+ *
+ * What answers GET answers HEAD: the same call, of whose answer the head alone is written. Monitors and load balancers ask so.
  */
 
 interface Line {
   readonly method: string;
   readonly path: string;
+  /** The answer to its GET goes on without an end, so there is no HEAD that could tell of it. */
+  readonly isEndless?: boolean;
 }
 
 export type Match<Route extends Line> =
@@ -38,6 +42,7 @@ export class RouteTable<Route extends Line> {
       const methods = known ?? new Map<string, Route>();
       if (methods.has(route.method)) throw new Error(`${route.method} ${route.path} stands in the table twice`);
       methods.set(route.method, route);
+      if (route.method === 'GET' && route.isEndless !== true) methods.set('HEAD', route);
       if (suffix === undefined) this.#fixed.set(route.path, methods);
       else patterns.set(`${prefix}{}${suffix}`, { prefix: prefix!, suffix, methods });
     }

@@ -28,7 +28,7 @@ import { destinationBodyBytesMax, bulkBodyBytesMax, emptyBodyBytesMax } from './
 import { type Match, RouteTable } from './route-table.js';
 
 export interface Route {
-  /** As sent, case and all: methods are case-sensitive. */
+  /** As sent, case and all: methods are case-sensitive. HEAD comes with GET. */
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** `{name}` stands for one segment that is not empty; there is at most one. */
   readonly path: string;
@@ -44,6 +44,8 @@ export interface Route {
   readonly whileStopping: boolean;
   /** It brings new events: what is refused first when memory is short. */
   readonly bringsWork: boolean;
+  /** What follows the head of its answer goes on until somebody ends it: there is no HEAD. */
+  readonly isEndless: boolean;
   /** Answered also by a node that is an engine and no gateway: about the process, not about events. */
   readonly onEngines: boolean;
 }
@@ -63,12 +65,14 @@ function route(call: `${Route['method']} /${string}`, line: Line): Route {
     readsAtOnce: false,
     whileStopping: false,
     bringsWork: false,
+    isEndless: false,
     onEngines: false,
     ...line,
   };
 }
 
 const external = '/api/v1/events/external/{external_job_id}';
+const follow = { scope: 'read', tokenInQuery: true, isEndless: true } as const;
 const probe = { scope: 'none', whileStopping: true, onEngines: true } as const;
 
 export const routes: readonly Route[] = [
@@ -113,8 +117,8 @@ export const routes: readonly Route[] = [
     handler: changeDestination,
     bodyBytesMax: destinationBodyBytesMax,
   }),
-  route(`GET ${streamPath}`, { scope: 'read', tokenInQuery: true, handler: refuseWithoutUpgrade }),
-  route('GET /api/v1/stream/sse', { scope: 'read', tokenInQuery: true, handler: followEvents }),
+  route(`GET ${streamPath}`, { ...follow, handler: refuseWithoutUpgrade }),
+  route('GET /api/v1/stream/sse', { ...follow, handler: followEvents }),
   route('GET /health', { ...probe, handler: readHealth }),
   route('GET /health/live', { ...probe, handler: readLiveness }),
   route('GET /health/ready', { ...probe, handler: readReadiness }),

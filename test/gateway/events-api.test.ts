@@ -339,26 +339,35 @@ t.test('unknown paths are not found and unknown methods not allowed', async (t) 
     t.match(await call('GET', path), { status: 404, json: { code: 'not-found' } }, path);
   }
   for (const [method, path, allow] of [
-    ['PUT', events, 'POST, GET'],
+    ['PUT', events, 'POST, GET, HEAD'],
     ['GET', `${events}/batch`, 'POST'],
-    ['PUT', `${events}/x`, 'GET, DELETE, PATCH'],
-    ['POST', `${events}/x`, 'GET, DELETE, PATCH'],
+    ['PUT', `${events}/x`, 'GET, HEAD, DELETE, PATCH'],
+    ['POST', `${events}/x`, 'GET, HEAD, DELETE, PATCH'],
     ['GET', `${events}/x/retry`, 'POST'],
-    ['POST', `${events}/external/x`, 'GET, DELETE, PATCH, PUT'],
-    ['DELETE', `${events}/x/history`, 'GET'],
+    ['POST', `${events}/external/x`, 'GET, HEAD, DELETE, PATCH, PUT'],
+    ['DELETE', `${events}/x/history`, 'GET, HEAD'],
     ['GET', `${events}/x/cancel`, 'POST'],
-    ['POST', '/health', 'GET'],
-    ['POST', '/metrics', 'GET'],
+    ['POST', '/health', 'GET, HEAD'],
+    ['POST', '/metrics', 'GET, HEAD'],
     ['POST', '/api/v1/stream', 'GET'],
-    ['OPTIONS', events, 'POST, GET'],
+    ['OPTIONS', events, 'POST, GET, HEAD'],
   ] as const) {
     const { status, headers, json } = await call(method, path);
     t.match({ status, json }, { status: 405, json: { code: 'method-not-allowed' } }, `${method} ${path}`);
     t.equal(headers.get('allow'), allow, `${method} ${path}`);
   }
-  const head = await call('HEAD', events);
-  t.equal(head.status, 405);
-  t.equal(head.text, '');
+  for (const [path, status] of [
+    [`${events}/batch`, 405],
+    ['/api/v1/stream/sse', 405],
+    ['/nothing', 404],
+    ['/health/ready', 200],
+    [events, 200],
+  ] as const) {
+    const head = await call('HEAD', path);
+    t.match(head, { status, text: '' }, `HEAD ${path}`);
+    const lengthOf = async (method: string) => (await call(method, path)).headers.get('content-length');
+    if (status === 200) t.equal(head.headers.get('content-length'), await lengthOf('GET'), `HEAD ${path}`);
+  }
   t.match(await call('GET', '/api/v1/stream'), { status: 400, json: { code: 'malformed-request' } });
 });
 

@@ -51,9 +51,18 @@ t.test('a path has one spelling', (t) => {
   t.end();
 });
 
+t.test('HEAD is the call that GET is, but for an answer without an end', (t) => {
+  const endless = { method: 'GET', path: '/follow', isEndless: true };
+  const routes = new RouteTable([{ method: 'GET', path: '/e/{id}' }, { method: 'POST', path: '/e' }, endless]);
+  t.match(routes.match('HEAD', '/e/1'), { kind: 'route', route: { method: 'GET' }, parameter: '1' });
+  t.same(routes.match('HEAD', '/e'), { kind: 'wrong-method', allow: 'POST' });
+  t.same(routes.match('HEAD', '/follow'), { kind: 'wrong-method', allow: 'GET' });
+  t.end();
+});
+
 t.test('another method is told which ones there are, and names of object members are no methods', (t) => {
   const routes = table('GET /e/{id}', 'DELETE /e/{id}');
-  t.same(routes.match('POST', '/e/1'), { kind: 'wrong-method', allow: 'GET, DELETE' });
+  t.same(routes.match('POST', '/e/1'), { kind: 'wrong-method', allow: 'GET, HEAD, DELETE' });
   for (const method of ['get', 'constructor', '__proto__', 'toString'])
     t.equal(routes.match(method, '/e/1').kind, 'wrong-method');
   t.end();
