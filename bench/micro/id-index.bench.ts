@@ -75,7 +75,7 @@ interface Work {
 
 function handleTable({ ids, others, order }: Work): IdIndexResult {
   const columns = new EventColumns();
-  const table = new HandleTable((handle) => columns.idHash(handle));
+  const table = new HandleTable();
   const find = (id: EventId) => table.find(hashOfId(id), (handle) => columns.hasId(handle, id));
   return {
     index: 'handle table',

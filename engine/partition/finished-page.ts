@@ -63,7 +63,7 @@ export class FinishedPage {
   /** `isAsked`: as for `PartitionState`. */
   constructor(first: Sequence, { isAsked = true }: { readonly isAsked?: boolean } = {}) {
     this.first = first;
-    this.#byId = new HandleTable((row) => this.#idHash(row), { isAsked });
+    this.#byId = new HandleTable({ isAsked });
     const tags = {
       tagHigh: (row: Handle) => this.#chunkOf(row).tagHigh[row & chunkMask]!,
       tagLow: (row: Handle) => this.#chunkOf(row).tagLow[row & chunkMask]!,

@@ -1,12 +1,12 @@
 /**
- * Hash table from a 32-bit hash to the handles that have it. The keys themselves stay in the columns: an entry is 4 bytes.
+ * Hash table from a 32-bit hash to the handles that have it. The keys themselves stay in the columns: an entry is 8 bytes, its hash and its handle.
  *
  * A `Map` keyed by strings would cost about 120 bytes an entry and stop the thread for 100 ms when it grows at a million.
- * Here 1,024 shards grow one by one, each by a copy of at most a few thousand entries (about 50 us).
+ * Here 256 shards grow one by one, each by a copy of at most a few ten thousand entries (about 100 us).
  *
- * Linear probing, at most 3/4 full; removal shifts the followers back, so that there are no tombstones. Beside its handle an
- * entry has five bits of its hash, so that most entries that are only passed by cost no look at a column far away. Two
- * entries may have the same hash: `find` hands each to the caller's `matches`.
+ * Linear probing, at most 3/4 full; removal shifts the followers back, so that there are no tombstones. As an entry has its hash, those that are only passed
+ * by cost no look at a column far away, nor does a shard that grows: with five bits of the hash beside the handle, in half of the memory, such looks
+ * were half of what an entry cost. Two entries may have the same hash: `find` hands each to the caller's `matches`.
  *
  * What is added waits until somebody looks for anything, or until so many wait. Where an entry belongs is a place that no cache holds: one entry
  * after the other, each stood for its own place to come, a quarter of what a new event of a batch cost; together they stand for most of them
@@ -14,26 +14,20 @@
  */
 import type { Handle } from '../kernel/brand.js';
 
-const shardBits = 10;
+/** More of them are objects that no cache holds either, with four partitions on a thread. */
+const shardBits = 8;
 const firstCapacity = 8;
-/** Up to here a shard grows by four, then by two: moving an entry takes a look at its column, and most of that was in the first steps. */
+/** Up to here a shard grows by four, then by two. */
 const smallCapacity = 512;
 const fullest = 3 / 4;
 /** Of every shard that is empty: a thousand arrays for each table cost more than most tables ever hold. */
 const noEntries = new Int32Array(0);
-/** Of every table in which nothing has a place yet, as most pages of finished events stay: 12 KB for each, and nobody writes to these. */
+/** Of every table in which nothing has a place yet, as most pages of finished events stay: 3 KB for each, and nobody writes to these. */
 const noShards: Int32Array[] = new Array<Int32Array>(1 << shardBits).fill(noEntries);
 const noCounts = new Int32Array(1 << shardBits);
-/** Spreads a poor hash (Knuth's multiplicative method): the top bits choose the shard, the low bits the place. */
-const spread = (hash: number) => Math.imul(hash, 0x9e3779b1) >>> 0;
-/** A handle + 1 has 27 bits (`pendingPerPartitionMax`); 0 is an empty place. */
-const handleBits = 27;
-const handleMask = (1 << handleBits) - 1;
-/** Of bits that choose neither the shard nor, up to 100 million entries, the place. */
-const markShift = 17;
-const markOf = (mixed: number) => (mixed >>> markShift) & 31;
-const entryOf = (mixed: number, handle: number) => (markOf(mixed) << handleBits) | (handle + 1);
-const handleOf = (entry: number) => ((entry & handleMask) - 1) as Handle;
+/** Spreads a poor hash (Knuth's multiplicative method), as a signed number: the top bits choose the shard, the low bits the place. */
+const spread = (hash: number) => Math.imul(hash, 0x9e3779b1);
+const shardOf = (mixed: number) => mixed >>> (32 - shardBits);
 
 /** So many wait as a rule: a thread has no more loads under way than some ten, and these are the newest 2 KB of what it has worked with. */
 const usualWaiting = 256;
@@ -42,7 +36,6 @@ const firstWaiting = 8;
 export class HandleTable {
   #shards = noShards;
   #counts = noCounts;
-  readonly #hashOf: (handle: Handle) => number;
   readonly #waitingMax: number;
   /** Hash and handle of each. */
   #waiting = new Int32Array(2 * firstWaiting);
@@ -51,12 +44,8 @@ export class HandleTable {
   /** Of a shard that grows for the first time. */
   #firstCapacity = firstCapacity;
 
-  /**
-   * `hashOf` must give for a stored handle the hash it was added under, as long as it is stored. `isAsked` false: perhaps nothing will ever be looked
-   * for, so all may wait.
-   */
-  constructor(hashOf: (handle: Handle) => number, { isAsked = true }: { readonly isAsked?: boolean } = {}) {
-    this.#hashOf = hashOf;
+  /** `isAsked` false: perhaps nothing will ever be looked for, so all may wait. */
+  constructor({ isAsked = true }: { readonly isAsked?: boolean } = {}) {
     this.#waitingMax = isAsked ? usualWaiting : Number.POSITIVE_INFINITY;
   }
 
@@ -83,13 +72,13 @@ export class HandleTable {
   find(hash: number, matches: (handle: Handle) => boolean): Handle | null {
     if (this.#waits > 0) this.#settle();
     const mixed = spread(hash);
-    const shard = this.#shards[mixed >>> (32 - shardBits)]!;
+    const shard = this.#shards[shardOf(mixed)]!;
     if (shard.length === 0) return null;
-    const mask = shard.length - 1;
-    const mark = markOf(mixed);
-    for (let at = mixed & mask, entry = shard[at]!; entry !== 0; entry = shard[at]!) {
-      if (entry >>> handleBits === mark && matches(handleOf(entry))) return handleOf(entry);
-      at = (at + 1) & mask;
+    const mask = maskOf(shard);
+    for (let at = homeOf(mixed, mask); shard[at + 1] !== 0; at = (at + 2) & mask) {
+      if (shard[at] !== mixed) continue;
+      const handle = (shard[at + 1]! - 1) as Handle;
+      if (matches(handle)) return handle;
     }
     return null;
   }
@@ -98,34 +87,19 @@ export class HandleTable {
   remove(hash: number, handle: Handle): boolean {
     if (this.#waits > 0) this.#settle();
     const mixed = spread(hash);
-    const index = mixed >>> (32 - shardBits);
+    const index = shardOf(mixed);
     const shard = this.#shards[index]!;
     if (shard.length === 0) return false;
-    const mask = shard.length - 1;
-    const entry = entryOf(mixed, handle);
-    let at = mixed & mask;
-    while (shard[at] !== entry) {
-      if (shard[at] === 0) return false;
-      at = (at + 1) & mask;
+    const mask = maskOf(shard);
+    let at = homeOf(mixed, mask);
+    while (shard[at + 1] !== handle + 1) {
+      if (shard[at + 1] === 0) return false;
+      at = (at + 2) & mask;
     }
-    this.#closeGap(shard, at);
+    closeGap(shard, at);
     this.#counts[index]!--;
     this.#size--;
     return true;
-  }
-
-  /** Every follower that would no longer be found moves into the gap, which moves on to where it was. */
-  #closeGap(shard: Int32Array, start: number): void {
-    const mask = shard.length - 1;
-    let gap = start;
-    for (let at = (gap + 1) & mask; shard[at] !== 0; at = (at + 1) & mask) {
-      const home = spread(this.#hashOf(handleOf(shard[at]!))) & mask;
-      if (((at - home) & mask) >= ((at - gap) & mask)) {
-        shard[gap] = shard[at]!;
-        gap = at;
-      }
-    }
-    shard[gap] = 0;
   }
 
   #makeWaitingRoom(): void {
@@ -153,29 +127,46 @@ export class HandleTable {
     }
     for (let at = 0; at < end; at += 2) {
       const mixed = spread(waiting[at]!);
-      const index = mixed >>> (32 - shardBits);
-      place(this.#roomIn(index), mixed, entryOf(mixed, waiting[at + 1]!));
+      const index = shardOf(mixed);
+      place(this.#roomIn(index), mixed, waiting[at + 1]! + 1);
       this.#counts[index]!++;
     }
   }
 
   #roomIn(index: number): Int32Array {
     const shard = this.#shards[index]!;
-    if (this.#counts[index]! < shard.length * fullest) return shard;
-    const times = shard.length < smallCapacity ? 4 : 2;
-    const larger = new Int32Array(Math.max(this.#firstCapacity, shard.length * times));
-    for (let at = 0; at < shard.length; at++) {
-      const entry = shard[at]!;
-      if (entry !== 0) place(larger, spread(this.#hashOf(handleOf(entry))), entry);
-    }
+    const entries = shard.length / 2;
+    if (this.#counts[index]! < entries * fullest) return shard;
+    const times = entries < smallCapacity ? 4 : 2;
+    const larger = new Int32Array(2 * Math.max(this.#firstCapacity, entries * times));
+    for (let at = 0; at < shard.length; at += 2) if (shard[at + 1] !== 0) place(larger, shard[at]!, shard[at + 1]!);
     this.#shards[index] = larger;
     return larger;
   }
 }
 
-function place(shard: Int32Array, mixed: number, entry: number): void {
-  const mask = shard.length - 1;
-  let at = mixed & mask;
-  while (shard[at] !== 0) at = (at + 1) & mask;
-  shard[at] = entry;
+/** An entry is two numbers, its hash and its handle + 1; 0 in the place of the second is an empty one. Of the first of them, within a shard: */
+const maskOf = (shard: Int32Array) => shard.length - 2;
+const homeOf = (mixed: number, mask: number) => (mixed << 1) & mask;
+
+function place(shard: Int32Array, mixed: number, named: number): void {
+  const mask = maskOf(shard);
+  let at = homeOf(mixed, mask);
+  while (shard[at + 1] !== 0) at = (at + 2) & mask;
+  shard[at] = mixed;
+  shard[at + 1] = named;
+}
+
+/** Every follower that would no longer be found moves into the gap, which moves on to where it was. */
+function closeGap(shard: Int32Array, start: number): void {
+  const mask = maskOf(shard);
+  let gap = start;
+  for (let at = (gap + 2) & mask; shard[at + 1] !== 0; at = (at + 2) & mask) {
+    const home = homeOf(shard[at]!, mask);
+    if (((at - home) & mask) < ((at - gap) & mask)) continue;
+    shard[gap] = shard[at]!;
+    shard[gap + 1] = shard[at + 1]!;
+    gap = at;
+  }
+  shard[gap + 1] = 0;
 }

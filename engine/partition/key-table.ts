@@ -2,7 +2,7 @@
  * Where the events with a key are: by the whole key, as a repeated request asks, and by its text alone, as a reader asks who
  * does not know the source.
  *
- * Both through one table by the tag of the text (`content.ts`), 4 bytes an event: the whole key only has to be told apart
+ * Both through one table by the tag of the text (`content.ts`), 8 bytes an event: the whole key only has to be told apart
  * among events with the same text. But a text may be everybody's ("monthly-report" from a million sources), and then each
  * insertion would walk past all of them. So at most 64 rows of one text stand in that table; the text is then *crowded*, and
  * further rows go into a second table by the tag of the whole key. A whole key is always found without walking far; a
@@ -24,8 +24,8 @@ export interface TagColumns {
 
 export class KeyTable {
   readonly #tags: TagColumns;
-  readonly #byText: HandleTable;
-  readonly #byKey: HandleTable;
+  readonly #byText = new HandleTable();
+  readonly #byKey = new HandleTable();
   /** By the tag of the text: rows in `#byKey`. At most one entry for 64 rows. */
   readonly #crowded = new Map<number, number>();
   /** What `#hasTag` and `#fillsText` compare with. Every new event with a key asks both, and a closure for each was garbage at once. */
@@ -43,8 +43,6 @@ export class KeyTable {
   constructor(tags: TagColumns, { isAsked = true }: { readonly isAsked?: boolean } = {}) {
     this.#tags = tags;
     this.#isAsked = isAsked;
-    this.#byText = new HandleTable((handle) => tags.tagLow(handle));
-    this.#byKey = new HandleTable((handle) => tags.tagHigh(handle));
   }
 
   add(handle: Handle): void {

@@ -95,7 +95,7 @@ export class PartitionState {
   constructor(partition: PartitionId, { isAsked = true }: { readonly isAsked?: boolean } = {}) {
     this.partition = partition;
     this.finished = new FinishedEvents({ isAsked });
-    this.#ids = new HandleTable((handle) => this.columns.idHash(handle), { isAsked });
+    this.#ids = new HandleTable({ isAsked });
     const { columns } = this;
     const tags = { tagHigh: (handle: Handle) => columns.tagHigh(handle), tagLow: (handle: Handle) => columns.tagLow(handle) };
     this.#keys = new KeyTable(tags, { isAsked });
