@@ -152,15 +152,18 @@ t.test('Retry-After is waited for, if it is longer than the back-off', async (t)
   receiver.answer('/after-seconds', once('1'));
   receiver.answer('/after-far', once('864000'));
   receiver.answer('/after-date', once('Fri, 31 Dec 2100 23:59:59 GMT'));
+  receiver.answer('/after-old-date', once('Friday, 31-Dec-60 23:59:59 GMT'));
+  receiver.answer('/after-c-date', once('Fri Dec 31 23:59:59 2100'));
   receiver.answer('/after-nonsense', once('soon'));
   const ids: Record<string, string> = {};
-  for (const path of ['/after-seconds', '/after-far', '/after-date', '/after-nonsense']) {
+  const dates = ['/after-date', '/after-old-date', '/after-c-date'];
+  for (const path of ['/after-seconds', '/after-far', ...dates, '/after-nonsense']) {
     ids[path] = (await client.schedule({ destination: receiver.url + path, retry: soon })).body.id;
   }
   const [first, second] = await receiver.until('/after-seconds', 2);
   t.ok(second!.atMs - first!.atMs >= 1_000, `${second!.atMs - first!.atMs} ms`);
   await receiver.until('/after-nonsense', 2);
-  for (const path of ['/after-far', '/after-date']) {
+  for (const path of ['/after-far', ...dates]) {
     const event = await ended(ids[path]!, 'RETRYING');
     const waitMs = Date.parse(event.next_attempt_at!) - Date.parse(event.updated_at);
     t.ok(Math.abs(waitMs - 86_400_000) < 1_500, `${path}: capped at a day, ${waitMs} ms`);
