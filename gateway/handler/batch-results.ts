@@ -8,7 +8,7 @@ import { EngineError, putEventId, type ScheduledEvents } from '../../engine/inde
 import { putBytes, putWhole } from '../http/json-put.js';
 import { isRetryable, refusalOf } from '../http/problem.js';
 import type { SheetedEvents } from '../input/event-sheets.js';
-import type { Refusal } from '../input/refusal.js';
+import { errorsOf, type Refusal } from '../input/refusal.js';
 import { eachOutcome, type OutcomeVisitor } from './scheduled-sheets.js';
 
 export interface BatchOutcome {
@@ -119,6 +119,7 @@ class Results implements OutcomeVisitor {
 }
 
 /** `errors` points into the event, not into the batch: `/destination`. */
-export function renderRefusal(index: number, { code, detail, errors, members }: Refusal): string {
-  return JSON.stringify({ index, code, detail, retryable: isRetryable(code), ...members, errors });
+export function renderRefusal(index: number, refusal: Refusal): string {
+  const { code, detail, members } = refusal;
+  return JSON.stringify({ index, code, detail, retryable: isRetryable(code), ...members, errors: errorsOf(refusal) });
 }

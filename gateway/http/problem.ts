@@ -2,7 +2,7 @@
  * Refusals as problem documents (RFC 9457). One table says what each code is over HTTP; the engine knows nothing of it.
  */
 import { type EngineError, errorKinds } from '../../engine/index.js';
-import { type Refusal, type RefusalCode, refuse } from '../input/refusal.js';
+import { errorsOf, type Refusal, type RefusalCode, refuse } from '../input/refusal.js';
 import type { Reply } from './reply.js';
 
 interface ProblemKind {
@@ -65,6 +65,7 @@ function kindOf(code: RefusalCode): { readonly retryable: boolean; readonly hint
 /** `path`: of the request, as `instance`. */
 export function problemReply(refusal: Refusal, path: string): Reply {
   const kind: ProblemKind = problemKinds[refusal.code];
+  const errors = errorsOf(refusal);
   const document = {
     type: `/problems/${refusal.code}`,
     title: kind.title,
@@ -74,7 +75,7 @@ export function problemReply(refusal: Refusal, path: string): Reply {
     code: refusal.code,
     retryable: isRetryable(refusal.code),
     ...refusal.members,
-    ...(refusal.errors.length > 0 ? { errors: refusal.errors } : {}),
+    ...(errors.length > 0 ? { errors } : {}),
   };
   return {
     status: kind.status,

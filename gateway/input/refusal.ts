@@ -39,6 +39,11 @@ export function refuseFields(errors: readonly FieldError[]): Refusal {
   return refuse('invalid', `${where}${first.detail}${more}`, errors);
 }
 
+/** As they are told: whoever reads `errors` of invalid input finds some. Where no field is to blame, the whole is. */
+export function errorsOf({ code, detail, errors }: Refusal): readonly FieldError[] {
+  return code === 'invalid' && errors.length === 0 ? [{ pointer: '', detail }] : errors;
+}
+
 export function isRefusal(value: object): value is Refusal {
   return 'refused' in value;
 }

@@ -29,7 +29,7 @@ t.test('each event is told as what has become of it, byte by byte as JSON.string
     place === 0 ? events.replayed(place, known) : events.refused(place, new EngineError('overloaded', 'full')),
   );
   const results = [
-    { index: 0, code: 'invalid', detail: why, retryable: false, errors: refusals.get(0)!.errors },
+    { index: 0, code: 'invalid', detail: why, retryable: false, errors: [{ pointer: '', detail: why }] },
     { index: 1, id: first.idAt(0), status: 'SCHEDULED', duplicate: false },
     { index: 2, id: first.idAt(1), status: 'ACCEPTED', duplicate: false },
     { index: 3, code: 'too-large', detail: 'so long', retryable: false, errors: refusals.get(3)!.errors },

@@ -49,5 +49,8 @@ t.test('what the engine says goes along: members, fields, whether to repeat', as
   const error = new EngineError('in-flight', 'running', { members: { event_id: 'e' }, errors: [{ pointer: '/a', detail: 'b' }] });
   const document = JSON.parse(problemReply(refusalOf(error), '/x').body as string) as object;
   t.match(document, { code: 'in-flight', retryable: true, event_id: 'e', errors: [{ pointer: '/a', detail: 'b' }] });
+  t.match(JSON.parse(problemReply(refuse('invalid', 'no cursor'), '/x').body as string), {
+    errors: [{ pointer: '', detail: 'no cursor' }],
+  });
   t.notOk('errors' in (JSON.parse(problemReply(refuse('internal', ''), '/x').body as string) as object));
 });
