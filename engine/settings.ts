@@ -123,6 +123,7 @@ export function parseCommandLine(
       continue;
     }
     if (plain.includes(flag)) {
+      if (attached !== undefined) throw new StartError(`${flag} takes no value`);
       flags.set(flag, '');
       continue;
     }

@@ -80,6 +80,8 @@ t.test('what a command does not take is refused before it runs', async (t) => {
     [['--place', 'x', 'fetch', 'a'], /"fetch" is no value of the flag before it; a command comes first: escapement fetch/],
     [['stop'], /unknown command "stop": there are go, fetch/],
     [['--speed', 'x'], /--speed must be/],
+    [['--help=fetch'], /^--help takes no value$/],
+    [['--version=2'], /^--version takes no value$/],
   ];
   for (const [argv, message] of refusals) {
     t.throws(() => read(argv), StartError);
