@@ -280,6 +280,7 @@ export class Server {
         if (socket.send(text) === sendDropped) socket.end(1013, 'reading too slowly');
       },
       backlogBytes: () => socket.getBufferedAmount(),
+      isBehind: () => socket.getBufferedAmount() > 0,
       end: (code, reason) => socket.end(code, reason),
     });
   }

@@ -61,6 +61,10 @@ export class EventStream implements StreamPeer {
     return this.#unread;
   }
 
+  isBehind(): boolean {
+    return this.#isBlocked;
+  }
+
   /** There is no code to give: the client comes back by itself, with the last cursor that it has. */
   end(): void {
     if (!this.#isOpen) return;

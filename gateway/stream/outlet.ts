@@ -12,8 +12,10 @@ import { streamAnswersBytesMax } from '../limits.js';
 /** The connection, as a stream needs it. */
 export interface StreamPeer {
   send(text: string): void;
-  /** Sent and not taken by the system yet. */
+  /** Sent and not taken by the system yet, at most. */
   backlogBytes(): number;
+  /** That it has not taken everything is certain, and not only possible. */
+  isBehind(): boolean;
   end(code: number, reason: string): void;
 }
 
@@ -62,9 +64,9 @@ export class Outlet {
   look(): void {
     if (!this.#isOpen) return;
     const { peer, patienceMs, monoMs } = this.#options;
-    const backlog = peer.backlogBytes();
-    const taken = this.#sent - backlog;
-    if (backlog === 0 || taken > this.#taken) {
+    const taken = this.#sent - peer.backlogBytes();
+    // What is only in doubt may have been read long ago: a quiet event stream is in doubt for hours.
+    if (!peer.isBehind() || taken > this.#taken) {
       this.#taken = Math.max(taken, this.#taken);
       this.#tookAtMs = monoMs();
     } else if (monoMs() - this.#tookAtMs >= patienceMs) {

@@ -35,6 +35,7 @@ function setup(_t: Test) {
   const session = desk.open({
     send: (text) => frames.push(JSON.parse(text) as Frame),
     backlogBytes: () => backlog,
+    isBehind: () => backlog > 0,
     end: (code, reason) => ended.push({ code, reason }),
   });
   return {
