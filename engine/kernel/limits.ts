@@ -80,7 +80,7 @@ export const segmentAgeMsMax = 86_400_000;
 /** Half of a segment: what is in the -wal file takes its space twice. */
 export const walBytesMax = 128 * MiB;
 
-/** Records of a host between snapshots, shared by its partitions: a replay after a crash reads some 400,000 a second, ... */
+/** Records of a host between snapshots, shared by its partitions: a replay after a crash reads 650,000 a second of events that finish, ... */
 export const snapshotRecords = 800_000;
 /** ... but so many of each at least: a snapshot opens half a dozen files and syncs two. */
 export const snapshotRecordsMin = 25_000;

@@ -1,8 +1,10 @@
 /**
  * When is it time for the next snapshot of a partition? It is taken from the log, elsewhere; the actor only says up to where.
  *
- * Every so many durable records of all partitions of a host, so that a replay after a crash is short; at least a quarter of the pending events, because a
- * snapshot writes all of them; and not before twice the time has passed that the last one took, so that under load those of
+ * Every so many durable records of all partitions of a host, so that a replay after a crash is short. Those that have made the pending events more
+ * count for two fifths: what they have become would have to be read from a snapshot as well, and entering a new event takes little more than half of what
+ * another record takes. So while events are accepted and none is due one is owed after two and a half times as many, as long as there are not so many that a start
+ * takes seconds anyway. At least a quarter of the pending events, because a snapshot writes all of them; and not before twice the time has passed that the last one took, so that under load those of
  * one partition cost a third of a core at most. With several the others' lie in its pause. A pause of the whole host was refused: each record is read
  * once whenever that is, so it would save nothing and have a replay after a crash grow as long as the load lasts. Once more before an orderly stop,
  * if the next start would otherwise have much to replay.
@@ -17,6 +19,10 @@ import type { PartitionMemory } from '../partition-memory.js';
 
 /** Of the pending events: so many records at least between two snapshots. */
 const pendingShare = 1 / 4;
+/** Of the records by which there are more pending events than at the last snapshot, what is not counted, ... */
+const unfinishedShare = 3 / 5;
+/** ... up to so many pending events, in times of the usual number of records: 4,000,000 of a host. */
+const unfinishedTimes = 5;
 /** The pause after a snapshot, in times of what it took. */
 const pauseTimes = 2;
 /** So long one that is due waits while there is a flood ... */
@@ -41,6 +47,8 @@ export interface SnapshotClerkParts {
 export class SnapshotClerk {
   readonly #parts: SnapshotClerkParts;
   #newest: Sequence;
+  /** Pending events then, or when this life began. */
+  #pendingThen: number;
   #notBeforeMs = 0 as MonoMs;
   /** Since when it is held back; null: it is not. */
   #heldSince: MonoMs | null = null;
@@ -51,6 +59,7 @@ export class SnapshotClerk {
   constructor(parts: SnapshotClerkParts) {
     this.#parts = parts;
     this.#newest = parts.begunAt;
+    this.#pendingThen = parts.memory.state.pending;
   }
 
   /** In each turn: is one due? While something else is more urgent it would stand in its way, and is held back. */
@@ -77,7 +86,9 @@ export class SnapshotClerk {
   /** There is enough to be read behind the newest one, and no other partition's is being taken. */
   #isOwed(durable: Sequence): boolean {
     const { memory, shared } = this.#parts;
-    const every = Math.max(shared.snapshotRecords, memory.state.pending * pendingShare);
+    const { pending } = memory.state;
+    const added = Math.max(0, Math.min(pending, shared.snapshotRecords * unfinishedTimes) - this.#pendingThen);
+    const every = Math.max(shared.snapshotRecords + added * unfinishedShare, pending * pendingShare);
     // Everything up to `durable` may have been removed: then there is nothing to take.
     const isRemoved = durable < memory.state.finished.first;
     return !shared.snapshotTurn.isTaken && !isRemoved && durable - this.#newest >= every;
@@ -99,6 +110,7 @@ export class SnapshotClerk {
     shared.snapshotTurn.isTaken = true;
     // Whatever comes of it: one that failed is not worth trying again before there is as much to replay as usual.
     this.#newest = upTo;
+    this.#pendingThen = memory.state.pending;
     shared.reads.ask({ op: 'snapshot', partition: memory.state.partition, upTo }, () => {
       const now = clock.monoMs();
       shared.snapshotTurn.isTaken = false;

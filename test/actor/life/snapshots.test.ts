@@ -5,6 +5,8 @@ import type { WallMs } from '../../../engine/kernel/brand.js';
 import { acceptedRecords, start, TestHost } from '../host-fixture.js';
 
 const snapshotRecords = 100;
+/** Of new events: those that are pending count for two fifths. */
+const enough = 250;
 const later = { scheduledAtMs: (start + 86_400_000) as WallMs };
 
 /** Asked for and not answered. */
@@ -26,7 +28,29 @@ function accept(test: TestHost, count: number): void {
 
 t.test('a snapshot is taken when enough is durable', async (t) => {
   const test = TestHost.ready({ snapshotRecords });
-  accept(test, snapshotRecords - 1);
+  accept(test, enough - 1);
+  test.turn();
+  t.equal(asked(test), 0);
+  accept(test, 1);
+  test.turn();
+  t.equal(asked(test), 1);
+});
+
+t.test('a record by which no more events are pending counts whole', async (t) => {
+  const test = TestHost.ready({ snapshotRecords });
+  for (let left = snapshotRecords / 2; left > 0; left--) test.about('cancel', test.accepted(later));
+  test.turn();
+  test.commit();
+  test.turn();
+  t.equal(asked(test), 1);
+});
+
+t.test('with many pending a quarter of them is enough, also of new events', async (t) => {
+  const test = TestHost.ready({ snapshotRecords });
+  accept(test, 600);
+  test.turn();
+  take(test, 0);
+  accept(test, 199);
   test.turn();
   t.equal(asked(test), 0);
   accept(test, 1);
@@ -36,9 +60,9 @@ t.test('a snapshot is taken when enough is durable', async (t) => {
 
 t.test('the next one comes when its pause is over, though nothing else happens', async (t) => {
   const test = TestHost.ready({ snapshotRecords });
-  accept(test, snapshotRecords);
+  accept(test, enough);
   test.turn();
-  accept(test, snapshotRecords);
+  accept(test, enough);
   take(test, 1_000);
   const waitMs = test.turn();
   t.equal(asked(test), 0);
@@ -80,7 +104,7 @@ for (const { what, passesMs, turns, thenMs } of [
 t.test('the partitions of a host have theirs taken one after the other', async (t) => {
   const test = TestHost.ready({ partitions: [0, 1], snapshotRecords });
   const taken: number[] = [];
-  for (const partition of [0, 1]) for (let left = snapshotRecords; left > 0; left--) test.schedule(later, { partition });
+  for (const partition of [0, 1]) for (let left = enough; left > 0; left--) test.schedule(later, { partition });
   test.turn();
   test.commit();
   test.turn();
@@ -104,7 +128,7 @@ t.test('while another partition of the host is not ready it is held back, as it 
   test.schedule(later, { partition: 1 });
   test.turn();
   test.failCommit(1);
-  accept(test, snapshotRecords);
+  accept(test, enough);
   test.turn();
   t.equal(test.phases(1).at(-1), 'recovering');
   t.equal(asked(test), 0);
