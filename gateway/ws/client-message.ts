@@ -34,7 +34,7 @@ function oneOrMore<Schema extends TSchema>(type: TypeBuilder, schema: Schema) {
   );
 }
 
-const id = new Form((Type) => Type.String({ minLength: 1, maxLength: 64, description: 'a string of 1 to 64 characters' }));
+const id = new Form((Type) => text(Type, { minLength: 1, maxLength: 64, description: 'a string of 1 to 64 characters' }));
 const filter = new Form((Type) => {
   const value = text(Type, { minLength: 1, maxLength: 255, description: 'a string of 1 to 255 characters' });
   const status = Type.Unsafe<EventStatus>(

@@ -230,6 +230,15 @@ t.test('subscriptions are counted, and an id is used once', async (t) => {
   t.equal(engine.subscriptions.size, streamSubscriptionsMax);
 });
 
+t.test('an id has 64 characters at most, whatever they are', async (t) => {
+  const { say, heard } = setup(t);
+  const id = '\u{1f5d3}'.repeat(64);
+  say({ op: 'subscribe', id });
+  t.match(await heard(), [{ op: 'subscribed', id }]);
+  say({ op: 'subscribe', id: `${id}x` });
+  t.match(await heard(), [{ op: 'error', code: 'invalid', detail: /id must be a string of 1 to 64 characters/ }]);
+});
+
 t.test('a subscription that the engine refuses leaves nothing behind', async (t) => {
   const { say, heard, engine, reported } = setup(t);
   engine.next = new EngineError('stopping', 'going down');
