@@ -77,7 +77,7 @@ export class Overview {
       rates: this.#rates.rates(),
       fire_lag_ms: mergeLatency([counted.fireLag]),
       delivery_ms: mergeLatency([counted.delivery]),
-      oldest_overdue_ms: oldestOverdueMs,
+      oldest_overdue_ms: oldestOverdueMs === null ? null : Math.round(oldestOverdueMs),
     };
   }
 }

@@ -46,7 +46,7 @@ export async function labelStatistics(
     rates: ratesOf(flows),
     fire_lag_ms: mergeLatency(flows.map(({ fireLag }) => fireLag)),
     delivery_ms: mergeLatency(flows.map(({ delivery }) => delivery)),
-    oldest_overdue_ms: dueAt.length === 0 ? null : Math.max(0, wallMs() - Math.min(...dueAt)),
+    oldest_overdue_ms: dueAt.length === 0 ? null : Math.max(0, Math.round(wallMs() - Math.min(...dueAt))),
   };
 }
 

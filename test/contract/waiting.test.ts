@@ -30,6 +30,13 @@ t.test('beyond the concurrency of an origin events wait, and other origins do no
     return found.length === 4 && found;
   });
   for (const event of waiting) t.match(event, { status: 'SCHEDULED', version: 1, attempts: 0 });
+  for (const query of ['', '?source=default']) {
+    const oldest = await until(`how long one has waited is told: ${query}`, async () => {
+      const { body: statistics } = await client.get<{ oldest_overdue_ms: number | null }>(`/api/v1/events/statistics${query}`);
+      return statistics.oldest_overdue_ms;
+    });
+    t.ok(Number.isInteger(oldest), `${oldest} whole milliseconds`);
+  }
   await client.schedule({ destination: `${other.url}/free` });
   await other.until('/free', 1);
   const { id } = waiting.find(({ expires_at }) => expires_at === null)!;

@@ -33,7 +33,7 @@ t.test('statistics are the sum over all hosts', async (t) => {
   const waiting = { concurrency: 1, breaker: 2, paused: 0, recovery: 0 };
   const byDeliveryType = { HTTP: 20, NATS: 0, LOCAL: 10 };
   const levels = [levelsOf(0, { byStatus, byDeliveryType })];
-  board.host(0, hostFigures({ levels, waiting, oldestOverdueMs: 12, fireLag: latencyOf(1, 1), delivery: latencyOf(30) }));
+  board.host(0, hostFigures({ levels, waiting, oldestOverdueMs: 12.34, fireLag: latencyOf(1, 1), delivery: latencyOf(30) }));
   board.host(1, hostFigures({ levels: [levelsOf(1, { byStatus, byDeliveryType })], waiting, fireLag: latencyOf(5, 7) }));
   const statistics = overview.statistics();
   t.equal(statistics.total, 60);
