@@ -7,6 +7,7 @@
  */
 import type { Sequence } from '../../kernel/brand.js';
 import { invariant } from '../../kernel/errors.js';
+import { letGo } from '../../kernel/let-go.js';
 import { journalEntryBytesMax } from '../../kernel/limits.js';
 import { chainOf, crcOf } from '../../log/checksum.js';
 import type { LogPosition } from '../../log/segment/mark.js';
@@ -25,7 +26,7 @@ export interface Bunch {
 export class EntryQueue {
   readonly #bytesMax: number;
   readonly #builder = new RecordBatchBuilder();
-  #waiting: Uint8Array[] = [];
+  #waiting: Uint8Array<ArrayBuffer>[] = [];
   #bytes = 0;
   /** Of the first one that waits. */
   #cursor: RecordCursor | null = null;
@@ -45,7 +46,8 @@ export class EntryQueue {
     return this.#bytes;
   }
 
-  push(batch: Uint8Array): void {
+  /** It is the queue's from now on, with the memory that it lies in. */
+  push(batch: Uint8Array<ArrayBuffer>): void {
     this.#bytes += batch.length;
     this.#waiting.push(batch);
   }
@@ -86,7 +88,9 @@ export class EntryQueue {
       }
       if (count > 0) builder.appendSpan(cursor.bytes, { from, to, first: (seq - count + 1) as Sequence, count });
       if (isFull) break;
-      this.#bytes -= this.#waiting.shift()!.length;
+      const done = this.#waiting.shift()!;
+      this.#bytes -= done.length;
+      letGo(done);
       this.#cursor = null;
     }
     if (builder.count === 0) return null;

@@ -12,6 +12,7 @@
  */
 import type { PartitionId, Sequence } from '../../kernel/brand.js';
 import type { Clock } from '../../kernel/clock.js';
+import { letGo } from '../../kernel/let-go.js';
 import { journalTurnBytesMax } from '../../kernel/limits.js';
 import type { LogPosition } from '../../log/segment/mark.js';
 import type { LogReply, ReplicaReply } from '../../log/protocol.js';
@@ -123,7 +124,8 @@ export class EntryWriter {
 
   // ---- writing ----
 
-  append(batch: Uint8Array): void {
+  /** Takes the batch, and the memory that it lies in. */
+  append(batch: Uint8Array<ArrayBuffer>): void {
     this.#queue.push(batch);
   }
 
@@ -200,7 +202,9 @@ export class EntryWriter {
     }
     if (entry.segment !== null) copy.seal(entry.segment);
     if (!hasRecords(entry)) return;
-    copy.append(entry.body as Uint8Array<ArrayBuffer>, entry.crcs);
+    const body = entry.body as Uint8Array<ArrayBuffer>;
+    copy.append(body, entry.crcs);
+    letGo(body);
     tell({ op: 'durable', partition, seq: entry.last, commitMs: clock.monoMs() - beganMs });
   }
 

@@ -96,7 +96,8 @@ export class Replica {
     this.#begin('claiming', () => this.#claim());
   }
 
-  append(batch: Uint8Array): void {
+  /** Takes the batch, and the memory that it lies in. */
+  append(batch: Uint8Array<ArrayBuffer>): void {
     // Whoever sends it has yet to hear that it is no longer the owner.
     if (this.#mode !== 'owning') return;
     this.#writer.append(batch);

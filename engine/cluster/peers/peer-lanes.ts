@@ -9,7 +9,7 @@ import { encodePart, type PeerPart, type PeerTopic } from './peer-message.js';
 
 export class OutLane {
   readonly #conversation: number;
-  readonly #publish: (part: Uint8Array) => void;
+  readonly #publish: (part: Uint8Array<ArrayBuffer>) => void;
   readonly #partBytesMax: () => number;
   #last = 0;
 
@@ -19,7 +19,7 @@ export class OutLane {
     partBytesMax,
   }: {
     readonly conversation: number;
-    readonly publish: (part: Uint8Array) => void;
+    readonly publish: (part: Uint8Array<ArrayBuffer>) => void;
     readonly partBytesMax: () => number;
   }) {
     this.#conversation = conversation;

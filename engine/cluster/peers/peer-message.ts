@@ -62,7 +62,7 @@ export function senderOf(subject: string): string {
   return subject.slice(subject.lastIndexOf('.') + 1);
 }
 
-export function encodePart({ topic, hasMore, conversation, number, bytes }: PeerPart): Uint8Array {
+export function encodePart({ topic, hasMore, conversation, number, bytes }: PeerPart): Uint8Array<ArrayBuffer> {
   const part = new Uint8Array(headBytes + bytes.length);
   const view = new DataView(part.buffer);
   view.setUint8(0, topics.indexOf(topic));

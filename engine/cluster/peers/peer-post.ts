@@ -7,6 +7,7 @@
  * One of the files that know the client's packages. Main thread.
  */
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { letGo } from '../../kernel/let-go.js';
 import { peerPartBytesMax } from '../../kernel/limits.js';
 import type { NatsLink } from '../../nats/nats-link.js';
 import type { ClusterCounts } from '../../observe/cluster-counts.js';
@@ -35,6 +36,8 @@ export class PeerPost {
   #connection: NatsConnection | null = null;
   #subscription: Subscription | null = null;
   #isConnected = false;
+  /** Parts that have been published. The client copies them when this pass of the event loop has come to its end. */
+  #left: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(parts: PeerPostParts) {
     this.#parts = parts;
@@ -59,9 +62,11 @@ export class PeerPost {
     this.#subscribe();
   }
 
-  publish(to: string, part: Uint8Array): void {
+  /** Takes the part, and the memory that it lies in. */
+  publish(to: string, part: Uint8Array<ArrayBuffer>): void {
     if (!this.#isConnected || this.#session === null) return;
     this.#connection?.publish(peerSubject({ to, from: this.#session }), part);
+    if (this.#left.push(part) === 1) setImmediate(() => this.#letGo());
     const { counts } = this.#parts;
     counts.messagesSent++;
     counts.bytesSent += part.length;
@@ -71,6 +76,12 @@ export class PeerPost {
     this.#unwatch();
     this.#subscription?.unsubscribe();
     this.#isConnected = false;
+  }
+
+  #letGo(): void {
+    const left = this.#left;
+    this.#left = [];
+    for (const part of left) letGo(part);
   }
 
   #linkChanged(isConnected: boolean): void {

@@ -54,3 +54,15 @@ t.test('a batch that does not follow the log is a bug, alone or among others', a
     t.throws(() => queue.next(logStart), InvariantError);
   }
 });
+
+t.test('the memory of a batch is let go of when all of it is in an entry, and not before', async (t) => {
+  const history = new History();
+  const batch = batchOf(Array.from({ length: 100 }, () => history.accepted()));
+  const queue = new EntryQueue(batch.length - 100);
+  queue.push(batch);
+  const first = queue.next(logStart)!;
+  t.not(batch.length, 0, 'the last record is still in it');
+  const second = queue.next({ seq: first.last, chain: first.chain })!;
+  t.equal(batch.length, 0);
+  t.same([first.last, second.last], [99, 100]);
+});
