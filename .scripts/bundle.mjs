@@ -153,12 +153,20 @@ function inCommonJs(code) {
 /** Writes what loads the code, and what V8 makes of it: it is loaded once here, in a thread as it will be there. */
 async function keep(code) {
   const start = join(root, 'build', startOf(code));
+  inAscii(join(root, 'build', `${code}.code.cjs`));
   writeFileSync(start, startText(code));
   // The compiler's, of what it has written there.
   if (isProgram(code)) rmSync(`${start}.map`, { force: true });
   const cache = `require(${JSON.stringify(join(root, loader))}).loadToKeep(${JSON.stringify(start)}).keep()`;
   const worker = new Worker(`process.argv.length = 1; ${cache}`, { eval: true });
   await once(worker, 'exit');
+}
+
+/** esbuild leaves comments and regular expressions as they are. One other letter, and V8 keeps two bytes for each of the whole code, in each thread that loads it. */
+function inAscii(file) {
+  const code = readFileSync(file, 'utf8');
+  const escaped = code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  if (escaped !== code) writeFileSync(file, escaped);
 }
 
 /** `codes`: without `.ts`. */

@@ -27,8 +27,8 @@ const cacheOf = (file) => `${codeOf(file)}.cache`;
 
 function run(file, cachedData) {
   const filename = codeOf(file);
-  // In one line with the code, so that the places in its map are right.
-  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'utf8')}\n})`;
+  // In one line with the code, so that the places in its map are right. It has nothing but ASCII (`bundle.mjs`), which takes half as long to read so.
+  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'latin1')}\n})`;
   const script = new Script(source, { filename, cachedData });
   const module = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file));

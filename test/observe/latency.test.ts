@@ -76,6 +76,8 @@ t.test('figures of several threads add up to those of one that saw it all', asyn
   t.ok(Math.abs(sum.sumMs - whole.sumMs) < 1e-3);
   t.same(mergeLatency(parts), mergeLatency([whole]));
   t.same(sumLatency([sum, noLatency]), sum);
+  t.same(sumLatency([noLatency, new LatencyRecorder().figures()]), noLatency);
+  t.same(sumLatency([]), noLatency);
 });
 
 t.test('every slot of the histogram survives the way to another thread', async (t) => {

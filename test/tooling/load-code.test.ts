@@ -1,6 +1,7 @@
-import { appendFileSync, copyFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 
 const require = createRequire(import.meta.url);
@@ -59,4 +60,17 @@ t.test('functions that are called until it is written down are part of it', asyn
   const before = bytes();
   t.equal((exported as { square(n: number): number }).square(3), 9);
   t.ok(bytes() > before);
+});
+
+t.test('whatever is loaded so has nothing but ASCII, as which it is read', async (t) => {
+  const build = fileURLToPath(new URL('../..', import.meta.url));
+  const codes = ['engine', 'gateway'].flatMap((folder) =>
+    readdirSync(join(build, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(build, folder, file)),
+  );
+  const read = codes.filter((file) => file.endsWith('.code.cjs'));
+  t.ok(read.length > 5, `${read.length} files`);
+  t.same(
+    read.filter((file) => readFileSync(file).some((byte) => byte > 127)),
+    [],
+  );
 });
