@@ -51,6 +51,11 @@ export function isAlone(file) {
   return file.endsWith('.alone.test.js');
 }
 
+/** They compute in a time of their own, ask no other process, and are as right however long they take: the last to begin, they take what the others leave of the cores. */
+export function onlyComputes(file) {
+  return simulates.test(file);
+}
+
 /** Where a process is killed, a commit takes as long as on a disk, and the kill may come in the middle of it; and what is measured is measured with one. */
 export function needsDisk(file) {
   return isAlone(file) || (file.startsWith('build/test/crash/') && !sharesProcessByName.test(file));

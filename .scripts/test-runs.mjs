@@ -10,15 +10,20 @@
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { spawnThatGivesWay } from './give-way.mjs';
 import { memoryFolder } from './memory-folder.mjs';
 import { inSources } from './source-places.mjs';
 import { root } from './step.mjs';
-import { byProcess, isAlone, needsDisk, sourceOf, startsCluster } from './test-files.mjs';
+import { byProcess, isAlone, needsDisk, onlyComputes, sourceOf, startsCluster } from './test-files.mjs';
 import { lookMs, TestTurns } from './test-turns.mjs';
 
 const limitMs = 330_000;
+/** Of what gives way: other work of the machine may take most of the cores for minutes. */
+const limitMsGivingWay = 2 * limitMs;
 /** As the server ships: as many threads of V8 as there are cores instead of four. Two of the checks by themselves took 10 to 20 % less CPU with it. */
 export const nodeFlags = ['--v8-pool-size=0'];
+/** What only computes makes much that is soon garbage: with room for it 32 s of CPU instead of 36, and 40 MB more. */
+const computingFlags = ['--initial-heap-size=512', '--max-semi-space-size=32'];
 const groupScript = join('.scripts', 'test-group.mjs');
 /** As `test-group.mjs` says it: the file, and milliseconds since its process began. */
 const beginsWith = /^# file (\S+) (\d+)$/gm;
@@ -27,8 +32,7 @@ const beginsWith = /^# file (\S+) (\d+)$/gm;
 export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsServer = null }) {
   const sum = { passed: 0, failed: 0, skipped: 0 };
   const running = new Set();
-  // tap's own limit lets a file say which test hangs, so it has to come before ours.
-  const env = { ...process.env, TAP_TIMEOUT: String(limitMs / 1000 - 5) };
+  const env = { ...process.env };
   if (natsServer !== null) env.TEST_NATS_SERVER = natsServer;
   // Node 20 reads the certificates of a whole system at each start, 45 ms of CPU in some 500 processes; no test asks anybody outside.
   delete env.NODE_EXTRA_CA_CERTS;
@@ -49,23 +53,31 @@ export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsS
       sum.skipped += result.skipped;
     }
   };
-  const beside = files.filter((file) => !isAlone(file));
+  // One file at a time: none beside others.
+  const fills = (file) => jobs > 1 && onlyComputes(file);
+  const beside = files.filter((file) => !isAlone(file) && !fills(file));
   const clusters = byProcess(beside.filter(startsCluster));
   const others = byProcess(beside.filter((file) => !startsCluster(file)));
-  await runByTurns(new TestTurns({ clusters, others, jobs, jobsMax }), run);
+  const filling = byProcess(files.filter(fills));
+  let filled;
+  await runByTurns(new TestTurns({ clusters, others, jobs, jobsMax }), {
+    run,
+    // It ends beside those that measure time, at whose row half of the cores is left, and which it does not keep waiting.
+    runningOut: () => (filled ??= Promise.all(filling.map(run))),
+  });
   // A cluster waits for sessions to end, and harms nobody's milliseconds: it runs beside the row of the others.
   const alone = files.filter(isAlone);
   const inARow = async (row) => {
     for (const group of byProcess(row)) await run(group);
   };
   const rows = jobs === 1 ? [alone] : [alone.filter(startsCluster), alone.filter((file) => !startsCluster(file))];
-  await Promise.all(rows.map(inARow));
+  await Promise.all([...rows.map(inARow), filled]);
   process.off('SIGINT', stop).off('SIGTERM', stop);
   return sum;
 }
 
-/** Resolves when all have ended. */
-async function runByTurns(turns, run) {
+/** Resolves when all have ended. `runningOut`: called when all that computes has begun. */
+async function runByTurns(turns, { run, runningOut }) {
   let looking;
   await new Promise((resolve, reject) => {
     const begin = () => {
@@ -77,6 +89,7 @@ async function runByTurns(turns, run) {
         };
         run(files).then(ended).catch(reject);
       }
+      if (turns.isRunningOut) runningOut().catch(reject);
       if (turns.isOver) resolve();
     };
     looking = setInterval(() => {
@@ -90,12 +103,15 @@ async function runByTurns(turns, run) {
 /** One process. Returns a result for each of its files. */
 async function runGroup(files, { running, env }) {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...nodeFlags, ...(files.length === 1 ? files : [groupScript, ...files])], {
-    cwd: root,
-    env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const givesWay = files.every(onlyComputes);
+  const endsWithinMs = givesWay ? limitMsGivingWay : limitMs;
+  const script = files.length === 1 ? files : [groupScript, ...files];
+  // tap's own limit lets a file say which test hangs, so it has to come before ours.
+  const limits = { TAP_TIMEOUT: String(endsWithinMs / 1000 - 5) };
+  const options = { cwd: root, env: { ...env, ...limits }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] };
+  const child = givesWay
+    ? spawnThatGivesWay(process.execPath, [...nodeFlags, ...computingFlags, ...script], options)
+    : spawn(process.execPath, [...nodeFlags, ...script], options);
   running.add(child);
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
@@ -103,9 +119,9 @@ async function runGroup(files, { running, env }) {
   /** What is wrong with the process. */
   let fault = null;
   const limit = setTimeout(() => {
-    fault = `took longer than ${limitMs / 1000} s`;
+    fault = `took longer than ${endsWithinMs / 1000} s`;
     killGroup(child.pid, 'SIGKILL');
-  }, limitMs);
+  }, endsWithinMs);
   const closed = new Promise((resolve) => child.on('close', resolve));
   const { code, signal } = await new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
   clearTimeout(limit);
