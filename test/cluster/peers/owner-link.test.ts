@@ -3,7 +3,7 @@ import { OwnerLink, OwnerLoad } from '../../../engine/cluster/peers/owner-link.j
 import type { PartitionId } from '../../../engine/kernel/brand.js';
 import { EngineError } from '../../../engine/kernel/errors.js';
 import { mintEventIdIn } from '../../../engine/kernel/event-id.js';
-import { mailboxBytesMax } from '../../../engine/kernel/limits.js';
+import { mailboxBytesMax, ownerWaitMsMax } from '../../../engine/kernel/limits.js';
 import { ScheduledEvents } from '../../../engine/router/scheduled-events.js';
 import { newId } from '../../actor/host-fixture.js';
 import { within } from '../../support/deadline.js';
@@ -13,7 +13,8 @@ const body = new Uint8Array(100).fill(7);
 
 function setup() {
   const keep = () => Promise.resolve('not-stored' as const);
-  const parts = { partition, owner: () => null, keep, monoMs: () => 0 };
+  const clock = { nowMs: 0 };
+  const parts = { partition, owner: () => null, keep, monoMs: () => clock.nowMs };
   const link = new OwnerLink(parts, new OwnerLoad());
   const schedule = (): Promise<ScheduledEvents> =>
     new Promise((resolve) => {
@@ -30,7 +31,7 @@ function setup() {
       };
       link.schedule({ partition, asker: events, place: 0, ...asked });
     });
-  return { link, schedule };
+  return { clock, link, schedule };
 }
 
 const codeOf = (events: ScheduledEvents) => {
@@ -57,4 +58,20 @@ t.test('whatever waits for an owner is answered when there will be none', async 
   link.end();
   await t.rejects(within('the read is refused', read), { code: 'stopping' });
   t.equal(codeOf(await within('the event is refused', gathered)), 'stopping');
+});
+
+t.test('what is asked of a partition that nobody has waits its time, and is refused then', async (t) => {
+  const { clock, link } = setup();
+  let isRefused = false;
+  const read = link.ask({ op: 'get', partition, event: newId() }).finally(() => {
+    isRefused = true;
+  });
+  read.catch(() => undefined);
+  clock.nowMs = ownerWaitMsMax;
+  link.tick();
+  await new Promise((resolve) => setImmediate(resolve));
+  t.notOk(isRefused, 'an owner may come yet');
+  clock.nowMs += 1_000;
+  link.tick();
+  await t.rejects(within('it is refused', read), { code: 'partition-unavailable' });
 });
