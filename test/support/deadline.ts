@@ -2,9 +2,9 @@
 
 /**
  * A look that takes a request to another process, or to several, costs: what takes long is looked at less and less often, so that the answer is
- * late by a tenth of the whole wait at most. Whoever looks at what is here looks every time after `min`.
+ * late by a sixth of the whole wait at most. Whoever looks at what is here looks every time after `min`.
  */
-const pollMs = { min: 10, max: 250, shareOfWait: 0.1 };
+const pollMs = { min: 10, minAfar: 20, max: 250, shareOfWait: 1 / 6 };
 
 /** Long enough for a machine that is busy with other tests: only what fails waits for it. */
 const deadlineMs = 40_000;
@@ -23,7 +23,7 @@ export async function until<Found>(
     const waitedMs = performance.now() - since;
     if (waitedMs >= withinMs) throw new Error(`waited ${withinMs} ms in vain: ${what}`);
     const costs = looked instanceof Promise;
-    await pause(costs ? Math.min(pollMs.max, Math.max(pollMs.min, waitedMs * pollMs.shareOfWait)) : pollMs.min);
+    await pause(costs ? Math.min(pollMs.max, Math.max(pollMs.minAfar, waitedMs * pollMs.shareOfWait)) : pollMs.min);
   }
 }
 
