@@ -179,11 +179,11 @@ t.test('paths, methods and parameters that there are not', async (t) => {
     t.match(answer.headers['x-request-id'], /./);
   }
   const wrong: readonly ['GET' | 'PUT' | 'PATCH' | 'DELETE' | 'POST', string, string][] = [
-    ['PUT', '/api/v1/events', 'GET, POST'],
+    ['PUT', '/api/v1/events', 'GET, HEAD, POST'],
     ['GET', '/api/v1/events/batch', 'POST'],
-    ['POST', '/api/v1/events/01988f6e-1a2b-7f03-9c1d-0123456789ab', 'GET, DELETE, PATCH'],
-    ['DELETE', '/health', 'GET'],
-    ['POST', '/metrics', 'GET'],
+    ['POST', '/api/v1/events/01988f6e-1a2b-7f03-9c1d-0123456789ab', 'GET, HEAD, DELETE, PATCH'],
+    ['DELETE', '/health', 'GET, HEAD'],
+    ['POST', '/metrics', 'GET, HEAD'],
   ];
   for (const [method, path, allow] of wrong) {
     const answer = await client.send<Problem>({ method, path });
