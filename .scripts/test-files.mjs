@@ -51,7 +51,7 @@ export function isAlone(file) {
   return file.endsWith('.alone.test.js');
 }
 
-/** They compute in a time of their own, ask no other process, and are as right however long they take: the last to begin, they take what the others leave of the cores. */
+/** They compute in a time of their own, ask no other process, and are as right however long they take: they take what the others leave of the cores. */
 export function onlyComputes(file) {
   return simulates.test(file);
 }

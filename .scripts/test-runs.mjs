@@ -58,13 +58,10 @@ export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsS
   const beside = files.filter((file) => !isAlone(file) && !fills(file));
   const clusters = byProcess(beside.filter(startsCluster));
   const others = byProcess(beside.filter((file) => !startsCluster(file)));
-  const filling = byProcess(files.filter(fills));
-  let filled;
-  await runByTurns(new TestTurns({ clusters, others, jobs, jobsMax }), {
-    run,
-    // It ends beside those that measure time, at whose row half of the cores is left, and which it does not keep waiting.
-    runningOut: () => (filled ??= Promise.all(filling.map(run))),
-  });
+  // It begins with the first and takes what all of them leave of the cores; if that was little it ends beside those that measure time, which it does not keep waiting.
+  const filled = Promise.all(byProcess(files.filter(fills)).map(run));
+  filled.catch(() => {});
+  await runByTurns(new TestTurns({ clusters, others, jobs, jobsMax }), run);
   // A cluster waits for sessions to end, and harms nobody's milliseconds: it runs beside the row of the others.
   const alone = files.filter(isAlone);
   const inARow = async (row) => {
@@ -76,8 +73,8 @@ export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsS
   return sum;
 }
 
-/** Resolves when all have ended. `runningOut`: called when all that computes has begun. */
-async function runByTurns(turns, { run, runningOut }) {
+/** Resolves when all have ended. */
+async function runByTurns(turns, run) {
   let looking;
   await new Promise((resolve, reject) => {
     const begin = () => {
@@ -89,7 +86,6 @@ async function runByTurns(turns, { run, runningOut }) {
         };
         run(files).then(ended).catch(reject);
       }
-      if (turns.isRunningOut) runningOut().catch(reject);
       if (turns.isOver) resolve();
     };
     looking = setInterval(() => {

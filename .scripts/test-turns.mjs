@@ -12,7 +12,7 @@ import { cpus } from 'node:os';
 /** A start of a server is over in less on a machine that has room for one. */
 export const lookMs = 2_000;
 /** Of all cores, on average since the last look. */
-const idleShareMin = 0.2;
+const idleShareMin = 0.15;
 
 export class TestTurns {
   #clusters;
@@ -55,11 +55,6 @@ export class TestTurns {
 
   ended(kind) {
     this.#running[kind]--;
-  }
-
-  /** All that computes has begun: from now on the cores idle now and then. */
-  get isRunningOut() {
-    return this.#others.length === 0;
   }
 
   /** Nothing runs, and nothing is left to begin. */

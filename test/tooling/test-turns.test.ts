@@ -11,7 +11,6 @@ interface Turns {
   next(): Turn | null;
   ended(kind: Turn['kind']): void;
   readonly isOver: boolean;
-  readonly isRunningOut: boolean;
 }
 
 const module = (await import(new URL('../../../.scripts/test-turns.mjs', import.meta.url).href)) as {
@@ -91,9 +90,7 @@ t.test(
   'of files with clusters alone one less runs at a time, even if the cores idle; and it is over when all have ended',
   async (t) => {
     const { turns, begun, look } = setup({ jobs: 3, jobsMax: 6, clusters: 3, others: 1 });
-    t.notOk(turns.isRunningOut);
     t.equal(begun(), 'c0 o0 c1');
-    t.ok(turns.isRunningOut, 'all that computes has begun');
     turns.ended('others');
     look(0);
     t.equal(begun(), '');
