@@ -18,8 +18,8 @@ const sharesProcessByName =
   /^build\/test\/(command-line|config|settings|bench\/(benches|results)|tooling\/(docs|load-code|test-turns|memory-folder)|crash\/(tenures|verdict)|engine\/(background-tasks|crew-couriers|destination-desk|health-board))[.]/;
 /** Each of them runs the whole engine in its own time, thread and disk: what V8 has compiled for one is most of what the next one needs, 20 % of the CPU of all of them. */
 const simulates = /^build\/test\/(scenario|simulation)\//;
-/** Functions of values: no thread, no timer, no time that counts. */
-const computes = /^build\/test\/(event\/|partition\/(?!key-table)|gateway\/input\/|log\/bit-flip)/;
+/** Functions of values and files: no thread, no timer, no time that counts. */
+const computes = /^build\/test\/(event\/|partition\/(?!key-table)|gateway\/input\/|log\/(?!threads)|wheel\/(?!wheel-boundary))/;
 /** There some files do the same, and others start servers. */
 const mayShareProcess = /^build\/test\/(cluster|deploy|nats)\//;
 /** Their tests start whole engines in their own process, and stop them: its threads and modules are warm for the next file. */
@@ -29,7 +29,17 @@ const startsNats = /^build\/test\/(cluster|contract|nats)\//;
 /** Their tests start servers as processes of their own; what is warm here is the client. A torture of a cluster takes a minute. */
 const startsServers = /^build\/test\/(crash\/(?!cluster)|contract\/|gateway\/(command\/|main[.]))/;
 /** By what they share. More would save little, end together when one of them ends the process, and take longer than a process may: those that wait for others take ten seconds and more each. */
-const filesPerProcess = { functions: 32, computing: 64, simulations: 8, engines: 4, servers: 5, nats: 3, server: 5, cluster: 8, sixOwners: 2 };
+const filesPerProcess = {
+  functions: 32,
+  computing: 64,
+  simulations: 8,
+  engines: 4,
+  servers: 5,
+  nats: 3,
+  server: 5,
+  cluster: 8,
+  sixOwners: 2,
+};
 
 /** Compiled test files, as paths from the root, long ones first. `patterns`: words of which the path of the source contains one; none: all. */
 export function testFiles(patterns) {

@@ -10,11 +10,11 @@
  * A failed check does not keep the tests from running, a failed build does. Some tests need a nats-server, which is fetched when there is none;
  * where it cannot be had they are skipped, and with CI=true that is a failure. The last line is the sum.
  */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { compile, folders } from './compile.mjs';
+import { spawnThatGivesWay } from './give-way.mjs';
 import { install } from './install.mjs';
 import { fetchNatsServer } from './nats-server.mjs';
 import { command, PreparationError, root, seconds } from './step.mjs';
@@ -84,14 +84,17 @@ function readOptions(args) {
   return options;
 }
 
-/** Each check counts as one test. Its output is shown when it fails. */
+/** Each check counts as one test. Its output is shown when it fails. Nobody waits for it but the end: the build and the tests come first. */
 async function check(title, args) {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...nodeFlags, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnThatGivesWay(process.execPath, [...nodeFlags, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const stop = () => child.kill();
+  process.once('exit', stop);
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));
   const code = await new Promise((resolve) => child.on('close', resolve));
+  process.off('exit', stop);
   report({ ok: code === 0, title, startedAt, output });
   return code === 0 ? passed : failed;
 }
