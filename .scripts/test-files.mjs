@@ -31,7 +31,7 @@ const startsServers = /^build\/test\/(crash\/(?!cluster)|contract\/|gateway\/(co
 /** By what they share. More would save little, end together when one of them ends the process, and take longer than a process may: those that wait for others take ten seconds and more each. */
 const filesPerProcess = {
   functions: 32,
-  computing: 64,
+  computing: 32,
   simulations: 8,
   engines: 4,
   servers: 5,

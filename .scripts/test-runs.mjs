@@ -58,17 +58,17 @@ export async function runTestFiles(files, { jobs, jobsMax = jobs, verbose, natsS
   const beside = files.filter((file) => !isAlone(file) && !fills(file));
   const clusters = byProcess(beside.filter(startsCluster));
   const others = byProcess(beside.filter((file) => !startsCluster(file)));
-  const inARow = async (groups) => {
-    for (const group of groups) await run(group);
-  };
   const byTurns = runByTurns(new TestTurns({ clusters, others, jobs, jobsMax }), run);
   // A cluster waits for sessions to end, and harms nobody's milliseconds: it runs beside the row of the others.
   const alone = files.filter(isAlone);
+  const inARow = async (row) => {
+    for (const group of byProcess(row)) await run(group);
+  };
   const rows = jobs === 1 ? [alone] : [alone.filter(startsCluster), alone.filter((file) => !startsCluster(file))];
   await Promise.all([
-    byTurns.then(() => Promise.all(rows.map(byProcess).map(inARow))),
-    // They begin with the first and take what all of them leave of the cores. The last of them end beside those that measure time, at whose row half of the cores is left.
-    inARow(byProcess(files.filter(fills))),
+    byTurns.then(() => Promise.all(rows.map(inARow))),
+    // They begin with the first and take what all of them leave of the cores. They end beside those that measure time, at whose rows more than half of the cores is left.
+    ...byProcess(files.filter(fills)).map(run),
   ]);
   process.off('SIGINT', stop).off('SIGTERM', stop);
   return sum;
