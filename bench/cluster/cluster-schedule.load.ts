@@ -2,7 +2,7 @@
  * How many events per second does a cluster accept, beside one node alone on the same machine?
  *
  * Events per second in a closed loop over keep-alive connections, a body of about 290 bytes, due in an hour: one in a request over 256 connections, and a
- * thousand in a request over 8. `alone` is one process with its log on disk; the others take the same requests at one gateway, and answer when NATS has
+ * thousand in a request over 8 and over 32. `alone` is one process with its log on disk; the others take the same requests at one gateway, and answer when NATS has
  * written them to its disk (one server, each write synced). Load generator, gateway, engines and nats-server share the same cores, so three engines on a small
  * machine are slower than one: what is seen is what a hop and the journal cost, not how a cluster grows. Good: half of `alone`.
  *
@@ -16,11 +16,11 @@ import { startEscapement } from '../lib/targets.js';
 
 const event = sampleEvent({ delay_ms: 3_600_000 });
 const forms = [
-  { form: 'single', events: 1, connections: { small: 4, full: 256 }, path: '/api/v1/events', body: JSON.stringify(event) },
+  { form: 'single', events: 1, connections: { small: [4], full: [256] }, path: '/api/v1/events', body: JSON.stringify(event) },
   {
     form: 'batch of 1000',
     events: 1_000,
-    connections: { small: 1, full: 8 },
+    connections: { small: [1], full: [8, 32] },
     path: '/api/v1/events/batch',
     body: JSON.stringify({ events: new Array(1_000).fill(event) }),
   },
@@ -33,6 +33,7 @@ const setUps = [
 
 interface Result {
   readonly form: string;
+  readonly connections: number;
   readonly server: string;
   readonly eventsPerSecond: number;
   readonly p50Ms: number;
@@ -41,8 +42,10 @@ interface Result {
 }
 
 const sizes = { small: 0.1, full: 5 } as const;
+/** Before each kind of request: four processes compile what they run for the first time. */
+const warmSeconds = 3;
 
-/** Seconds for each form and server. */
+/** Seconds for each form, number of connections and server. */
 export const bench: Bench = {
   name: 'cluster-schedule',
   question: 'How many events per second does a cluster accept, beside one node alone?',
@@ -70,15 +73,17 @@ async function load(server: string, { url, seconds }: { readonly url: string; re
   const results: Result[] = [];
   const size = seconds === sizes.small ? 'small' : 'full';
   for (const { form, events, connections, path, body } of forms) {
-    const loop = { url: url + path, body, connections: connections[size] };
-    if (size === 'full') await closedLoop({ ...loop, seconds: 1 });
-    const { requestsPerSecond, ...rest } = await closedLoop({ ...loop, seconds });
-    results.push({ form, server, eventsPerSecond: Math.round(requestsPerSecond * events), ...rest });
+    const kind = { url: url + path, body };
+    if (size === 'full') await closedLoop({ ...kind, connections: connections.full[0], seconds: warmSeconds });
+    for (const count of connections[size]) {
+      const { requestsPerSecond, ...rest } = await closedLoop({ ...kind, connections: count, seconds });
+      results.push({ form, connections: count, server, eventsPerSecond: Math.round(requestsPerSecond * events), ...rest });
+    }
   }
   return results;
 }
 
 function shareOfAlone(result: Result, results: readonly Result[]): number {
-  const alone = results.find(({ form }) => form === result.form)!;
+  const alone = results.find(({ form, connections }) => form === result.form && connections === result.connections)!;
   return Math.round((result.eventsPerSecond / alone.eventsPerSecond) * 100) / 100;
 }
