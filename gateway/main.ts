@@ -9,20 +9,18 @@ import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { readInvocation, StartError, surroundingsOf } from '../engine/index.js';
 import { exitCodes } from './command/exit-codes.js';
-import type { Listening } from './command/node.js';
+import type { NodeOptions } from './command/node.js';
 import { commandSet } from './commands.js';
 
-export interface MainOptions {
+export interface MainOptions extends NodeOptions {
   /** Without program and script. */
   readonly argv: readonly string[];
-  /** Called once when a node takes requests. */
-  readonly onListening?: (listening: Listening) => void;
 }
 
 /** Resolves when a node listens; the process then goes on until a signal. Any other command ends it. */
-export async function main({ argv, onListening }: MainOptions): Promise<void> {
+export async function main({ argv, ...options }: MainOptions): Promise<void> {
   try {
-    const invocation = readInvocation(commandSet(onListening), surroundingsOf(argv));
+    const invocation = readInvocation(commandSet(options), surroundingsOf(argv));
     if (invocation.do === 'print') {
       process.stdout.write(`${invocation.text}\n`);
       return;

@@ -13,6 +13,7 @@ import {
   createLogger,
   descriptorLimit,
   drainMsMax,
+  type EngineOptions,
   type Logger,
   type Role,
   settingsOf,
@@ -26,6 +27,13 @@ import { exitCodes } from './exit-codes.js';
 export interface Listening {
   readonly url: string;
   readonly config: Config;
+}
+
+export interface NodeOptions {
+  /** Called once, after the line that says where it listens. */
+  readonly onListening?: (listening: Listening) => void;
+  /** Of its engine, beside the configuration. */
+  readonly engine?: Pick<EngineOptions, 'log' | 'retentionMs' | 'snapshotRecords'>;
 }
 
 const inWords: Readonly<Record<Role, { readonly summary: string; readonly explanation: string }>> = {
@@ -42,8 +50,7 @@ const inWords: Readonly<Record<Role, { readonly summary: string; readonly explan
   },
 };
 
-/** `onListening` is called once, after the line that says where it listens. */
-export function nodeCommand(role: Role, onListening: (listening: Listening) => void): Command {
+export function nodeCommand(role: Role, { onListening, engine }: NodeOptions): Command {
   const { summary, explanation } = inWords[role];
   return command({
     name: role,
@@ -56,23 +63,23 @@ Exit codes: 0 stopped, 1 could not start, 70 a defect, 130 a second signal cut t
       const config = configFrom(values, { role, ...surroundings });
       // Nobody may be reading, or its disk be full: no reason not to run.
       process.stdout.on('error', () => undefined);
-      const url = await startNode(config);
+      const url = await startNode(config, engine);
       process.stdout.write(`Escapement listening on ${url}\n`);
-      onListening({ url, config });
+      onListening?.({ url, config });
       return 'running';
     },
   });
 }
 
 /** Returns the address. */
-async function startNode(config: Config): Promise<string> {
+async function startNode(config: Config, options: NodeOptions['engine']): Promise<string> {
   await refuseWhatCannotStart(config);
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   exitOnDefect(logger);
   const started = exitOnEarlySignal(logger);
   // Before anything is touched. How many partitions a cluster has is known when it is joined.
   if (config.cluster === null) connectionsOf(config, config.partitions);
-  const engine = await createEngine({ config, logger });
+  const engine = await createEngine({ config, logger, ...options });
   try {
     const connections = connectionsOf(config, engine.cluster()?.partitions.length ?? config.partitions);
     const gateway = await startGateway({ engine, config, logger, connections });

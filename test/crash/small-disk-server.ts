@@ -1,7 +1,6 @@
-/** As `escapement serve`, but with watermarks, segments, snapshots and a retention that fit some mebibytes and seconds. */
+/** `escapement serve` as it ships, but with watermarks, segments, snapshots and a retention that fit some mebibytes and seconds. */
 import { parseArgs } from 'node:util';
-import { createEngine, createLogger, defaultConfig } from '../../engine/index.js';
-import { startGateway } from '../../gateway/index.js';
+import { main } from '../../gateway/main.js';
 
 const MiB = 1024 * 1024;
 
@@ -18,31 +17,27 @@ const { values } = parseArgs({
     'log-level': { type: 'string', default: 'info' },
   },
 });
-type LogLevel = ReturnType<typeof defaultConfig>['logLevel'];
-const config = defaultConfig({
-  dataDir: values['data-dir']!,
-  port: Number(values.port),
-  partitions: 2,
-  logLevel: values['log-level'] as LogLevel,
-});
-const logger = createLogger({ level: config.logLevel, format: 'json' });
-const engine = await createEngine({
-  config,
-  logger,
-  retentionMs: Number(values['retention-ms']),
-  snapshotRecords: Number(values['snapshot-records']),
-  log: {
-    freeBytesMin: Number(values['free-mib-min']) * MiB,
-    ballastBytes: 2 * MiB,
-    segmentBytesMax: Number(values['segment-kib']) * 1024,
-    walBytesMax: Number(values['wal-kib']) * 1024,
+
+void main({
+  argv: [
+    'serve',
+    '--data-dir',
+    values['data-dir']!,
+    '--port',
+    values.port!,
+    '--partitions',
+    '2',
+    '--log-level',
+    values['log-level'],
+  ],
+  engine: {
+    retentionMs: Number(values['retention-ms']),
+    snapshotRecords: Number(values['snapshot-records']),
+    log: {
+      freeBytesMin: Number(values['free-mib-min']) * MiB,
+      ballastBytes: 2 * MiB,
+      segmentBytesMax: Number(values['segment-kib']) * 1024,
+      walBytesMax: Number(values['wal-kib']) * 1024,
+    },
   },
 });
-const gateway = await startGateway({ engine, config, logger });
-process.once('SIGTERM', () => {
-  void gateway
-    .close()
-    .then(() => engine.stop())
-    .then(() => process.exit(0));
-});
-console.log(`Escapement listening on ${gateway.url}`);
