@@ -23,6 +23,7 @@ export { descriptorLimit, shareDescriptors } from './kernel/descriptors.js';
 export { EngineError, type ErrorCode, errorKinds, type FieldError, InvariantError, StartError } from './kernel/errors.js';
 export { formatEventId, parseEventId, putEventId } from './kernel/event-id.js';
 export { fnv1a32Of as hashOf } from './kernel/fnv1a.js';
+export { putBytes } from './kernel/copied-bytes.js';
 export { inStep } from './kernel/in-step.js';
 export { version } from './kernel/version.js';
 export {

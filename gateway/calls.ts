@@ -6,7 +6,7 @@
 import { EngineError } from '../engine/index.js';
 import { type Caller, type Gatekeeper, notKnown, withHeaders } from './access/gatekeeper.js';
 import { queryToken } from './access/query-token.js';
-import { AnswerToCome } from './handler/answer-to-come.js';
+import { type AnswerListener, AnswerToCome, type LateAnswer } from './handler/answer-to-come.js';
 import type { Answer, Services } from './handler/services.js';
 import { problemReply, refusalOf } from './http/problem.js';
 import type { Reply } from './http/reply.js';
@@ -31,6 +31,11 @@ export interface Upgrade {
   readonly caller: Caller;
   /** They belong into the answer. */
   readonly headers: Reply['headers'];
+}
+
+/** Who waits for the answer to a call. */
+export interface Answerable {
+  answer(reply: Reply): void;
 }
 
 interface Incoming {
@@ -127,12 +132,15 @@ export class Calls {
     return this.#gatekeeper.admit({ scope, path, credentials: { authorization: head.authorization, token }, from: head });
   }
 
-  /** `done` is called once, later as a rule. */
-  perform(call: Call, request: Request, done: (reply: Reply) => void): void {
-    const settle = (answer: Answer | Error) => done(this.#replyOf(answer, call, request));
+  /** `exchange` is answered once, later as a rule. */
+  perform(call: Call, request: Request, exchange: Answerable): void {
+    const made = new MadeCall(this, { call, request, exchange });
     const answer = this.#begin(call.route, request);
-    if (answer instanceof AnswerToCome) answer.whenSettled(settle);
-    else answer.then(settle, (error: unknown) => settle(error instanceof Error ? error : new Error(String(error))));
+    if (answer instanceof AnswerToCome) answer.whenSettled(made);
+    else {
+      const fail = (error: unknown) => made.settled(error instanceof Error ? error : new Error(String(error)));
+      answer.then((settled) => made.settled(settled), fail);
+    }
   }
 
   #begin(route: Route, request: Request): Promise<Answer> | AnswerToCome {
@@ -144,7 +152,7 @@ export class Calls {
     }
   }
 
-  #replyOf(answer: Answer | Error, { headers, caller }: Call, request: Request): Reply {
+  replyOf(answer: LateAnswer, { headers, caller }: Call, request: Request): Reply {
     const reply = answer instanceof Error ? this.#excuse(answer, request) : asReply(answer, request.path);
     // What is about to go on without an end would not be looked at again before the keys change once more.
     const isLate = reply.sequel !== undefined && !this.mayStay(caller);
@@ -156,6 +164,25 @@ export class Calls {
     if (error instanceof EngineError) return problemReply(refusalOf(error), path);
     this.#report(error, requestId.text);
     return problemReply(refuse('internal', `please report this with the request id ${requestId.text}`), path);
+  }
+}
+
+/** Has no answer yet. */
+class MadeCall implements AnswerListener {
+  readonly #calls: Calls;
+  readonly #call: Call;
+  readonly #request: Request;
+  readonly #exchange: Answerable;
+
+  constructor(calls: Calls, { call, request, exchange }: { call: Call; request: Request; exchange: Answerable }) {
+    this.#calls = calls;
+    this.#call = call;
+    this.#request = request;
+    this.#exchange = exchange;
+  }
+
+  settled(answer: LateAnswer): void {
+    this.#exchange.answer(this.#calls.replyOf(answer, this.#call, this.#request));
   }
 }
 

@@ -9,6 +9,7 @@
  * would make room for the next request in that packet, and where the end of a request is in doubt the next one may be
  * somebody else's, smuggled in. While the answer is pending the server library drops the connection at a further request.
  */
+import type { Caller } from './access/gatekeeper.js';
 import type { RequestId } from './http/request-id.js';
 import { headOf, type Reply, type Sequel, type SequelEnd } from './http/reply.js';
 import { EventStream } from './stream/event-stream.js';
@@ -18,8 +19,8 @@ export interface OpenResponse {
   onAborted(handler: () => void): unknown;
   cork(write: () => void): unknown;
   /** With further lines of the head, if they are in it. */
-  writeStatus(line: string | Buffer): unknown;
-  end(body: string | Buffer, close: boolean): unknown;
+  writeStatus(line: string | Uint8Array): unknown;
+  end(body: string | Uint8Array, close: boolean): unknown;
   endWithoutBody(length?: number, close?: boolean): unknown;
   write(piece: string): boolean;
   onWritable(handler: () => boolean): unknown;
@@ -29,25 +30,34 @@ export interface ExchangeOptions {
   readonly response: OpenResponse;
   readonly requestId: RequestId;
   readonly method: string;
-  readonly onOver: (exchange: Exchange) => void;
+  readonly watcher: ExchangeWatcher;
+}
+
+/** Told of all exchanges. */
+export interface ExchangeWatcher {
+  /** The head of an answer without an end is out. */
+  following(exchange: Exchange): void;
+  over(exchange: Exchange): void;
 }
 
 export class Exchange {
   readonly requestId: RequestId;
   readonly #response: OpenResponse;
   readonly #isHead: boolean;
-  readonly #onOver: (exchange: Exchange) => void;
+  readonly #watcher: ExchangeWatcher;
   #mode: 'open' | 'sealed' | 'following' | 'over' = 'open';
   #stream: EventStream | null = null;
   #sequelEnd: SequelEnd | null = null;
+  /** Who has asked; null until somebody was let in. */
+  caller: Caller | null = null;
   /** Of the body, counted so far. */
   bodyBytes = 0;
 
-  constructor({ response, requestId, method, onOver }: ExchangeOptions) {
+  constructor({ response, requestId, method, watcher }: ExchangeOptions) {
     this.#response = response;
     this.requestId = requestId;
     this.#isHead = method === 'HEAD';
-    this.#onOver = onOver;
+    this.#watcher = watcher;
     response.onAborted(() => this.#end());
   }
 
@@ -77,7 +87,7 @@ export class Exchange {
     }
     this.#response.cork(() => this.#writeCorked(reply));
     // The library has copied what it could not send.
-    reply.memory?.giveBack();
+    reply.laidOut?.giveBack();
     if (reply.sequel === undefined) this.#end();
     else this.#follow(reply.sequel);
   }
@@ -89,13 +99,15 @@ export class Exchange {
 
   #follow(sequel: Sequel): void {
     this.#mode = 'following';
+    this.#watcher.following(this);
     const body = this.#response;
     this.#stream = new EventStream({ body, onDrain: () => this.#sequelEnd?.onDrain(), onEnded: () => this.#end() });
     this.#sequelEnd = sequel.begin(this.#stream);
   }
 
   #writeCorked(reply: Reply): void {
-    const { body, close, sequel } = reply;
+    const { close, sequel } = reply;
+    const body = reply.laidOut?.body() ?? reply.body;
     const response = this.#response;
     const head = headOf(reply, this.requestId);
     // Told of a length, the library waits for as many bytes and cuts off the next request.
@@ -112,6 +124,6 @@ export class Exchange {
     this.#mode = 'over';
     this.#stream?.closed();
     this.#sequelEnd?.onClosed();
-    this.#onOver(this);
+    this.#watcher.over(this);
   }
 }

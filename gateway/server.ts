@@ -27,7 +27,7 @@ import { StartError } from '../engine/index.js';
 import type { Caller } from './access/gatekeeper.js';
 import { type Call, type Calls, noRoomForBody, tooLarge } from './calls.js';
 import type { Connections } from './connections.js';
-import { Exchange } from './exchange.js';
+import { Exchange, type ExchangeWatcher } from './exchange.js';
 import { isLarge, joinInSteps } from './http/joined-body.js';
 import { RequestHead } from './http/request-head.js';
 import { type Reply, upgradeHeadOf } from './http/reply.js';
@@ -40,7 +40,7 @@ import {
   streamMessageBytesMax,
   streamMessageReceivedBytesMax,
 } from './limits.js';
-import { streamPath } from './routes.js';
+import { busyPaths, streamPath } from './routes.js';
 import type { StreamDesk, StreamSession } from './ws/stream-session.js';
 
 export interface ServerOptions {
@@ -66,6 +66,14 @@ interface StreamSocket {
   session: StreamSession | null;
 }
 
+/** `method` and `path` as sent. */
+interface Arrived {
+  readonly response: HttpResponse;
+  readonly request: HttpRequest;
+  readonly method: string;
+  readonly path: string;
+}
+
 interface Admitted {
   readonly response: HttpResponse;
   readonly exchange: Exchange;
@@ -80,17 +88,20 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #app: TemplatedApp;
   readonly #sockets = new Set<WebSocket<StreamSocket>>();
-  /** Answers without an end, and who asked for them. */
-  readonly #following = new Map<Exchange, Caller>();
+  /** Answers without an end. */
+  readonly #following = new Set<Exchange>();
   #listening: us_listen_socket | null = null;
   #bodyBytes = 0;
   #exchanges = 0;
   #onIdle: (() => void) | null = null;
-  readonly #onOver = (exchange: Exchange): void => {
-    this.#bodyBytes -= exchange.bodyBytes;
-    this.#exchanges--;
-    this.#following.delete(exchange);
-    if (this.#exchanges === 0) this.#onIdle?.();
+  readonly #watcher: ExchangeWatcher = {
+    following: (exchange) => void this.#following.add(exchange),
+    over: (exchange) => {
+      this.#bodyBytes -= exchange.bodyBytes;
+      this.#exchanges--;
+      if (this.#following.size > 0) this.#following.delete(exchange);
+      if (this.#exchanges === 0) this.#onIdle?.();
+    },
   };
 
   constructor(options: ServerOptions) {
@@ -98,7 +109,12 @@ export class Server {
     this.#app = makeApp(options);
     this.#app.filter((response, change) => this.#onConnection(response, change));
     this.#app.ws<StreamSocket>(streamPath, this.#streamBehaviour());
-    this.#app.any('/*', (response, request) => this.#onRequest(response, request));
+    for (const path of busyPaths) {
+      this.#app.post(path, (response, request) => this.#onRequest({ response, request, method: 'POST', path }));
+    }
+    this.#app.any('/*', (response, request) => {
+      this.#onRequest({ response, request, method: request.getCaseSensitiveMethod(), path: request.getUrl() });
+    });
   }
 
   /** Resolves to the port. Throws StartError. */
@@ -118,7 +134,7 @@ export class Server {
     if (this.#listening !== null) us_listen_socket_close(this.#listening);
     this.#listening = null;
     for (const socket of [...this.#sockets]) socket.end(1001, 'stopping');
-    for (const exchange of [...this.#following.keys()]) exchange.endFollowing();
+    for (const exchange of [...this.#following]) exchange.endFollowing();
     await this.#idleWithin(graceMs);
     this.#app.close();
   }
@@ -128,8 +144,8 @@ export class Server {
     for (const socket of [...this.#sockets]) {
       if (!this.#options.calls.mayStay(socket.getUserData().caller)) socket.end(1008, 'the API key is no longer valid');
     }
-    for (const [exchange, caller] of [...this.#following]) {
-      if (!this.#options.calls.mayStay(caller)) exchange.endFollowing();
+    for (const exchange of [...this.#following]) {
+      if (!this.#options.calls.mayStay(exchange.caller!)) exchange.endFollowing();
     }
   }
 
@@ -139,10 +155,8 @@ export class Server {
     else if (!connections.opened(new Uint8Array(response.getRemoteAddress()))) response.close();
   }
 
-  #onRequest(response: HttpResponse, request: HttpRequest): void {
+  #onRequest({ response, request, method, path }: Arrived): void {
     const head = readHead(request);
-    const method = request.getCaseSensitiveMethod();
-    const path = request.getUrl();
     const exchange = this.#begin({ response, head, method });
     const query = request.getQuery() ?? '';
     const admitted = this.#options.calls.admit({ method, path, query, head });
@@ -153,7 +167,7 @@ export class Server {
 
   #begin({ response, head, method }: { response: HttpResponse; head: RequestHead; method: string }): Exchange {
     this.#exchanges++;
-    return new Exchange({ response, requestId: new RequestId(head.requestId), method, onOver: this.#onOver });
+    return new Exchange({ response, requestId: new RequestId(head.requestId), method, watcher: this.#watcher });
   }
 
   #proceed(admitted: Admitted): void {
@@ -178,10 +192,8 @@ export class Server {
       parameter,
       body,
     };
-    this.#options.calls.perform(call, request, (reply) => {
-      if (reply.sequel !== undefined && exchange.isOpen) this.#following.set(exchange, call.caller);
-      exchange.answer(reply);
-    });
+    exchange.caller = call.caller;
+    this.#options.calls.perform(call, request, exchange);
   }
 
   /** Chunks are ours only during the callback, so each is copied if it is kept; whoever sends too much gets an answer and no more. */

@@ -2,6 +2,8 @@
  * MessagePack of a few kinds of value, written where it belongs, byte for byte as `msgpackr` writes it (a property test compares the two).
  * For the hot path of new events, where making values for an encoder costs more than encoding them. Each returns the place behind.
  */
+import { putBytes } from '../kernel/copied-bytes.js';
+
 const nil = 0xc0;
 /** Of what stands before a text. */
 export const textHeadMax = 5;
@@ -16,6 +18,11 @@ export function putText(from: Uint8Array, start: number, end: number, out: Uint8
   const textAt = putTextHead(end - start, out, at);
   copyBytes(from, start, end, out, textAt);
   return textAt + end - start;
+}
+
+/** The same of all of `text`. */
+export function putWholeText(text: Uint8Array, out: Uint8Array, at: number): number {
+  return putBytes(text, out, putTextHead(text.length, out, at));
 }
 
 export function putAscii(text: string, out: Uint8Array, at: number): number {
@@ -92,7 +99,7 @@ export function putNumber(value: number, view: DataView, at: number): number {
   return at + 9;
 }
 
-/** Short stretches are not worth a call out of the engine's code. */
+/** Short stretches are not worth a view. */
 export function copyBytes(from: Uint8Array, start: number, end: number, out: Uint8Array, at: number): void {
   for (let byte = start; byte < end; byte++) out[at + byte - start] = from[byte]!;
 }

@@ -7,6 +7,7 @@
  * One instance serves many; it holds nothing between two specs but its memory.
  */
 import { hash } from 'node:crypto';
+import { putBytes } from '../kernel/copied-bytes.js';
 import { fingerprintBytes, type Stretch } from './content.js';
 import { copyBytes } from './msgpack-put.js';
 import { defaultRetry } from './spec.js';
@@ -131,8 +132,7 @@ export class PlainFingerprint {
   }
 
   #put(constant: Uint8Array): void {
-    copyBytes(constant, 0, constant.length, this.#bytes, this.#end);
-    this.#end += constant.length;
+    this.#end = putBytes(constant, this.#bytes, this.#end);
   }
 
   #text(from: Uint8Array, start: number, end: number): void {

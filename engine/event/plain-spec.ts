@@ -9,10 +9,11 @@
  * One instance serves many; it holds nothing between two events but its memory.
  */
 import type { Slot, WallMs } from '../kernel/brand.js';
+import { putBytes, Stretches } from '../kernel/copied-bytes.js';
 import { fnv1a32Of } from '../kernel/fnv1a.js';
 import { fingerprintBytes, type KeyTag, type Stretch, slotOfKeyIn, tagOfKeyIn } from './content.js';
 import { signatureOfHash } from './labels.js';
-import { copyBytes, putAscii, putBinary, putLength, putNil, putText, putWhole, textHeadMax } from './msgpack-put.js';
+import { putAscii, putBinary, putLength, putNil, putText, putWhole, putWholeText, textHeadMax } from './msgpack-put.js';
 import { originOf } from './origin.js';
 import { PlainFingerprint } from './plain-fingerprint.js';
 import { RequestKey } from './request-key.js';
@@ -36,6 +37,9 @@ export function plainDestination(text: string): PlainDestination {
 
 /** A text in the bytes: where it begins and ends. */
 const absent = -1;
+const nothing = new Uint8Array(0);
+/** What payloads lie in. */
+const bodies = new Stretches();
 const fingerprints = new PlainFingerprint();
 const requestKey = new RequestKey();
 const defaultSourceBytes = Buffer.from(defaultSource);
@@ -58,6 +62,8 @@ export class PlainSpec {
   destination: PlainDestination | null = null;
   /** Unless the event names one. */
   sourceBytes: Uint8Array = defaultSourceBytes;
+  /** Good for as long as the bytes are. */
+  payload: Uint8Array = nothing;
   timeGiven = false;
   scheduledAtMs = 0;
   delayMs: number | null = null;
@@ -101,6 +107,12 @@ export class PlainSpec {
     while (this.tags.length > 0) this.tags.pop();
   }
 
+  takePayload(from: number, end: number): void {
+    this.payloadAt = from;
+    this.payloadEnd = end;
+    this.payload = bodies.viewOf(this.bytes, from, end);
+  }
+
   /** The next spec of the sheet. */
   addTo(sheet: SpecSheet): void {
     const { bytes } = this;
@@ -133,8 +145,7 @@ export class PlainSpec {
     }
     layOutKeyOfHead(view, start, { tagHigh: tag.high, tagLow: tag.low, restBytes: at - restAt });
     if (payloadLength > 0) {
-      out.set(new Uint8Array(bytes.buffer, bytes.byteOffset + this.payloadAt, payloadLength), at);
-      at += payloadLength;
+      at = putBytes(this.payload, out, at);
     }
     room.end = at;
     sheet.written(slot, this.createdAtMs as WallMs);
@@ -143,12 +154,10 @@ export class PlainSpec {
   /** Head, origin and texts, all that comes before the key. Returns the place behind. */
   #putBeginning({ bytes: out, view }: SpecRoom, start: number, source: Stretch): number {
     if (this.#beginning.length > 0) {
-      out.set(this.#beginning, start);
-      return start + this.#beginning.length;
+      return putBytes(this.#beginning, out, start);
     }
     const { origin } = this.destination!;
-    copyBytes(origin, 0, origin.length, out, start + specHeadBytes);
-    const end = this.#putTexts(out, view, start + specHeadBytes + origin.length, source);
+    const end = this.#putTexts(out, view, putBytes(origin, out, start + specHeadBytes), source);
     this.#layOutHead(view, start, source);
     // One that is alike has come, so more may.
     if (this.alike > 0) this.#beginning = out.slice(start, end);
@@ -167,7 +176,7 @@ export class PlainSpec {
     at = this.#put(this.typeAt, this.typeEnd, out, at);
     at = this.#put(this.descriptionAt, this.descriptionEnd, out, at);
     at = this.delayMs === null ? putNil(out, at) : putWhole(this.delayMs, view, at);
-    at = putText(url, 0, url.length, out, at);
+    at = putWholeText(url, out, at);
     at = putText(method.bytes, method.from, method.to, out, at);
     out[at++] = 0x90;
     out[at++] = this.payloadAt === absent ? 0xc2 : 0xc3;
@@ -243,7 +252,6 @@ export class PlainSpec {
 
 /** Everything but the texts. */
 const fixedBytesMax = 128 + fingerprintBytes;
-const nothing = new Uint8Array(0);
 const noTag: KeyTag = { high: 0, low: 0 };
 const separator = new Uint8Array([0]);
 

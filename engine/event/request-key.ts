@@ -7,6 +7,7 @@
  * One instance serves many requests; it remembers the key and the source that came last.
  */
 import type { Slot } from '../kernel/brand.js';
+import { putBytes } from '../kernel/copied-bytes.js';
 import { hashesBefore, hashesBehind, type KeyHashes, type KeyTag, placeOfKey, type Stretch } from './content.js';
 import { copyBytes, putTextHead } from './msgpack-put.js';
 
@@ -45,9 +46,9 @@ export class RequestKey {
   /** As MessagePack writes a text. Returns the place behind. */
   put(out: Uint8Array, at: number): number {
     const from = putTextHead(this.length, out, at);
-    copyBytes(this.#bytes, 0, this.#bytes.length, out, from);
-    copyBytes(this.#behind, 0, this.#behindLength, out, from + this.#bytes.length);
-    return from + this.length;
+    const end = putBytes(this.#bytes, out, from);
+    copyBytes(this.#behind, 0, this.#behindLength, out, end);
+    return end + this.#behindLength;
   }
 
   place(source: Stretch): { readonly slot: Slot; readonly tag: KeyTag } {

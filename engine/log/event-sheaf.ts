@@ -11,6 +11,7 @@
 import { recordKinds } from '../event/record.js';
 import type { SpecRoom } from '../event/spec-codec.js';
 import { noSequence, type WallMs } from '../kernel/brand.js';
+import { putBytes, Stretches } from '../kernel/copied-bytes.js';
 import { type EventId, eventIdBytes } from '../kernel/event-id.js';
 import { sheafBytesMax, sheafEventsMax } from '../kernel/limits.js';
 import { layOutHead, RecordCursor, recordHeadBytes, startOfRecords } from './record-batch.js';
@@ -27,6 +28,8 @@ export interface EncodedEvent {
   readonly createdAtMs: WallMs;
 }
 
+/** What is copied into sheaves. */
+const bodies = new Stretches();
 const startBytes = 4 * 1024;
 /** A builder that has grown beyond this hands its memory over with the sheaf: there is one for each partition. */
 const keptBytesMax = 128 * 1024;
@@ -54,9 +57,9 @@ export class EventSheafBuilder {
     layOutHead(this.#view, at, { bodyLength, kind: recordKinds.accepted, seq: noSequence, prev: noSequence, at: createdAtMs });
     const bytes = this.#bytes;
     const eventAt = at + recordHeadBytes - eventIdBytes;
-    for (let byte = 0; byte < eventIdBytes; byte++) bytes[eventAt + byte] = ids[idAt + byte]!;
-    const { buffer, byteOffset } = room.bytes;
-    bytes.set(new Uint8Array(buffer, byteOffset + bodyAt, bodyLength), at + recordHeadBytes);
+    if (ids.length === eventIdBytes) putBytes(ids, bytes, eventAt);
+    else for (let byte = 0; byte < eventIdBytes; byte++) bytes[eventAt + byte] = ids[idAt + byte]!;
+    putBytes(bodies.viewOf(room.bytes, bodyAt, bodyEnd), bytes, at + recordHeadBytes);
     this.#end = end;
     this.#count++;
   }

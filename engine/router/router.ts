@@ -35,22 +35,15 @@ import { labelStatistics } from './label-statistics.js';
 import { BulkChanges, type BulkRequest, type BulkResult } from './bulk-changes.js';
 import { EventLists, type EventPage, type ListRequest } from './event-lists.js';
 import { PartitionTurns } from './partition-turns.js';
-import { ScheduledEvents, type ScheduleResult } from './scheduled-events.js';
+import { ScheduledEvents, type ScheduleResult, type SheetAsked } from './scheduled-events.js';
 
-export type { ScheduleResult };
+export type { ScheduleResult, SheetAsked };
 
 /** An event as a producer asks for it. The router mints its id and the fingerprint of its content. */
 export interface NewEvent {
   readonly spec: EventSpec;
   /** False: no time of any kind was given, so that a repeat a second later is still the same content. */
   readonly timeGiven: boolean;
-}
-
-export interface SheetAsked {
-  /** Of an event that was accepted before, as it is now (`viewAt`). Else its id and status are told, for which it need not be read. */
-  readonly wantsViews: boolean;
-  /** Called once, when every event has its answer. */
-  settled(events: ScheduledEvents): void;
 }
 
 /** What an event is called from outside: its id as text, or the name that its producer has given it. */
@@ -116,10 +109,10 @@ export class Router {
   }
 
   /** The same for a sheet, which may be cleared when this returns. `settled` may be called before that. */
-  scheduleSheet(sheet: SpecSheet, { wantsViews, settled }: SheetAsked): ScheduledEvents {
+  scheduleSheet(sheet: SpecSheet, asked: SheetAsked): ScheduledEvents {
     const { count } = sheet;
-    const events = new ScheduledEvents({ count, partitions: this.#partitions, wantsViews, settled });
-    if (count === 0) settled(events);
+    const events = new ScheduledEvents({ count, partitions: this.#partitions, asked });
+    if (count === 0) asked.settled(events);
     const { ids } = events;
     for (let place = 0; place < count; place++) {
       if (place > 0 && place % sheafEventsMax === 0) this.#turns.pass();

@@ -16,41 +16,47 @@ export type ScheduleResult =
   | { readonly replayed: false; readonly id: string; readonly partition: number; readonly isKept: boolean }
   | { readonly replayed: true; readonly view: EventView };
 
+/** Who has asked. */
+export interface SheetAsked {
+  /** Of an event that was accepted before, as it is now (`viewAt`). Else its id and status are told, for which it need not be read. */
+  readonly wantsViews: boolean;
+  /** Called once, when every event has its answer. */
+  settled(events: ScheduledEvents): void;
+}
+
 export class ScheduledEvents implements NewEventsAsker {
   readonly count: number;
   readonly wantsViews: boolean;
   /** One behind the other, of all events. */
   readonly ids: Uint8Array;
   readonly #partitions: number;
-  readonly #settled: (events: ScheduledEvents) => void;
+  readonly #asked: SheetAsked;
   /** By place: those that were not simply accepted. */
   #others: Map<number, DuplicateEvent | EngineError | InvariantError> | null = null;
   /** By place: those that are safe for an owner to come. */
   #kept: Set<number> | null = null;
   #missing: number;
 
-  /** `settled` is told when nothing is missing any more; never from in here. `wantsViews`: of events that were there before. */
+  /** `asked` is told when nothing is missing any more; never from in here. */
   constructor({
     count,
     partitions,
-    wantsViews,
-    settled,
+    asked,
   }: {
     readonly count: number;
     readonly partitions: number;
-    readonly wantsViews: boolean;
-    readonly settled: (events: ScheduledEvents) => void;
+    readonly asked: SheetAsked;
   }) {
     this.count = count;
-    this.wantsViews = wantsViews;
+    this.wantsViews = asked.wantsViews;
     this.ids = new Uint8Array(count * eventIdBytes);
     this.#partitions = partitions;
-    this.#settled = settled;
+    this.#asked = asked;
     this.#missing = count;
   }
 
   accepted(): void {
-    if (--this.#missing === 0) this.#settled(this);
+    if (--this.#missing === 0) this.#asked.settled(this);
   }
 
   replayed(place: number, event: DuplicateEvent): void {

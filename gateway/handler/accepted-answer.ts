@@ -8,12 +8,20 @@
  *
  * Texts of a plain event are printable ASCII without escapes, so they stand in the answer as they came.
  */
-import { defaultRetry, type EventSpec, PlainSpec, putEventId, type WallMs, InvariantError } from '../../engine/index.js';
-import { AnswerMemory } from '../http/answer-memory.js';
-import { nullText, putBytes, putNull, putText, putWhole } from '../http/json-put.js';
+import {
+  defaultRetry,
+  type EventSpec,
+  PlainSpec,
+  putBytes,
+  putEventId,
+  type WallMs,
+  InvariantError,
+} from '../../engine/index.js';
+import { AnswerMemory, LaidOutAnswer } from '../http/answer-memory.js';
+import { nullText, putNull, putText, putWhole, putWholeText } from '../http/json-put.js';
 import { headOf, type Reply } from '../http/reply.js';
 import type { RequestId } from '../http/request-id.js';
-import { formatInstant, RepeatedInstant } from '../input/fields/instant.js';
+import { formatInstant, putInstant, RepeatedInstant } from '../input/fields/instant.js';
 import { renderAccepted } from './event-json.js';
 
 export interface AcceptedPlace {
@@ -29,6 +37,8 @@ const noHeaders: Reply['headers'] = [];
 const noBody = Buffer.alloc(0);
 
 const memory = new AnswerMemory();
+/** Of the event whose answer is laid out: it stands in it twice. */
+const idText = Buffer.alloc(36);
 
 /** An answer to any other new event, but for its body. */
 export function replyAccepted(id: string, body: Buffer): Reply {
@@ -49,24 +59,25 @@ export function replyAcceptedPlain(spec: PlainSpec, place: AcceptedPlace): Reply
   const bodyAt = layOutHead(place, bytes, from);
   const end = layOut(spec, place, bytes, bodyAt);
   block.end = end;
-  const [head, body] = [bytes.subarray(from, bodyAt), bytes.subarray(bodyAt, end)];
-  return { status: 201, contentType: 'application/json', headers: noHeaders, head, body, close: false, memory: block };
+  const laidOut = new LaidOutAnswer(block, { from, bodyAt, end });
+  return { status: 201, contentType: 'application/json', headers: noHeaders, body: '', close: false, laidOut };
 }
 
 function layOutHead({ requestId, ids, idAt }: AcceptedPlace, out: Buffer, start: number): number {
   let at = putBytes(inHead.start, out, start);
   at = requestId.put(out, at);
   at = putBytes(inHead.requestId, out, at);
-  at = putEventId(ids, idAt, out, at);
+  putEventId(ids, idAt, idText, 0);
+  at = putBytes(idText, out, at);
   return putBytes(inHead.id, out, at);
 }
 
-function layOut(spec: PlainSpec, { ids, idAt, partition }: AcceptedPlace, out: Buffer, start: number): number {
-  const { bytes, payloadAt, payloadEnd } = spec;
+/** Behind the head, of whose event `idText` is. */
+function layOut(spec: PlainSpec, { partition }: AcceptedPlace, out: Buffer, start: number): number {
+  const { bytes } = spec;
   const source = spec.source();
-  const destination = spec.destination!.bytes;
   let at = putBytes(behind.start, out, start);
-  at = putId(ids, idAt, out, at);
+  at = putWholeText(idText, out, at);
   if (spec.externalJobIdAt === -1) {
     at = putBytes(usual.unnamed, out, at);
   } else {
@@ -86,24 +97,15 @@ function layOut(spec: PlainSpec, { ids, idAt, partition }: AcceptedPlace, out: B
   }
   at = putTime(scheduledAt, spec.scheduledAtMs, out, at);
   at = putBytes(behind.scheduledAt, out, at);
-  at = putText(destination, 0, destination.length, out, at);
+  at = putWholeText(spec.destination!.bytes, out, at);
   at = isAsUsual(spec) ? putBytes(usual.delivery, out, at) : putDelivery(spec, out, at);
   at = putTags(spec, out, at);
   at = putBytes(behind.tags, out, at);
   at = putTime(scheduledAt, spec.scheduledAtMs, out, at);
-  at = putBytes(behind.nextAttemptAt, out, at);
-  at = putTime(createdAt, spec.createdAtMs, out, at);
-  at = putBytes(behind.createdAt, out, at);
-  at = putTime(createdAt, spec.createdAtMs, out, at);
-  at = putBytes(behind.updatedAt, out, at);
+  at = putBytes(writtenAt(spec.createdAtMs), out, at);
   at = putWhole(partition, out, at);
   at = putBytes(behind.partition, out, at);
-  if (payloadAt === -1) {
-    at = putNull(out, at);
-  } else {
-    out.set(new Uint8Array(bytes.buffer, bytes.byteOffset + payloadAt, payloadEnd - payloadAt), at);
-    at += payloadEnd - payloadAt;
-  }
+  at = spec.payloadAt === -1 ? putNull(out, at) : putBytes(spec.payload, out, at);
   return putBytes(behind.payload, out, at);
 }
 
@@ -127,15 +129,18 @@ function putTextOrNull(from: Uint8Array, start: number, end: number, out: Uint8A
   return start === -1 ? putNull(out, at) : putText(from, start, end, out, at);
 }
 
-function putId(ids: Uint8Array, idAt: number, out: Uint8Array, at: number): number {
-  out[at] = quote;
-  const end = putEventId(ids, idAt, out, at + 1);
-  out[end] = quote;
-  return end + 1;
+/** What stands between the time of the first attempt and the partition, with the times of creation and change: the same for all events of a millisecond. */
+function writtenAt(ms: number): Uint8Array {
+  if (ms !== writtenMs) {
+    writtenMs = ms;
+    putInstant(ms, written, createdAtPlace);
+    putInstant(ms, written, updatedAtPlace);
+  }
+  return written;
 }
 
+let writtenMs = Number.NaN;
 const scheduledAt = new RepeatedInstant();
-const createdAt = new RepeatedInstant();
 const expiresAt = new RepeatedInstant();
 
 function putTime(instant: RepeatedInstant, ms: number, out: Uint8Array, at: number): number {
@@ -219,6 +224,11 @@ const behind = piecesOf(
   fields,
 );
 const fixedBytes = Object.values(behind).reduce((sum, piece) => sum + piece.length, 0);
+const anyInstant = Buffer.from(`"${formatInstant(holeMs)}"`);
+const written = Buffer.concat([behind.nextAttemptAt, anyInstant, behind.createdAt, anyInstant, behind.updatedAt]);
+/** Behind their quotes. */
+const createdAtPlace = behind.nextAttemptAt.length + 1;
+const updatedAtPlace = createdAtPlace + anyInstant.length + behind.createdAt.length;
 /** Fields that most events leave out, with what stands around them: one piece each. */
 const asUsual = new PlainSpec();
 const usual = {
@@ -245,7 +255,7 @@ function isAsUsual(spec: PlainSpec): boolean {
 /** Of an id, five times, four numbers and the partition; `bytesMax` of a spec has the texts and their quotes. */
 const fieldBytesMax = 38 + 5 * 26 + 5 * 15;
 
-const inHead = piecesOf(headOf(replyAccepted(hole, noBody), { text: hole }), ['requestId', 'id']);
+const inHead = piecesOf(String(headOf(replyAccepted(hole, noBody), { text: hole })), ['requestId', 'id']);
 /** With an id. */
 const headFixedBytes = 36 + Object.values(inHead).reduce((sum, piece) => sum + piece.length, 0);
 

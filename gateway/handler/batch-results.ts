@@ -4,8 +4,8 @@
  * Written as bytes into memory that is used again, and one text made of them: texts of events took twice as long, and bytes for each answer, memory
  * outside of the heap that comes and goes, had the collector mark all of it.
  */
-import { EngineError, putEventId, type ScheduledEvents } from '../../engine/index.js';
-import { putBytes, putWhole } from '../http/json-put.js';
+import { EngineError, putBytes, putEventId, type ScheduledEvents } from '../../engine/index.js';
+import { putWhole } from '../http/json-put.js';
 import { isRetryable, refusalOf } from '../http/problem.js';
 import type { SheetedEvents } from '../input/event-sheets.js';
 import { errorsOf, type Refusal } from '../input/refusal.js';

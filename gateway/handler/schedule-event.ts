@@ -4,7 +4,7 @@
  * The body is read, the event encoded and handed on, and the answer written before this returns; it leaves when the event is durable.
  * So nothing of the request but these bytes has to outlive it, and the collector of garbage finds nearly all of it dead.
  */
-import { type EventView, PlainSpec, type ScheduledEvents, SpecSheet } from '../../engine/index.js';
+import { type EventView, PlainSpec, type ScheduledEvents, type SheetAsked, SpecSheet } from '../../engine/index.js';
 import { refuseOtherThanJson } from '../http/media-type.js';
 import { readQuery } from '../http/query.js';
 import { type Reply, replyJson } from '../http/reply.js';
@@ -29,23 +29,28 @@ export function scheduleEvent(request: Request, { engine, clock, destinations }:
   sheet.clear();
   const spec = readSingle(request.body, { context, sheet });
   if (isRefusal(spec)) return spec;
-  const answer = new AnswerToCome();
-  let reply: Reply | null = null;
-  const events = engine.scheduleSheet(sheet, {
-    wantsViews: true,
-    settled: (settled: ScheduledEvents) => {
-      const other = settled.otherAt(0);
-      if (settled.isKept(0)) answer.settle(replyJson(202, `{"id":"${settled.idAt(0)}","status":"ACCEPTED"}`, location(settled)));
-      else if (other === null) answer.settle(reply!);
-      else answer.settle(other instanceof Error ? other : replayed(settled.viewAt(0)));
-    },
-  });
+  const answer = new NewEventAnswer();
+  const events = engine.scheduleSheet(sheet, answer);
   const partition = events.partitionAt(0);
-  reply =
+  answer.reply =
     spec instanceof PlainSpec
       ? replyAcceptedPlain(spec, { requestId: request.requestId, ids: events.ids, idAt: 0, partition })
       : replyAccepted(events.idAt(0), renderAccepted(spec, { id: events.idAt(0), partition }));
   return answer;
+}
+
+/** Settled by what the engine says of the event. */
+class NewEventAnswer extends AnswerToCome implements SheetAsked {
+  readonly wantsViews = true;
+  /** If it is new. */
+  reply: Reply | null = null;
+
+  settled(events: ScheduledEvents): void {
+    const other = events.otherAt(0);
+    if (events.isKept(0)) this.settle(replyJson(202, `{"id":"${events.idAt(0)}","status":"ACCEPTED"}`, location(events)));
+    else if (other === null) this.settle(this.reply!);
+    else this.settle(other instanceof Error ? other : replayed(events.viewAt(0)));
+  }
 }
 
 function replayed(view: EventView): Reply {

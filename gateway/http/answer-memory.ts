@@ -7,6 +7,8 @@
  * Answers lie behind each other in blocks. A block begins anew when none of its answers is open. Whoever has not written an answer, as its client
  * has gone, need not give it back: its block is garbage some time, and never written over.
  */
+import type { LaidOut } from './reply.js';
+
 export class AnswerMemory {
   readonly #idle: AnswerBlock[] = [];
   #block = new AnswerBlock(this.#idle, 0);
@@ -30,8 +32,39 @@ const blockBytes = 32 * 1024;
 /** Of 256 connections all answers are in a third of them. */
 const idleBlocksMax = 32;
 
+/** One answer in a block. */
+export class LaidOutAnswer implements LaidOut {
+  readonly #block: AnswerBlock;
+  readonly #from: number;
+  readonly #bodyAt: number;
+  readonly #end: number;
+
+  constructor(
+    block: AnswerBlock,
+    { from, bodyAt, end }: { readonly from: number; readonly bodyAt: number; readonly end: number },
+  ) {
+    this.#block = block;
+    this.#from = from;
+    this.#bodyAt = bodyAt;
+    this.#end = end;
+  }
+
+  head(): Uint8Array {
+    return this.#block.viewOf(this.#from, this.#bodyAt);
+  }
+
+  body(): Uint8Array {
+    return this.#block.viewOf(this.#bodyAt, this.#end);
+  }
+
+  giveBack(): void {
+    this.#block.giveBack();
+  }
+}
+
 export class AnswerBlock {
   readonly bytes: Buffer;
+  readonly #memory: ArrayBufferLike;
   /** Behind the last answer. */
   end = 0;
   readonly #idle: AnswerBlock[];
@@ -41,6 +74,12 @@ export class AnswerBlock {
   constructor(idle: AnswerBlock[], bytes: number) {
     this.#idle = idle;
     this.bytes = Buffer.allocUnsafeSlow(Math.max(blockBytes, bytes));
+    this.#memory = this.bytes.buffer;
+  }
+
+  /** A part of an answer. No Buffer, which would take three times as long to make. */
+  viewOf(from: number, to: number): Uint8Array {
+    return new Uint8Array(this.#memory, from, to - from);
   }
 
   open(): void {

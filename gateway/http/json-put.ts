@@ -2,16 +2,10 @@
  * JSON of a few kinds of value, written where it belongs, byte for byte as `JSON.stringify` writes it. For the answers that are given most, where making
  * texts for an encoder costs more than encoding them. Each returns the place behind.
  */
+import { putBytes } from '../../engine/index.js';
+
 const quote = 0x22;
 export const nullText = Buffer.from('null');
-/** A copy by the engine's own code is faster up to about here. */
-const fewBytes = 24;
-
-export function putBytes(piece: Uint8Array, out: Uint8Array, at: number): number {
-  if (piece.length > fewBytes) out.set(piece, at);
-  else for (let byte = 0; byte < piece.length; byte++) out[at + byte] = piece[byte]!;
-  return at + piece.length;
-}
 
 /** Printable ASCII in which nothing is to be escaped, from `start` up to `end`. */
 export function putText(from: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
@@ -20,6 +14,14 @@ export function putText(from: Uint8Array, start: number, end: number, out: Uint8
   for (let byte = start; byte < end; byte++) out[textAt + byte] = from[byte]!;
   out[textAt + end] = quote;
   return textAt + end + 1;
+}
+
+/** The same of all of `text`. */
+export function putWholeText(text: Uint8Array, out: Uint8Array, at: number): number {
+  out[at] = quote;
+  const end = putBytes(text, out, at + 1);
+  out[end] = quote;
+  return end + 1;
 }
 
 export function putNull(out: Uint8Array, at: number): number {

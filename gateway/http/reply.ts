@@ -21,19 +21,25 @@ export interface Reply {
   readonly contentType: string;
   /** Further headers. Names and values are ours or checked: CR and LF never get here. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Written already, in the place of status, content type and request id; what is in `headers` comes behind it. */
-  readonly head?: Buffer;
-  readonly body: string | Buffer;
+  readonly body: string | Uint8Array;
+  /** In the place of status, content type, request id and body; what is in `headers` comes behind its head. */
+  readonly laidOut?: LaidOut;
   /** Close the connection behind the answer: what follows on it cannot be trusted or is not wanted. */
   readonly close: boolean;
   readonly sequel?: Sequel;
-  /** What `head` and `body` lie in: to be given back when they have been written, or never. */
-  readonly memory?: { giveBack(): void };
+}
+
+/** An answer whose bytes are written already. Where they lie is told as views only when it leaves: most wait a while, and views are large. */
+export interface LaidOut {
+  head(): Uint8Array;
+  body(): Uint8Array;
+  /** When both have been written, or never. */
+  giveBack(): void;
 }
 
 const noHeaders: Reply['headers'] = [];
 
-export function replyJson(status: number, body: string | Buffer, headers: Reply['headers'] = noHeaders): Reply {
+export function replyJson(status: number, body: string | Uint8Array, headers: Reply['headers'] = noHeaders): Reply {
   return { status, contentType: 'application/json', headers, body, close: false };
 }
 
@@ -64,9 +70,12 @@ const reasons: Readonly<Record<number, string>> = {
 };
 
 /** All of the head but what the library writes itself. In one piece: a call for each line with its two texts cost 2 us. */
-export function headOf(reply: Omit<Reply, 'body' | 'close' | 'memory'>, requestId: Pick<RequestId, 'text'>): string | Buffer {
-  const { status, contentType, headers, head } = reply;
-  if (head !== undefined) return headers.length === 0 ? head : head.toString('latin1') + linesOf(headers);
+export function headOf(reply: Omit<Reply, 'body' | 'close'>, requestId: Pick<RequestId, 'text'>): string | Uint8Array {
+  const { status, contentType, headers, laidOut } = reply;
+  if (laidOut !== undefined) {
+    const head = laidOut.head();
+    return headers.length === 0 ? head : Buffer.from(head).toString('latin1') + linesOf(headers);
+  }
   const line = reasons[status] ?? `${status} Unknown`;
   return `${line}\r\nContent-Type: ${contentType}\r\nX-Request-Id: ${requestId.text}${linesOf(headers)}`;
 }

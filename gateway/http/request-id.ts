@@ -1,5 +1,6 @@
 /** Every answer names its request, so that a line in a log and a complaint can be brought together. */
 import { randomBytes } from 'node:crypto';
+import { putBytes } from '../../engine/index.js';
 
 const sane = /^[A-Za-z0-9._:-]{1,128}$/;
 
@@ -37,8 +38,7 @@ export class RequestId {
       for (let char = 0; char < given.length; char++) out[at + char] = given.charCodeAt(char);
       return at + given.length;
     }
-    for (let byte = 0; byte < prefixBytes.length; byte++) out[at + byte] = prefixBytes[byte]!;
-    return putCount(this.#count, out, at + prefixBytes.length);
+    return putCount(this.#count, out, putBytes(prefixBytes, out, at));
   }
 }
 

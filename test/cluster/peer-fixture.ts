@@ -139,7 +139,7 @@ export class PeerNode {
   /** Settles for each event with what has become of it. */
   schedule(partition: number, bodies: readonly Uint8Array[]): Promise<ScheduledEvents> {
     return new Promise((resolve) => {
-      const events = new ScheduledEvents({ count: bodies.length, partitions, wantsViews: true, settled: resolve });
+      const events = new ScheduledEvents({ count: bodies.length, partitions, asked: { wantsViews: true, settled: resolve } });
       for (const [place, body] of bodies.entries()) {
         const createdAtMs = Date.now() as never;
         mintEventIdIn(events.ids, place * eventIdBytes, { slot: partition as never, now: createdAtMs });

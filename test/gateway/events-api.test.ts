@@ -338,6 +338,17 @@ t.test('unknown paths are not found and unknown methods not allowed', async (t) 
   ]) {
     t.match(await call('GET', path), { status: 404, json: { code: 'not-found' } }, path);
   }
+  // The server library finds these two by itself.
+  for (const path of [
+    `${events}/`,
+    `/${events}`,
+    '/api//v1/events',
+    '/api/v1/Events',
+    '/api/v1/events%2Fbatch',
+    `${events}/batch/`,
+  ]) {
+    t.match(await call('POST', path, { destination: 'LOCAL:known' }), { status: 404, json: { code: 'not-found' } }, path);
+  }
   for (const [method, path, allow] of [
     ['PUT', events, 'POST, GET, HEAD'],
     ['GET', `${events}/batch`, 'POST'],

@@ -298,7 +298,7 @@ export class FakeEngine implements Engine {
     const specs = Array.from({ length: sheet.count }, (_, place) =>
       decodeSpec(new Uint8Array(sheet.bytes.subarray(sheet.startOf(place), sheet.endOf(place)))),
     );
-    const events = new ScheduledEvents({ count: sheet.count, partitions: slots, ...asked });
+    const events = new ScheduledEvents({ count: sheet.count, partitions: slots, asked });
     for (const [place, { createdAtMs: now }] of specs.entries()) {
       mintEventIdIn(events.ids, place * eventIdBytes, { slot: partition as number as Slot, now });
     }

@@ -249,8 +249,7 @@ export class PlainEventReader {
     // One byte more, so that a payload that is too long is not cut to one that is not.
     scan.begin(cursor.bytes, from, Math.min(cursor.end, from + payloadBytesMax + 1));
     if (!skipsValue(scan) || scan.depthReached > payloadDepthMax || scan.at - from > payloadBytesMax) return false;
-    spec.payloadAt = from;
-    spec.payloadEnd = scan.at;
+    spec.takePayload(from, scan.at);
     cursor.at = scan.at;
     return true;
   }

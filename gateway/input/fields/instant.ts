@@ -9,6 +9,7 @@
  * year 9999 by its offset or by rounding (`9999-12-31T23:59:59.9999999Z` is what some programs write for "never") has no text: it is the last
  * millisecond that has one.
  */
+import { putBytes } from '../../../engine/index.js';
 
 const shape = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 const latestMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
@@ -116,8 +117,7 @@ export class RepeatedInstant {
       putInstant(ms, bytes, 0);
       this.#ms = ms;
     }
-    for (let char = 0; char < instantBytes; char++) out[at + char] = bytes[char]!;
-    return at + instantBytes;
+    return putBytes(bytes, out, at);
   }
 }
 

@@ -18,7 +18,7 @@ function setup() {
   const link = new OwnerLink(parts, new OwnerLoad());
   const schedule = (): Promise<ScheduledEvents> =>
     new Promise((resolve) => {
-      const events = new ScheduledEvents({ count: 1, partitions: 4, wantsViews: true, settled: resolve });
+      const events = new ScheduledEvents({ count: 1, partitions: 4, asked: { wantsViews: true, settled: resolve } });
       const createdAtMs = Date.now() as never;
       mintEventIdIn(events.ids, 0, { slot: partition as never, now: createdAtMs });
       const asked = {

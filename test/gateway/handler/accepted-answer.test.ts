@@ -33,10 +33,16 @@ function bothWays(text: string, { context = eventContext, partition = 3 } = {}) 
 
 /** As it goes out, with a header that was added on the way. */
 function written(reply: Reply): () => string {
+  const body = () => reply.laidOut?.body() ?? reply.body;
+  const pieces = () => [
+    headOf(reply, requestId),
+    headOf({ ...reply, headers: [...reply.headers, ['X-More', '7']] }, requestId),
+    body(),
+  ];
   return () =>
-    headOf(reply, requestId).toString() +
-    headOf({ ...reply, headers: [...reply.headers, ['X-More', '7']] }, requestId).toString() +
-    reply.body.toString();
+    pieces()
+      .map((piece) => (typeof piece === 'string' ? piece : Buffer.from(piece).toString()))
+      .join('');
 }
 
 t.test('the answer to a plain event is the one that any event would get', async (t) => {

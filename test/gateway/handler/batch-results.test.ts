@@ -9,7 +9,7 @@ import { type Refusal, refuse } from '../../../gateway/input/refusal.js';
 const now = 1_795_000_000_000 as WallMs;
 
 function scheduledOf(count: number, answer: (events: ScheduledEvents, place: number) => void): ScheduledEvents {
-  const events = new ScheduledEvents({ count, partitions: 4, wantsViews: false, settled: () => undefined });
+  const events = new ScheduledEvents({ count, partitions: 4, asked: { wantsViews: false, settled: () => undefined } });
   for (let place = 0; place < count; place++) {
     mintEventIdIn(events.ids, place * eventIdBytes, { slot: null, now });
     answer(events, place);

@@ -19,7 +19,7 @@ async function scheduled(sizes: readonly number[], others: ReadonlyMap<number, O
   let from = 0;
   const engine = {
     scheduleSheet: ({ count }: SpecSheet, asked: SheetAsked) => {
-      const events = new ScheduledEvents({ count, partitions: 4, ...asked });
+      const events = new ScheduledEvents({ count, partitions: 4, asked });
       const first = from;
       from += count;
       for (let place = 0; place < count; place++) {
