@@ -4,16 +4,18 @@
  * An event with a key belongs to the partition of its key. Any other may go anywhere. By chance, 64 that come together are sixteen for each of four
  * partitions: four sheaves, four decisions, four commits with an fsync each. So partitions take turns: what comes within a millisecond goes to one of
  * them, and while events come in crowds it keeps its turn for a thousand of them. Alone, one behind the other, they go to one partition after
- * the other, and those of a batch a sheaf to each; in the end all have as many
+ * the other, and those of a batch four sheaves to each; in the end all have as many
  * (`docs/decisions/events-without-a-key-take-partitions-in-turn.md`).
  */
 import type { PartitionId, Slot, WallMs } from '../kernel/brand.js';
-import { slots } from '../kernel/limits.js';
+import { sheafEventsMax, slots } from '../kernel/limits.js';
 
 /** Within a millisecond: with fewer there is nothing to gain by keeping them together. */
 const crowdEvents = 8;
 /** Of one turn. A turn of 256 spares half as much. */
 const turnEvents = 1_024;
+/** Of one batch: with a single sheaf for each of 16 partitions a cluster has twice as many entries, with all of it for one no two hosts share what is due in one moment. */
+export const batchTurnEvents = 4 * sheafEventsMax;
 
 export class PartitionTurns {
   readonly #partitions: number;

@@ -27,14 +27,13 @@ import {
   slotOf,
   slotOfIdIn,
 } from '../kernel/event-id.js';
-import { sheafEventsMax } from '../kernel/limits.js';
 import { decodeMessages } from '../kernel/message-codec.js';
 import type { Change, Condition, Question } from '../partition/command.js';
 import type { Accepted, PartitionLink } from './host-link.js';
 import { labelStatistics } from './label-statistics.js';
 import { BulkChanges, type BulkRequest, type BulkResult } from './bulk-changes.js';
 import { EventLists, type EventPage, type ListRequest } from './event-lists.js';
-import { PartitionTurns } from './partition-turns.js';
+import { batchTurnEvents, PartitionTurns } from './partition-turns.js';
 import { ScheduledEvents, type ScheduleResult, type SheetAsked } from './scheduled-events.js';
 
 export type { ScheduleResult, SheetAsked };
@@ -115,7 +114,7 @@ export class Router {
     if (count === 0) asked.settled(events);
     const { ids } = events;
     for (let place = 0; place < count; place++) {
-      if (place > 0 && place % sheafEventsMax === 0) this.#turns.pass();
+      if (place > 0 && place % batchTurnEvents === 0) this.#turns.pass();
       const createdAtMs = sheet.createdAtMs(place);
       const idAt = place * eventIdBytes;
       mintEventIdIn(ids, idAt, { slot: sheet.slotOf(place) ?? this.#turns.slotAt(createdAtMs), now: createdAtMs });

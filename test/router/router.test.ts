@@ -3,7 +3,7 @@ import { fingerprintOf, slotOfKey } from '../../engine/event/content.js';
 import { decodeSpec } from '../../engine/event/spec-codec.js';
 import type { PartitionId, WallMs } from '../../engine/kernel/brand.js';
 import { EngineError, InvariantError } from '../../engine/kernel/errors.js';
-import { sheafEventsMax } from '../../engine/kernel/limits.js';
+import { batchTurnEvents } from '../../engine/router/partition-turns.js';
 import { type EventId, eventIdBytes, formatEventId, parseEventId, partitionOf, slotOf } from '../../engine/kernel/event-id.js';
 import { type Accepted, type Asker, HostLink, type NewEventAsked, type Unnumbered } from '../../engine/router/host-link.js';
 import { Router } from '../../engine/router/router.js';
@@ -49,11 +49,11 @@ function setup(answer: (request: Question) => object | EngineError | InvariantEr
 
 const eventOf = (request: Question) => (request as { event: EventId }).event;
 
-t.test('events of a batch without keys go to all partitions, a sheaf to each', async (t) => {
+t.test('events of a batch without keys go to all partitions, four sheaves to each', async (t) => {
   const { router, asked } = setup();
-  await router.scheduleBatch(Array.from({ length: partitions * sheafEventsMax }, () => ({ spec: specOf(), timeGiven: true })));
+  await router.scheduleBatch(Array.from({ length: partitions * batchTurnEvents }, () => ({ spec: specOf(), timeGiven: true })));
   for (let partition = 0; partition < partitions; partition++)
-    t.equal(asked.filter((one) => one.partition === partition).length, sheafEventsMax);
+    t.equal(asked.filter((one) => one.partition === partition).length, batchTurnEvents);
 });
 
 t.test('an event with a key goes where its key says, one without goes anywhere', async (t) => {
