@@ -17,6 +17,7 @@
  * One of the files that know the client's packages. Owned by one thread.
  */
 import { connect, type ConnectionOptions, type NatsConnection, type Status } from '@nats-io/transport-node';
+import { letFramesGo } from './frames.js';
 import type { NatsAddress } from './nats-address.js';
 
 export type LinkMode = 'connecting' | 'connected' | 'away' | 'closed';
@@ -110,6 +111,7 @@ export class NatsLink {
   /** Until it is closed, by whomever. */
   async #follow(connection: NatsConnection): Promise<void> {
     this.#connection = connection;
+    letFramesGo(connection);
     this.#move('connected', null);
     for await (const status of connection.status()) this.#heed(status);
     this.#connection = null;
@@ -123,6 +125,7 @@ export class NatsLink {
         break;
       case 'reconnect':
         this.#reconnects++;
+        if (this.#connection !== null) letFramesGo(this.#connection);
         this.#move('connected', null);
         break;
       case 'error':

@@ -34,3 +34,26 @@ t.test(
     }
   },
 );
+
+t.test('what has been sent is gone at once, also behind a lost connection', needsNats, async (t) => {
+  const nats = await startNats(t);
+  const link = new NatsLink({ address: readNatsAddress(nats.url)!, name: 'test' });
+  t.teardown(() => link.close());
+  await until('connected', () => link.state.isConnected);
+  const payload = new Uint8Array(bytesAtOnce).fill(7);
+  for (let turn = 0; turn <= 1; turn++) {
+    const before = process.memoryUsage().arrayBuffers;
+    // By itself the collector would leave most of these 16 MB until it looks.
+    for (let count = 0; count < 64; count++) {
+      link.connection!.publish('nobody', payload);
+      await link.connection!.flush();
+    }
+    const more = process.memoryUsage().arrayBuffers - before;
+    t.ok(more < 8 * bytesAtOnce, `turn ${turn}: ${more} bytes more`);
+    if (turn === 1) break;
+    await link.connection!.reconnect();
+    await until('it is back', () => link.state.reconnects === 1);
+  }
+});
+
+const bytesAtOnce = 256 * 1024;
