@@ -149,7 +149,7 @@ class HostThread {
   #obey(order: HostOrder): void {
     switch (order.op) {
       case 'requests':
-        this.#host.fromRouter(decodeMessages<HostRequest>(order.bytes));
+        this.#host.fromRouter(decodeMessages<HostRequest>(order.bytes), order.bytes);
         break;
       case 'courier':
         this.#couriers[order.courier]!.close();

@@ -12,6 +12,7 @@
 import type { CourierReply } from '../dispatch/protocol.js';
 import type { PartitionId } from '../kernel/brand.js';
 import { InvariantError } from '../kernel/errors.js';
+import { letGo } from '../kernel/let-go.js';
 import { unsyncedRecordsMax } from '../kernel/limits.js';
 import type { ReaderReply, SpaceLevel, WriterReply } from '../log/protocol.js';
 import type { HostFigures, LatencyFigures } from '../observe/figures.js';
@@ -47,6 +48,12 @@ interface CourierMail {
   readonly reply: CourierReply;
 }
 
+/** A request, and the memory that nobody looks at any more when it has been received. */
+interface Letter {
+  readonly request: NumberedHostRequest;
+  readonly memory: Uint8Array<ArrayBuffer> | null;
+}
+
 export class ActorHost {
   readonly #ports: HostPorts;
   /** Past this host's own ears. */
@@ -64,9 +71,7 @@ export class ActorHost {
   readonly #byPartition = new Map<PartitionId, PartitionActor>();
   /** What couriers have said. Bounded by the slots that they can grant. */
   readonly #courierMail = new Inbox<CourierMail>(courierMailStep);
-  readonly #mailbox = new Inbox<NumberedHostRequest>(mailboxStep, (request) =>
-    request.op === 'schedule-sheaf' ? request.count : 1,
-  );
+  readonly #mailbox = new Inbox<Letter>(mailboxStep, ({ request }) => (request.op === 'schedule-sheaf' ? request.count : 1));
   #firstWalking = 0;
   /** Every partition has been replayed, or has failed: only now is there a position to answer `watch` with. */
   #hasStarted = false;
@@ -135,7 +140,9 @@ export class ActorHost {
 
   // ---- messages ----
 
-  fromRouter(requests: readonly HostRequest[]): void {
+  /** `memory`: all of it, in which all bytes of the requests lie, is the host's from now on. */
+  fromRouter(requests: readonly HostRequest[], memory: Uint8Array<ArrayBuffer> | null = null): void {
+    const last = memory !== null && requests.every(({ op }) => op === 'schedule-sheaf') ? requests.at(-1) : null;
     for (const request of requests) {
       switch (request.op) {
         case 'watch':
@@ -145,7 +152,7 @@ export class ActorHost {
           this.#draining = true;
           break;
         default:
-          this.#mailbox.push(request);
+          this.#mailbox.push({ request, memory: request === last ? memory : null });
       }
     }
   }
@@ -279,7 +286,11 @@ export class ActorHost {
     if (this.#isWriterBehind) return;
     const isOver = this.#budget.begin();
     this.#mailbox.read(
-      (request) => this.#receive(request),
+      ({ request, memory }) => {
+        this.#receive(request);
+        // What is new was copied into the batch for the log writer; of other requests bytes are held until they are decided.
+        if (memory !== null) letGo(memory);
+      },
       () => isOver() || this.#isWriterBehind,
     );
   }

@@ -355,7 +355,7 @@ export class PartitionActor {
     }
   }
 
-  /** New events. */
+  /** New events, whose bytes are the caller's again afterwards. */
   receiveSheaf(sheaf: NumberedSheaf): void {
     const { request, count } = sheaf;
     const refusal = this.#refusal();
@@ -363,8 +363,10 @@ export class PartitionActor {
       this.#answers.refuseSheaf(request, count, refusal);
     } else if (this.#shared.space() !== 'ok') {
       this.#answers.refuseSheaf(request, count, { code: 'disk-full', detail: 'the disk is nearly full' });
-    } else if (this.#phase === 'recovering') this.#postponed.push(() => this.receiveSheaf(sheaf));
-    else this.#life?.requests.receiveSheaf(sheaf);
+    } else if (this.#phase === 'recovering') {
+      const kept = { ...sheaf, events: sheaf.events.slice() };
+      this.#postponed.push(() => this.receiveSheaf(kept));
+    } else this.#life?.requests.receiveSheaf(sheaf);
   }
 
   /** Why nothing is taken; null: it is. */

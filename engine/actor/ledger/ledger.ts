@@ -152,7 +152,7 @@ export class Ledger {
     const { state, places } = this.#memory;
     const { handle, status, version, attempts } = state.applyAt(cursor);
     if (this.#shared.isWatched()) {
-      const record = cursor.toRecord() as LogRecord;
+      const record = { ...cursor.toRecord(), event: cursor.event.slice() } as LogRecord;
       this.#feed.add(record, { status, version, attempts, labels: labelsOf(specIn(record)!), bodySeq: record.seq });
     }
     places.decide(handle);
