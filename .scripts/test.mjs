@@ -19,7 +19,7 @@ import { install } from './install.mjs';
 import { fetchNatsServer } from './nats-server.mjs';
 import { command, PreparationError, root, seconds } from './step.mjs';
 import { needsNatsServer, testFiles } from './test-files.mjs';
-import { nodeFlags, runTestFiles } from './test-runs.mjs';
+import { computingFlags, nodeFlags, runTestFiles } from './test-runs.mjs';
 
 const bin = (name, file) => join(root, 'node_modules', name, file);
 const biome = [bin('@biomejs/biome', 'bin/biome'), 'check', '--config-path=.config', '--error-on-warnings'];
@@ -87,7 +87,10 @@ function readOptions(args) {
 /** Each check counts as one test. Its output is shown when it fails. Nobody waits for it but the end: the build and the tests come first. */
 async function check(title, args) {
   const startedAt = performance.now();
-  const child = spawnThatGivesWay(process.execPath, [...nodeFlags, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnThatGivesWay(process.execPath, [...nodeFlags, ...computingFlags, ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const stop = () => child.kill();
   process.once('exit', stop);
   let output = '';
